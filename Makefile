@@ -1,0 +1,63 @@
+# All set-up is done by the first target that needs it: a virtual environment in .venv with the pinned packages.
+#   make demo   draw a SuperTicket from embedded data (minutes)      make lint    check style
+#   make test   the tests                                            make format  repair style
+#   make slow   the long tests: kills of real processes, real runs   make bazel   check the BUILD graph (needs Bazel)
+#   make setup  only the set-up                                      make clean   remove .venv and runs
+# Settings: make setup PYTHON=python3.12 (after make clean); make demo DEMO_FLAGS='--epochs=2'; make test WORKERS=4 PYTEST_FLAGS='-k ranking'.
+
+PYTHON ?= python3
+VENV ?= .venv
+WORKERS ?= 2
+DEMO_FLAGS ?= --epochs=12 --batch_size=64 --search_interval=0.1
+PYTEST_FLAGS ?=
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTEST := $(BIN)/python -m pytest
+
+# Nothing of the caller's Python leaks in.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test slow lint format bazel clean
+
+help:
+	@sed -n '2,6s/^# *//p' Makefile
+
+setup: $(STAMP)
+
+$(STAMP): requirements.txt pyproject.toml
+	@command -v '$(PYTHON)' >/dev/null || { echo 'Python 3.11 or later is needed. Received: no $(PYTHON). Set PYTHON=...'; exit 1; }
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or later is needed. Received: $$('$(PYTHON)' --version). Set PYTHON=..."; exit 1; }
+	@'$(PYTHON)' -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "Python's venv and ensurepip are needed. Received: a $(PYTHON) without them. On Debian: apt-get install python3-venv"; exit 1; }
+	@echo 'Installing the pinned packages into $(VENV) (once; a few minutes, 2.8 GB)'
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || '$(PYTHON)' -m venv --clear '$(VENV)'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+# Always from the start: a demo that continues a finished run would show nothing.
+demo: $(STAMP)
+	$(BIN)/python -m st_tf.train --task=shapes --supernet=tiny --workdir=runs/demo --fresh $(DEMO_FLAGS)
+
+test: $(STAMP)
+	$(PYTEST) -m 'not slow' -n $(WORKERS) $(PYTEST_FLAGS)
+
+slow: $(STAMP)
+	$(PYTEST) -m slow --timeout=1500 $(PYTEST_FLAGS) || { code=$$?; [ $$code -eq 5 ] && echo 'No test is marked slow.' || exit $$code; }
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+bazel: $(STAMP)
+	PATH="$(abspath $(BIN)):$$PATH" .ci/check_bazel
+
+clean:
+	rm -rf '$(VENV)' runs build *.egg-info .pytest_cache .ruff_cache
+	find st_tf tasks tflite tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

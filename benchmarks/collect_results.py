@@ -1,0 +1,110 @@
+"""Collects a finished run for docs/results: facts, curve, report without pictures of the data, and a summary.
+
+python benchmarks/collect_results.py --workdir=RUN --dense=DENSE_RUN --out=docs/results/NAME
+"""
+
+from collections.abc import Iterator, Sequence
+import dataclasses
+import json
+import pathlib
+import shutil
+
+from absl import flags as absl_flags
+
+from st_tf import command, flags
+from st_tf.errors import UserError
+
+_PRIVATE = ('--workdir', '--data_dir', '--fresh')
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+  """What to collect."""
+
+  workdir: str = dataclasses.field(default='', metadata={'help': 'Folder of the finished run.'})
+  dense: str = dataclasses.field(default='', metadata={'help': 'Folder of the dense run beside it.'})
+  out: str = dataclasses.field(default='', metadata={'help': 'Folder to write into.'})
+  notes: str = dataclasses.field(default='', metadata={'help': 'A sentence about the machine.'})
+
+  def __post_init__(self):
+    if not (self.workdir and self.dense and self.out):
+      raise flags.FlagError('--workdir, --dense and --out are needed. Received: not all of them.')
+
+
+def main(argv: Sequence[str]) -> None:
+  """Runs the command."""
+  values = absl_flags.FlagValues()
+  flags.define(values, dataclasses.fields(Options))
+  flags.parse(argv, values, __doc__)
+  options = flags.options_from(values, Options)
+  with command.quiet_imports():
+    from st_tf import report
+    from st_tf.ticket import MODEL
+  run, dense, out = (pathlib.Path(path) for path in (options.workdir, options.dense, options.out))
+  tickets, dense_tickets = _tickets(run), _tickets(dense)
+  path, ticket = list(tickets.items())[-1]
+  history, dense_history = _history(run), _history(dense)
+  out.mkdir(parents=True, exist_ok=True)
+  report.write(out, ticket, history, tickets=list(tickets.values()), dense_history=dense_history, model_file=path / MODEL)
+  shutil.copy(run / 'metrics.jsonl', out / 'metrics.jsonl')
+  shutil.copy(dense / 'metrics.jsonl', out / 'metrics_dense.jsonl')
+  for found, drawn in tickets.items():
+    facts = {name: getattr(drawn, name) for name in ('fingerprint', 'sparsity', 'metrics', 'cost', 'provenance', 'survivors')}
+    (out / f'ticket_{found.name}.json').write_text(json.dumps(facts, indent=1) + '\n', encoding='utf-8')
+  (out / 'README.md').write_text('\n'.join(_summary(tickets, dense_tickets, options.notes)) + '\n', encoding='utf-8')
+  print(f'{out}: {", ".join(sorted(file.name for file in out.iterdir()))}')
+
+
+def _tickets(run: pathlib.Path) -> dict:
+  from st_tf.ticket import Ticket
+
+  found = {path: _public(Ticket.load(path)) for path in sorted(run.glob('tickets/*')) if path.is_dir()}
+  if not found or any('test' not in ticket.metrics for ticket in found.values()):
+    raise UserError(f'A finished run has tickets with a test score. Received: {run}. Finish it with its own command.')
+  return found
+
+
+def _public(ticket):
+  """The ticket without folders of the machine it was drawn on."""
+  provenance = ticket.provenance
+  config = provenance['config'] | {'data_dir': ''}
+  shown = [word for word in provenance['command'].split() if word.startswith('--') and not word.startswith(_PRIVATE)]
+  command_line = ' '.join(['python -m st_tf.train', *shown])
+  return dataclasses.replace(ticket, provenance=provenance | {'config': config, 'command': command_line})
+
+
+def _history(run: pathlib.Path) -> list[dict]:
+  return [json.loads(line) for line in (run / 'metrics.jsonl').read_text(encoding='utf-8').splitlines()]
+
+
+def _summary(tickets: dict, dense: dict, notes: str) -> Iterator[str]:
+  rows = [('dense supernet', path, ticket) for path, ticket in dense.items()]
+  rows += [(f'SuperTicket, {ticket.sparsity:.0%}', path, ticket) for path, ticket in tickets.items()]
+  first = rows[-1][2]
+  config = first.provenance['config']
+  yield f'# {first.task["name"]}, `{config["supernet"]}` supernet'
+  yield ''
+  yield f'{config["epochs"]} epochs, batch {config["batch_size"]}, seed {config["seed"]}, one run each. {notes}'.rstrip()
+  yield ''
+  yield '| | test top-1 | validation top-1 | MACs | non-zero MACs | parameters | non-zero | .tflite bytes | training |'
+  yield '|---|---|---|---|---|---|---|---|---|'
+  for name, path, ticket in rows:
+    cost = ticket.cost
+    yield (
+      f'| {name} | {ticket.metrics["test"]["top1"]:.1%} | {ticket.metrics["validation"]["top1"]:.1%} | {cost["macs"] / 1e6:.2f} M'
+      f' | {cost["nonzero_macs"] / 1e6:.2f} M | {cost["params"]:,} | {cost["nonzero_params"]:,}'
+      f' | {(path / "model.tflite").stat().st_size:,} | {ticket.provenance["seconds"] / 60:.0f} min |'
+    )
+  yield ''
+  yield 'Commands:'
+  yield ''
+  yield '```'
+  for run in (dense, tickets):
+    yield list(run.values())[-1].provenance['command']
+  yield '```'
+  yield ''
+  yield 'The report (without pictures of the data) is `index.html`; the curves are in `metrics.jsonl` and `metrics_dense.jsonl`.'
+
+
+if __name__ == '__main__':
+  command.run(main)

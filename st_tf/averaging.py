@@ -1,0 +1,93 @@
+"""Averaged weights, and batch-norm statistics recomputed for them."""
+
+from collections.abc import Iterable, Iterator, Mapping
+import contextlib
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+_REFERENCE_BATCH = 4096  # The decay is stated per batch of this size (SuperTickets, ECCV 2022, reference code).
+
+
+def decay_at(step: int, decay: float, batch_size: int) -> float:
+  """The share of the old average kept at training step `step`: decay^(batch / 4096), at most (1 + t) / (10 + t)."""
+  return min(decay ** (batch_size / _REFERENCE_BATCH), (1 + step) / (10 + step))
+
+
+class Averages:
+  """An exponential moving average of every floating-point variable, batch-norm statistics included."""
+
+  def __init__(self, variables: Mapping[str, tf.Variable]):
+    """Starts at the variables' values; to be called in the strategy's scope."""
+    self.variables = {name: variable for name, variable in variables.items() if variable.dtype.is_floating}
+    self.shadows = {name: tf.Variable(variable.numpy(), trainable=False) for name, variable in self.variables.items()}
+
+  def update(self, decay: tf.Tensor) -> None:
+    """shadow <- decay * shadow + (1 - decay) * variable (cross-replica context)."""
+    strategy = tf.distribute.get_strategy()
+    for name, shadow in self.shadows.items():
+      new = tf.convert_to_tensor(self.variables[name])
+      strategy.extended.update(shadow, lambda s, n: s.assign(decay * s + (1.0 - decay) * n), args=(new,))
+
+  def values(self) -> dict[str, np.ndarray]:
+    """The averages by name."""
+    return {name: shadow.numpy() for name, shadow in self.shadows.items()}
+
+  def assign(self, values: Mapping[str, np.ndarray]) -> None:
+    """Sets averages by name."""
+    for name, value in values.items():
+      if name in self.shadows:
+        self.shadows[name].assign(value)
+
+
+@contextlib.contextmanager
+def swapped(variables: Mapping[str, tf.Variable], values: Mapping[str, np.ndarray]) -> Iterator[None]:
+  """Gives `variables` other values for a while; afterwards every one of them is, bit for bit, what it was."""
+  before = {name: variable.numpy() for name, variable in variables.items()}
+  try:
+    for name, value in values.items():
+      variables[name].assign(value)
+    yield
+  finally:
+    for name, variable in variables.items():
+      variable.assign(before[name])
+
+
+class Recalibration:
+  """Replaces batch-norm statistics by the mean of the statistics of a few batches.
+
+  Keras bakes the momentum into the trace. So the moving statistics are set to zero before each batch, after which they
+  are (1 - momentum) times that batch's.
+  """
+
+  def __init__(self, model: keras.Model):
+    """For `model`; to be called in the strategy's scope."""
+    self._model = model
+    self._strategy = tf.distribute.get_strategy()
+    self._statistics = []
+    for layer in model.layers:
+      if isinstance(layer, keras.layers.BatchNormalization):
+        self._statistics += [(layer.moving_mean, layer.momentum), (layer.moving_variance, layer.momentum)]
+    self._sums = [tf.Variable(tf.zeros(variable.shape), trainable=False) for variable, _ in self._statistics]
+    self._accumulate = tf.function(self._one_batch, reduce_retracing=True)
+
+  def run(self, batches: Iterable[tf.Tensor]) -> None:
+    """Sets the statistics from `batches` of images; without a batch they stay."""
+    for total in self._sums:
+      total.assign(tf.zeros(total.shape))
+    count = 0
+    for images in batches:
+      with self._strategy.scope():
+        self._accumulate(images)
+      count += 1
+    if count:
+      for total, (variable, _) in zip(self._sums, self._statistics):
+        variable.assign(total / count)
+
+  def _one_batch(self, images) -> None:
+    for variable, _ in self._statistics:
+      variable.assign(tf.zeros(variable.shape))
+    self._strategy.run(lambda batch: self._model(batch, training=True), args=(images,))
+    for total, (variable, momentum) in zip(self._sums, self._statistics):
+      total.assign_add(tf.convert_to_tensor(variable) / (1.0 - momentum))

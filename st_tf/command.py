@@ -1,0 +1,81 @@
+"""How a command line starts and ends: quiet libraries, one-line errors, exit codes."""
+
+from collections.abc import Callable, Iterator, Sequence
+import contextlib
+import logging
+import os
+import re
+import sys
+import tempfile
+from typing import NoReturn
+import warnings
+
+from absl import logging as absl_logging
+
+from st_tf.errors import UserError
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+_CPP_LOG = 'TF_CPP_MIN_LOG_LEVEL'
+_CPP_ERRORS_HIDDEN = '3'
+_NOISY = ('absl', 'google', 'h5py', 'keras', 'matplotlib', 'tensorboard', 'tensorflow', 'tensorflow_datasets', 'tf_keras')
+# What TensorFlow's libraries print while they load, before any log level holds.
+_LOADING = re.compile(rb'(WARNING: All log messages before absl::InitializeLog|[IW]\d{4} |To enable the following instructions)')
+
+
+def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
+  """Runs a command on `sys.argv` and ends the process with its exit code (None = 0).
+
+  A `UserError` becomes one line on stderr and exit code 2, Ctrl-C exit code 130, a reader that has gone 141; any other
+  exception is a fault of the program and keeps its traceback.
+  """
+  quiet()
+  try:
+    code = main(sys.argv) or 0
+    sys.stdout.flush()
+  except UserError as error:
+    print(f'error: {error}', file=sys.stderr)
+    code = BAD_INPUT
+  except KeyboardInterrupt:
+    print('interrupted', file=sys.stderr)
+    code = INTERRUPTED
+  except BrokenPipeError:
+    # The interpreter flushes stdout once more when it ends, which would complain about the same pipe.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    code = BROKEN_PIPE
+  sys.exit(code)
+
+
+def quiet() -> None:
+  """Silences information and warnings of third-party libraries, errors aside; call it before TensorFlow is imported.
+
+  What the caller has asked for stays: a log level in the environment, or Python's own `-W`.
+  """
+  os.environ.setdefault(_CPP_LOG, _CPP_ERRORS_HIDDEN)
+  absl_logging.set_verbosity(absl_logging.ERROR)
+  logging.getLogger('tensorflow').setLevel(logging.ERROR)
+  if not sys.warnoptions:
+    warnings.filterwarnings('ignore', module=rf'({"|".join(_NOISY)})(\.|$)')
+
+
+@contextlib.contextmanager
+def quiet_imports() -> Iterator[None]:
+  """Within it, import what imports TensorFlow: drops the lines that its libraries print while they load, and only those."""
+  if os.environ.get(_CPP_LOG) != _CPP_ERRORS_HIDDEN:
+    yield
+    return
+  sys.stderr.flush()
+  with tempfile.TemporaryFile() as kept, contextlib.ExitStack() as stack:
+    stderr = os.dup(2)
+    stack.callback(os.close, stderr)
+    os.dup2(kept.fileno(), 2)
+    try:
+      yield
+    finally:
+      sys.stderr.flush()
+      os.dup2(stderr, 2)
+      kept.seek(0)
+      for line in kept:
+        if not _LOADING.match(line):
+          os.write(2, line)

@@ -1,0 +1,220 @@
+"""One run's settings: frozen data, from which the flags, the JSON file and the fingerprint are derived.
+
+A duration is a number of epochs when it is above 1 and a fraction of the whole training when it is at most 1, so that
+16 epochs and 350 both make sense.
+"""
+
+from collections.abc import Mapping
+import dataclasses
+import hashlib
+import json
+from typing import Any
+
+from st_tf.errors import did_you_mean
+from st_tf.settings import ConfigError, checked
+from st_tf.task import DataConfig
+
+METHODS = ('supertickets', 'dense')
+REACTIVATIONS = ('soft_threshold', 'masked', 'dense_gradient')
+RANKINGS = ('global', 'layer', 'erk')
+PRUNING_SCHEDULES = ('cubic', 'stepwise', 'one_shot', 'constant')
+OPTIMIZERS = ('sgd', 'rmsprop', 'adamw')
+LEARNING_RATE_SCHEDULES = ('cosine', 'exponential', 'one_cycle', 'step')
+FACTOR_STEPS = ('proximal', 'subgradient')
+COSTS = ('macs',)
+# What each setting may be; the names are flags.
+_AT_LEAST_ONE = ('epochs', 'batch_size', 'replicas', 'keep_checkpoints')
+_POSITIVE = ('learning_rate', 'learning_rate_decay', 'decay_interval', 'search_interval', 'prune_interval')
+_BELOW_ONE = ('momentum', 'label_smoothing', 'ema_decay', 'minimum_saving', 'layer_floor')
+_NOT_NEGATIVE = (
+  *('seed', 'data_seed', 'image_size', 'train_examples', 'mixup'),
+  *('penalty', 'target_macs', 'dead_below', 'penalty_ramp', 'search_end'),
+  *('prune_begin', 'prune_end', 'reactivation_end', 'damping'),
+  *('warmup', 'weight_decay', 'gradient_clip', 'recalibration_batches', 'fine_tune_epochs'),
+)
+
+
+def _field(default: Any, text: str, choices: tuple[str, ...] = ()) -> Any:
+  metadata = {'help': text, 'choices': choices}
+  return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchConfig:
+  """How importance factors are pushed to zero (HR-NAS, CVPR 2021, section 3.3; SuperTickets, ECCV 2022, section 3)."""
+
+  penalty: float = _field(0.0005, 'Strength of the resource-aware L1 penalty on the importance factors; 0 = no search.')
+  target_macs: float = _field(
+    0.6, 'MACs the surviving network may have; up to 1 = a fraction of the supernet; 0 = no target, --penalty then acts as it is.'
+  )
+  cost: str = _field('macs', 'What a unit costs.', COSTS)
+  factor_step: str = _field('proximal', 'How the penalty acts on the factors.', FACTOR_STEPS)
+  dead_below: float = _field(1e-3, 'A unit is dead when the magnitude of its factor is at most this.')
+  penalty_ramp: float = _field(0.07, 'Duration over which the penalty grows from 0.')
+  search_interval: float = _field(0.05, 'Duration between two looks at the factors.')
+  search_end: float = _field(0.6, 'When the search ends (a duration from the start).')
+  minimum_saving: float = _field(0.05, 'A shrink happens when it saves at least this fraction of the current MACs, or at the last look.')
+
+
+@dataclasses.dataclass(frozen=True)
+class PruningConfig:
+  """How weights are pruned and come back (SuperTickets, ECCV 2022, section 3)."""
+
+  sparsity: tuple[float, ...] = _field((0.9,), 'Fraction of prunable weights removed; several, rising, save a ticket each.')
+  pruning_schedule: str = _field('cubic', 'How sparsity rises over training.', PRUNING_SCHEDULES)
+  reactivation: str = _field('soft_threshold', 'What a pruned weight does between two rankings.', REACTIVATIONS)
+  ranking: str = _field('global', 'Which weights are compared with each other.', RANKINGS)
+  prune_begin: float = _field(0.1, 'When pruning begins (a duration from the start).')
+  prune_end: float = _field(0.7, 'When the target sparsity is reached and the mask becomes final (a duration from the start).')
+  prune_interval: float = _field(0.01, 'Duration between two rankings.')
+  reactivation_end: float = _field(1.0, 'Until when pruned weights may come back (a duration from the start).')
+  damping: float = _field(0.1, "Share of the gradient that pruned weights receive under 'dense_gradient'.")
+  layer_floor: float = _field(0.01, 'Smallest fraction of its weights a layer keeps (at least one weight).')
+  prune_depthwise: bool = _field(False, 'Prune depthwise convolutions too.')
+  prune_stem: bool = _field(False, 'Prune the stem too.')
+  prune_classifier: bool = _field(False, 'Prune the final layer too.')
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+  """How weights are trained."""
+
+  optimizer: str = _field('sgd', 'Optimizer of the weights.', OPTIMIZERS)
+  learning_rate: float = _field(0.1, 'Peak learning rate.')
+  learning_rate_schedule: str = _field('cosine', 'How the learning rate falls.', LEARNING_RATE_SCHEDULES)
+  learning_rate_decay: float = _field(0.97, "Factor per 'decay_interval' of the exponential and step schedules.")
+  decay_interval: float = _field(2.4, 'Duration between two decays of the exponential and step schedules.')
+  warmup: float = _field(0.05, 'Duration of the linear learning-rate warm-up.')
+  momentum: float = _field(0.9, 'Momentum of SGD and RMSprop.')
+  weight_decay: float = _field(1e-4, 'L2 on convolution and dense kernels (decoupled with adamw).')
+  label_smoothing: float = _field(0.1, 'Share of the target given to all classes alike.')
+  gradient_clip: float = _field(0.0, 'Largest global norm of the gradient; 0 = no clipping.')
+  ema_decay: float = _field(
+    0.9999, 'Decay of the averaged weights per 4096 examples; 0 = no averages. Under soft_threshold they begin with the final mask.'
+  )
+  recalibration_batches: int = _field(16, 'Batches from which batch-norm statistics are recomputed before evaluation; 0 = off.')
+  fine_tune_epochs: int = _field(0, 'Of the epochs, how many at the end train the final mask on a fresh learning-rate cycle.')
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+  """All settings of a run."""
+
+  task: str = _field('cifar100', 'What to train on: shapes, cifar100, cifar10, tfds:NAME, folder:PATH or module:PACKAGE.')
+  method: str = _field('supertickets', 'How the ticket is drawn.', METHODS)
+  supernet: str = _field('', "Preset (tiny, cifar, mobile, hrnas) or a JSON file with an ArchSpec; empty = the task's default.")
+  epochs: int = _field(16, 'Passes over the training data, fine-tuning included.')
+  batch_size: int = _field(128, 'Images per training step.')
+  seed: int = _field(0, 'Seed of initialisation, data order, augmentation and dropout.')
+  init_from: str = _field('', 'Start from the weights of a ticket folder or of an .npz with reference names.')
+  replicas: int = _field(1, 'Devices to train on (tf.distribute.MirroredStrategy when above 1).')
+  keep_checkpoints: int = _field(2, 'Checkpoints kept.')
+  search: SearchConfig = SearchConfig()
+  pruning: PruningConfig = PruningConfig()
+  training: TrainingConfig = TrainingConfig()
+  data: DataConfig = DataConfig()
+
+  def __post_init__(self):
+    values = self.flat()
+    for name in _AT_LEAST_ONE:
+      _require(values[name] >= 1, f'--{name} is at least 1.', values[name])
+    for name in _POSITIVE:
+      _require(values[name] > 0, f'--{name} is positive.', values[name])
+    for name in _NOT_NEGATIVE:
+      _require(values[name] >= 0, f'--{name} is not negative.', values[name])
+    for name in _BELOW_ONE:
+      _require(0 <= values[name] < 1, f'--{name} lies in [0, 1).', values[name])
+    sparsity = self.pruning.sparsity
+    _require(isinstance(sparsity, tuple), 'PruningConfig.sparsity is a tuple.', repr(sparsity), ' Write for example (0.9,).')
+    _require(all(0 <= entry < 1 for entry in sparsity), '--sparsity lies in [0, 1).', sparsity, ' Write 90 percent as --sparsity=0.9.')
+    rising = len(sparsity) >= 1 and list(sparsity) == sorted(set(sparsity))
+    _require(rising, '--sparsity is one number or several rising ones.', sparsity, ' Write for example --sparsity=0.8,0.9.')
+    _require(self.batch_size % self.replicas == 0, '--batch_size is a multiple of --replicas.', f'{self.batch_size} for {self.replicas}')
+    fine_tuning = self.training.fine_tune_epochs
+    _require(fine_tuning < self.epochs, '--fine_tune_epochs is less than --epochs.', f'{fine_tuning} of {self.epochs}')
+
+  def flat(self) -> dict[str, Any]:
+    """Every setting by its flag's name.
+
+    Raises:
+      ConfigError: a value of the wrong type, or not among its setting's choices.
+    """
+    values = {}
+    for field in dataclasses.fields(self):
+      value = getattr(self, field.name)
+      values |= dataclasses.asdict(value) if dataclasses.is_dataclass(value) else {field.name: value}
+    return {field.name: checked(field, values[field.name]) for field in leaves()}
+
+  @classmethod
+  def from_flat(cls, values: Mapping[str, Any]) -> 'Config':
+    """The inverse of `flat`; what is missing keeps its default.
+
+    Raises:
+      ConfigError: an unknown name, or a value that no run can have.
+    """
+    values = checked_settings(values)
+    groups = {}
+    for field in dataclasses.fields(cls):
+      if dataclasses.is_dataclass(field.type):
+        names = {inner.name for inner in dataclasses.fields(field.type)}
+        groups[field.name] = field.type(**{name: values.pop(name) for name in list(values) if name in names})
+    return cls(**values, **groups)
+
+  def to_json(self) -> str:
+    """The settings as JSON text; `from_json` is the inverse."""
+    return json.dumps(self.flat(), indent=2) + '\n'
+
+  @classmethod
+  def from_json(cls, text: str) -> 'Config':
+    """The settings in JSON text.
+
+    Raises:
+      ConfigError: the text is no JSON object of settings.
+    """
+    return cls.from_flat(settings(text))
+
+  @property
+  def fingerprint(self) -> str:
+    """Changes with every setting that changes the result of the run."""
+    values = self.flat()
+    del values['keep_checkpoints'], values['data_dir']
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def leaves() -> list[dataclasses.Field]:
+  """The fields of `Config` and of its groups, in order: one per flag."""
+  fields = []
+  for field in dataclasses.fields(Config):
+    fields += dataclasses.fields(field.type) if dataclasses.is_dataclass(field.type) else [field]
+  return fields
+
+
+def settings(text: str) -> dict[str, Any]:
+  """The settings that JSON text names, by flag name, typed but not yet checked against each other.
+
+  Raises:
+    ConfigError: the text is no JSON object of settings.
+  """
+  try:
+    values = json.loads(text)
+  except json.JSONDecodeError as error:
+    raise ConfigError(f'A configuration is a JSON object. Received: {error}.') from error
+  _require(isinstance(values, dict), 'A configuration is a JSON object.', type(values).__name__)
+  return checked_settings(values)
+
+
+def checked_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+  """`values` with every setting in its own type.
+
+  Raises:
+    ConfigError: an unknown name, a value of the wrong type, or not among its setting's choices.
+  """
+  known = {field.name: field for field in leaves()}
+  for name in values:
+    _require(name in known, 'A configuration has only known settings.', repr(name), did_you_mean(name, known))
+  return {name: checked(known[name], value) for name, value in values.items()}
+
+
+def _require(condition: Any, rule: str, received: Any, way_out: str = '') -> None:
+  if not condition:
+    raise ConfigError(f'{rule} Received: {received}.{way_out}')

@@ -1,0 +1,93 @@
+"""Parameters and multiply-accumulates (MACs) of a built network, layer by layer.
+
+Counted by walking over the layers as they stand: output positions times kernel entries for convolutions and dense
+layers, nothing for the rest. 1 MAC = 2 FLOPs.
+"""
+
+from collections.abc import Mapping
+import dataclasses
+import math
+
+import numpy as np
+import tf_keras as keras
+
+from st_tf.models.transformer import TokenTransformer
+from st_tf.models.variables import layers, short_name
+
+_KERNELS = ('kernel', 'depthwise_kernel')
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerCost:
+  """One layer's cost per image.
+
+  Attributes:
+    name: the layer's name.
+    params: trainable parameters.
+    macs: multiply-accumulates.
+    nonzero_params: parameters that its mask leaves.
+    nonzero_macs: multiply-accumulates that its mask leaves.
+  """
+
+  name: str
+  params: int
+  macs: int
+  nonzero_params: int
+  nonzero_macs: int
+
+  @property
+  def density(self) -> float:
+    """Fraction of the parameters that is left."""
+    return self.nonzero_params / self.params if self.params else 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+  """A network's cost per image: the sum over its layers."""
+
+  layers: tuple[LayerCost, ...]
+
+  @property
+  def params(self) -> int:
+    """Trainable parameters."""
+    return sum(layer.params for layer in self.layers)
+
+  @property
+  def macs(self) -> int:
+    """Multiply-accumulates."""
+    return sum(layer.macs for layer in self.layers)
+
+  @property
+  def nonzero_params(self) -> int:
+    """Trainable parameters that the masks leave."""
+    return sum(layer.nonzero_params for layer in self.layers)
+
+  @property
+  def nonzero_macs(self) -> int:
+    """Multiply-accumulates that the masks leave, counted with each layer's own non-zeros."""
+    return sum(layer.nonzero_macs for layer in self.layers)
+
+
+def of(model: keras.Model, masks: Mapping[str, np.ndarray] | None = None) -> Cost:
+  """The cost of `model` per image.
+
+  Args:
+    model: with static image sizes, with or without pruning wrappers.
+    masks: {'layer/kernel': booleans of the kernel's shape}; what is not named counts as dense.
+  """
+  masks = masks or {}
+  return Cost(tuple(_layer(outer, layer, masks) for outer, layer in layers(model) if layer.trainable_weights))
+
+
+def _layer(outer: keras.layers.Layer, layer: keras.layers.Layer, masks: Mapping[str, np.ndarray]) -> LayerCost:
+  params = sum(math.prod(variable.shape) for variable in layer.trainable_weights)
+  if isinstance(layer, TokenTransformer):
+    return LayerCost(layer.name, params, layer.macs(), params, layer.macs())
+  kernels = [variable for variable in layer.trainable_weights if short_name(variable) in _KERNELS]
+  positions = math.prod(outer.output_shape[1:-1])
+  size = sum(math.prod(kernel.shape) for kernel in kernels)
+  removed = 0
+  for kernel in kernels:
+    mask = masks.get(f'{layer.name}/{short_name(kernel)}')
+    removed += 0 if mask is None else mask.size - int(np.count_nonzero(mask))
+  return LayerCost(layer.name, params, positions * size, params - removed, positions * (size - removed))

@@ -1,0 +1,111 @@
+"""What a run would do, before it does it: sizes, schedule, and an estimate of the time from a few timed steps."""
+
+from collections.abc import Iterator
+import importlib
+import math
+import pathlib
+import statistics
+import time
+
+import tensorflow as tf
+
+from st_tf import cost
+from st_tf.config import Config
+from st_tf.initial import network
+from st_tf.plan import Plan
+from st_tf.target import check_sparsity, check_target, target
+from st_tf.task import Task
+from st_tf.trainer import Trainer
+from st_tf.wording import duration
+
+_TIMED_STEPS = 3
+_SHOWN_EVENTS = 6
+
+
+def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]:
+  """The plan, line by line; the last lines need a traced training step.
+
+  Args:
+    task: what to train on.
+    config: the run's settings.
+    workdir: where the run would write.
+
+  Raises:
+    UserError: settings with which no run is possible.
+  """
+  method = importlib.import_module(f'st_tf.methods.{config.method}')
+  plan = method.plan(config, task.steps_per_epoch(config.batch_size))
+  trainer = Trainer(network(task, config), task, config, plan.pruning, searching=plan.search_every > 0)
+  found = cost.of(trainer.model)
+  height, width = task.image_size
+  yield f'{config.method} on {task.name}, workdir {workdir}'
+  sizes = ', '.join(f'{count:,} {split}' for split, count in task.sizes.items())
+  yield f'  data        {sizes}; {height}x{width} pixels, {len(task.labels)} classes'
+  yield f'  network     {found.params:,} parameters, {found.macs:,} MACs; {trainer.mask.size:,} prunable weights'
+  yield f'  training    {config.epochs} epochs of {plan.steps_per_epoch} steps of {config.batch_size} images = {plan.total_steps:,} steps'
+  yield f'  rate        {_rates(plan)}; warm-up {plan.warmup_steps} steps'
+  if plan.fine_tune_step < plan.total_steps:
+    yield f'  fine-tuning from step {plan.fine_tune_step}, on a rate cycle of its own'
+  yield from _search_lines(trainer, plan)
+  yield from _pruning_lines(trainer, plan)
+  seconds = _seconds_per_step(trainer, plan)
+  yield f'  time        {seconds * 1000:.0f} ms per step: about {duration(seconds * plan.total_steps)} without evaluation and rebuilding'
+
+
+def _rates(plan: Plan) -> str:
+  steps = sorted({0, plan.total_steps // 4, plan.total_steps // 2, 3 * plan.total_steps // 4, plan.total_steps - 1})
+  return ', '.join(f'{plan.learning_rate(step):.2g} at step {step}' for step in steps)
+
+
+def _search_lines(trainer: Trainer, plan: Plan) -> Iterator[str]:
+  search = trainer.config.search
+  if not plan.search_every:
+    yield '  search      none'
+    return
+  check_target(trainer)
+  if not trainer.groups:
+    yield '  search      no units are left to search'
+    return
+  looks = [step for step in range(1, plan.search_end + 1) if plan.is_search_due(step)]
+  units = sum(group.units for group in trainer.groups)
+  yield f'  search      {units:,} units in {len(trainer.groups)} groups; {len(looks)} looks at steps {_some(looks)}'
+  if search.target_macs:
+    yield f'              target {target(trainer):,.0f} MACs ({target(trainer) / trainer.initial["macs"]:.0%}); the penalty is steered'
+  else:
+    yield f'              penalty {search.penalty:g}'
+  heaviest = sorted(trainer.penalties().values())
+  yield f'              penalty of a unit between {heaviest[0]:.2f} and {heaviest[-1]:.2f} of the mean, grown after {plan.ramp_steps} steps'
+
+
+def _pruning_lines(trainer: Trainer, plan: Plan) -> Iterator[str]:
+  schedule = plan.pruning
+  if schedule is None:
+    yield '  pruning     none'
+    return
+  check_sparsity(trainer, plan)
+  events = [(step, schedule.sparsity_at(step)) for step in range(1, plan.total_steps + 1) if schedule.is_event(step)]
+  shown = sorted({*events[:: math.ceil(len(events) / _SHOWN_EVENTS)], events[-1]})
+  pruning = trainer.config.pruning
+  yield f'  pruning     {pruning.pruning_schedule}, {pruning.reactivation}, {pruning.ranking} ranking; {len(events)} rankings'
+  yield f'              {", ".join(f"{sparsity:.0%} at step {step}" for step, sparsity in shown)}'
+  first, last = schedule.reactivation[0]
+  yield f'              every {schedule.frequency} steps; pruned weights may return from step {first} to {last}'
+  yield f'  tickets     at {", ".join(f"{sparsity:.0%}" for sparsity in pruning.sparsity)} sparsity'
+
+
+def _seconds_per_step(trainer: Trainer, plan: Plan) -> float:
+  data = trainer.task.dataset('train', trainer.config.batch_size, training=True, seed=trainer.config.seed)
+  images, targets = next(iter(data))
+  trainer.train(images, targets, plan.learning_rate(0), 0.0)
+  times = []
+  for _ in range(_TIMED_STEPS):
+    started = time.monotonic()
+    trainer.train(tf.identity(images), targets, plan.learning_rate(0), 0.0)
+    times.append(time.monotonic() - started)
+  return statistics.median(times)
+
+
+def _some(steps: list[int]) -> str:
+  if len(steps) <= _SHOWN_EVENTS:
+    return ', '.join(map(str, steps))
+  return f'{steps[0]}, {steps[1]}, ... {steps[-1]}'

@@ -1,0 +1,19 @@
+"""What went wrong through no fault of the program, and the nearest known name.
+
+Every error a user can cause is a `UserError`: command lines print its message alone, and keep the traceback of all others.
+"""
+
+from collections.abc import Iterable
+import difflib
+
+
+class UserError(ValueError):
+  """Something the user can put right; its message says the rule, what was received, and the way out."""
+
+
+def did_you_mean(name: str, known: Iterable[str], prefix: str = '') -> str:
+  """' Did you mean NEAREST?' with `prefix` before the nearest of the `known` names, or '' when none is near."""
+  known = list(known)
+  initials = {''.join(word[:1] for word in entry.split('_')): entry for entry in known if '_' in entry}
+  close = difflib.get_close_matches(name.lower(), known, 1) or ([initials[name]] if name in initials else [])
+  return f' Did you mean {prefix}{close[0]}?' if close else ''

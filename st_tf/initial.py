@@ -1,0 +1,55 @@
+"""What a run starts as: its network, and the weights that `--init_from` gives it."""
+
+import pathlib
+
+from st_tf import presets
+from st_tf.config import Config, ConfigError
+from st_tf.models.high_resolution import CLASSIFIER
+from st_tf.models.reference import load_reference, read_tensors
+from st_tf.specs import ArchSpec
+from st_tf.task import Task
+from st_tf.ticket import Ticket
+from st_tf.trainer import Trainer
+
+
+def network(task: Task, config: Config) -> ArchSpec:
+  """The network to train: the ticket's that the run starts from, else the chosen supernet, else the task's default.
+
+  Raises:
+    ConfigError: both a ticket and a supernet are given.
+  """
+  if not _is_ticket(config):
+    return presets.supernet(config.supernet or task.default_supernet)
+  if config.supernet:
+    raise ConfigError(
+      f'A ticket brings its own architecture. Received: --init_from={config.init_from} and --supernet={config.supernet}.'
+      ' Leave out --supernet.'
+    )
+  return Ticket.load(config.init_from).arch
+
+
+def load_weights(trainer: Trainer) -> None:
+  """Gives a fresh trainer the weights of `--init_from`, if there is one.
+
+  A ticket's final layer is taken over only where the outputs are as many; else it stays as initialised.
+
+  Raises:
+    UserError: the file or folder is no source of weights, or does not fit the network.
+  """
+  config = trainer.config
+  if not config.init_from:
+    return
+  if _is_ticket(config):
+    weights = Ticket.load(config.init_from).weights
+    for name, variable in trainer.variables.items():
+      if weights[name].shape == tuple(variable.shape):
+        variable.assign(weights[name])
+      elif not name.startswith(f'{CLASSIFIER}/'):
+        raise ConfigError(f'Weights fit the network. Received: {name} of {weights[name].shape}, not {tuple(variable.shape)}.')
+  else:
+    load_reference(trainer.model, trainer.arch, trainer.task.head, read_tensors(config.init_from))
+  trainer.restart_averages()
+
+
+def _is_ticket(config: Config) -> bool:
+  return bool(config.init_from) and pathlib.Path(config.init_from).suffix != '.npz'

@@ -1,0 +1,56 @@
+"""tf_keras optimizers by name, and their slots by variable name."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from st_tf.config import TrainingConfig
+
+Slots = dict[str, dict[str, np.ndarray]]
+
+
+def build(config: TrainingConfig, variables: Mapping[str, tf.Variable], decayed: Sequence[str]) -> keras.optimizers.Optimizer:
+  """The optimizer, its slots created.
+
+  Args:
+    config: which one, and its settings.
+    variables: what it trains, by name.
+    decayed: names of the kernels that weight decay acts on; only AdamW decays by itself.
+  """
+  rate = config.learning_rate
+  if config.optimizer == 'sgd':
+    optimizer = keras.optimizers.SGD(rate, config.momentum, nesterov=config.momentum > 0, jit_compile=False)
+  elif config.optimizer == 'rmsprop':
+    optimizer = keras.optimizers.RMSprop(rate, rho=0.9, momentum=config.momentum, epsilon=1e-3, jit_compile=False)
+  else:
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, jit_compile=False)
+    optimizer.exclude_from_weight_decay([variable for name, variable in variables.items() if name not in decayed])
+  optimizer.build(list(variables.values()))
+  return optimizer
+
+
+def slots(optimizer: keras.optimizers.Optimizer, variables: Mapping[str, tf.Variable]) -> Slots:
+  """The optimizer's memory: {slot: {variable name: array}}."""
+  names = list(variables)
+  return {slot: {name: value.numpy() for name, value in zip(names, values)} for slot, values in _lists(optimizer, variables).items()}
+
+
+def set_slots(optimizer: keras.optimizers.Optimizer, variables: Mapping[str, tf.Variable], values: Slots, step: int) -> None:
+  """Puts back what `slots` returned, and the number of steps taken."""
+  for slot, targets in _lists(optimizer, variables).items():
+    for name, target in zip(variables, targets):
+      target.assign(values[slot][name])
+  optimizer.iterations.assign(step)
+
+
+def _lists(optimizer, variables: Mapping[str, tf.Variable]) -> dict[str, list[tf.Variable]]:
+  """tf_keras keeps each kind of slot as a list in the order of the variables."""
+  shapes = [variable.shape for variable in variables.values()]
+  found = {}
+  for name, value in vars(optimizer).items():
+    if isinstance(value, (list, tuple)) and len(value) == len(shapes) and all(hasattr(slot, 'shape') for slot in value):
+      if [slot.shape for slot in value] == shapes:
+        found[name] = list(value)
+  return found

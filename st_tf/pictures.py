@@ -1,0 +1,61 @@
+"""Picture files as a network sees them."""
+
+from collections.abc import Sequence
+import io
+import pathlib
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from st_tf.task import TaskError
+
+# Modes whose conversion to RGB keeps the picture. Others (16 or 32 bits of grey) would be clipped to white.
+MODES = ('1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'RGBX', 'CMYK', 'YCbCr', 'HSV')
+
+
+def open_rgb(item: pathlib.Path | bytes, name: str, side: int = 0) -> Image.Image:
+  """An encoded picture as RGB, upright.
+
+  Args:
+    item: a file or its contents.
+    name: what messages call it.
+    side: shortest side that is wanted, in pixels; lets a JPEG be decoded at reduced size.
+
+  Raises:
+    TaskError: missing, unreadable, or in a mode that has no RGB form.
+  """
+  try:
+    with Image.open(io.BytesIO(item) if isinstance(item, bytes) else item) as picture:
+      if picture.mode in MODES:
+        if side:
+          picture.draft('RGB', (side, side))
+        return ImageOps.exif_transpose(picture).convert('RGB')
+      mode = picture.mode
+  except FileNotFoundError as error:
+    raise TaskError(f'An image is a file that exists. Received: {name}.') from error
+  except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    raise TaskError(f'An image can be decoded. Received: {name} ({error}). Replace or remove it.') from error
+  rule = f'An image has a mode that can be made RGB ({", ".join(MODES)}).'
+  raise TaskError(f'{rule} Received: mode {mode!r} of {name}. Save it as 8-bit RGB.')
+
+
+def center_crop(picture: Image.Image, size: tuple[int, int], keep: float = 1.0) -> np.ndarray:
+  """The largest middle part that has the shape of `size`, resized to it: [height, width, 3] uint8.
+
+  Args:
+    picture: any RGB picture.
+    size: (height, width) of the result in pixels.
+    keep: share of that part, per side, that is kept.
+  """
+  height, width = size
+  if picture.size == (width, height) and keep == 1:
+    return np.asarray(picture)
+  scale = keep * min(picture.width / width, picture.height / height)
+  left, top = (picture.width - scale * width) / 2, (picture.height - scale * height) / 2
+  box = (left, top, left + scale * width, top + scale * height)
+  return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR, box))
+
+
+def normalised(pixels: np.ndarray, mean: Sequence[float], deviation: Sequence[float]) -> np.ndarray:
+  """Pixels [..., 3] uint8 as float32: brought to [0, 1], minus the mean, over the deviation of each channel."""
+  return ((pixels.astype(np.float32) / 255 - np.asarray(mean)) / np.asarray(deviation)).astype(np.float32)

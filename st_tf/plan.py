@@ -1,0 +1,144 @@
+"""A run's settings in steps: what happens when. Durations become steps here and nowhere else."""
+
+import dataclasses
+import math
+
+from st_tf.config import Config, ConfigError
+from st_tf.pruning.schedules import SCHEDULES, RegrowthSchedule
+
+
+@dataclasses.dataclass(frozen=True)
+class LearningRate:
+  """Learning rate per step: a linear warm-up, then a fall.
+
+  Attributes:
+    kind: 'cosine', 'exponential', 'one_cycle' or 'step'.
+    peak: highest learning rate.
+    warmup_steps: steps of the rise from 0.
+    total_steps: steps until the end.
+    decay: factor per interval ('exponential' continuously, 'step' at once).
+    decay_steps: steps per interval.
+  """
+
+  kind: str
+  peak: float
+  warmup_steps: int
+  total_steps: int
+  decay: float = 1.0
+  decay_steps: int = 1
+
+  def at(self, step: int) -> float:
+    """The learning rate of the training step number `step`, counted from 0."""
+    if step < self.warmup_steps:
+      return self.peak * (step + 1) / self.warmup_steps
+    done = step - self.warmup_steps
+    left = max(self.total_steps - self.warmup_steps, 1)
+    if self.kind in ('cosine', 'one_cycle'):
+      return self.peak * 0.5 * (1 + math.cos(math.pi * done / left))
+    intervals = done / self.decay_steps
+    return self.peak * self.decay ** (intervals if self.kind == 'exponential' else math.floor(intervals))
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+  """What happens at which step; steps are counted from 0 and an event at step s happens after s training steps.
+
+  Attributes:
+    steps_per_epoch: training steps per epoch.
+    total_steps: training steps of the whole run.
+    fine_tune_step: where the fine-tuning cycle of the learning rate begins; `total_steps` without one.
+    search_every: steps between two looks at the factors; 0 = no search.
+    search_end: last look.
+    ramp_steps: steps over which the penalty grows.
+    pruning: when and how much to prune; None = never.
+  """
+
+  steps_per_epoch: int
+  total_steps: int
+  fine_tune_step: int
+  search_every: int
+  search_end: int
+  ramp_steps: int
+  pruning: RegrowthSchedule | None
+  _rates: tuple[LearningRate, LearningRate | None]
+
+  @classmethod
+  def of(cls, config: Config, steps_per_epoch: int) -> 'Plan':
+    """The plan of a run.
+
+    Raises:
+      ConfigError: durations that contradict each other.
+    """
+    training, search, pruning = config.training, config.search, config.pruning
+    total = config.epochs * steps_per_epoch
+    main = total - training.fine_tune_epochs * steps_per_epoch
+
+    def steps(duration: float) -> int:
+      return _steps(duration, main, steps_per_epoch)
+
+    searches = search.penalty > 0 or search.target_macs > 0
+    prunes = max(pruning.sparsity) > 0
+    search_end = min(steps(search.search_end), main) if searches else 0
+    last_prune = min(steps(pruning.prune_end), main)
+    if searches and not search_end:
+      raise ConfigError('A search lasts at least one step. Received: --search_end=0. Raise it, or set --penalty=0 --target_macs=0.')
+    if prunes and not last_prune:
+      raise ConfigError('Pruning ends after at least one step. Received: --prune_end=0. Raise it, or set --sparsity=0.')
+    if searches and prunes and search_end > last_prune:
+      raise ConfigError(
+        'The search ends before the last pruning, since a network that still shrinks loses its sparsity. Received:'
+        f' search_end at step {search_end}, prune_end at step {last_prune}. Lower --search_end or raise --prune_end.'
+      )
+    return cls(
+      steps_per_epoch=steps_per_epoch,
+      total_steps=total,
+      fine_tune_step=main,
+      search_every=max(steps(search.search_interval), 1) if searches else 0,
+      search_end=search_end,
+      ramp_steps=steps(search.penalty_ramp),
+      pruning=_pruning(config, steps, last_prune) if prunes else None,
+      _rates=(_rate(config, main, steps_per_epoch), _rate(config, total - main, steps_per_epoch) if total > main else None),
+    )
+
+  @property
+  def warmup_steps(self) -> int:
+    """Steps of the learning rate's rise at the start."""
+    return self._rates[0].warmup_steps
+
+  def learning_rate(self, step: int) -> float:
+    """The learning rate of training step `step`."""
+    main, tuning = self._rates
+    return main.at(step) if tuning is None or step < self.fine_tune_step else tuning.at(step - self.fine_tune_step)
+
+  def ramp(self, step: int) -> float:
+    """How far the penalty has grown, 0 to 1; 0 when the search is over."""
+    if not self.search_every or step >= self.search_end:
+      return 0.0
+    return min(step / self.ramp_steps, 1.0) if self.ramp_steps else 1.0
+
+  def is_search_due(self, step: int) -> bool:
+    """Whether to look at the factors after `step` steps."""
+    return bool(self.search_every) and 0 < step <= self.search_end and (step % self.search_every == 0 or step == self.search_end)
+
+
+def _pruning(config: Config, steps, last_prune: int) -> RegrowthSchedule:
+  pruning = config.pruning
+  begin = min(max(steps(pruning.prune_begin), 1), last_prune)  # The first ranking is after the first step.
+  window = (begin, min(steps(pruning.reactivation_end), last_prune))
+  interval = max(steps(pruning.prune_interval), 1)
+  return SCHEDULES[pruning.pruning_schedule](max(pruning.sparsity), begin, last_prune, interval, (window,))
+
+
+def _rate(config: Config, total: int, steps_per_epoch: int) -> LearningRate:
+  """One cycle of `total` steps: fractions are of the cycle, so that a short one anneals too."""
+  training = config.training
+  warmup = training.warmup if training.learning_rate_schedule != 'one_cycle' else max(training.warmup, 0.3)
+  warmup_steps = min(_steps(warmup, total, steps_per_epoch), total)
+  decay_steps = max(_steps(training.decay_interval, total, steps_per_epoch), 1)
+  return LearningRate(
+    training.learning_rate_schedule, training.learning_rate, warmup_steps, total, training.learning_rate_decay, decay_steps
+  )
+
+
+def _steps(duration: float, total: int, steps_per_epoch: int) -> int:
+  return round(duration * total) if duration <= 1 else round(duration * steps_per_epoch)

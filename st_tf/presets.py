@@ -1,0 +1,86 @@
+"""Supernets by name: plain data, so that another one is a JSON file and no code."""
+
+import json
+import pathlib
+
+from st_tf.errors import did_you_mean
+from st_tf.specs import ArchSpec, SpecError, StageSpec
+
+_FOUR_BRANCHES = StageSpec(blocks=(2, 2, 3, 4), channels=(18, 36, 72, 144))
+
+PRESETS: dict[str, ArchSpec] = {
+  # Tests and the demo. 10 classes at 32x32: 52,770 parameters, 1.5 M MACs.
+  'tiny': ArchSpec(
+    stages=(StageSpec((1,), (8,)), StageSpec((1, 1), (8, 16))),
+    stem_channels=(8, 8),
+    head_channels=(16, 48),
+    last_channel=128,
+    kernels=(3, 5),
+    dropout=0.0,
+  ),
+  # 32x32 images on two CPU cores. 100 classes at 32x32: 348,148 parameters, 14.0 M MACs.
+  'cifar': ArchSpec(
+    stages=(StageSpec((1,), (16,)), StageSpec((1, 1), (16, 32)), StageSpec((0, 1, 2), (16, 32, 64))),
+    stem_channels=(16, 16),
+    input_stride=2,
+    head_channels=(16, 32, 128),
+    last_channel=384,
+    kernels=(3, 5),
+    expansion=2,
+    dropout=0.1,
+  ),
+  # Phones: only what sparse mobile inference runs (3x3 and 5x5 kernels, bilinear resizing, a stem that starts with stride 2).
+  # 100 classes at 128x128: 1,573,524 parameters, 112 M MACs.
+  'mobile': ArchSpec(
+    stages=(
+      StageSpec((1,), (16,)),
+      StageSpec((1, 1), (16, 32)),
+      StageSpec((1, 1, 1), (16, 32, 64)),
+      StageSpec((1, 1, 2, 2), (16, 32, 64, 128)),
+    ),
+    stem_channels=(16, 16),
+    head_channels=(32, 64, 128, 256),
+    last_channel=960,
+    kernels=(3, 5),
+    expansion=2,
+    activation='relu6',
+    upsampling='bilinear',
+  ),
+  # The ImageNet supernet of HR-NAS. 1,000 classes at 224x224: 13,243,868 parameters, 2,422.8 M MACs.
+  'hrnas': ArchSpec(
+    stages=(
+      StageSpec((1,), (24,)),
+      StageSpec((2, 2), (18, 36)),
+      StageSpec((2, 2, 3), (18, 36, 72)),
+      _FOUR_BRANCHES,
+      _FOUR_BRANCHES,
+    ),
+    head_channels=(36, 72, 144, 320),
+  ),
+}
+
+
+def supernet(name: str) -> ArchSpec:
+  """The preset called `name`, or the ArchSpec in the JSON file at that path.
+
+  Raises:
+    SpecError: neither a preset nor a readable file with an ArchSpec.
+  """
+  if name in PRESETS:
+    return PRESETS[name]
+  path = pathlib.Path(name).expanduser()
+  if path.suffix != '.json' and not path.is_file():
+    rule = f'A supernet is one of {", ".join(PRESETS)}, or a .json file with an ArchSpec.'
+    raise SpecError(f'{rule} Received: {name!r}.{did_you_mean(name, PRESETS)}')
+  try:
+    return ArchSpec.from_json(path.read_text(encoding='utf-8'))
+  except (OSError, UnicodeDecodeError) as error:
+    rule = 'The file of a supernet can be read.'
+    raise SpecError(f'{rule} Received: {name!r} ({error}). Presets are {", ".join(PRESETS)}.') from error
+  except SpecError as error:
+    raise SpecError(f'{name}: {error}') from error
+
+
+def to_text(arch: ArchSpec) -> str:
+  """The JSON text that `supernet` reads back from a file."""
+  return json.dumps(arch.to_json(), indent=2) + '\n'

@@ -1,0 +1,161 @@
+"""Pruning with regrowth for any functional tf_keras model in an ordinary `fit`."""
+
+from collections.abc import Callable
+
+import numpy as np
+from tensorflow_model_optimization.python.core.sparsity.keras import prune_registry, pruning_wrapper
+from tensorflow_model_optimization.python.core.sparsity.keras.pruning_schedule import PruningSchedule
+import tf_keras as keras
+
+from st_tf.pruning.mask import Mask
+from st_tf.pruning.ranking import rank, thresholds
+from st_tf.pruning.wrapper import RegrowthPruning, bake, current_mask, prunable, set_masks, wrappers
+
+
+def wrap_layers(
+  schedule: PruningSchedule, reactivation: str, damping: float = 0.1, skip: Callable[[keras.layers.Layer], bool] = lambda layer: False
+) -> Callable[[keras.layers.Layer], keras.layers.Layer]:
+  """A function that wraps a layer when it has prunable weights and `skip` does not leave it out."""
+
+  def wrap_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
+    supported = isinstance(layer, keras.layers.DepthwiseConv2D) or hasattr(layer, 'get_prunable_weights')
+    if not supported and isinstance(layer, (keras.layers.Conv2D, keras.layers.Conv1D, keras.layers.Dense)):
+      supported = prune_registry.PruneRegistry.supports(layer)
+    if not supported or isinstance(layer, pruning_wrapper.PruneLowMagnitude) or skip(layer):
+      return layer
+    return RegrowthPruning(layer, schedule, reactivation, damping)
+
+  return wrap_layer
+
+
+def wrap(
+  model: keras.Model,
+  schedule: PruningSchedule,
+  reactivation: str = 'soft_threshold',
+  skip: Callable[[keras.layers.Layer], bool] = lambda layer: isinstance(layer, keras.layers.DepthwiseConv2D),
+) -> keras.Model:
+  """A copy of a functional model whose convolutions and dense layers are pruned with regrowth.
+
+  The weights are taken over. Train it with the `Regrowth` callback; afterwards tfmot's `strip_pruning` gives back a
+  plain model with the same outputs.
+
+  Args:
+    model: a functional or sequential tf_keras model.
+    schedule: a tfmot pruning schedule.
+    reactivation: what a pruned weight does between two rankings; see `RegrowthPruning`.
+    skip: which layers stay dense; depthwise convolutions unless told otherwise.
+
+  Raises:
+    ValueError: the model has pruning wrappers already; their masks and schedule would be lost.
+  """
+  if any(isinstance(layer, pruning_wrapper.PruneLowMagnitude) for layer in model.layers):
+    raise ValueError('A model is wrapped once. Received: one with pruning wrappers. Apply strip_pruning first.')
+  wrapped = keras.models.clone_model(model, clone_function=_cloning(wrap_layers(schedule, reactivation, skip=skip)))
+  return _with_weights(wrapped, model)
+
+
+class Regrowth(keras.callbacks.Callback):
+  """Ranks when the schedule says so; at the end of training the weights are what the layers compute with.
+
+  Args:
+    ranking: 'global', 'layer' or 'erk'.
+    floor: smallest fraction of its weights a layer keeps.
+  """
+
+  def __init__(self, ranking: str = 'global', floor: float = 0.01):
+    super().__init__()
+    self.ranking = ranking
+    self.floor = floor
+    self.step = 0
+    self._sparsity = 0.0
+    self._frozen: list[tuple[RegrowthPruning, list]] = []
+
+  def on_train_begin(self, logs: dict | None = None) -> None:
+    """Finds the wrappers.
+
+    Raises:
+      ValueError: the model has none.
+    """
+    if not wrappers(self.model):
+      raise ValueError('Regrowth needs a model from st_tf.pruning.wrap. Received: a model without pruning wrappers.')
+    self._hold()
+
+  def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+    """Asks the schedule, and ranks."""
+    schedule = wrappers(self.model)[0].pruning_schedule
+    due, sparsity = schedule(self.step)
+    if bool(due):
+      self._rank(float(sparsity), may_return(schedule, self.step), is_closed(schedule, self.step), is_last(schedule, self.step))
+    self.step += 1
+
+  def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+    """Keeps frozen weights where they were: momentum and weight decay would move them."""
+    for wrapper, before in self._frozen:
+      wrapper.settle(before)
+
+  def on_train_end(self, logs: dict | None = None) -> None:
+    """Ends regrowth with a last ranking, where the schedule has not, and prepares for `strip_pruning`."""
+    if any(float(wrapper.open) for wrapper in wrappers(self.model)):
+      self._rank(self._sparsity, returning=True, closed=True, final=True)
+    bake(self.model)
+
+  def _rank(self, sparsity: float, returning: bool, closed: bool, final: bool) -> None:
+    self._sparsity = sparsity
+    apply_ranking(self.model, sparsity, self.ranking, self.floor, returning, closed, final)
+    self._hold()
+
+  def _hold(self) -> None:
+    self._frozen = [(wrapper, [weight.numpy() for weight, _, _ in wrapper.pruning_vars]) for wrapper in wrappers(self.model)]
+
+
+def may_return(schedule: PruningSchedule, step: int) -> bool:
+  """Whether pruned weights may come back at `step`; always, under a schedule that does not say."""
+  return schedule.may_return(step) if hasattr(schedule, 'may_return') else True
+
+
+def is_closed(schedule: PruningSchedule, step: int) -> bool:
+  """Whether the ranking after `step` brings no weight back, so that pruned weights have nothing to move for."""
+  return hasattr(schedule, 'next_event') and not schedule.may_return(schedule.next_event(step))
+
+
+def is_last(schedule: PruningSchedule, step: int) -> bool:
+  """Whether the event at `step` is the schedule's last; never, under a schedule without an end."""
+  return 0 <= getattr(schedule, 'end_step', -1) <= step
+
+
+def apply_ranking(
+  model: keras.Model, sparsity: float, ranking: str, floor: float, returning: bool = True, closed: bool = False, final: bool = False
+) -> Mask:
+  """Ranks the model's own weights and sets its masks.
+
+  Args:
+    model: a wrapped model.
+    sparsity: fraction of the prunable weights to remove.
+    ranking: see `rank`.
+    floor: see `rank`.
+    returning: whether pruned weights compete again.
+    closed: whether the next ranking will bring none back, so that pruned weights stay as they are until then.
+    final: whether this is the last ranking; the mask then becomes the weights' own zeros.
+  """
+  scores = {name: np.abs(wrapper.pruning_vars[index][0].numpy()) for name, (wrapper, index) in prunable(model).items()}
+  before = current_mask(model)
+  ranked = scores if returning else {name: np.where(before[name], value, -1.0) for name, value in scores.items()}
+  mask = rank(ranked, sparsity, ranking, floor)
+  set_masks(model, mask, thresholds(scores, mask, ranking), scores, closed or final)
+  if final:
+    bake(model)
+  return mask
+
+
+def _cloning(wrap_layer: Callable) -> Callable:
+  def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
+    return wrap_layer(layer.__class__.from_config(layer.get_config()))
+
+  return clone
+
+
+def _with_weights(wrapped: keras.Model, model: keras.Model) -> keras.Model:
+  for copy, original in zip(wrapped.layers, model.layers, strict=True):
+    inner = copy.layer if isinstance(copy, RegrowthPruning) else copy
+    inner.set_weights(original.get_weights())
+  return wrapped

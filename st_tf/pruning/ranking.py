@@ -1,0 +1,115 @@
+"""Scores -> exact top-k -> mask, as pure functions.
+
+Ties: of equal scores the one that comes first (network order, then row-major) is pruned first. Counts: of N weights
+exactly floor(sparsity * N) are pruned.
+"""
+
+from collections.abc import Mapping
+import math
+
+import numpy as np
+
+from st_tf.errors import UserError
+from st_tf.pruning.mask import Mask
+
+_ROUNDING = 1e-9  # 0.29 * 100 is 28.999999999999996
+
+
+class RankingError(UserError):
+  """A sparsity that this network cannot have."""
+
+
+def rank(scores: Mapping[str, np.ndarray], sparsity: float, ranking: str = 'global', floor: float = 0.0) -> Mask:
+  """Keeps the highest scores.
+
+  Args:
+    scores: not negative, by weight name.
+    sparsity: fraction of all weights to prune, in [0, 1).
+    ranking: 'global' compares all weights with each other; 'layer' prunes the same fraction of each; 'erk' gives layer
+      densities in proportion to (sum of dimensions) / (product of dimensions) (Erdos-Renyi kernel; RigL, ICML 2020, section 3).
+    floor: smallest fraction of its weights that each layer keeps; always at least one weight.
+
+  Raises:
+    RankingError: sparsity outside [0, 1), no prunable weights, or floors that do not allow it.
+  """
+  if not 0 <= sparsity < 1:
+    raise RankingError(f'Sparsity lies in [0, 1). Received: {sparsity}.')
+  sizes = {name: value.size for name, value in scores.items()}
+  total = sum(sizes.values())
+  if not total:
+    raise RankingError('Pruning needs prunable weights. Received: a network that has none.')
+  keep = total - math.floor(sparsity * total + _ROUNDING)
+  least = {name: max(1, math.ceil(floor * size - _ROUNDING)) for name, size in sizes.items()}
+  if keep < sum(least.values()):
+    reachable = 1 - sum(least.values()) / total
+    raise RankingError(
+      f'No layer is emptied: each keeps at least {floor:.2%} of its weights and at least one. Received: sparsity {sparsity};'
+      f' at most {reachable:.6f} is reachable here. Lower --sparsity or --layer_floor.'
+    )
+  if ranking == 'global':
+    return _global(scores, keep, least)
+  wanted = _uniform(sizes, keep) if ranking == 'layer' else _erk({name: value.shape for name, value in scores.items()}, keep)
+  counts = _integers(wanted, least, sizes, keep)
+  return Mask({name: _top(value.ravel(), counts[name]).reshape(value.shape) for name, value in scores.items()})
+
+
+def thresholds(scores: Mapping[str, np.ndarray], mask: Mask, ranking: str = 'global') -> dict[str, float]:
+  """The magnitude that separates kept from pruned weights, by weight name; 0 where nothing is pruned.
+
+  Under a global ranking it is one number, except in layers that a floor protects: there it is the layer's own.
+  """
+  own = {name: _own_threshold(value, mask[name]) for name, value in scores.items()}
+  if ranking != 'global':
+    return own
+  # What the floors protect lies below the level, so that the level is set by the layers they do not touch.
+  level = max(own.values(), default=0.0)
+  return {name: level if value[mask[name]].min(initial=np.inf) > level else own[name] for name, value in scores.items()}
+
+
+def _own_threshold(scores: np.ndarray, kept: np.ndarray) -> float:
+  # Pruned weights that may not return can have larger scores than kept ones.
+  return float(min(scores[~kept].max(initial=0.0), scores[kept].min(initial=np.inf)))
+
+
+def _top(scores: np.ndarray, count: int) -> np.ndarray:
+  kept = np.ones(scores.size, bool)
+  kept[np.argsort(scores, kind='stable')[: scores.size - count]] = False
+  return kept
+
+
+def _global(scores: Mapping[str, np.ndarray], keep: int, least: Mapping[str, int]) -> Mask:
+  flat = {name: np.asarray(value, np.float64).ravel() for name, value in scores.items()}
+  protected = {name: np.where(_top(value, least[name]), np.inf, value) for name, value in flat.items()}
+  kept = _top(np.concatenate(list(protected.values())), keep)
+  parts = np.split(kept, np.cumsum([value.size for value in flat.values()])[:-1])
+  return Mask({name: part.reshape(scores[name].shape) for name, part in zip(flat, parts)})
+
+
+def _uniform(sizes: Mapping[str, int], keep: int) -> dict[str, float]:
+  total = sum(sizes.values())
+  return {name: size * keep / total for name, size in sizes.items()}
+
+
+def _erk(shapes: Mapping[str, tuple[int, ...]], keep: int) -> dict[str, float]:
+  sizes = {name: math.prod(shape) for name, shape in shapes.items()}
+  dense: set[str] = set()
+  while True:
+    left = keep - sum(sizes[name] for name in dense)
+    weights = {name: float(sum(shape)) for name, shape in shapes.items() if name not in dense}
+    unit = left / sum(weights.values()) if weights else 0.0
+    full = {name for name, weight in weights.items() if unit * weight >= sizes[name]}
+    if not full:
+      return {name: float(sizes[name]) if name in dense else unit * weights[name] for name in shapes}
+    dense |= full
+
+
+def _integers(wanted: Mapping[str, float], least: Mapping[str, int], most: Mapping[str, int], total: int) -> dict[str, int]:
+  """Whole numbers near `wanted`, within [least, most], that sum to `total`: largest remainders first."""
+  counts = {name: min(max(math.floor(value), least[name]), most[name]) for name, value in wanted.items()}
+  order = sorted(wanted, key=lambda name: counts[name] - wanted[name])
+  while (missing := total - sum(counts.values())) != 0:
+    step = 1 if missing > 0 else -1
+    able = [name for name in order[::step] if least[name] <= counts[name] + step <= most[name]]
+    for name in able[: abs(missing)]:
+      counts[name] += step
+  return counts

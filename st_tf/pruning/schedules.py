@@ -1,0 +1,119 @@
+"""How sparsity rises over training, as tfmot pruning schedules.
+
+A schedule answers `schedule(step) -> (whether to rank now, sparsity)`, which is all the trainer asks; one of tfmot's
+own works as well. Ours also say until when pruned weights may come back.
+"""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_model_optimization.python.core.sparsity.keras import pruning_schedule
+
+Window = tuple[int, int]
+
+
+class RegrowthSchedule(pruning_schedule.PruningSchedule):
+  """Ranks every `frequency` steps from `begin_step` to `end_step`, both included.
+
+  Attributes:
+    target_sparsity: what is reached at the last event.
+    begin_step: first event.
+    end_step: last event.
+    frequency: steps between events.
+    reactivation: (first step, last step) windows in which a ranking may bring pruned weights back; none = never.
+  """
+
+  def __init__(
+    self, target_sparsity: float, begin_step: int, end_step: int, frequency: int, reactivation: tuple[Window, ...] | None = None
+  ):
+    if not 0 <= target_sparsity < 1:
+      raise ValueError(f'Sparsity lies in [0, 1). Received: {target_sparsity}.')
+    if not 0 <= begin_step <= end_step or frequency < 1:
+      raise ValueError(f'0 <= begin_step <= end_step and frequency >= 1. Received: {begin_step}, {end_step}, {frequency}.')
+    self.target_sparsity = target_sparsity
+    self.begin_step = begin_step
+    self.end_step = end_step
+    self.frequency = frequency
+    self.reactivation = ((begin_step, end_step),) if reactivation is None else tuple(tuple(window) for window in reactivation)
+
+  def sparsity_at(self, step: int) -> float:
+    """The sparsity an event at `step` ranks to."""
+    raise NotImplementedError
+
+  def is_event(self, step: int) -> bool:
+    """Whether there is a ranking at `step`."""
+    return self.begin_step <= step <= self.end_step and ((step - self.begin_step) % self.frequency == 0 or step == self.end_step)
+
+  def next_event(self, step: int) -> int:
+    """The first event after `step`, or the last of all when there is none."""
+    if step < self.begin_step:
+      return self.begin_step
+    return min(step + self.frequency - (step - self.begin_step) % self.frequency, self.end_step)
+
+  def may_return(self, step: int) -> bool:
+    """Whether a ranking at `step` may bring pruned weights back."""
+    return any(first <= step <= last for first, last in self.reactivation)
+
+  def __call__(self, step) -> tuple[tf.Tensor, tf.Tensor]:
+    """(whether to rank, sparsity) at `step`, as tfmot's wrappers ask it; also inside a graph."""
+    if tf.is_tensor(step) and not hasattr(step, 'numpy') or isinstance(step, tf.Variable) and not tf.executing_eagerly():
+      event, sparsity = tf.numpy_function(self._answer, [step], (tf.bool, tf.float32))
+      event.set_shape([])
+      sparsity.set_shape([])
+      return event, sparsity
+    event, sparsity = self._answer(step)
+    return tf.constant(event), tf.constant(sparsity)
+
+  def get_config(self) -> dict:
+    """Class name and constructor arguments, in the form of tfmot's own schedules."""
+    names = ('target_sparsity', 'begin_step', 'end_step', 'frequency', 'reactivation')
+    return {'class_name': type(self).__name__, 'config': {name: getattr(self, name) for name in names}}
+
+  def _answer(self, step):
+    step = int(step)
+    return np.bool_(self.is_event(step)), np.float32(self.sparsity_at(step) if step >= self.begin_step else 0.0)
+
+  def _progress(self, step: int) -> float:
+    length = self.end_step - self.begin_step
+    return min(max((step - self.begin_step) / length, 0.0), 1.0) if length else 1.0
+
+
+class Cubic(RegrowthSchedule):
+  """s(t) = target * (1 - (1 - progress)^3) (Zhu and Gupta, 2017, section 3)."""
+
+  def sparsity_at(self, step: int) -> float:
+    """The sparsity an event at `step` ranks to."""
+    return self.target_sparsity * (1 - (1 - self._progress(step)) ** 3)
+
+
+class Stepwise(RegrowthSchedule):
+  """The k-th event prunes to min(k * increment, target) (SuperTickets, ECCV 2022, section 3: progressive pruning).
+
+  `increment` is 0.1 as in the paper, or larger where the events are too few to reach the target.
+  """
+
+  def sparsity_at(self, step: int) -> float:
+    """The sparsity an event at `step` ranks to."""
+    events = math.ceil((self.end_step - self.begin_step) / self.frequency) + 1
+    count = math.ceil((step - self.begin_step) / self.frequency) + 1
+    return min(count * max(0.1, self.target_sparsity / events), self.target_sparsity)
+
+
+class OneShot(RegrowthSchedule):
+  """Nothing until the last step, then the target at once."""
+
+  def sparsity_at(self, step: int) -> float:
+    """The sparsity an event at `step` ranks to."""
+    return self.target_sparsity if step >= self.end_step else 0.0
+
+
+class Constant(RegrowthSchedule):
+  """The target from the first event on."""
+
+  def sparsity_at(self, step: int) -> float:
+    """The sparsity an event at `step` ranks to."""
+    return self.target_sparsity
+
+
+SCHEDULES = {'cubic': Cubic, 'stepwise': Stepwise, 'one_shot': OneShot, 'constant': Constant}

@@ -1,0 +1,218 @@
+"""tfmot's pruning wrapper, with pruned weights that can come back.
+
+tfmot's own wrapper overwrites pruned weights with zeros at every call and ranks each layer by itself. This one computes
+an effective weight for the duration of the call and leaves the dense weight alone; rankings are made from outside, over
+the whole network. What a pruned weight does between two rankings is the layer's `reactivation`:
+
+- 'masked': nothing; it stays bit for bit as it is (what the SuperTickets reference does, without its accidental drift).
+- 'dense_gradient': the forward pass is masked, the gradient reaches every weight, damped on the pruned ones, whose
+  magnitude is bounded (SuperTickets, ECCV 2022, section 3). Undamped and unbounded it diverges at high sparsity.
+- 'soft_threshold': forward with sign(w) * max(|w| - t, 0), rescaled to the kept weights' mean magnitude, and the gradient
+  straight through (in the spirit of ST-3, WACV 2023): a weight that grows past t enters at zero, continuously.
+
+All state is in variables, so that an event never needs a new trace.
+"""
+
+from collections.abc import Iterator, Mapping
+import contextlib
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_model_optimization.python.core.sparsity.keras import pruning_schedule, pruning_wrapper
+import tf_keras as keras
+
+from st_tf.models.variables import short_name
+from st_tf.pruning.mask import Mask
+
+REACTIVATIONS = ('masked', 'dense_gradient', 'soft_threshold')
+_BOUND = 2.0  # Thresholds a pruned weight may grow to under 'dense_gradient': enough to win the next ranking.
+
+
+@keras.saving.register_keras_serializable('st_tf')
+class RegrowthPruning(pruning_wrapper.PruneLowMagnitude):
+  """Wraps one layer with prunable weights.
+
+  Args:
+    layer: what to wrap.
+    pruning_schedule: a tfmot schedule; asked by whoever ranks, not by the layer.
+    reactivation: one of `REACTIVATIONS`.
+    damping: share of the gradient that pruned weights get under 'dense_gradient'.
+  """
+
+  def __init__(self, layer: keras.layers.Layer, pruning_schedule, reactivation: str = 'soft_threshold', damping: float = 0.1, **kwargs):
+    if reactivation not in REACTIVATIONS:
+      raise ValueError(f'Reactivation is one of {", ".join(REACTIVATIONS)}. Received: {reactivation!r}.')
+    if isinstance(layer, keras.layers.DepthwiseConv2D):
+      layer.get_prunable_weights = lambda: [layer.depthwise_kernel]
+    super().__init__(layer, pruning_schedule=pruning_schedule, **kwargs)
+    self.reactivation = reactivation
+    self.damping = damping
+
+  def build(self, input_shape: tf.TensorShape) -> None:
+    """Creates mask, threshold and scale of each prunable weight, and whether pruned weights may still come back."""
+    super().build(input_shape)
+    self.scales = [self.add_weight('scale', [], initializer='ones', trainable=False) for _ in self.pruning_vars]
+    self.open = self.add_weight('open', [], initializer='zeros', trainable=False)
+
+  def call(self, inputs: tf.Tensor, training: bool | None = None, **kwargs: Any) -> tf.Tensor:
+    """The layer's output with its effective weights."""
+    with self._effective_weights():
+      if self.layer._expects_training_arg:
+        kwargs['training'] = training
+      return self.layer.call(inputs, **kwargs)
+
+  @contextlib.contextmanager
+  def _effective_weights(self) -> Iterator[None]:
+    """Puts the effective weights in the place of the layer's attributes, past Keras' tracking of variables."""
+    attributes = [self._attribute_of(weight) for weight, _, _ in self.pruning_vars]
+    try:
+      for index, attribute in enumerate(attributes):
+        object.__setattr__(self.layer, attribute, self.effective(index, straight_through=True))
+      yield
+    finally:
+      for (weight, _, _), attribute in zip(self.pruning_vars, attributes):
+        object.__setattr__(self.layer, attribute, weight)
+
+  def _attribute_of(self, weight: tf.Variable) -> str:
+    for name, value in vars(self.layer).items():
+      if value is weight:
+        return name
+    raise ValueError(f'A prunable weight is an attribute of its layer. Received: {self.layer.name}. Leave this layer unwrapped.')
+
+  def effective(self, index: int, straight_through: bool = False) -> tf.Tensor:
+    """The weight that the layer computes with; with `straight_through`, with the gradient that training needs."""
+    weight, mask, threshold = self.pruning_vars[index]
+    weight = tf.convert_to_tensor(weight)
+    mask, pruned = tf.convert_to_tensor(mask), 1.0 - mask
+    if self.reactivation == 'soft_threshold':
+      shrunk = tf.sign(weight) * tf.nn.relu(tf.abs(weight) - threshold) * self.scales[index]
+      reach = mask + self.open * pruned
+      value = shrunk * reach
+    else:
+      value = weight * mask
+      reach = mask + self.damping * self.open * pruned if self.reactivation == 'dense_gradient' else mask
+    if not straight_through:
+      return value
+    passed = weight * reach
+    return passed + tf.stop_gradient(value - passed)
+
+  def settle(self, before: list[tf.Tensor]) -> None:
+    """Undoes, after an optimizer step, what must not have happened to pruned weights (cross-replica context).
+
+    Args:
+      before: the prunable weights' values before the step.
+    """
+    strategy = tf.distribute.get_strategy()
+    for index, old in enumerate(before):
+      weight, mask, threshold = self.pruning_vars[index]
+      frozen = tf.logical_and(tf.equal(tf.convert_to_tensor(mask), 0.0), tf.equal(tf.convert_to_tensor(self.open), 0.0))
+      value = tf.where(frozen, old, tf.convert_to_tensor(weight))
+      if self.reactivation == 'dense_gradient':
+        bound = tf.where(tf.equal(tf.convert_to_tensor(mask), 0.0), _BOUND * threshold, value.dtype.max)
+        value = tf.where(frozen, value, tf.clip_by_value(value, -bound, bound))
+      strategy.extended.update(weight, lambda variable, new: variable.assign(new), args=(value,))
+
+  def get_config(self) -> dict:
+    """The constructor's arguments; the schedule in full, which tfmot would give back as a string."""
+    config = super().get_config()
+    config['pruning_schedule'] = self.pruning_schedule.get_config()
+    return config | {'reactivation': self.reactivation, 'damping': self.damping}
+
+  @classmethod
+  def from_config(cls, config: dict) -> 'RegrowthPruning':
+    """The inverse of `get_config`."""
+    from st_tf.pruning.schedules import SCHEDULES
+
+    config = dict(config)
+    known = {schedule.__name__: schedule for schedule in SCHEDULES.values()}
+    known |= {name: getattr(pruning_schedule, name) for name in ('PolynomialDecay', 'ConstantSparsity')}
+    described = config.pop('pruning_schedule')
+    schedule = known[described['class_name']](**described['config'])
+    layer = keras.layers.deserialize(config.pop('layer'))
+    return cls(layer=layer, pruning_schedule=schedule, **config)
+
+
+def wrappers(model: keras.Model) -> list[RegrowthPruning]:
+  """The model's pruning wrappers, in network order."""
+  return [layer for layer in model.layers if isinstance(layer, RegrowthPruning)]
+
+
+def prunable(model: keras.Model) -> dict[str, tuple[RegrowthPruning, int]]:
+  """(wrapper, index of the weight in it) of each prunable weight by 'layer/variable'."""
+  found = {}
+  for wrapper in wrappers(model):
+    for index, (weight, _, _) in enumerate(wrapper.pruning_vars):
+      found[f'{wrapper.layer.name}/{short_name(weight)}'] = (wrapper, index)
+  return found
+
+
+def current_mask(model: keras.Model) -> Mask:
+  """The masks as they stand."""
+  return Mask({name: wrapper.pruning_vars[index][1].numpy() > 0 for name, (wrapper, index) in prunable(model).items()})
+
+
+def get_state(model: keras.Model) -> dict[str, dict[str, np.ndarray]]:
+  """All that the wrappers remember: {'mask', 'threshold', 'scale' or 'open': {weight name: array}}."""
+  return {part: {name: variable.numpy() for name, variable in entries.items()} for part, entries in _state(model).items()}
+
+
+def set_state(model: keras.Model, state: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+  """Puts back what `get_state` returned."""
+  for part, entries in _state(model).items():
+    for name, variable in entries.items():
+      variable.assign(state[part][name])
+
+
+def _state(model: keras.Model) -> dict[str, dict[str, tf.Variable]]:
+  parts: dict[str, dict[str, tf.Variable]] = {'mask': {}, 'threshold': {}, 'scale': {}, 'open': {}}
+  for name, (wrapper, index) in prunable(model).items():
+    _, parts['mask'][name], parts['threshold'][name] = wrapper.pruning_vars[index]
+    parts['scale'][name], parts['open'][name] = wrapper.scales[index], wrapper.open
+  return parts
+
+
+def set_masks(model: keras.Model, mask: Mask, thresholds: Mapping[str, float], magnitudes: Mapping[str, np.ndarray], final: bool) -> None:
+  """Puts a ranking's result into the wrappers.
+
+  Args:
+    model: a wrapped model.
+    mask: what is kept.
+    thresholds: the magnitude that separates kept from pruned, by weight name.
+    magnitudes: the |w| that were ranked, by weight name.
+    final: whether pruned weights stay pruned from now on, or at least at the next ranking.
+  """
+  for name, (wrapper, index) in prunable(model).items():
+    _, mask_variable, threshold = wrapper.pruning_vars[index]
+    kept = magnitudes[name][mask[name]]
+    shrunk = np.maximum(kept - thresholds[name], 0).sum(dtype=np.float64)
+    mask_variable.assign(mask[name].astype(np.float32))
+    threshold.assign(thresholds[name])
+    wrapper.scales[index].assign(kept.sum(dtype=np.float64) / shrunk if shrunk > 0 else 1.0)
+    wrapper.open.assign(0.0 if final or wrapper.reactivation == 'masked' else 1.0)
+
+
+def harden(model: keras.Model) -> None:
+  """Makes soft thresholds into plain masks: the threshold becomes 0 and the scale 1.
+
+  The caller has put the effective values into the kept weights, so that the function stays the same.
+  """
+  for wrapper, index in prunable(model).values():
+    wrapper.pruning_vars[index][2].assign(0.0)
+    wrapper.scales[index].assign(1.0)
+
+
+def effective_values(model: keras.Model) -> dict[str, np.ndarray]:
+  """The weights that the wrapped layers compute with, by weight name."""
+  return {name: wrapper.effective(index).numpy() for name, (wrapper, index) in prunable(model).items()}
+
+
+def bake(model: keras.Model) -> None:
+  """Makes every weight what its layer computes with, so that `strip_pruning` changes no output.
+
+  To be called under a final mask: weights that may still come back would be cut off.
+  """
+  for wrapper, index in prunable(model).values():
+    value = wrapper.effective(index)
+    wrapper.pruning_vars[index][0].assign(value)
+  harden(model)

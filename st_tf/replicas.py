@@ -1,0 +1,38 @@
+"""Training on several devices of one machine."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from st_tf.config import ConfigError
+
+
+def strategy(replicas: int) -> tf.distribute.Strategy:
+  """How `replicas` devices train together: GPUs where there are any, else logical CPUs.
+
+  Raises:
+    ConfigError: there are not so many devices.
+  """
+  if replicas == 1:
+    return tf.distribute.get_strategy()
+  devices = tf.config.list_logical_devices('GPU') or tf.config.list_logical_devices('CPU')
+  if len(devices) < replicas:
+    raise ConfigError(f'--replicas is at most the number of devices, {len(devices)} here. Received: {replicas}.')
+  return tf.distribute.MirroredStrategy([device.name for device in devices[:replicas]])
+
+
+def spread(where: tf.distribute.Strategy, batch: tf.Tensor) -> Any:
+  """A batch [examples, ...] in equal shares, one per replica; the batch itself where there is but one."""
+  replicas = where.num_replicas_in_sync
+  if replicas == 1:
+    return batch
+  share = len(batch) // replicas
+  return where.experimental_distribute_values_from_function(
+    lambda context: batch[context.replica_id_in_sync_group * share : (context.replica_id_in_sync_group + 1) * share]
+  )
+
+
+def gathered(where: tf.distribute.Strategy, outputs: Any) -> np.ndarray:
+  """The replicas' outputs in the order of the batch."""
+  return np.concatenate([part.numpy() for part in where.experimental_local_results(outputs)])

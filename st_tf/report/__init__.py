@@ -1,0 +1,121 @@
+"""The report of a run: one self-contained page that a person who did not run it can read."""
+
+from collections.abc import Mapping, Sequence
+import pathlib
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from st_tf import cost, files, wording
+from st_tf.cost import LayerCost
+from st_tf.report import costs, curves, densities, ink, page, survivors
+from st_tf.report.samples import Sample
+from st_tf.ticket import Ticket
+
+_HEAVIEST_LAYERS = 12
+_TEMPLATES = pathlib.Path(__file__).parent / 'templates'
+
+
+def write(
+  directory: str | pathlib.Path,
+  ticket: Ticket,
+  history: Sequence[Mapping[str, Any]],
+  samples: Sequence[Sample] = (),
+  tickets: Sequence[Ticket] = (),
+  dense_history: Sequence[Mapping[str, Any]] = (),
+  layers: Sequence[LayerCost] | None = None,
+  model_file: str | pathlib.Path | None = None,
+) -> pathlib.Path:
+  """Writes `index.html` into `directory`, which is made if need be, and returns its path.
+
+  Args:
+    directory: where the page goes.
+    ticket: what the page is about.
+    history: rows of the run's metrics file.
+    samples: test images with the ticket's answers.
+    tickets: all tickets of the run, `ticket` included or not.
+    dense_history: rows of a dense run of the same length, to compare with.
+    layers: cost of each layer of the ticket; measured where not given.
+    model_file: the ticket's .tflite file.
+  """
+  if layers is None:
+    layers = cost.of(ticket.build_model(), ticket.masks).layers
+  size = pathlib.Path(model_file).stat().st_size if model_file else None
+  content = _content(ticket, list(history), list(dense_history or ()), tickets, layers) | {
+    'style': Markup((_TEMPLATES / 'style.css').read_text(encoding='utf-8')),
+    'script': Markup((_TEMPLATES / 'sort.js').read_text(encoding='utf-8')),
+    'samples': samples,
+    'tiles': page.tiles(ticket, size),
+    'headline': page.headline(ticket, dense_history or ()),
+  }
+  path = pathlib.Path(directory) / 'index.html'
+  path.parent.mkdir(parents=True, exist_ok=True)
+  files.write_text(path, _template().render(content).lstrip())
+  return path
+
+
+def _content(
+  ticket: Ticket,
+  history: list[Mapping[str, Any]],
+  dense_history: list[Mapping[str, Any]],
+  tickets: Sequence[Ticket],
+  layers: Sequence[LayerCost],
+) -> dict[str, Any]:
+  metric = ticket.task['primary_metric']
+  network = survivors.network(ticket.supernet, ticket.arch, ticket.head, ticket.survivors, ticket.input_shape[:2])
+  others = [other for other in tickets if other.fingerprint != ticket.fingerprint]
+  rows = page.ticket_rows([ticket, *others], metric)
+  return {
+    'ticket': ticket,
+    'metric': metric,
+    'ticket_rows': rows,
+    'epochs': len(curves.epochs(history)),
+    'course': page.course(history),
+    'score_title': wording.score_name(metric).capitalize(),
+    'reductions': page.reductions(ticket.cost),
+    'classes': page.classes(ticket.metrics.get('per_class', {}), metric),
+    'settings': page.settings(ticket.provenance.get('config', {})),
+    'origin': page.origin(ticket),
+    'network': network,
+    'stages': page.stages(network),
+    'survival': page.survival(network),
+    'layers': layers,
+    'heaviest': sorted(layers, key=lambda layer: -layer.macs)[:_HEAVIEST_LAYERS],
+    'figures': _figures(ticket, history, dense_history, rows, layers),
+  }
+
+
+def _figures(
+  ticket: Ticket,
+  history: list[Mapping[str, Any]],
+  dense_history: list[Mapping[str, Any]],
+  rows: Sequence[Mapping[str, Any]],
+  layers: Sequence[LayerCost],
+) -> dict[str, Markup]:
+  metric = ticket.task['primary_metric']
+  saved = [(row['sparsity'], row['validation']) for row in rows if row['validation'] is not None]
+  target = ticket.provenance.get('config', {}).get('target_macs') or 0
+  figures = {
+    'Loss': curves.loss(history),
+    wording.score_name(metric).capitalize(): curves.accuracy(history, metric, dense_history),
+    'Learning rate': curves.learning_rate(history),
+    'Penalty on the importance factors': curves.penalty(history),
+    'Score and sparsity over the run': curves.sparsity(history, metric),
+    'Score against sparsity': curves.trade_off(history, metric, saved),
+    'MACs': curves.macs(history, ticket.cost['supernet_macs'], target * ticket.cost['supernet_macs'] if target <= 1 else target),
+    'MACs by part': costs.macs(layers),
+  }
+  if ticket.masks:
+    table = densities.table(ticket.masks, ticket.supernet, ticket.head)
+    figures['Density'] = densities.density(table, 1 - ticket.sparsity)
+  return {title: Markup(ink.svg(figure, title)) for title, figure in figures.items() if figure is not None}
+
+
+def _template() -> jinja2.Template:
+  environment = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+  )
+  environment.filters |= {'count': wording.count, 'percent': wording.percent, 'score_name': wording.score_name}
+  environment.globals['score'] = wording.score
+  return environment.get_template('page.html')

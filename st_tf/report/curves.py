@@ -1,0 +1,174 @@
+"""How a run went: one matplotlib figure per question, from the rows of its metrics file."""
+
+from collections.abc import Mapping, Sequence
+import math
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, MaxNLocator
+
+from st_tf.report import ink
+from st_tf.wording import score_name
+
+Row = Mapping[str, Any]
+
+
+def loss(history: Sequence[Row]) -> Figure | None:
+  """Training and validation loss over the epochs."""
+  lines = [('training', _series(history, 'loss')), ('validation', _series(history, 'validation', 'loss'))]
+  return _over_epochs(lines, history)
+
+
+def accuracy(history: Sequence[Row], metric: str, dense_history: Sequence[Row] = ()) -> Figure | None:
+  """Training and validation scores over the epochs, with the dense run's beside them."""
+  lines = [('training', _series(history, f'train_{metric}')), ('validation', _series(history, 'validation', metric))]
+  if dense_history:
+    lines.append(('validation, dense network', _series(dense_history, 'validation', metric)))
+  return _over_epochs(lines, history, percent=True)
+
+
+def learning_rate(history: Sequence[Row]) -> Figure | None:
+  """Learning rate over the epochs."""
+  return _over_epochs([('learning rate', _series(history, 'learning_rate'))], history, floor=0)
+
+
+def penalty(history: Sequence[Row]) -> Figure | None:
+  """Strength of the penalty on the importance factors over the epochs."""
+  return _over_epochs([('penalty', _series(history, 'penalty'))], history, floor=0)
+
+
+def macs(history: Sequence[Row], supernet_macs: float, target_macs: float | None = None) -> Figure | None:
+  """MACs of the network as it is, and of its non-zero weights, over the epochs."""
+  whole = _after_events(history)
+  lines = [('network', whole), ('non-zero weights only', _series(history, 'nonzero_macs'))]
+  figure = _over_epochs(lines, history, floor=0)
+  if figure is not None:
+    axes = figure.axes[0]
+    axes.yaxis.set_major_formatter(EngFormatter(sep=' '))
+    _level(axes, supernet_macs, 'supernet')
+    if target_macs:
+      _level(axes, target_macs, 'target')
+    axes.set_ylim(0, 1.12 * max(supernet_macs, *(y for _, points in lines for _, y in points)))
+  return figure
+
+
+def sparsity(history: Sequence[Row], metric: str) -> Figure | None:
+  """Score and sparsity over the epochs, above each other, with every pruning and shrinking marked."""
+  scores, prunings = _series(history, 'validation', metric), events(history, 'prune')
+  fractions = sorted([*_series(history, 'sparsity'), *((at, row['sparsity']) for at, row in prunings)])
+  if not scores or not fractions:
+    return None
+  figure = ink.figure((5.6, 4.2))
+  upper, lower = figure.subplots(2, sharex=True, height_ratios=(3, 2))
+  panels = ((upper, scores, ink.FIRST, f'{score_name(metric)}, validation'), (lower, fractions, ink.SECOND, 'sparsity'))
+  for axes, points, colour, label in panels:
+    ink.style(axes)
+    axes.plot(*zip(*points), color=colour, marker='o' if axes is upper else None, markersize=3, linewidth=1.6, label=label)
+    ink.percent(axes.yaxis)
+  upper.margins(y=0.15)
+  lower.set_ylim(-0.06, 1.03)
+  if prunings:
+    lower.plot([at for at, _ in prunings], [-0.03] * len(prunings), '|', color=ink.INK, markersize=5, label='pruning')
+  for axes in (upper, lower):
+    for i, (at, _) in enumerate(events(history, 'shrink')):
+      axes.axvline(at, color=ink.THIRD, linestyle=(0, (4, 2)), linewidth=1, label='shrinking' if axes is upper and not i else None)
+  _epochs(lower)
+  ink.legend(upper)
+  ink.legend(lower)
+  return figure
+
+
+def trade_off(history: Sequence[Row], metric: str, tickets: Sequence[tuple[float, float]] = ()) -> Figure | None:
+  """Score against sparsity: the path of the run, epoch by epoch, and the saved tickets as (sparsity, score)."""
+  rows = [row for row in epochs(history) if _number(row, 'validation', metric) is not None and _number(row, 'sparsity') is not None]
+  points = [(row['sparsity'], row['validation'][metric], row['epoch']) for row in rows]
+  if not points:
+    return None
+  figure = ink.figure((5.6, 4.2))
+  axes = ink.style(figure.subplots())
+  xs, ys, numbers = zip(*points)
+  axes.plot(xs, ys, color=ink.FIRST, linewidth=1.2, marker='o', markersize=3.5, label='after each epoch')
+  for i in _spread(xs, ys, tickets):
+    axes.annotate(f'{numbers[i]}', (xs[i], ys[i]), (5, -7), textcoords='offset points', fontsize=7.5, color=ink.MUTED)
+  if tickets:
+    axes.plot(*zip(*tickets), '*', color=ink.SECOND, markersize=11, label='saved ticket')
+  ink.percent(axes.xaxis)
+  ink.percent(axes.yaxis)
+  axes.margins(0.07, 0.12)
+  axes.set_xlabel('sparsity (the small numbers are epochs)', color=ink.MUTED, fontsize=8.5)
+  ink.legend(axes)
+  return figure
+
+
+def epochs(history: Sequence[Row]) -> list[Row]:
+  """The rows that end an epoch."""
+  return [row for row in history if row.get('event') == 'epoch']
+
+
+def events(history: Sequence[Row], name: str) -> list[tuple[float, Row]]:
+  """(time in epochs, row) of each event called `name`; a run without a finished epoch has no such time."""
+  steps = [row['step'] / row['epoch'] for row in epochs(history) if row.get('step')]
+  return [(row['step'] / steps[-1], row) for row in history if row.get('event') == name] if steps else []
+
+
+def _after_events(history: Sequence[Row]) -> list[tuple[float, float]]:
+  points = _series(history, 'macs')
+  for at, row in events(history, 'shrink'):
+    points += [(at, row['macs_before']), (at, row['macs_after'])]
+  return sorted(points, key=lambda point: (point[0], -point[1]))  # a step down is drawn upright
+
+
+def _series(history: Sequence[Row], *keys: str) -> list[tuple[float, float]]:
+  values = [(row['epoch'], _number(row, *keys)) for row in epochs(history)]
+  return [(epoch, value) for epoch, value in values if value is not None]
+
+
+def _number(row: Row, *keys: str) -> float | None:
+  value = row
+  for key in keys:
+    value = value.get(key) if isinstance(value, Mapping) else None
+  return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+
+
+def _over_epochs(
+  lines: Sequence[tuple[str, list[tuple[float, float]]]], history: Sequence[Row], *, percent: bool = False, floor: float | None = None
+) -> Figure | None:
+  lines = [(label, points) for label, points in lines if points]
+  if not lines:
+    return None
+  figure = ink.figure((5.6, 3.0))
+  axes = ink.style(figure.subplots())
+  for (label, points), colour in zip(lines, (ink.FIRST, ink.SECOND, ink.THIRD)):
+    marker = 'o' if len(points) == 1 else None
+    axes.plot(*zip(*points), color=colour, linewidth=1.8, marker=marker, markersize=4, label=label)
+  if percent:
+    ink.percent(axes.yaxis)
+  if floor is not None:
+    axes.set_ylim(bottom=floor)
+  _epochs(axes)
+  if len(lines) > 1:
+    ink.legend(axes)
+  return figure
+
+
+def _level(axes: Axes, value: float, label: str) -> None:
+  axes.axhline(value, color=ink.MUTED, linewidth=1, linestyle=(0, (2, 2)))
+  place = {'xycoords': ('axes fraction', 'data'), 'textcoords': 'offset points', 'ha': 'right'}
+  axes.annotate(label, (1, value), (-2, 3), **place, fontsize=8, color=ink.MUTED)
+
+
+def _epochs(axes: Axes) -> None:
+  axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+  axes.set_xlabel('epoch', color=ink.MUTED, fontsize=8.5)
+
+
+def _spread(xs: Sequence[float], ys: Sequence[float], taken: Sequence[tuple[float, float]], distance: float = 0.07) -> list[int]:
+  """Indices of points that are far enough from each other, and from places taken, for a label; from the last one back."""
+  width, height = (max(xs) - min(xs)) or 1, (max(ys) - min(ys)) or 1
+  chosen, occupied = [], list(taken)
+  for i in reversed(range(len(xs))):
+    if all(max(abs(xs[i] - x) / width, abs(ys[i] - y) / height) >= distance for x, y in occupied):
+      chosen.append(i)
+      occupied.append((xs[i], ys[i]))
+  return chosen

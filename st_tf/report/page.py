@@ -1,0 +1,163 @@
+"""What the page says: the numbers and tables that the template lays out."""
+
+from collections.abc import Mapping, Sequence
+import dataclasses
+from typing import Any
+
+from st_tf import wording
+from st_tf.config import Config
+from st_tf.report.survivors import NetworkPicture
+
+_SHOWN_CLASSES = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Tile:
+  """One headline number.
+
+  Attributes:
+    title: what it is.
+    value: the number.
+    notes: what belongs beside it.
+  """
+
+  title: str
+  value: str
+  notes: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Level:
+  """One bar of a comparison: what, how much in words, and as a fraction of the largest."""
+
+  title: str
+  value: str
+  fraction: float
+
+
+def headline(ticket: Any, dense_history: Sequence[Mapping[str, Any]] = ()) -> str:
+  """What the ticket is, in one or two sentences."""
+  cost, task, metric = ticket.cost, ticket.task, ticket.task['primary_metric']
+  text = f'A network for {task["name"]} ({len(task["labels"])} classes, {"×".join(map(str, ticket.input_shape[:2]))} pixels)'
+  split = next((split for split in ('test', 'validation') if metric in ticket.metrics.get(split, {})), None)
+  if split:
+    text += f' with {wording.score(metric, ticket.metrics[split][metric])} {wording.score_name(metric)} on {split} images'
+  text += f'. Its non-zero weights need {wording.percent(cost["nonzero_macs"] / cost["supernet_macs"])} of the supernet’s MACs.'
+  scores = [row['validation'][metric] for row in dense_history if row.get('event') == 'epoch' and metric in (row.get('validation') or {})]
+  if scores and metric in ticket.metrics.get('validation', {}):
+    own = ticket.metrics['validation'][metric]
+    text += f' On validation images it reaches {wording.score(metric, own)}, the dense network {wording.score(metric, scores[-1])}.'
+  return text
+
+
+def tiles(ticket: Any, model_bytes: int | None) -> list[Tile]:
+  """The headline numbers."""
+  cost, metric = ticket.cost, ticket.task['primary_metric']
+  found = []
+  for split in ('test', 'validation'):
+    scores = ticket.metrics.get(split, {})
+    if metric in scores:
+      others = tuple(f'{wording.score_name(name)} {wording.score(name, value)}' for name, value in scores.items() if name != metric)
+      found.append(Tile(f'{wording.score_name(metric).capitalize()}, {split}', wording.score(metric, scores[metric]), others))
+  notes = ('of the prunable weights that are left',)
+  if cost.get('supernet_prunable'):
+    notes += (f'{wording.percent(cost["supernet_zeros"] / cost["supernet_prunable"])} of the supernet’s',)
+  found.append(Tile('Sparsity', wording.percent(ticket.sparsity), notes))
+  if model_bytes is not None:
+    found.append(Tile('TFLite file', wording.size(model_bytes), ('float32',)))
+  if 'seconds' in ticket.provenance:
+    found.append(Tile('Training time', wording.duration(ticket.provenance['seconds'])))
+  return found
+
+
+def reductions(cost: Mapping[str, int]) -> list[tuple[str, list[Level]]]:
+  """MACs and parameters: the supernet, what the search left, and its non-zero weights."""
+  steps = (('supernet_', 'supernet'), ('', 'ticket, all weights'), ('nonzero_', 'ticket, non-zero weights'))
+  found = []
+  for name, title in (('macs', 'MACs per image'), ('params', 'Parameters')):
+    levels = [(label, cost[f'{prefix}{name}']) for prefix, label in steps]
+    found.append((title, [Level(label, wording.count(value), value / levels[0][1]) for label, value in levels]))
+  return found
+
+
+def course(history: Sequence[Mapping[str, Any]]) -> str:
+  """What happened in the run, counted."""
+  times = {name: [row['epoch'] for row in history if row.get('event') == name] for name in ('epoch', 'prune', 'shrink')}
+  text = f'The run took {_number(len(times["epoch"]), "epoch")}'
+  if times['prune']:
+    text += f', pruned {_number(len(times["prune"]), "time")} ({_span(times["prune"])})'
+  if times['shrink']:
+    text += f' and shrank {_number(len(times["shrink"]), "time")} ({_span(times["shrink"])})'
+  return text + '.'
+
+
+def survival(network: NetworkPicture) -> str:
+  """How many units, kernels and blocks of the supernet are left, in words."""
+  strips, blocks = network.strips, network.blocks
+  left, total = sum(len(strip.alive) for strip in strips), sum(strip.total for strip in strips)
+  kernels, dead = sum(bool(strip.alive) for strip in strips), sum(block.is_dead for block in blocks)
+  if left == total:
+    return f'All {total:,} units of the {_number(len(blocks), "block")} are left: the search removed none.'
+  text = f'{left:,} of {total:,} units ({wording.percent(left / total)}) and {kernels} of {len(strips)} kernels are left'
+  return f'{text}. Of {_number(len(blocks), "block")}, {dead or "none"} {"is" if dead == 1 else "are"} reduced to the skip connection.'
+
+
+def stages(network: NetworkPicture) -> list[tuple[str, tuple[int, int]]]:
+  """(stage, [first, end) of its columns) in order."""
+  names = [stage for stage, _ in network.columns]
+  return [(name, (names.index(name), names.index(name) + names.count(name))) for name in dict.fromkeys(names)]
+
+
+def origin(ticket: Any) -> list[tuple[str, str]]:
+  """Where the ticket comes from: what its provenance knows of command, method, time, versions and seed."""
+  known = dict(ticket.provenance)
+  config = known.pop('config', {})
+  rows = [('Command', known.pop('command', None)), ('Method', known.pop('method', None)), ('Seed', config.get('seed'))]
+  rows += [('Started', known.pop('started', None)), ('Fingerprint', ticket.fingerprint)]
+  seconds = known.pop('seconds', None)
+  rows.append(('Training time', None if seconds is None else wording.duration(seconds)))
+  rows += [(name.replace('_', ' ').capitalize().replace('macs', 'MACs'), value) for name, value in known.items()]
+  return [(name, _plain(value)) for name, value in rows if value is not None]
+
+
+def classes(per_class: Mapping[str, Mapping[str, float]], metric: str) -> list[tuple[str, list[tuple[str, float, int]]]]:
+  """(title, [(label, score, examples)]): all classes where there are few, else the best and the worst."""
+  rows = [(label, scores[metric], int(scores['count'])) for label, scores in per_class.items() if scores.get('count') and metric in scores]
+  rows.sort(key=lambda row: (-row[1], row[0]))
+  if len(rows) <= 2 * _SHOWN_CLASSES:
+    return [('All classes', rows)] if rows else []
+  return [('Best', rows[:_SHOWN_CLASSES]), ('Worst', rows[: -_SHOWN_CLASSES - 1 : -1])]
+
+
+def settings(config: Mapping[str, Any]) -> list[tuple[str, Any, bool]]:
+  """(name, value, whether it differs from the default) of every setting; what differs comes first."""
+  defaults = Config().flat()
+  rows = [(name, _plain(value), _plain(value) != _plain(defaults.get(name))) for name, value in config.items()]
+  return sorted(rows, key=lambda row: not row[2])
+
+
+def ticket_rows(tickets: Sequence[Any], metric: str) -> list[dict[str, Any]]:
+  """One row per ticket of the run, by rising sparsity."""
+  rows = []
+  for ticket in sorted(tickets, key=lambda ticket: ticket.sparsity):
+    scores = {split: ticket.metrics.get(split, {}).get(metric) for split in ('validation', 'test')}
+    cost = {name: ticket.cost[name] for name in ('macs', 'nonzero_macs', 'params', 'nonzero_params')}
+    rows.append({'sparsity': ticket.sparsity, 'fingerprint': ticket.fingerprint} | scores | cost)
+  return rows
+
+
+def _span(epochs: Sequence[int]) -> str:
+  first, last = min(epochs), max(epochs)
+  return f'epoch {first}' if first == last else f'epochs {first} to {last}'
+
+
+def _number(count: int, thing: str) -> str:
+  return f'{count} {thing}' if count == 1 else f'{count} {thing}s'
+
+
+def _plain(value: Any) -> Any:
+  if isinstance(value, Mapping):
+    return ', '.join(f'{name} {_plain(entry)}' for name, entry in value.items())
+  if isinstance(value, bool):
+    return 'yes' if value else 'no'
+  return ', '.join(str(_plain(entry)) for entry in value) if isinstance(value, (list, tuple)) else value

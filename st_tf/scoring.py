@@ -1,0 +1,40 @@
+"""Scores of anything that maps images to outputs."""
+
+from collections.abc import Callable, Iterable, Iterator
+import re
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from st_tf.task import Metrics, Task, TaskError
+
+
+def score(infer: Callable[[np.ndarray], np.ndarray], task: Task, split: str, batch_size: int) -> Metrics:
+  """The task's metrics over all of `split`.
+
+  Args:
+    infer: images [batch, height, width, 3] -> outputs.
+    task: gives the data and the metrics.
+    split: which examples.
+    batch_size: examples per call of `infer`.
+  """
+  metrics = task.metrics()
+  for images, targets in readable(task.dataset(split, batch_size).as_numpy_iterator()):
+    metrics.update(targets, np.asarray(infer(images)))
+  return metrics
+
+
+def readable(batches: Iterable[Any]) -> Iterator[Any]:
+  """The batches; a data error that tf.data has wrapped comes out as it went in.
+
+  Raises:
+    TaskError: a file cannot be read.
+  """
+  try:
+    yield from batches
+  except tf.errors.OpError as error:
+    found = re.search(r'TaskError: (.*)', str(error))
+    if found:
+      raise TaskError(found.group(1)) from error
+    raise

@@ -1,0 +1,127 @@
+"""Importance factors: which units they belong to, what each unit costs, and which are dead.
+
+A search unit is a hidden channel of one (block, kernel), or a token of one block's transformer. Its factor is its scale in
+the batch norm after the depthwise convolution, or after the token projection (HR-NAS, CVPR 2021, section 3.3).
+"""
+
+from collections.abc import Callable, Mapping
+import dataclasses
+
+import numpy as np
+import tf_keras as keras
+
+from st_tf import cost
+from st_tf.models.transformer import SIDE
+from st_tf.specs import ArchSpec, HeadSpec, layout
+
+_PENALISED_PAIR = 2 * SIDE * SIDE  # MACs per pair of tokens, as the reference's penalty counts them: one attention.
+_PAIR = 2 * _PENALISED_PAIR  # What they are: the encoder's attention and the decoder's.
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+  """The units of one (block, kernel), or the tokens of one block.
+
+  Attributes:
+    name: 'block/k3' or 'block/transformer'.
+    factor: name of the variable with the factors.
+    units: how many there are.
+    macs: multiply-accumulates of the whole group, per image.
+    is_tokens: whether the units are tokens.
+  """
+
+  name: str
+  factor: str
+  units: int
+  macs: int
+  is_tokens: bool
+
+  @property
+  def block(self) -> str:
+    """The block's name."""
+    return self.name.rsplit('/', 1)[0]
+
+  def macs_of(self, alive: int) -> float:
+    """MACs of the group when `alive` of its units are left."""
+    if not self.is_tokens:
+      return self.macs * alive / self.units
+    return (self.macs - _PAIR * self.units**2) / self.units * alive + _PAIR * alive**2
+
+  def unit_macs(self, alive: int | None = None) -> float:
+    """MACs that the penalty ascribes to one unit; of a token, to the last of `alive` tokens."""
+    if not self.is_tokens:
+      return self.macs / self.units
+    alive = self.units if alive is None else alive
+    linear = (self.macs - _PENALISED_PAIR * self.units**2) / self.units
+    return linear + _PENALISED_PAIR * (alive**2 - max(alive - 1, 0) ** 2)
+
+
+def groups(model: keras.Model, arch: ArchSpec, head: HeadSpec) -> tuple[Group, ...]:
+  """Every group of search units of `model`, in network order."""
+  macs = {layer.name: layer.macs for layer in cost.of(model).layers}
+  found = []
+  for block in layout(arch, head):
+    for size, units in block.spec.kernels:
+      name = f'{block.name}/k{size}'
+      total = sum(macs[f'{name}/{part}'] for part in ('expand', 'depthwise', 'project'))
+      found.append(Group(name, f'{name}/factor_bn/gamma', units, total, False))
+    if block.spec.tokens:
+      name = f'{block.name}/transformer'
+      total = sum(macs[f'{name}/{part}'] for part in ('tokenize', 'attention', 'untokenize'))
+      found.append(Group(name, f'{name}/token_bn/gamma', block.spec.tokens, total, True))
+  return tuple(found)
+
+
+@dataclasses.dataclass(frozen=True)
+class CostModel:
+  """What the penalty charges for units.
+
+  Attributes:
+    group: price of a whole group.
+    unit: price of one unit of a group; of a token, of the last of so many that are alive (None = all).
+  """
+
+  group: Callable[[Group], float]
+  unit: Callable[[Group, int | None], float]
+
+
+COST_MODELS = {'macs': CostModel(group=lambda group: group.macs, unit=Group.unit_macs)}
+
+
+def normaliser(found: tuple[Group, ...], model: CostModel = COST_MODELS['macs']) -> float:
+  """Mean price of a unit over all groups of the initial supernet, each weighted by its units."""
+  units = sum(group.units for group in found)
+  return sum(model.group(group) for group in found) / units if units else 1.0
+
+
+def penalties(
+  found: tuple[Group, ...], mean: float, alive: Mapping[str, int] | None = None, model: CostModel = COST_MODELS['macs']
+) -> dict[str, float]:
+  """The resource-aware penalty of each group: the price of a unit over the mean price.
+
+  Args:
+    found: the groups of the *initial* supernet.
+    mean: their `normaliser`.
+    alive: tokens that are alive, by group name; all when not given.
+    model: what a unit costs.
+  """
+  alive = alive or {}
+  return {group.name: model.unit(group, alive.get(group.name)) / mean for group in found}
+
+
+def alive(factors: Mapping[str, np.ndarray], dead_below: float) -> dict[str, np.ndarray]:
+  """Which units are alive, by group name: those whose |factor| is above `dead_below`.
+
+  Args:
+    factors: raw (not averaged) factors by group name.
+    dead_below: the largest magnitude of a dead unit's factor.
+  """
+  return {name: np.abs(value) > dead_below for name, value in factors.items()}
+
+
+def surviving_macs(total: int, found: tuple[Group, ...], living: Mapping[str, np.ndarray]) -> float:
+  """MACs of a network of `total` MACs once the dead units of `found` (its groups as they stand) are gone."""
+  for group in found:
+    left = int(np.count_nonzero(living[group.name]))
+    total -= group.macs - group.macs_of(left)
+  return total

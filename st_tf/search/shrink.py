@@ -1,0 +1,146 @@
+"""Physical shrinking: the network without its dead units, as pure functions on arrays.
+
+A unit whose factor is zero still sends ReLU(beta) through its projection, a constant per output channel. It is taken off
+the mean of the block's last batch norm; where the whole block goes, what that batch norm makes of it stays as a shift on
+the skip. So the function in inference stays the same.
+"""
+
+from collections.abc import Callable, Mapping
+import dataclasses
+
+import numpy as np
+
+from st_tf.specs import ArchSpec, Block, BlockSpec, HeadSpec, layout
+
+Slices = dict[str, tuple[int, np.ndarray]]
+Values = dict[str, np.ndarray]
+
+
+def shrunk_arch(arch: ArchSpec, head: HeadSpec, alive: Mapping[str, np.ndarray]) -> ArchSpec:
+  """The network that is left.
+
+  Args:
+    arch: the network as it stands.
+    head: its head.
+    alive: booleans per unit by group name.
+  """
+  changes = {}
+  for block in layout(arch, head):
+    kernels = tuple((size, _count(alive, f'{block.name}/k{size}', units)) for size, units in block.spec.kernels)
+    tokens = _count(alive, f'{block.name}/transformer', block.spec.tokens)
+    left = tuple((size, units) for size, units in kernels if units)
+    emptied = bool(block.spec.kernels) and not left or bool(block.spec.tokens) and not tokens
+    spec = BlockSpec(left, tokens, block.spec.shift or emptied)
+    if spec != block.spec:
+      changes[block.name] = spec
+  return arch.with_searched(changes)
+
+
+def slices(arch: ArchSpec, head: HeadSpec, alive: Mapping[str, np.ndarray]) -> Slices:
+  """Which entries of which axis survive: {'layer/variable': (axis, indices)}; what is not named stays whole."""
+  found: Slices = {}
+
+  def keep(name: str, axis: int, kept: np.ndarray) -> None:
+    found[name] = (axis, np.flatnonzero(kept))
+
+  for block in layout(arch, head):
+    for size, _ in block.spec.kernels:
+      name = f'{block.name}/k{size}'
+      kept = alive[name]
+      keep(f'{name}/expand/kernel', 3, kept)
+      keep(f'{name}/depthwise/depthwise_kernel', 2, kept)
+      keep(f'{name}/project/kernel', 2, kept)
+      for norm in ('expand_bn', 'factor_bn'):
+        for part in ('gamma', 'beta', 'moving_mean', 'moving_variance'):
+          keep(f'{name}/{norm}/{part}', 0, kept)
+    if block.spec.tokens:
+      name = f'{block.name}/transformer'
+      kept = alive[name]
+      keep(f'{name}/tokenize/kernel', 3, kept)
+      keep(f'{name}/attention/queries', 0, kept)
+      keep(f'{name}/untokenize/kernel', 2, kept)
+      for part in ('gamma', 'beta', 'moving_mean', 'moving_variance'):
+        keep(f'{name}/token_bn/{part}', 0, kept)
+  return found
+
+
+def take(values: Mapping[str, np.ndarray], kept: Slices, names: Mapping[str, tuple[int, ...]]) -> Values:
+  """The surviving entries of `values` for the variables of the smaller network.
+
+  Args:
+    values: arrays by variable name (weights, averages, masks or optimizer slots).
+    kept: what `slices` returned.
+    names: shapes of the smaller network's variables; those without a value are new and zero (shifts).
+  """
+  taken = {}
+  for name, shape in names.items():
+    if name not in values:
+      taken[name] = np.zeros(shape, np.float32)
+    elif name in kept and values[name].ndim:
+      axis, indices = kept[name]
+      taken[name] = np.take(values[name], indices, axis)
+    else:
+      taken[name] = values[name]
+  return taken
+
+
+@dataclasses.dataclass(frozen=True)
+class Carrier:
+  """Carries the constants of dead units on.
+
+  Attributes:
+    arch: the network as it stands.
+    head: its head.
+    alive: booleans per unit by group name.
+    activation: the network's activation on arrays.
+  """
+
+  arch: ArchSpec
+  head: HeadSpec
+  alive: Mapping[str, np.ndarray]
+  activation: Callable[[np.ndarray], np.ndarray]
+
+  def carry(self, values: Mapping[str, np.ndarray], effective: Mapping[str, np.ndarray]) -> Values:
+    """`values` with every dead unit's constant moved into the block's last batch norm or into its shift.
+
+    Args:
+      values: the network's variables by name, before slicing; the factors of dead units count as zero.
+      effective: the kernels that the layers compute with, by name, where they differ from `values` (pruning).
+    """
+    carried = dict(values)
+    for block in layout(self.arch, self.head):
+      if block.spec.kernels:
+        self._carry_units(block, carried, effective)
+      if block.spec.tokens and not self.alive[f'{block.name}/transformer'].any():
+        name = f'{block.name}/transformer/bn'
+        self._add_shift(block, carried, _normalised(carried, name, np.float32(0), self._epsilon(name)))
+    return carried
+
+  def _carry_units(self, block: Block, values: Values, effective: Mapping[str, np.ndarray]) -> None:
+    constant = np.zeros(block.out_channels, np.float64)
+    for size, _ in block.spec.kernels:
+      name = f'{block.name}/k{size}'
+      dead = ~self.alive[name]
+      project = effective.get(f'{name}/project/kernel', values[f'{name}/project/kernel'])[0, 0]
+      constant += self.activation(values[f'{name}/factor_bn/beta'][dead]).astype(np.float64) @ project[dead]
+    name = f'{block.name}/bn'
+    if any(self.alive[f'{block.name}/k{size}'].any() for size, _ in block.spec.kernels):
+      values[f'{name}/moving_mean'] = (values[f'{name}/moving_mean'] - constant).astype(np.float32)
+    else:
+      self._add_shift(block, values, _normalised(values, name, constant, self._epsilon(name)))
+
+  def _add_shift(self, block: Block, values: Values, constant: np.ndarray) -> None:
+    name = f'{block.name}/shift/shift'
+    values[name] = (values.get(name, np.float32(0)) + constant).astype(np.float32)
+
+  def _epsilon(self, name: str) -> float:
+    return 1e-5 if '/transformer/' in name else self.arch.bn_epsilon
+
+
+def _normalised(values: Mapping[str, np.ndarray], name: str, constant: np.ndarray, epsilon: float) -> np.ndarray:
+  deviation = np.sqrt(values[f'{name}/moving_variance'].astype(np.float64) + epsilon)
+  return values[f'{name}/beta'] + values[f'{name}/gamma'] * (constant - values[f'{name}/moving_mean']) / deviation
+
+
+def _count(alive: Mapping[str, np.ndarray], name: str, default: int) -> int:
+  return int(np.count_nonzero(alive[name])) if name in alive else default

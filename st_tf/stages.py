@@ -1,0 +1,305 @@
+"""What several methods share: going through the epochs, searching, pruning, saving tickets."""
+
+from collections.abc import Iterator
+import dataclasses
+import importlib.metadata
+import math
+import pathlib
+import shlex
+import signal
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tqdm
+
+import st_tf
+from st_tf import cost
+from st_tf.config import Config
+from st_tf.cutting import cut
+from st_tf.errors import UserError
+from st_tf.initial import load_weights, network
+from st_tf.plan import Plan
+from st_tf.pruning.fit import is_last, may_return
+from st_tf.scoring import readable
+from st_tf.search import importance
+from st_tf.specs import ArchSpec
+from st_tf.state import State
+from st_tf.target import check_sparsity, check_target, steer, target_met
+from st_tf.task import Task
+from st_tf.ticket import Ticket
+from st_tf.trainer import Trainer
+from st_tf.workdir import Workdir, WorkdirError
+
+_PACKAGES = ('tensorflow', 'tf-keras', 'tensorflow-model-optimization', 'numpy')
+
+
+class DivergedError(UserError):
+  """Training produced a loss that is no number."""
+
+
+class Interrupted(Exception):
+  """A signal asked the run to stop; its state is saved."""
+
+
+@dataclasses.dataclass
+class _Sums:
+  """Running sums of the epoch so far; they go into checkpoints."""
+
+  loss: float = 0.0
+  score: float = 0.0
+  batches: int = 0
+  seconds: float = 0.0
+
+
+class Run:
+  """One pass through the epochs of a training, continued where an earlier process left it.
+
+  Args:
+    trainer: fresh; restored from the workdir's newest checkpoint if there is one.
+    plan: what happens when.
+    workdir: where state, metrics and tickets go.
+  """
+
+  def __init__(self, trainer: Trainer, plan: Plan, workdir: Workdir):
+    self.trainer = trainer
+    self.plan = plan
+    self.workdir = workdir
+    self.task: Task = trainer.task
+    self.config: Config = trainer.config
+    self._sums = _Sums()
+    self._signal = 0
+    if plan.search_every:
+      check_target(trainer)
+    check_sparsity(trainer, plan)
+    state = workdir.latest()
+    if state is None:
+      load_weights(trainer)
+    else:
+      self._check_same(state)
+      trainer.restore(state)
+      self._sums = _Sums(**state.facts['sums'])
+      print(f'Continuing at step {trainer.step} of {plan.total_steps}.')
+    workdir.rewind(trainer.step)
+    self._mark = time.monotonic()
+
+  # Epochs and batches.
+
+  def epochs(self) -> Iterator[int]:
+    """Numbers, from 0, of the epochs that are left; SIGINT and SIGTERM save the state and end the run.
+
+    Raises:
+      Interrupted: after such a signal.
+    """
+    handlers = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+      yield from range(self.trainer.step // self.plan.steps_per_epoch, self.config.epochs)
+    finally:
+      for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+  def batches(self, epoch: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+    """The batches of `epoch` that are left, with a progress bar on a terminal."""
+    start = self.trainer.step - epoch * self.plan.steps_per_epoch
+    data = self.task.dataset('train', self.config.batch_size, training=True, seed=self.config.seed, epoch=epoch, start_batch=start)
+    title = f'epoch {epoch + 1}/{self.config.epochs}'
+    bar = tqdm.tqdm(data, title, self.plan.steps_per_epoch, leave=False, initial=start, disable=not sys.stderr.isatty(), unit='step')
+    for batch in readable(bar):
+      yield batch
+      if self._sums.batches:
+        bar.set_postfix(loss=f'{self._sums.loss / self._sums.batches:.3f}')
+      # At the end of an epoch `end_epoch` saves, after its evaluation.
+      if self._signal and self.trainer.step < (epoch + 1) * self.plan.steps_per_epoch:
+        self._save()
+        self._stop()
+
+  def step(self, images: tf.Tensor, targets: tf.Tensor) -> None:
+    """One training step.
+
+    Raises:
+      DivergedError: the loss is no finite number.
+    """
+    trainer = self.trainer
+    loss, outputs = trainer.train(images, targets, self.plan.learning_rate(trainer.step), self.strength())
+    if not math.isfinite(loss):
+      raise DivergedError(
+        f'The loss is a finite number. Received: {loss} at step {trainer.step}. Try a lower --learning_rate, --gradient_clip=1,'
+        ' or a longer --warmup; the last checkpoint is kept.'
+      )
+    metrics = self.task.metrics()
+    metrics.update(targets.numpy(), outputs)
+    self._sums.loss += loss
+    self._sums.score += metrics.result()[self.task.primary_metric]
+    self._sums.batches += 1
+    self._count_time()
+
+  def end_epoch(self, epoch: int) -> None:
+    """Evaluates on the validation split, reports, and writes a checkpoint."""
+    trainer, sums = self.trainer, self._sums
+    with trainer.evaluated(self.calibration()):
+      validation = trainer.scores('validation').result()
+    mask = trainer.mask
+    found = cost.of(trainer.model, mask)
+    self._count_time()
+    row = {
+      'event': 'epoch',
+      'epoch': epoch + 1,
+      'step': trainer.step,
+      'loss': sums.loss / sums.batches,
+      f'train_{self.task.primary_metric}': sums.score / sums.batches,
+      'validation': validation,
+      'sparsity': mask.sparsity,
+      'params': found.params,
+      'macs': found.macs,
+      'nonzero_params': found.nonzero_params,
+      'nonzero_macs': found.nonzero_macs,
+      'learning_rate': self.plan.learning_rate(trainer.step - 1),
+      'penalty': self.strength(),
+      'seconds': sums.seconds,
+    }
+    self.workdir.record(row)
+    self.workdir.histogram({f'factors/{name}': value for name, value in trainer.factors().items()}, trainer.step)
+    print(self._line(row), flush=True)
+    self._sums = _Sums()
+    self._save()
+    if self._signal:
+      self._stop()
+
+  def strength(self) -> float:
+    """Strength of the penalty on the factors at this step."""
+    search = self.config.search
+    if search.target_macs:
+      return self.trainer.steering.strength if self.trainer.step < self.plan.search_end else 0.0
+    return search.penalty * self.plan.ramp(self.trainer.step)
+
+  def calibration(self) -> Any:
+    """The batches that batch-norm statistics are recalibrated with: always the same ones."""
+    count = self.config.training.recalibration_batches
+    return self.task.dataset('train', self.config.batch_size, training=True, seed=self.config.seed, epoch=self.config.epochs).take(count)
+
+  # Searching and pruning.
+
+  def search(self) -> None:
+    """Corrects the penalty's strength, and removes dead units when a look at the factors is due and pays."""
+    trainer, plan, search = self.trainer, self.plan, self.config.search
+    if search.target_macs:
+      steer(trainer, plan)
+    if not plan.is_search_due(trainer.step):
+      return
+    last = trainer.step == plan.search_end
+    groups = importance.groups(trainer.model, trainer.arch, self.task.head)
+    alive = importance.alive(trainer.factors(), search.dead_below)
+    before = cost.of(trainer.model).macs
+    saved = before - importance.surviving_macs(before, groups, alive)
+    if saved >= search.minimum_saving * before or last and saved > 0:
+      units = sum(value.size for value in alive.values())
+      trainer.shrink(alive)
+      left = sum(int(np.count_nonzero(value)) for value in alive.values())
+      after = cost.of(trainer.model).macs
+      self._record('shrink', macs_before=before, macs_after=after, units_before=units, units_after=left)
+    if last and search.target_macs and not target_met(trainer):
+      print(
+        f'warning: {cost.of(trainer.model).macs:,} MACs are left; --target_macs={search.target_macs:g} was not met.'
+        ' Search longer (--search_end, --epochs) or raise the target.',
+        file=sys.stderr,
+      )
+
+  def prune(self) -> None:
+    """Ranks all weights when the schedule says so, and saves the tickets whose sparsity is passed."""
+    trainer, schedule = self.trainer, self.plan.pruning
+    if schedule is None:
+      return
+    due, sparsity = schedule(trainer.step)
+    at_end = trainer.step == self.plan.total_steps
+    if not bool(due) and not at_end:
+      return
+    requested = max(self.config.pruning.sparsity)
+    final = is_last(schedule, trainer.step) or at_end
+    # Schedules answer in single precision, where 0.9 is a little less than 0.9.
+    sparsity = requested if final else round(float(sparsity), 6)
+    if final and trainer.final:
+      return
+    for level in self.config.pruning.sparsity:
+      if (trainer.requested < level or level == 0 == trainer.requested) and level <= sparsity and level < requested:
+        with trainer.pruned_for_now(level):
+          self.save_ticket(level)
+    happened = trainer.prune(sparsity, may_return(schedule, trainer.step), final)
+    self._record('prune', **happened, final=final)
+
+  def save_ticket(self, sparsity: float) -> Ticket:
+    """Saves the ticket of the network as it stands.
+
+    Raises:
+      WorkdirError: it cannot be written.
+    """
+    ticket = cut(self.trainer, self.calibration(), sparsity, self._provenance())
+    # Before the ticket is there, since a run that is continued then does not come here again; once, since one that was
+    # stopped in between does.
+    if not any(row['event'] == 'ticket' and row['sparsity'] == sparsity for row in self.workdir.history()):
+      self._record('ticket', sparsity=sparsity, validation=ticket.metrics['validation'], nonzero_macs=ticket.cost['nonzero_macs'])
+    try:
+      ticket.save(self.workdir.ticket_path(sparsity))
+    except OSError as error:
+      raise WorkdirError(f'A ticket can be written. Received: {error}. Make room and give the same command again.') from error
+    return ticket
+
+  # Parts.
+
+  def _check_same(self, state: State) -> None:
+    sizes = dict(self.task.sizes)
+    if ArchSpec.from_json(state.facts['supernet']) != self.trainer.supernet or state.facts['sizes'] != sizes:
+      what = f'{state.facts["sizes"]} examples, now {sizes}' if state.facts['sizes'] != sizes else 'another network'
+      raise WorkdirError(
+        f'A run continues with the network and the data it began with. Received: {what}, in {self.workdir.path}.'
+        ' Use another --workdir, or --fresh to start over.'
+      )
+
+  def _record(self, event: str, **facts: Any) -> None:
+    epoch = (self.trainer.step - 1) // self.plan.steps_per_epoch + 1
+    self.workdir.record({'event': event, 'step': self.trainer.step, 'epoch': epoch, **facts})
+
+  def _count_time(self) -> None:
+    now = time.monotonic()
+    self._sums.seconds += now - self._mark
+    self._mark = now
+
+  def _save(self) -> None:
+    self._count_time()
+    state = self.trainer.state()
+    facts = {'sums': dataclasses.asdict(self._sums), 'sizes': dict(self.task.sizes)}
+    self._is_saved = self.workdir.save(State(state.facts | facts, state.arrays))
+
+  def _stop(self) -> None:
+    where = f'step {self.trainer.step}' if self._is_saved else 'the last checkpoint, since this one could not be written'
+    raise Interrupted(f'{signal.Signals(self._signal).name}: the same command continues from {where}.')
+
+  def _on_signal(self, number: int, frame: Any) -> None:
+    self._signal = number
+
+  def _provenance(self) -> dict[str, Any]:
+    seconds = sum(row.get('seconds', 0.0) for row in self.workdir.history())
+    facts = {
+      'method': self.config.method,
+      'config': self.config.flat(),
+      'command': shlex.join(['python', '-m', f'st_tf.{pathlib.Path(sys.argv[0]).stem}', *sys.argv[1:]]),
+      'versions': {'st_tf': st_tf.__version__} | {name: importlib.metadata.version(name) for name in _PACKAGES},
+      'finished': time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime()),
+      'seconds': seconds,
+      'steps': self.trainer.step,
+    }
+    return facts | ({'target_macs_met': target_met(self.trainer)} if self.config.search.target_macs and self.plan.search_every else {})
+
+  def _line(self, row: dict[str, Any]) -> str:
+    metric = self.task.primary_metric
+    return (
+      f'epoch {row["epoch"]:>3}/{self.config.epochs}  loss {row["loss"]:6.3f}  train {row[f"train_{metric}"]:6.1%}'
+      f'  val {row["validation"][metric]:6.1%}  sparsity {row["sparsity"]:5.1%}  MACs {row["macs"] / 1e6:8.2f}M'
+      f'  non-zero {row["nonzero_macs"] / 1e6:8.2f}M  lr {row["learning_rate"]:.1e}  {row["seconds"]:5.0f} s'
+    )
+
+
+def begin(task: Task, config: Config, plan: Plan, workdir: Workdir) -> Run:
+  """A run of the configured network, pruned and searched as far as `plan` says so."""
+  return Run(Trainer(network(task, config), task, config, plan.pruning, searching=plan.search_every > 0), plan, workdir)

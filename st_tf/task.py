@@ -1,0 +1,186 @@
+"""What a training method must know about a problem, and how a problem is found by its name.
+
+The library never imports a task: `load` turns `--task=NAME` into the module `tasks.NAME` (or into a module of the
+user's own) and calls its `load` function.
+"""
+
+import abc
+from collections.abc import Mapping, Sequence
+import dataclasses
+import importlib
+import pathlib
+import pkgutil
+from typing import Any
+
+import numpy as np
+
+from st_tf.errors import UserError, did_you_mean
+from st_tf.specs import HeadSpec
+
+SPLITS = ('train', 'validation', 'test')
+
+
+class TaskError(UserError):
+  """A problem with the data: the rule, what was found, and the way out."""
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+  """Where the data is and how it is prepared; every field is a flag of its own."""
+
+  data_dir: str = dataclasses.field(default='', metadata={'help': "Folder with the data; empty = the source's default."})
+  image_size: int = dataclasses.field(default=0, metadata={'help': "Side of the training images in pixels; 0 = the task's own."})
+  train_examples: int = dataclasses.field(default=0, metadata={'help': 'Use only so many training images (stratified, seeded); 0 = all.'})
+  data_seed: int = dataclasses.field(default=0, metadata={'help': 'Seed of split drawing and of procedural data; not of training.'})
+  randaugment: bool = dataclasses.field(default=False, metadata={'help': 'Add RandAugment to crop and flip.'})
+  mixup: float = dataclasses.field(default=0.0, metadata={'help': 'Strength of mixup (Beta parameter); 0 = off.'})
+  class_weights: str = dataclasses.field(
+    default='', metadata={'help': "Weights of the classes in the loss: 'balanced', or one number per class, comma-separated."}
+  )
+
+
+class Metrics(abc.ABC):
+  """Accumulates scores over the batches of one evaluation."""
+
+  @abc.abstractmethod
+  def update(self, targets: np.ndarray, outputs: np.ndarray) -> None:
+    """Adds one batch of targets and network outputs."""
+
+  @abc.abstractmethod
+  def result(self) -> dict[str, float]:
+    """The scores so far, by name."""
+
+  @abc.abstractmethod
+  def per_class(self) -> dict[str, dict[str, float]]:
+    """The scores of each class: {label: {'count': n, score: value}}."""
+
+
+class Task(abc.ABC):
+  """One problem: its data, its head, its loss, its scores and its pictures.
+
+  Attributes:
+    name: as given to `--task`.
+    head: what the network's end looks like.
+    image_size: (height, width) of the training images, in pixels.
+    labels: names of the outputs, in order.
+    sizes: examples per split.
+    primary_metric: the score, higher is better, that decides.
+    mean: per-channel mean that was subtracted from images in [0, 1].
+    deviation: per-channel standard deviation they were divided by.
+    keep: share of a picture's shorter side that evaluation keeps.
+    default_supernet: the preset that suits the images when `--supernet` names none.
+  """
+
+  name: str
+  head: HeadSpec
+  image_size: tuple[int, int]
+  labels: Sequence[str]
+  sizes: Mapping[str, int]
+  primary_metric: str
+  mean: tuple[float, float, float]
+  deviation: tuple[float, float, float]
+  keep: float = 1.0
+  default_supernet: str = 'mobile'
+
+  @abc.abstractmethod
+  def dataset(self, split: str, batch_size: int, *, training: bool = False, seed: int = 0, epoch: int = 0, start_batch: int = 0) -> Any:
+    """A finite `tf.data.Dataset` of (images [batch, height, width, 3] float32 normalised, targets).
+
+    With `training` it is shuffled and augmented, keyed by (seed, epoch, example) so that the same call always gives
+    the same batches, and incomplete batches are dropped; without, it is in a fixed order and complete.
+
+    Args:
+      split: one of `SPLITS`.
+      batch_size: examples per batch.
+      training: whether to shuffle, augment and drop the remainder.
+      seed: of order and augmentation.
+      epoch: of order and augmentation.
+      start_batch: batches to leave out at the start, for a run that continues inside an epoch.
+    """
+
+  @abc.abstractmethod
+  def loss(self, targets: Any, outputs: Any, label_smoothing: float = 0.0) -> Any:
+    """Loss of each example, [batch] float32 (a TensorFlow computation)."""
+
+  @abc.abstractmethod
+  def metrics(self) -> Metrics:
+    """A fresh accumulator."""
+
+  @abc.abstractmethod
+  def read_image(self, path: str | pathlib.Path) -> np.ndarray:
+    """A picture file as the network wants it: [height, width, 3] float32 normalised.
+
+    Raises:
+      TaskError: the file is missing or is no picture.
+    """
+
+  @abc.abstractmethod
+  def explain(self, output: np.ndarray, top: int = 5) -> list[tuple[str, float]]:
+    """What one output says in words: (label, probability), most likely first."""
+
+  def steps_per_epoch(self, batch_size: int) -> int:
+    """Full training batches per epoch.
+
+    Raises:
+      TaskError: the training split is smaller than one batch.
+    """
+    steps = self.sizes['train'] // batch_size
+    if not steps:
+      raise TaskError(
+        f'A batch is at most the training split. Received: batch_size={batch_size} for {self.sizes["train"]} training'
+        f' examples of {self.name}. Use a smaller --batch_size.'
+      )
+    return steps
+
+
+def known() -> list[str]:
+  """Names of the tasks that come with the project; a name ending in ':' takes an argument."""
+  names = (name + ':' * _takes_argument(importlib.import_module(f'tasks.{name}')) for name in _modules())
+  return sorted(names) + ['module:']
+
+
+def load(name: str, config: DataConfig) -> Task:
+  """The task called `name`: 'shapes', 'cifar100', 'tfds:NAME', 'folder:PATH' or 'module:my.package.task'.
+
+  A task module defines `load(argument: str, config: DataConfig) -> Task`.
+
+  Raises:
+    TaskError: no such task, or its data is missing or bad.
+  """
+  kind, _, argument = name.partition(':')
+  if kind == 'module':
+    return _load_module(argument).load('', config)
+  if kind not in _modules():
+    names = known()
+    hint = did_you_mean(kind, [entry.rstrip(':') for entry in names])
+    raise TaskError(f'A task is one of {", ".join(names)}. Received: {name!r}.{hint}')
+  module = importlib.import_module(f'tasks.{kind}')
+  if bool(argument) != _takes_argument(module):
+    raise TaskError(f'This task is written {kind}{":ARGUMENT" * _takes_argument(module)}. Received: {name!r}.')
+  return module.load(argument, config)
+
+
+def _modules() -> list[str]:
+  tasks = importlib.import_module('tasks')
+
+  # What tasks share lives beside them, in modules whose names begin with an underscore.
+  return [module.name for module in pkgutil.iter_modules(tasks.__path__) if not module.name.startswith('_')]
+
+
+def _takes_argument(module: Any) -> bool:
+  return getattr(module, 'TAKES_ARGUMENT', False)
+
+
+def _load_module(path: str) -> Any:
+  rule = '--task=module:PATH names an importable Python module.'
+  if not all(part.isidentifier() for part in path.split('.')):
+    raise TaskError(f'{rule} Received: {path!r}. Write it with dots, for example module:my_package.my_task.')
+  try:
+    module = importlib.import_module(path)
+  except ModuleNotFoundError as error:
+    if not f'{path}.'.startswith(f'{error.name}.'):
+      raise  # The module is there; what it imports is not.
+    raise TaskError(f'{rule} Received: {path!r} ({error}). Put its folder on PYTHONPATH.') from error
+  if not hasattr(module, 'load'):
+    raise TaskError(f'A task module defines load(argument, config) -> Task. Received: {path!r}, which does not.')
+  return module

@@ -1,0 +1,111 @@
+"""Draws a ticket: trains a supernet once, searching its architecture and pruning its weights in the same run.
+
+  python -m st_tf.train --task=cifar100
+
+The same command continues a run that was interrupted. It ends with a ticket, a TFLite file and a report.
+"""
+
+from collections.abc import Sequence
+import dataclasses
+import importlib
+import os
+import pathlib
+import time
+from typing import Any
+
+from absl import flags as absl_flags
+
+from st_tf import command, flags
+from st_tf.config import Config
+from st_tf.presets import supernet
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+  """What this command does beside the run's settings."""
+
+  workdir: str = dataclasses.field(
+    default='', metadata={'help': 'Folder for checkpoints, metrics and tickets; empty = runs/TASK-METHOD-SUPERNET-SEED.'}
+  )
+  fresh: bool = dataclasses.field(default=False, metadata={'help': 'Forget what is in the workdir and start over.'})
+  dry_run: bool = dataclasses.field(default=False, metadata={'help': 'Print the plan and stop.'})
+
+
+def main(argv: Sequence[str]) -> int | None:
+  """Runs the command; the exit code is 0, or 130 after an interruption."""
+  values = absl_flags.FlagValues()
+  flags.define(values, dataclasses.fields(Options))
+  flags.define_config(values)
+  flags.parse(argv, values, __doc__)
+  config = flags.config_from(values)
+  options = flags.options_from(values, Options)
+  if config.supernet:
+    supernet(config.supernet)
+  with command.quiet_imports():
+    from st_tf import task as tasks
+    from st_tf.stages import Interrupted
+    from st_tf.workdir import Workdir
+  task = tasks.load(config.task, config.data)
+  if not config.supernet and not config.init_from:
+    config = dataclasses.replace(config, supernet=task.default_supernet)
+  path = pathlib.Path(options.workdir or default_workdir(config))
+  if options.dry_run:
+    from st_tf.dry_run import describe
+
+    for line in describe(task, config, path):
+      print(line, flush=True)
+    return 0
+  workdir = Workdir(path, config, options.fresh)
+  try:
+    return draw(task, config, workdir)
+  except Interrupted as signal:
+    print(f'\n{signal}')
+    return 130
+
+
+def draw(task: Any, config: Config, workdir: Any) -> int:
+  """Draws the tickets that are missing in `workdir`, and delivers all of them."""
+  from st_tf.delivery import deliver
+
+  started = time.monotonic()
+  method = importlib.import_module(f'st_tf.methods.{config.method}')
+  print(f'{config.method} on {task.name}: {task.sizes["train"]:,} training images, {config.epochs} epochs, workdir {workdir.path}')
+  last = max(config.pruning.sparsity) if method.plan(config, task.steps_per_epoch(config.batch_size)).pruning else 0.0
+  if not workdir.ticket_path(last).is_dir():
+    method.draw(task, config, workdir)
+  paths = list(workdir.tickets())
+  for path, ticket in zip(paths, deliver(paths, task, workdir, config.batch_size)):
+    print(_summary(ticket, path))
+  print(f'Done in {time.monotonic() - started:.0f} s.')
+  return 0
+
+
+def default_workdir(config: Config) -> pathlib.Path:
+  """Where a run goes that was not told: runs/ in the current folder."""
+  name = f'{config.task}-{config.method}-{pathlib.Path(config.supernet or config.init_from).stem}-{config.seed}'
+  return pathlib.Path('runs') / name.replace(':', '_').replace(os.sep, '_')
+
+
+def _summary(ticket: Any, path: pathlib.Path) -> str:
+  metric = ticket.task['primary_metric']
+  cost, shown = ticket.cost, pathlib.Path(os.path.relpath(path)) if path.is_relative_to(pathlib.Path.cwd()) else path
+  model = path / 'model.tflite'
+  zeros = cost['zeros'] / cost['prunable'] if cost['prunable'] else 0.0
+  return '\n'.join(
+    [
+      '',
+      f'Ticket at {ticket.sparsity:.0%} sparsity: {metric} {ticket.metrics["test"][metric]:.1%} on the test split'
+      f' ({ticket.metrics["validation"][metric]:.1%} on validation)',
+      f'  pruned      {cost["zeros"]:,} of {cost["prunable"]:,} prunable weights ({zeros:.2%})',
+      f'  MACs        {cost["supernet_macs"]:,} -> {cost["macs"]:,} after the search -> {cost["nonzero_macs"]:,} non-zero',
+      f'  parameters  {cost["supernet_params"]:,} -> {cost["params"]:,} -> {cost["nonzero_params"]:,}',
+      *([] if ticket.provenance.get('target_macs_met', True) else ['              the target was not met: see --target_macs']),
+      f'  ticket      {shown}',
+      f'  model       {shown / model.name} ({model.stat().st_size:,} bytes)',
+      f'  report      {shown / "report" / "index.html"}',
+    ]
+  )
+
+
+if __name__ == '__main__':
+  command.run(main)

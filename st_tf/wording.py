@@ -1,0 +1,50 @@
+"""Numbers and names as a reader wants to see them."""
+
+import math
+
+_SCORES = {'top1': 'top-1 accuracy', 'top5': 'top-5 accuracy', 'loss': 'loss'}
+_PREFIXES = ((1e9, 'G'), (1e6, 'M'), (1e3, 'k'))
+_MINUTE, _HOUR = 60, 3600
+
+
+def count(value: float) -> str:
+  """A number of things with three digits: 14026752 is '14.0 M'."""
+  for size, prefix in _PREFIXES:
+    if abs(value) >= 0.9995 * size:
+      return f'{_three_digits(value / size)} {prefix}'
+  return f'{value:.0f}'
+
+
+def percent(fraction: float) -> str:
+  """A fraction as percent with a digit more where it is small: 0.583 is '58.3%', 0.0042 is '0.42%'."""
+  hundredths = 100 * fraction
+  return f'{hundredths:.2f}%' if 0 < abs(hundredths) < 1 else f'{hundredths:.1f}%'
+
+
+def score(name: str, value: float) -> str:
+  """The value of a score: percent, except for a loss."""
+  return f'{value:.3f}' if name == 'loss' else percent(value)
+
+
+def score_name(name: str) -> str:
+  """A score's name in words."""
+  return _SCORES.get(name, name)
+
+
+def duration(seconds: float) -> str:
+  """A time: '42.0 s', '3 min 20 s' or '1 h 02 min'."""
+  if seconds < _MINUTE:
+    return f'{seconds:.1f} s'
+  if seconds < _HOUR:
+    return f'{int(seconds // _MINUTE)} min {int(seconds % _MINUTE):02d} s'
+  return f'{int(seconds // _HOUR)} h {int(seconds % _HOUR // _MINUTE):02d} min'
+
+
+def size(number_of_bytes: int) -> str:
+  """A file's size in decimal kilobytes or megabytes."""
+  return f'{number_of_bytes / 1e6:.2f} MB' if number_of_bytes >= 1e6 else f'{number_of_bytes / 1e3:.1f} KB'
+
+
+def _three_digits(value: float) -> str:
+  digits = 3 - 1 - math.floor(math.log10(max(abs(value), 1)))
+  return f'{value:.{max(0, digits)}f}'

@@ -1,0 +1,204 @@
+"""A run's folder: settings, checkpoints, metrics, tickets; how a run continues after anything that can happen to it.
+
+config.json  metrics.jsonl  tensorboard/  checkpoints/STEP/  tickets/sparsity_0.9/
+"""
+
+from collections.abc import Iterator, Mapping
+import json
+import pathlib
+import sys
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from st_tf import files
+from st_tf.config import Config
+from st_tf.errors import UserError
+from st_tf.state import State
+
+_CONFIG = 'config.json'
+_METRICS = 'metrics.jsonl'
+_STATE = 'state.json'
+_ARRAYS = 'state.safetensors'
+
+
+class WorkdirError(UserError):
+  """A folder that this run cannot use."""
+
+
+class Workdir:
+  """The folder of one run.
+
+  Args:
+    path: where it is; created when missing.
+    config: the run's settings.
+    fresh: whether to forget what an earlier run has left there.
+
+  Raises:
+    WorkdirError: the folder cannot be written, or belongs to a run with other settings.
+  """
+
+  def __init__(self, path: str | pathlib.Path, config: Config, fresh: bool = False):
+    self.path = pathlib.Path(path).expanduser().resolve()
+    self._keep = config.keep_checkpoints
+    try:
+      self.path.mkdir(parents=True, exist_ok=True)
+      if fresh:
+        self._forget()
+      for rest in self._checkpoints.glob('.*'):
+        files.remove(rest)
+      self._claim(config)
+      tf.io.gfile.makedirs(str(self.path / 'tensorboard'))
+    except OSError as error:
+      raise WorkdirError(f'--workdir is a folder that can be written. Received: {self.path} ({error}). Choose another.') from error
+    self._writer: Any = None
+
+  # Checkpoints.
+
+  def save(self, state: State) -> bool:
+    """Writes a checkpoint and removes the oldest ones; a full disk is reported and the older ones stay.
+
+    Returns:
+      Whether it was written.
+    """
+    path = self._checkpoints / f'{state.facts["step"]:08d}'
+
+    def fill(folder: pathlib.Path) -> None:
+      files.write_arrays(folder / _ARRAYS, state.arrays)
+      facts = state.facts | {'digest': files.digest(state.arrays)}
+      (folder / _STATE).write_text(json.dumps(facts) + '\n', encoding='utf-8')
+
+    try:
+      files.write_folder(path, fill)
+    except OSError as error:
+      print(f'warning: no checkpoint at step {state.facts["step"]}: {error}. The previous one stays.', file=sys.stderr)
+      return False
+    for old in self._saved()[self._keep :]:
+      files.remove(old)
+    return True
+
+  def latest(self) -> State | None:
+    """The newest checkpoint that can be read; broken ones are reported and passed over."""
+    saved = self._saved()
+    for path in saved:
+      try:
+        facts = files.read_json(path / _STATE)
+        arrays = files.read_arrays(path / _ARRAYS)
+        if files.digest(arrays) != facts.pop('digest'):
+          raise ValueError('the arrays do not match their digest')
+        return State(facts, arrays)
+      except (ValueError, KeyError, TypeError, AttributeError) as error:
+        instead = 'the run starts from the beginning' if path == saved[-1] else 'using the one before it'
+        print(f'warning: checkpoint {path} is broken ({error}); {instead}.', file=sys.stderr)
+        # Out of the way, or it would count as one of those that are kept.
+        aside = path.with_name(f'broken_{path.name}')
+        files.remove(aside)
+        path.rename(aside)
+    return None
+
+  @property
+  def _checkpoints(self) -> pathlib.Path:
+    return self.path / 'checkpoints'
+
+  def _saved(self) -> list[pathlib.Path]:
+    if not self._checkpoints.is_dir():
+      return []
+    return sorted((path for path in self._checkpoints.iterdir() if path.name.isdigit()), reverse=True)
+
+  # Metrics.
+
+  def record(self, row: Mapping[str, Any]) -> None:
+    """Appends one row to metrics.jsonl, and its numbers to TensorBoard; a full disk is reported and the run goes on."""
+    try:
+      with open(self.path / _METRICS, 'a', encoding='utf-8') as file:
+        file.write(json.dumps(row) + '\n')
+    except OSError as error:
+      print(f'warning: no row of metrics at step {row["step"]}: {error}.', file=sys.stderr)
+    with self._board():
+      for name, value in _scalars(row):
+        tf.summary.scalar(f'{row["event"]}/{name}', value, step=row['step'])
+
+  def histogram(self, values: Mapping[str, np.ndarray], step: int) -> None:
+    """Writes distributions to TensorBoard."""
+    with self._board():
+      for name, value in values.items():
+        tf.summary.histogram(name, value, step=step)
+
+  def history(self) -> list[dict[str, Any]]:
+    """Every row so far; unfinished lines are left out."""
+    path = self.path / _METRICS
+    rows = []
+    for line in path.read_text(encoding='utf-8').splitlines() if path.exists() else []:
+      try:
+        rows.append(json.loads(line))
+      except json.JSONDecodeError:
+        continue
+    return rows
+
+  def rewind(self, step: int) -> None:
+    """Forgets the rows after `step`: the run is about to live through them again."""
+    rows = [row for row in self.history() if row['step'] <= step]
+    files.write_text(self.path / _METRICS, ''.join(json.dumps(row) + '\n' for row in rows))
+
+  def _board(self):
+    if self._writer is None:
+      self._writer = tf.summary.create_file_writer(str(self.path / 'tensorboard'))
+    return self._writer.as_default()
+
+  # Tickets.
+
+  def ticket_path(self, sparsity: float) -> pathlib.Path:
+    """Where the ticket of that sparsity is or will be."""
+    return self.path / 'tickets' / f'sparsity_{sparsity:g}'
+
+  def tickets(self) -> Iterator[pathlib.Path]:
+    """Folders of the tickets that are there."""
+    yield from sorted(path for path in (self.path / 'tickets').glob('sparsity_*') if path.is_dir())
+
+  # The folder itself.
+
+  def _forget(self) -> None:
+    if any(self.path.iterdir()) and not (self.path / _CONFIG).exists():
+      raise WorkdirError(
+        f"--fresh empties a run's folder only. Received: {self.path}, which holds other things and no {_CONFIG}. Choose another."
+      )
+    for name in ('checkpoints', 'tickets', 'tensorboard'):
+      files.remove(self.path / name)
+    for name in (_METRICS, _CONFIG):  # The configuration last: it is what makes this a run's folder.
+      (self.path / name).unlink(missing_ok=True)
+
+  def _claim(self, config: Config) -> None:
+    path = self.path / _CONFIG
+    if path.exists() and (self._saved() or any(self.tickets())):
+      self._compare(path, config)
+    files.write_text(path, config.to_json())
+
+  def _compare(self, path: pathlib.Path, config: Config) -> None:
+    try:
+      before = Config.from_json(path.read_text(encoding='utf-8'))
+    except ValueError as error:
+      raise WorkdirError(f'{path} is what a run wrote. Received: {error} Use another --workdir, or --fresh to start over.') from error
+    if before.fingerprint == config.fingerprint:
+      return
+    old, new = before.flat(), config.flat()
+    changed = [f'--{name}={_shown(new[name])} (was {_shown(old[name])})' for name in old if old[name] != new[name]]
+    why = ''
+    if before.epochs != config.epochs:
+      why = ' Every schedule depends on --epochs, so that a longer run is another run from its first step on.'
+    raise WorkdirError(
+      f'A workdir belongs to one configuration. Received: {", ".join(changed)} in {self.path}.{why}'
+      ' Use another --workdir, or --fresh to start over.'
+    )
+
+
+def _scalars(row: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+  for name, value in row.items():
+    if isinstance(value, Mapping):
+      yield from ((f'{name}_{inner}', score) for inner, score in _scalars(value))
+    elif isinstance(value, (int, float)) and name != 'step':
+      yield name, value
+
+
+def _shown(value: Any) -> str:
+  return ','.join(f'{entry:g}' for entry in value) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,233 @@
+"""Image classification: what all such tasks share, whatever their pictures come from."""
+
+from collections.abc import Mapping, Sequence
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from st_tf.pictures import center_crop, open_rgb
+from st_tf.specs import HeadSpec
+from st_tf.task import SPLITS, DataConfig, Metrics, Task, TaskError
+from tasks import _augment, _randaugment
+from tasks._images import ArrayImages
+from tasks._splits import Examples, check_labels, complete
+
+_SMALLEST_SIDE = 8
+# Streams of the numbers that are drawn per (seed, epoch).
+_ORDER, _GEOMETRY, _RANDAUGMENT, _MIXUP = range(4)
+# Statistics of natural photographs (ImageNet's), for sources that are too large to be measured at the start.
+PHOTOGRAPHS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+class ClassificationTask(Task):
+  """Pictures of which each shows one of several classes."""
+
+  primary_metric = 'top1'
+
+  def __init__(
+    self,
+    name: str,
+    labels: Sequence[str],
+    splits: Mapping[str, Examples],
+    config: DataConfig,
+    *,
+    size: int,
+    default_supernet: str,
+    statistics: tuple[tuple[float, ...], tuple[float, ...]] | None = None,
+    keep: float = 1.0,
+  ):
+    """Completes and checks the splits.
+
+    Args:
+      name: as given to `--task`.
+      labels: names of the classes, in order.
+      splits: 'train' and, where the source has them, 'validation' and 'test'.
+      config: how the data is prepared.
+      size: side of the pictures in pixels.
+      default_supernet: preset that suits them.
+      statistics: mean and deviation per channel; None = those of the train split, which then is an array.
+      keep: share of the shorter side that evaluation keeps.
+
+    Raises:
+      TaskError: fewer than two classes, labels that are none, an empty split, or settings that fit no task.
+    """
+    if len(labels) < 2:
+      raise TaskError(f'A classification task has at least two classes. Received: {list(labels)} in {name}. Add a class.')
+    if config.mixup < 0:
+      raise TaskError(f'--mixup is not negative. Received: {config.mixup}.')
+    checked = {
+      split: Examples(examples.images, check_labels(examples.labels, len(labels), f'the {split} split of {name}'))
+      for split, examples in splits.items()
+    }
+    self.name, self.labels, self.default_supernet = name, tuple(labels), default_supernet
+    self.head = HeadSpec('classification', len(self.labels))
+    self.image_size = (size, size)
+    # Before sub-sampling: the same picture has the same values whatever --train_examples is.
+    self.mean, self.deviation = statistics or _statistics(checked['train'].images)
+    self._splits = complete(checked, config, name)
+    self.sizes = {split: len(self._splits[split].labels) for split in SPLITS}
+    self._config, self.keep = config, keep
+    self._class_weights = _class_weights(config.class_weights, self._splits['train'].labels, self.labels)
+
+  def dataset(
+    self, split: str, batch_size: int, *, training: bool = False, seed: int = 0, epoch: int = 0, start_batch: int = 0
+  ) -> tf.data.Dataset:
+    """As `Task.dataset`; targets are [batch, classes] float32, one-hot unless mixed.
+
+    Raises:
+      TaskError: no such split, or a batch size or start below its minimum.
+    """
+    if split not in self._splits:
+      raise TaskError(f'A split is one of {", ".join(SPLITS)}. Received: {split!r}.')
+    if batch_size < 1 or start_batch < 0:
+      raise TaskError(f'A batch has at least one example and batches count from 0. Received: {batch_size}, {start_batch}.')
+    examples = self._splits[split]
+    order, draws = np.arange(len(examples.labels)), None
+    if training:
+      order = np.random.default_rng((seed, epoch, _ORDER)).permutation(order)
+      draws = _augment.draw(seed, epoch, _GEOMETRY, (len(order), _augment.GEOMETRY_DRAWS))
+    batches = examples.images.batches(order[start_batch * batch_size :], batch_size, draws)
+    finish = self._finish(examples.labels, (seed, epoch) if training else None)
+    options = tf.data.Options()
+    options.deterministic = True
+    return batches.map(finish, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE).with_options(options)
+
+  def _finish(self, labels: np.ndarray, key: tuple[int, int] | None):
+    """The function (indices, uint8 images) -> (images, targets); `key` is (seed, epoch) when training."""
+    all_labels = tf.constant(labels)
+    scale = tf.constant(1 / (255 * np.asarray(self.deviation)), tf.float32)
+    shift = tf.constant(np.asarray(self.mean) / np.asarray(self.deviation), tf.float32)
+    changes = mixing = None
+    if key and self._config.randaugment:
+      changes = tf.constant(_augment.draw(*key, _RANDAUGMENT, (len(labels), *_randaugment.DRAWS)))
+    if key and self._config.mixup:
+      rng = np.random.default_rng((*key, _MIXUP))
+      mixing = tf.constant(rng.beta(self._config.mixup, self._config.mixup, len(labels)), tf.float32)
+
+    def finish(indices, pixels):
+      images = tf.cast(pixels, tf.float32)
+      if changes is not None:
+        images = _randaugment.apply(images, tf.gather(changes, indices))
+      images = images * scale - shift
+      targets = tf.one_hot(tf.gather(all_labels, indices), len(self.labels))
+      if mixing is not None:
+        return _augment.mix(images, targets, tf.gather(mixing, indices))
+      return images, targets
+
+    return finish
+
+  def loss(self, targets: tf.Tensor, outputs: tf.Tensor, label_smoothing: float = 0.0) -> tf.Tensor:
+    """Softmax cross-entropy of each example, times its class's weight, [batch] float32.
+
+    Args:
+      targets: [batch, classes] probabilities.
+      outputs: [batch, classes] logits.
+      label_smoothing: share of the target that is spread evenly over all classes.
+    """
+    smooth = targets * (1 - label_smoothing) + label_smoothing / len(self.labels)
+    losses = tf.nn.softmax_cross_entropy_with_logits(smooth, outputs)
+    return losses if self._class_weights is None else losses * tf.linalg.matvec(targets, self._class_weights)
+
+  def metrics(self) -> 'ClassificationMetrics':
+    """A fresh accumulator of top1, top5 and loss."""
+    return ClassificationMetrics(self.labels)
+
+  def read_image(self, path: str | pathlib.Path) -> np.ndarray:
+    """A picture file prepared as for evaluation, [height, width, 3] float32 normalised.
+
+    Raises:
+      TaskError: the file is missing or is no picture.
+    """
+    pixels = center_crop(open_rgb(pathlib.Path(path), str(path)), self.image_size, self.keep).astype(np.float32)
+    return ((pixels / 255 - np.asarray(self.mean)) / np.asarray(self.deviation)).astype(np.float32)
+
+  def explain(self, output: np.ndarray, top: int = 5) -> list[tuple[str, float]]:
+    """The most likely labels and their probabilities, from [classes] logits."""
+    probabilities = np.exp(_log_softmax(np.asarray(output)[None])[0])
+    order = np.argsort(-probabilities, kind='stable')[:top]
+    return [(self.labels[i], float(probabilities[i])) for i in order]
+
+
+class ClassificationMetrics(Metrics):
+  """Exact top-1, top-5 (of fewer classes: all) and mean cross-entropy without smoothing or weights."""
+
+  def __init__(self, labels: Sequence[str]):
+    """Starts at zero examples of `labels`."""
+    self._labels = labels
+    self._counts, self._hits = np.zeros(len(labels), np.int64), np.zeros(len(labels), np.int64)
+    self._hits5, self._loss = 0, 0.0
+
+  def update(self, targets: np.ndarray, outputs: np.ndarray) -> None:
+    """Adds one batch: targets [batch, classes] one-hot, outputs [batch, classes] logits."""
+    outputs = np.asarray(outputs, np.float64)
+    truth = np.asarray(targets).argmax(-1)
+    own = np.take_along_axis(outputs, truth[:, None], -1)
+    # Equal logits rank by class number.
+    ahead = (outputs > own) | ((outputs == own) & (np.arange(outputs.shape[-1]) < truth[:, None]))
+    # Nothing compares as greater than NaN: without this line a network that diverged would score 1.
+    rank = np.where(np.isfinite(outputs).all(-1), ahead.sum(-1), outputs.shape[-1] + 5)
+    self._counts += np.bincount(truth, minlength=len(self._labels))
+    self._hits += np.bincount(truth[rank == 0], minlength=len(self._labels))
+    self._hits5 += int((rank < 5).sum())
+    self._loss -= float(np.take_along_axis(_log_softmax(outputs), truth[:, None], -1).sum())
+
+  def result(self) -> dict[str, float]:
+    """{'top1', 'top5', 'loss'}; scores are fractions.
+
+    Raises:
+      TaskError: nothing was added yet.
+    """
+    count = int(self._counts.sum())
+    if not count:
+      raise TaskError('Scores are taken over at least one example. Received: 0.')
+    return {'top1': int(self._hits.sum()) / count, 'top5': self._hits5 / count, 'loss': self._loss / count}
+
+  def per_class(self) -> dict[str, dict[str, float]]:
+    """{label: {'count', 'top1'}}; the score of a class without examples is 0."""
+    pairs = zip(self._labels, self._counts, self._hits)
+    return {label: {'count': int(count), 'top1': float(hits / max(count, 1))} for label, count, hits in pairs}
+
+
+def side(config: DataConfig, default: int) -> int:
+  """Side of the pictures in pixels: the flag's, or the task's own.
+
+  Raises:
+    TaskError: smaller than any network takes.
+  """
+  if config.image_size and config.image_size < _SMALLEST_SIDE:
+    raise TaskError(f"--image_size is at least {_SMALLEST_SIDE} pixels; 0 = the task's own. Received: {config.image_size}.")
+  return config.image_size or default
+
+
+def _statistics(images: ArrayImages) -> tuple[tuple[float, ...], tuple[float, ...]]:
+  """Mean and deviation per channel of pictures in [0, 1], to 4 digits."""
+  total, squares, count = np.zeros(3), np.zeros(3), 0
+  for start in range(0, len(images), 1000):  # In pieces: all pictures as float would take 4 times their memory.
+    part = images.pixels[start : start + 1000].reshape(-1, 3).astype(np.float32) / 255
+    total, squares, count = total + part.sum(0, dtype=np.float64), squares + np.square(part).sum(0, dtype=np.float64), count + len(part)
+  deviation = np.sqrt(np.maximum(squares / count - (total / count) ** 2, 1e-4))
+  return tuple(np.round(total / count, 4).tolist()), tuple(np.round(deviation, 4).tolist())
+
+
+def _class_weights(text: str, train_labels: np.ndarray, labels: Sequence[str]) -> tf.Tensor | None:
+  """[classes] float32, or None when every class weighs 1."""
+  if not text:
+    return None
+  if text == 'balanced':
+    counts = np.bincount(train_labels, minlength=len(labels))
+    return tf.constant(len(train_labels) / (len(labels) * np.maximum(counts, 1)), tf.float32)
+  try:
+    weights = np.asarray([float(number) for number in text.split(',')], np.float32)
+  except ValueError:
+    weights = np.zeros(0, np.float32)
+  if len(weights) != len(labels) or not np.isfinite(weights).all() or weights.min() < 0 or not weights.any():
+    raise TaskError(
+      f"--class_weights is 'balanced' or {len(labels)} comma-separated numbers, none negative, not all 0. Received: {text!r}."
+    )
+  return tf.constant(weights)
+
+
+def _log_softmax(outputs: np.ndarray) -> np.ndarray:
+  shifted = outputs.astype(np.float64) - outputs.max(-1, keepdims=True)
+  return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))

@@ -1,0 +1,118 @@
+"""Where pictures come from: an array in memory, or encoded files that are decoded when their batch is due.
+
+Both give batches of the same kind; the tasks do not see the difference.
+"""
+
+import abc
+from collections.abc import Sequence
+import pathlib
+
+import numpy as np
+from PIL import Image
+import tensorflow as tf
+
+from st_tf.pictures import center_crop, open_rgb
+from st_tf.task import TaskError
+from tasks import _augment
+
+
+class Images(abc.ABC):
+  """Pictures of one split, in a fixed order."""
+
+  @abc.abstractmethod
+  def __len__(self) -> int:
+    """How many there are."""
+
+  @abc.abstractmethod
+  def take(self, indices: np.ndarray) -> 'Images':
+    """Only those at `indices`, in that order."""
+
+  @abc.abstractmethod
+  def batches(self, order: np.ndarray, batch_size: int, draws: np.ndarray | None) -> tf.data.Dataset:
+    """Batches of (indices [batch] int64, pictures [batch, size, size, 3] uint8).
+
+    Args:
+      order: indices of the pictures, in the order in which they are wanted.
+      batch_size: pictures per batch; only when training is the last one dropped if incomplete.
+      draws: when training, [n, `_augment.GEOMETRY_DRAWS`] uniform numbers, one row per picture, that place crop and flip.
+    """
+
+
+class ArrayImages(Images):
+  """Pictures of one size, decoded, in memory."""
+
+  def __init__(self, pixels: np.ndarray, source: str):
+    """Keeps a reference to `pixels`, [n, size, size, 3] uint8; `source` is what messages call them.
+
+    Raises:
+      TaskError: not such an array.
+    """
+    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1] != pixels.shape[2] or pixels.shape[3] != 3:
+      raise TaskError(f'Images are uint8 [n, size, size, 3]. Received: {pixels.dtype} {list(pixels.shape)} in {source}.')
+    self.pixels, self._source, self._tensor = pixels, source, None
+
+  def __len__(self) -> int:
+    return len(self.pixels)
+
+  def take(self, indices: np.ndarray) -> 'ArrayImages':
+    return ArrayImages(self.pixels[indices], self._source)
+
+  def batches(self, order: np.ndarray, batch_size: int, draws: np.ndarray | None) -> tf.data.Dataset:
+    if self._tensor is None:
+      # One eager tensor for all epochs: the pipeline's graph only refers to it. A constant in the graph would be copied per epoch.
+      with tf.device('/CPU:0'):
+        self._tensor = tf.constant(self.pixels.reshape(-1, 3))
+    pixels, size = self._tensor, self.pixels.shape[1]
+    geometry = None if draws is None else tf.constant(draws)
+
+    def gather(indices):
+      if geometry is None:
+        rows = columns = tf.broadcast_to(tf.range(size, dtype=tf.int64), [tf.shape(indices)[0], size])
+      else:
+        rows, columns = _augment.crop_and_flip(tf.gather(geometry, indices), size)
+      return indices, tf.gather(pixels, (indices[:, None, None] * size + rows[:, :, None]) * size + columns[:, None, :])
+
+    dataset = tf.data.Dataset.from_tensor_slices(order.astype(np.int64)).batch(batch_size, drop_remainder=draws is not None)
+    return dataset.map(gather, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+class EncodedImages(Images):
+  """Pictures of any size, kept as files or as the contents of files, decoded batch by batch."""
+
+  def __init__(self, items: Sequence[pathlib.Path | bytes], names: Sequence[str], size: int, keep: float):
+    """Does not look into the files.
+
+    Args:
+      items: files or their contents.
+      names: what messages call them.
+      size: side of the squares that come out, in pixels.
+      keep: share of the shorter side that evaluation keeps.
+    """
+    self._items, self._names, self._size, self._keep = list(items), list(names), size, keep
+
+  def __len__(self) -> int:
+    return len(self._items)
+
+  def take(self, indices: np.ndarray) -> 'EncodedImages':
+    return EncodedImages([self._items[i] for i in indices], [self._names[i] for i in indices], self._size, self._keep)
+
+  def batches(self, order: np.ndarray, batch_size: int, draws: np.ndarray | None) -> tf.data.Dataset:
+    def read(index):
+      pixels = self._read(int(index), None if draws is None else draws[index])
+      return np.ascontiguousarray(pixels)
+
+    def decode(index):
+      # Not stateful: reading a file twice gives the same, and stateful maps run one by one when operations are deterministic.
+      pixels = tf.numpy_function(read, [index], tf.uint8, stateful=False)
+      return index, tf.ensure_shape(pixels, [self._size, self._size, 3])
+
+    dataset = tf.data.Dataset.from_tensor_slices(order.astype(np.int64)).map(decode, num_parallel_calls=tf.data.AUTOTUNE)
+    return dataset.batch(batch_size, drop_remainder=draws is not None)
+
+  def _read(self, index: int, draw: np.ndarray | None) -> np.ndarray:
+    picture = open_rgb(self._items[index], self._names[index], 0 if draw is None else 2 * self._size)
+    if draw is None:
+      return center_crop(picture, (self._size, self._size), self._keep)
+    box, flip = _augment.random_box(draw, *picture.size)
+    pixels = np.asarray(picture.resize((self._size, self._size), Image.Resampling.BILINEAR, box))
+    return pixels[:, ::-1] if flip else pixels

@@ -1,0 +1,105 @@
+"""Who is in which split: seeded stratified draws, so that every task has train, validation and test."""
+
+from collections.abc import Mapping
+import dataclasses
+
+import numpy as np
+
+from st_tf.task import DataConfig, TaskError
+from tasks._images import Images
+
+# Draws for different purposes must not hang together: each has its own stream of the same seed.
+_STREAMS = {'validation': 1, 'test': 2, 'train': 3}
+
+
+@dataclasses.dataclass(frozen=True)
+class Examples:
+  """The pictures of one split and what they show.
+
+  Attributes:
+    images: the pictures.
+    labels: [n] int64, index of each picture's class.
+  """
+
+  images: Images
+  labels: np.ndarray
+
+  def take(self, indices: np.ndarray) -> 'Examples':
+    """Only the examples at `indices`, in that order."""
+    return Examples(self.images.take(indices), self.labels[indices])
+
+
+def stratified(labels: np.ndarray, count: int, stream: tuple[int, ...]) -> np.ndarray:
+  """A seeded draw that keeps the share of every class.
+
+  Each class gives its share of `count`, rounded down; what is missing to `count` comes from the classes with the largest
+  remainders, the first class first where they tie.
+
+  Args:
+    labels: [n] class of every example.
+    count: how many to draw, at most n.
+    stream: non-negative numbers that seed the draw.
+
+  Returns:
+    [count] indices, ascending.
+  """
+  rng = np.random.default_rng(stream)
+  classes, sizes = np.unique(labels, return_counts=True)
+  shares = sizes * count / len(labels)
+  quotas = np.floor(shares).astype(int)
+  order = np.argsort(-(shares - quotas), kind='stable')
+  quotas[order[: count - quotas.sum()]] += 1
+  drawn = [rng.permutation(np.flatnonzero(labels == label))[:quota] for label, quota in zip(classes, quotas)]
+  return np.sort(np.concatenate(drawn))
+
+
+def complete(splits: Mapping[str, Examples], config: DataConfig, source: str) -> dict[str, Examples]:
+  """Train, validation and test from what a source has; only 'train' must be there.
+
+  Where there is no test, the validation split is the test. What is missing then is a tenth of the original train split.
+  `train_examples` is drawn last, so that it changes neither of the others.
+
+  Raises:
+    TaskError: too few examples to draw a split from, or fewer than `train_examples`.
+  """
+  splits = dict(splits)
+  if 'test' not in splits and 'validation' in splits:
+    splits['test'] = splits.pop('validation')
+  tenth = max(1, round(len(splits['train'].labels) / 10))
+  for name in ('test', 'validation'):
+    if name not in splits:
+      train = splits['train']
+      if len(train.labels) <= tenth:
+        raise TaskError(f'A missing split is drawn from train. Received: too few images in {source} for a {name} split. Add images.')
+      drawn = stratified(train.labels, tenth, (config.data_seed, _STREAMS[name]))
+      splits[name] = train.take(drawn)
+      splits['train'] = train.take(np.setdiff1d(np.arange(len(train.labels)), drawn))
+  splits['train'] = _subset(splits['train'], config, source)
+  return splits
+
+
+def _subset(train: Examples, config: DataConfig, source: str) -> Examples:
+  have, wanted = len(train.labels), config.train_examples
+  if not 0 <= wanted <= have:
+    raise TaskError(f'--train_examples is at most the {have} training examples of {source}; 0 = all. Received: {wanted}.')
+  return train.take(stratified(train.labels, wanted, (config.data_seed, _STREAMS['train']))) if wanted else train
+
+
+def check_labels(labels: np.ndarray, classes: int, source: str) -> np.ndarray:
+  """The labels as [n] int64.
+
+  Raises:
+    TaskError: there are none, or one is no index of a class.
+  """
+  labels = np.asarray(labels)
+  if not len(labels):
+    raise TaskError(f'A split has at least one example. Received: an empty split in {source}. Add images.')
+  if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+    raise TaskError(f'Labels are one whole number per image. Received: {labels.dtype} {list(labels.shape)} in {source}.')
+  bad = np.flatnonzero((labels < 0) | (labels >= classes))
+  if len(bad):
+    raise TaskError(
+      f'Labels lie in [0, {classes}). Received: {labels[bad[0]]} at index {bad[0]} of {source}'
+      f' ({len(bad)} such labels). Correct the data or the list of class names.'
+    )
+  return labels.astype(np.int64)

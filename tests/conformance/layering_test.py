@@ -1,0 +1,134 @@
+"""Imports point down only. The table below is the authority; BUILD files and ARCHITECTURE.md follow it."""
+
+import graphlib
+
+import pytest
+
+from tests.conformance.sources import PACKAGES, imports, python_files
+
+# (layer, its modules of st_tf), lowest first. A name with a final slash is a package with all its files. A layer sees those
+# above it in this table and itself. A new file of st_tf is added here.
+LAYERS = (
+  ('core', ('errors', 'files', 'pictures', 'settings', 'specs', 'presets', 'task', 'config', 'flags', 'command', 'wording')),
+  ('models', ('models/',)),
+  ('cost', ('cost',)),
+  ('pruning', ('pruning/',)),
+  ('search', ('search/',)),
+  ('ticket', ('ticket',)),
+  ('training', ('plan', 'averaging', 'optimizers', 'replicas', 'scoring', 'state', 'training_step', 'trainer', 'workdir')),
+  ('report', ('report/',)),
+  ('stages', ('initial', 'target', 'cutting', 'stages')),
+  ('methods', ('methods/',)),
+  ('cli', ('delivery', 'dry_run', 'train', 'evaluate', 'predict')),
+)
+
+# What the other packages may take from st_tf, and which layer of st_tf may use them. st_tf reaches tasks by name only.
+TFLITE_SEES = ('core', 'models', 'cost', 'ticket')
+TASKS_SEE = ('st_tf/errors.py', 'st_tf/pictures.py', 'st_tf/specs.py', 'st_tf/task.py')
+SEES_TFLITE = ('cli',)
+
+NAMES = [name for name, _ in LAYERS]
+
+
+def layer(file: str) -> str | None:
+  """The layer of a file of st_tf, or None when the table does not have it."""
+  path = file.removeprefix('st_tf/')
+  for name, modules in LAYERS:
+    if any(path.startswith(module) if module.endswith('/') else path == f'{module}.py' for module in modules):
+      return name
+  return 'core' if path == '__init__.py' else None
+
+
+def own_imports(package: str) -> list[tuple[str, str, str]]:
+  """(place, importing file, imported file) of every import of this project's own files in a package."""
+  return [
+    (f'{file}:{entry.line}', file, entry.file)
+    for file in python_files(package)
+    for entry in imports(file)
+    if entry.file and entry.file.split('/')[0] in PACKAGES
+  ]
+
+
+def test_every_file_has_a_layer():
+  homeless = [file for file in python_files('st_tf') if layer(file) is None]
+  assert not homeless, f'put into LAYERS of this test and into st_tf/BUILD: {homeless}'
+
+
+def test_every_module_in_the_table_exists():
+  files = python_files('st_tf')
+  gone = [module for _, modules in LAYERS for module in modules if not any(f.startswith(f'st_tf/{module}') for f in files)]
+  assert not gone, f'LAYERS of this test names files that are not there: {gone}'
+
+
+def test_the_library_imports_downwards_only():
+  wrong = [
+    f'{place}: {layer(file)} imports {layer(target)} ({target})'
+    for place, file, target in own_imports('st_tf')
+    if layer(file) and layer(target) and NAMES.index(layer(target)) > NAMES.index(layer(file))
+  ]
+  assert not wrong, '\n'.join(wrong)
+
+
+def test_the_library_reaches_tasks_by_name_only_and_tflite_from_command_lines_only():
+  wrong = [
+    f'{place}: imports {target}'
+    for place, file, target in own_imports('st_tf')
+    if target.startswith('tasks/') or (target.startswith('tflite/') and layer(file) not in SEES_TFLITE)
+  ]
+  assert not wrong, '\n'.join(wrong)
+
+
+def test_no_method_imports_another():
+  wrong = [
+    f'{place}: imports {target}'
+    for place, file, target in own_imports('st_tf')
+    if layer(file) == layer(target) == 'methods' and not {file, target} & {'st_tf/methods/__init__.py'}
+  ]
+  assert not wrong, '\n'.join(wrong)
+
+
+def test_tasks_know_the_task_interface_and_what_they_share():
+  wrong = [
+    f'{place}: imports {target}'
+    for place, _, target in own_imports('tasks')
+    if target not in TASKS_SEE and not target.startswith('tasks/_')
+  ]
+  assert not wrong, '\n'.join(wrong)
+
+
+def test_tflite_knows_tickets_and_models():
+  wrong = [
+    f'{place}: imports {target}'
+    for place, _, target in own_imports('tflite')
+    if not target.startswith('tflite/') and layer(target) not in TFLITE_SEES
+  ]
+  assert not wrong, '\n'.join(wrong)
+
+
+def test_no_files_import_each_other_in_a_circle():
+  graph = {
+    file: {target for _, source, target in own_imports(package) if source == file} for package in PACKAGES for file in python_files(package)
+  }
+  for file, targets in graph.items():
+    targets.discard(file)
+  try:
+    graphlib.TopologicalSorter(graph).prepare()
+  except graphlib.CycleError as error:
+    pytest.fail(f'circular imports: {" -> ".join(error.args[1])}')
+
+
+def test_imports_are_absolute():
+  wrong = [f'{file}:{entry.line}' for file in python_files(*PACKAGES, 'tests') for entry in imports(file) if entry.name.startswith('.')]
+  assert not wrong, '\n'.join(wrong)
+
+
+def test_sources_do_not_import_tests_or_the_keras_of_tensorflow():
+  """tfmot is Keras 2; whoever imports Keras 3 first decides for everybody (keras_tuner alone uses it, inside)."""
+  banned = ('tests', 'keras', 'tensorflow.keras')
+  wrong = [
+    f'{file}:{entry.line}: imports {entry.name}'
+    for file in python_files(*PACKAGES)
+    for entry in imports(file)
+    if any(entry.name == name or entry.name.startswith(f'{name}.') for name in banned)
+  ]
+  assert not wrong, '\n'.join(wrong)

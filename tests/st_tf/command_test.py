@@ -1,0 +1,92 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from st_tf import command
+from st_tf.errors import UserError
+
+
+def _run(body: str, **environment: str) -> subprocess.CompletedProcess:
+  script = f'import sys, os, warnings\nfrom st_tf import command, errors\ndef main(argv):\n  {body}\ncommand.run(main)\n'
+  inherited = {name: value for name, value in os.environ.items() if name != 'TF_CPP_MIN_LOG_LEVEL'}
+  return subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, env=inherited | environment)
+
+
+@pytest.mark.parametrize(
+  ('body', 'code', 'stderr'),
+  [
+    ('return None', 0, ''),
+    ('return 3', 3, ''),
+    ('raise SystemExit(0)', 0, ''),
+    ('raise errors.UserError("A rule. Received: 3.")', command.BAD_INPUT, 'error: A rule. Received: 3.\n'),
+    ('raise KeyboardInterrupt', command.INTERRUPTED, 'interrupted\n'),
+    ('raise BrokenPipeError', command.BROKEN_PIPE, ''),
+  ],
+)
+def test_a_command_ends_with_a_code_and_at_most_one_line(body, code, stderr):
+  done = _run(body)
+  assert (done.returncode, done.stderr) == (code, stderr)
+
+
+def test_a_fault_of_the_program_keeps_its_traceback():
+  done = _run('raise ValueError("inside")')
+  assert done.returncode == 1
+  assert 'Traceback' in done.stderr and 'ValueError: inside' in done.stderr
+
+
+def test_a_reader_that_goes_away_is_no_error():
+  script = 'from st_tf import command\ndef main(argv):\n  for i in range(100000): print(i)\ncommand.run(main)\n'
+  process = subprocess.Popen([sys.executable, '-c', script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+  process.stdout.readline()
+  process.stdout.close()
+  stderr = process.stderr.read()
+  process.stderr.close()
+  assert (process.wait(), stderr) == (command.BROKEN_PIPE, b'')
+
+
+def test_a_log_level_in_the_environment_stays():
+  body = 'print(os.environ["TF_CPP_MIN_LOG_LEVEL"])'
+  assert _run(body).stdout == '3\n'
+  assert _run(body, TF_CPP_MIN_LOG_LEVEL='0').stdout == '0\n'
+
+
+def test_warnings_of_other_libraries_are_silent_and_our_own_are_not():
+  theirs = 'warnings.warn_explicit("theirs", UserWarning, "a.py", 1, "tf_keras.x")'
+  ours = 'warnings.warn_explicit("ours", UserWarning, "b.py", 1, "st_tf")'
+  stderr = _run(f'{theirs}; {ours}').stderr
+  assert 'ours' in stderr and 'theirs' not in stderr
+
+
+def test_quiet_imports_drop_only_what_libraries_say_while_loading(monkeypatch, capfd):
+  monkeypatch.setenv('TF_CPP_MIN_LOG_LEVEL', '3')
+  with command.quiet_imports():
+    os.write(2, b'WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n')
+    os.write(2, b'I0000 00:00:1795242457.819313    6484 port.cc:153] oneDNN custom operations are on.\n')
+    os.write(2, b'something else\n')
+  assert capfd.readouterr().err == 'something else\n'
+
+
+def test_quiet_imports_keep_what_was_said_before_a_failure(monkeypatch, capfd):
+  monkeypatch.setenv('TF_CPP_MIN_LOG_LEVEL', '3')
+  with pytest.raises(ImportError), command.quiet_imports():
+    os.write(2, b'no such library\n')
+    raise ImportError
+  assert capfd.readouterr().err == 'no such library\n'
+
+
+def test_quiet_imports_drop_nothing_when_logs_are_asked_for(monkeypatch, capfd):
+  monkeypatch.setenv('TF_CPP_MIN_LOG_LEVEL', '0')
+  with command.quiet_imports():
+    os.write(2, b'I0000 00:00:1795242457.819313    6484 port.cc:153] oneDNN custom operations are on.\n')
+  assert 'oneDNN' in capfd.readouterr().err
+
+
+def test_all_errors_of_the_project_are_user_errors():
+  from st_tf.config import ConfigError
+  from st_tf.flags import FlagError
+  from st_tf.specs import SpecError
+  from st_tf.task import TaskError
+
+  assert all(issubclass(error, UserError) for error in (ConfigError, FlagError, SpecError, TaskError))

@@ -1,0 +1,124 @@
+import dataclasses
+import json
+
+import pytest
+
+from st_tf.config import Config, ConfigError, PruningConfig, SearchConfig, TrainingConfig, leaves
+from st_tf.errors import UserError
+from st_tf.task import DataConfig
+
+# A value of each setting that differs from its default and that a run can have.
+OTHER_VALUES = {
+  **{'task': 'shapes', 'method': 'dense', 'supernet': 'tiny', 'init_from': 'ticket', 'cost': 'macs', 'factor_step': 'subgradient'},
+  **{'sparsity': (0.5, 0.8), 'pruning_schedule': 'stepwise', 'reactivation': 'masked', 'ranking': 'erk', 'optimizer': 'adamw'},
+  **{'learning_rate_schedule': 'step', 'data_dir': 'elsewhere', 'class_weights': 'balanced', 'batch_size': 64},
+}
+
+
+def _other_value(field: dataclasses.Field):
+  if field.name in OTHER_VALUES:
+    return OTHER_VALUES[field.name]
+  return not field.default if field.type is bool else field.default + 1 if field.type is int else field.default / 2 + 0.01
+
+
+def test_every_setting_has_its_own_name_a_help_and_a_type_a_flag_can_have():
+  names = [field.name for field in leaves()]
+  assert len(names) == len(set(names))
+  assert all(field.metadata['help'].endswith('.') for field in leaves())
+  assert {field.type for field in leaves()} <= {str, int, float, bool, tuple[float, ...]}
+
+
+@pytest.mark.parametrize('config', [Config(), Config.from_flat({field.name: _other_value(field) for field in leaves()})])
+def test_settings_survive_flat_and_json(config):
+  assert Config.from_flat(config.flat()) == config
+  assert Config.from_json(config.to_json()) == config
+  assert Config.from_json(config.to_json()).fingerprint == config.fingerprint
+  assert list(config.flat()) == [field.name for field in leaves()]
+
+
+def test_missing_settings_keep_their_defaults():
+  assert Config.from_flat({}) == Config()
+  config = Config.from_flat({'epochs': 3, 'penalty': 0.5, 'sparsity': [0.8, 0.9], 'optimizer': 'adamw', 'data_dir': 'there'})
+  assert config == Config(
+    epochs=3,
+    search=SearchConfig(penalty=0.5),
+    pruning=PruningConfig(sparsity=(0.8, 0.9)),
+    training=TrainingConfig(optimizer='adamw'),
+    data=DataConfig(data_dir='there'),
+  )
+
+
+# 'cost' has only one value so far.
+@pytest.mark.parametrize('field', [field for field in leaves() if field.name != 'cost'], ids=lambda field: field.name)
+def test_the_fingerprint_changes_with_every_setting_that_changes_the_result(field):
+  changed = Config.from_flat({field.name: _other_value(field)})
+  assert changed != Config()
+  assert (changed.fingerprint == Config().fingerprint) == (field.name in ('keep_checkpoints', 'data_dir'))
+
+
+def test_a_whole_number_and_its_float_are_the_same_setting():
+  assert Config.from_flat({'penalty': 1, 'sparsity': 0}).fingerprint == Config.from_flat({'penalty': 1.0, 'sparsity': [0.0]}).fingerprint
+  assert Config(training=TrainingConfig(learning_rate=1)).fingerprint == Config(training=TrainingConfig(learning_rate=1.0)).fingerprint
+
+
+@pytest.mark.parametrize(
+  ('values', 'message'),
+  [
+    ({'method': 'supertiket'}, r"^--method is one of supertickets, dense. Received: 'supertiket'. Did you mean supertickets\?$"),
+    ({'reactivation': 'xyz'}, r"^--reactivation is one of soft_threshold, masked, dense_gradient. Received: 'xyz'.$"),
+    ({'sparsity': [1.0]}, r'^--sparsity lies in \[0, 1\). Received: \(1.0,\). Write 90 percent as --sparsity=0.9.$'),
+    ({'sparsity': -0.1}, r'--sparsity lies in \[0, 1\)'),
+    ({'sparsity': [0.9, 0.8]}, 'several rising ones'),
+    ({'sparsity': [0.8, 0.8]}, 'several rising ones'),
+    ({'sparsity': []}, 'several rising ones'),
+    ({'sparsity': ['0.8']}, r"--sparsity is one number or several. Received: \['0.8'\]. Write for example --sparsity=0.9."),
+    ({'epochs': 0}, '^--epochs is at least 1. Received: 0.$'),
+    ({'epochs': '3'}, "--epochs is a whole number. Received: '3'. Write for example --epochs=16."),
+    ({'epochs': 2.5}, '--epochs is a whole number. Received: 2.5'),
+    ({'epochs': True}, '--epochs is a whole number. Received: True'),
+    ({'batch_size': 0}, '--batch_size is at least 1'),
+    ({'replicas': 0}, '--replicas is at least 1'),
+    ({'keep_checkpoints': 0}, '--keep_checkpoints is at least 1'),
+    ({'seed': -1}, '--seed is not negative'),
+    ({'fine_tune_epochs': 16}, '--fine_tune_epochs is less than --epochs. Received: 16 of 16'),
+    ({'fine_tune_epochs': -1}, '--fine_tune_epochs is not negative'),
+    ({'learning_rate': 0.0}, '--learning_rate is positive. Received: 0.0'),
+    ({'learning_rate': float('nan')}, '--learning_rate is a number. Received: nan'),
+    ({'learning_rate': float('inf')}, '--learning_rate is a number. Received: inf'),
+    ({'learning_rate': None}, '--learning_rate is a number. Received: None'),
+    ({'penalty': -1.0}, '--penalty is not negative'),
+    ({'target_macs': -1.0}, '--target_macs is not negative'),
+    ({'prune_interval': 0.0}, '--prune_interval is positive'),
+    ({'momentum': 1.0}, r'--momentum lies in \[0, 1\)'),
+    ({'image_size': -32}, '--image_size is not negative'),
+    ({'randaugment': 1}, '--randaugment is true or false. Received: 1. Write for example --randaugment or --norandaugment.'),
+    ({'task': 3}, '--task is text. Received: 3'),
+    ({'epoch': 3}, r"^A configuration has only known settings. Received: 'epoch'. Did you mean epochs\?$"),
+  ],
+)
+def test_a_setting_that_no_run_can_have_is_refused(values, message):
+  with pytest.raises(ConfigError, match=message):
+    Config.from_flat(values)
+
+
+def test_settings_made_in_python_are_checked_too():
+  with pytest.raises(ConfigError, match='--ranking is one of'):
+    Config(pruning=PruningConfig(ranking='random'))
+  with pytest.raises(ConfigError, match='--epochs is a whole number'):
+    Config(epochs='3')
+  with pytest.raises(ConfigError, match='PruningConfig.sparsity is a tuple. Received: 0.9.'):
+    Config(pruning=PruningConfig(sparsity=0.9))
+
+
+@pytest.mark.parametrize('text', ['', '{', '[]', '3', '"epochs"'])
+def test_text_that_is_no_configuration_is_refused(text):
+  with pytest.raises(ConfigError, match='A configuration is a JSON object. Received: '):
+    Config.from_json(text)
+
+
+def test_a_configuration_is_readable_json():
+  assert json.loads(Config().to_json())['sparsity'] == [0.9]
+
+
+def test_a_config_error_is_the_users_to_put_right():
+  assert issubclass(ConfigError, UserError)

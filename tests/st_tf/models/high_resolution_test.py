@@ -1,0 +1,186 @@
+"""The network against the numbers of the public reference network, and the variants that the reference does not have."""
+
+import dataclasses
+import functools
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+
+from st_tf import cost
+from st_tf.models import build, named_variables
+from st_tf.models.high_resolution import activation
+from st_tf.models.reference import load_reference, reference_names
+from st_tf.search import importance
+from st_tf.specs import ACTIVATIONS, UPSAMPLINGS, ArchSpec, HeadSpec, SpecError, StageSpec
+from tests import golden
+
+SMALL = ArchSpec(
+  stages=(StageSpec((1,), (4,)), StageSpec((1, 0), (4, 6)), StageSpec((0, 0), (4, 6))),
+  stem_channels=(4, 4),
+  input_stride=1,
+  head_channels=(4, 6),
+  last_channel=8,
+  kernels=(3, 5),
+  expansion=2,
+)
+HEAD = HeadSpec('classification', 3)
+MAPS = HeadSpec('dense', 3)
+
+
+@functools.cache
+def tiny(name):
+  """A golden case that several tests use."""
+  return build(*golden.arch(name), golden.input_shape(name))
+
+
+def walked_macs(model):
+  """Multiply-accumulates by the layers' settings and input sizes alone: no kernels, no output sizes, nothing of st_tf.cost."""
+  total = 0
+  for layer in model.layers:
+    if isinstance(layer, keras.layers.Dense):
+      total += layer.input_shape[-1] * layer.units
+    elif isinstance(layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)):
+      _, height, width, channels = layer.input_shape
+      size, stride = layer.kernel_size[0], layer.strides[0]
+      if layer.padding == 'same':
+        height, width = height + size - 1, width + size - 1
+      positions = ((height - size) // stride + 1) * ((width - size) // stride + 1)
+      depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+      outputs, summands = (channels, 1) if depthwise else (layer.filters, channels // layer.groups)
+      total += positions * outputs * summands * size * size
+  return total
+
+
+@pytest.mark.parametrize('name', golden.CASES)
+def test_parameters_macs_and_penalties_equal_the_reference(name):
+  # One test, since the networks of the paper take seconds to build.
+  arch, head = golden.arch(name)
+  expected = golden.CASES[name]
+  model = tiny(name) if name in golden.WITH_OUTPUT else build(arch, head, golden.input_shape(name))
+  assert sum(math.prod(variable.shape) for variable in model.trainable_variables) == expected['parameters']
+  assert walked_macs(model) == expected['macs_per_image']
+  found = cost.of(model)
+  assert (found.params, found.macs) == (expected['parameters'], expected['macs_per_image'])
+  if 'penalties' in expected:
+    groups = importance.groups(model, arch, head)
+    penalties = importance.penalties(groups, importance.normaliser(groups))
+    theirs = reference_names(arch, head)
+    ours = {f'{theirs[group.factor.removesuffix("/gamma")]}.weight': penalties[group.name] for group in groups}
+    assert ours == pytest.approx(dict(expected['penalties']), rel=1e-6)
+
+
+@pytest.mark.parametrize('name', golden.WITH_OUTPUT)
+def test_outputs_equal_the_reference(name):
+  arch, head = golden.arch(name)
+  model = tiny(name)
+  load_reference(model, arch, head, golden.tensors(name))
+  np.testing.assert_allclose(model(golden.images(name)).numpy(), golden.output(name), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize('stride, first, second', [(1, 8, 8), (2, 4, 4), (4, 4, 2)])
+def test_the_stem_keeps_both_convolutions_at_every_input_stride(stride, first, second):
+  model = build(dataclasses.replace(SMALL, input_stride=stride), HEAD, (8, 8, 3))
+  assert model.get_layer('stem/conv0').output_shape == (None, first, first, 4)
+  assert model.get_layer('stem/conv1').output_shape == (None, second, second, 4)
+  assert model.output_shape == (None, 3)
+
+
+@pytest.mark.parametrize('upsampling', UPSAMPLINGS)
+@pytest.mark.parametrize('name', ACTIVATIONS)
+def test_every_activation_and_upsampling_gives_finite_logits(name, upsampling):
+  arch = dataclasses.replace(SMALL, activation=name, upsampling=upsampling, kernels=(3,))
+  model = build(arch, HEAD, (8, 8, 3))
+  outputs = model(np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype(np.float32)).numpy()
+  assert outputs.shape == (2, 3) and np.isfinite(outputs).all()
+  used = [layer for layer in model.layers if isinstance(layer, keras.layers.UpSampling2D)]
+  assert bool(used) == (upsampling == 'nearest')
+
+
+@pytest.mark.parametrize(
+  'name, expected',
+  [
+    ('relu', [0, 0, 1, 4, 8]),
+    ('relu6', [0, 0, 1, 4, 6]),
+    ('hard_swish', [0, -1 / 3, 4 / 6, 4, 8]),
+    ('swish', [-4 / (1 + math.exp(4)), -1 / (1 + math.e), 1 / (1 + math.exp(-1)), 4 / (1 + math.exp(-4)), 8 / (1 + math.exp(-8))]),
+  ],
+)
+def test_an_activation_is_what_its_name_says(name, expected):
+  np.testing.assert_allclose(activation(name)(tf.constant([-4.0, -1.0, 1.0, 4.0, 8.0])), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize('upsampling', UPSAMPLINGS)
+def test_odd_sizes_are_fitted_to_the_first_summand(upsampling):
+  arch = dataclasses.replace(SMALL, input_stride=4, upsampling=upsampling, kernels=(3,))
+  # 28x20 -> 7x5 and 4x3, which goes back to 8x6 and must be fitted: 320x240 images meet this three branches further down.
+  model = build(arch, MAPS, (28, 20, 3))
+  outputs = model(np.random.default_rng(0).normal(size=(2, 28, 20, 3)).astype(np.float32))
+  assert outputs.shape == (2, 7, 5, 3) and np.isfinite(outputs).all()
+
+
+def test_a_dense_head_keeps_the_stem_s_resolution_and_has_a_bias():
+  model = build(dataclasses.replace(SMALL, input_stride=2), MAPS, (12, 8, 3))
+  assert model.output_shape == (None, 6, 4, 3)
+  assert 'head/classifier/bias' in named_variables(model)
+
+
+def test_a_stride_2_convolution_pads_symmetrically_on_even_sizes():
+  # TensorFlow's 'same' would pad below and to the right only.
+  model = build(dataclasses.replace(SMALL, input_stride=4), HEAD, (8, 12, 3))
+  first = keras.Model(model.input, model.get_layer('stem/conv0').output)
+  images = np.random.default_rng(0).normal(size=(1, 8, 12, 3)).astype(np.float32)
+  kernel = named_variables(model)['stem/conv0/kernel'].numpy()
+  padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
+  expected = np.zeros((1, 4, 6, 4))
+  for row in range(4):
+    for column in range(6):
+      window = padded[:, 2 * row : 2 * row + 3, 2 * column : 2 * column + 3]
+      expected[:, row, column] = np.tensordot(window, kernel, 3)
+  np.testing.assert_allclose(first(images), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_depthwise_convolution_of_stride_2_pads_by_half_its_kernel():
+  model = build(SMALL, HEAD, (8, 8, 3))
+  name = 'stage2/fuse/0to1/k5/depthwise'
+  layer, pad = model.get_layer(name), model.get_layer(f'{name}_pad')
+  assert pad.padding == ((2, 2), (2, 2)) and layer.padding == 'valid' and layer.output_shape[1:3] == (4, 4)
+
+
+def test_importance_factors_are_the_scales_after_the_depthwise_convolution():
+  model = build(SMALL, HEAD, (8, 8, 3))
+  consumer = model.get_layer('stage1/branch0/block0/k3/factor_bn').input
+  assert consumer is model.get_layer('stage1/branch0/block0/k3/depthwise').output
+
+
+def test_initial_weights_depend_on_the_seed_and_on_nothing_else():
+  first, second, other = (build(SMALL, HEAD, (8, 8, 3), seed=seed) for seed in (3, 3, 4))
+  name = 'stage1/branch0/block0/k3/expand/kernel'
+  same, different = named_variables(second)[name], named_variables(other)[name]
+  assert np.array_equal(named_variables(first)[name], same) and not np.array_equal(same, different)
+  # A block more elsewhere changes no other layer's weights.
+  longer = dataclasses.replace(SMALL, stages=(StageSpec((2,), (4,)), *SMALL.stages[1:]))
+  assert np.array_equal(named_variables(build(longer, HEAD, (8, 8, 3), seed=3))[name], same)
+
+
+def test_initial_kernels_have_he_fan_out_deviation():
+  arch = dataclasses.replace(SMALL, stem_channels=(64, 64), kernels=(3,))
+  kernel = named_variables(build(arch, HEAD, (8, 8, 3)))['stem/conv1/kernel'].numpy()
+  assert np.std(kernel) == pytest.approx(math.sqrt(2 / (9 * 64)), rel=0.02)
+
+
+def test_an_image_smaller_than_the_coarsest_branch_is_refused():
+  with pytest.raises(SpecError, match=r'at least one pixel\. Received: images of 4x4'):
+    build(dataclasses.replace(SMALL, input_stride=4), HEAD, (4, 4, 3))
+
+
+def test_variables_have_the_same_names_inside_wrappers():
+  from st_tf.pruning import Cubic
+  from st_tf.pruning.fit import wrap_layers
+
+  plain = named_variables(build(SMALL, HEAD, (8, 8, 3)))
+  wrapped = named_variables(build(SMALL, HEAD, (8, 8, 3), wrap_layers(Cubic(0.5, 0, 10, 1), 'masked')))
+  assert list(plain) == list(wrapped)
+  assert all(np.array_equal(plain[name], wrapped[name]) for name in plain)

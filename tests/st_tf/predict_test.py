@@ -1,0 +1,72 @@
+"""A picture gets labels, most likely first, without the training data."""
+
+import dataclasses
+
+import numpy as np
+from PIL import Image
+import pytest
+
+from st_tf import predict
+from st_tf.errors import UserError
+
+
+@pytest.fixture
+def picture(tmp_path):
+  path = tmp_path / 'picture.png'
+  Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 70, 3), np.uint8)).save(path)
+  return path
+
+
+def test_probabilities_are_a_softmax():
+  found = predict.ranked(np.log([1.0, 6.0, 3.0]), ['a', 'b', 'c'], 2)
+  assert [label for label, _ in found] == ['b', 'c']
+  np.testing.assert_allclose([share for _, share in found], [0.6, 0.3])
+
+
+def test_large_logits_do_not_overflow():
+  assert predict.ranked(np.float32([1e4, 0]), ['a', 'b'], 1) == [('a', 1.0)]
+
+
+def test_lines_are_aligned_bars():
+  assert predict.lines([('ring', 0.75), ('ox', 0.25), ('star', 0.0)], full='#') == [
+    'ring  ##################         75.0%',
+    'ox    ######                     25.0%',
+    'star                              0.0%',
+  ]
+
+
+def test_a_ticket_needs_no_task_to_say_what_it_sees(tiny_ticket, picture, tmp_path, capsys):
+  folder = tmp_path / 'ticket'
+  dataclasses.replace(tiny_ticket, task=tiny_ticket.task | {'name': 'tfds:gone'}).save(folder)
+  predict.main(['predict', f'--ticket={folder}', f'--image={picture}', '--top=3'])
+  lines = capsys.readouterr().out.splitlines()
+  assert len(lines) == 3 and all(line.endswith('%') for line in lines)
+  assert all(line.split()[0] in tiny_ticket.task['labels'] for line in lines)
+
+
+def test_it_says_what_the_model_says(tiny_ticket, ticket_folder, shapes, picture, capsys):
+  logits = tiny_ticket.build_model()(shapes.read_image(picture)[None], training=False).numpy()[0]
+  predict.main(['predict', f'--ticket={ticket_folder}', f'--image={picture}', '--top=10'])
+  assert capsys.readouterr().out.splitlines() == predict.lines(predict.ranked(logits, shapes.labels, 10))
+
+
+@pytest.mark.parametrize(
+  'arguments, message',
+  [
+    (['--image=a.png'], 'Received: no --ticket'),
+    (['--ticket=a'], 'Received: no --image'),
+    (['--ticket=a', '--image=a.png', '--top=0'], '--top is at least 1. Received: 0'),
+    (['--ticket=a', '--imgae=a.png'], 'Did you mean --image?'),
+    (['--ticket=a', '--image=none.png'], 'An image is a file that exists. Received: none.png'),
+  ],
+)
+def test_what_cannot_be_predicted_is_said(arguments, message, tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  with pytest.raises(UserError) as found:
+    predict.main(['predict', *arguments])
+  assert message in str(found.value)
+
+
+def test_a_folder_that_is_no_ticket_is_named(picture, tmp_path):
+  with pytest.raises(UserError, match='A ticket is a folder with ticket.json. Received'):
+    predict.main(['predict', f'--ticket={tmp_path}', f'--image={picture}'])

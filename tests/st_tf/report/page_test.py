@@ -1,0 +1,66 @@
+"""The words and numbers of the page follow from ticket and history."""
+
+from st_tf.report import page, survivors
+
+HISTORY = [
+  {'event': 'epoch', 'epoch': 1, 'step': 10, 'validation': {'top1': 0.24}},
+  {'event': 'prune', 'epoch': 2, 'step': 12},
+  {'event': 'epoch', 'epoch': 2, 'step': 20, 'validation': {'top1': 0.48}},
+  {'event': 'prune', 'epoch': 3, 'step': 22},
+  {'event': 'shrink', 'epoch': 3, 'step': 25},
+  {'event': 'epoch', 'epoch': 3, 'step': 30, 'validation': None},
+]
+
+
+def test_settings_that_were_changed_come_first(tiny_ticket):
+  rows = page.settings(tiny_ticket.provenance['config'])
+  assert [(name, value) for name, value, changed in rows if changed] == [('task', 'shapes'), ('seed', 5)]
+  assert [row[2] for row in rows[:3]] == [True, True, False]
+
+
+def test_the_headline_compares_with_the_dense_network(tiny_ticket):
+  text = page.headline(tiny_ticket, HISTORY)
+  assert '(10 classes, 32×32 pixels) with 70.0% top-1 accuracy on test images' in text
+  assert 'it reaches 75.0%, the dense network 48.0%' in text
+
+
+def test_the_course_of_the_run_is_counted():
+  assert page.course(HISTORY) == 'The run took 3 epochs, pruned 2 times (epochs 2 to 3) and shrank 1 time (epoch 3).'
+  assert page.course(HISTORY[:1]) == 'The run took 1 epoch.'
+
+
+def test_of_many_classes_the_best_and_the_worst_are_shown():
+  scores = {f'c{i:02}': {'count': 5, 'top1': i / 100} for i in range(40)}
+  (_, best), (_, worst) = page.classes(scores, 'top1')
+  assert [label for label, _, _ in best] == [f'c{i}' for i in range(39, 31, -1)]
+  assert [label for label, _, _ in worst] == [f'c{i:02}' for i in range(8)]
+
+
+def test_of_few_classes_all_are_shown_and_empty_ones_left_out():
+  scores = {'a': {'count': 5, 'top1': 0.2}, 'b': {'count': 5, 'top1': 0.6}, 'c': {'count': 0, 'top1': 0.0}}
+  assert page.classes(scores, 'top1') == [('All classes', [('b', 0.6, 5), ('a', 0.2, 5)])]
+
+
+def test_what_survived_is_counted(tiny_ticket):
+  ticket = tiny_ticket
+  text = page.survival(survivors.network(ticket.supernet, ticket.arch, ticket.head, ticket.survivors, (32, 32)))
+  assert '644 of 768 units (83.9%) and 15 of 18 kernels are left' in text
+  assert 'Of 9 blocks, 1 is reduced to the skip connection.' in text
+
+
+def test_reductions_are_fractions_of_the_supernet():
+  cost = {'supernet_macs': 2000, 'macs': 1000, 'nonzero_macs': 100, 'supernet_params': 50, 'params': 40, 'nonzero_params': 10}
+  found = {title: [level.fraction for level in levels] for title, levels in page.reductions(cost)}
+  assert found == {'MACs per image': [1, 0.5, 0.05], 'Parameters': [1, 0.8, 0.2]}
+
+
+def test_a_tile_is_shown_for_what_is_known(tiny_ticket):
+  titles = [tile.title for tile in page.tiles(tiny_ticket, None)]
+  assert titles == ['Top-1 accuracy, test', 'Top-1 accuracy, validation', 'Sparsity', 'Training time']
+  assert page.tiles(tiny_ticket, 1500)[3].value == '1.5 KB'
+
+
+def test_the_origin_says_what_the_provenance_knows(tiny_ticket):
+  rows = dict(page.origin(tiny_ticket))
+  assert rows['Command'].endswith('--task=shapes --seed=5') and rows['Seed'] == 5
+  assert rows['Versions'].startswith('numpy ') and 'Started' not in rows

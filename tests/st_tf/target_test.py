@@ -1,0 +1,81 @@
+import math
+import types
+
+import pytest
+
+from st_tf import cost, target
+from st_tf.config import ConfigError
+from st_tf.models import build
+from st_tf.plan import Plan
+from st_tf.specs import BlockSpec, layout
+from tests import tiny
+
+
+@pytest.fixture(scope='module')
+def trainer():
+  """Untrained."""
+  return tiny.trainer(target_macs=0.5)
+
+
+def wanting(trainer, macs: float):
+  """`trainer` with another target."""
+  parts = {name: getattr(trainer, name) for name in ('initial', 'groups', 'model')}
+  return types.SimpleNamespace(config=tiny.config(target_macs=macs), **parts)
+
+
+def least(trainer) -> int:
+  """MACs of the network whose every search block is its skip."""
+  empty = {block.name: BlockSpec(()) for block in layout(trainer.arch, trainer.task.head)}
+  return cost.of(build(trainer.arch.with_searched(empty), trainer.task.head, (tiny.SIDE, tiny.SIDE, 3))).macs
+
+
+def test_up_to_one_the_target_is_a_fraction_of_the_supernet(trainer):
+  macs = trainer.initial['macs']
+  assert target.target(wanting(trainer, 0.25)) == 0.25 * macs
+  assert target.target(wanting(trainer, 1.0)) == macs
+  assert target.target(wanting(trainer, 50000)) == 50000
+
+
+def test_the_target_is_met_by_at_most_as_many_macs(trainer):
+  macs = trainer.initial['macs']
+  assert target.target_met(wanting(trainer, macs))
+  assert not target.target_met(wanting(trainer, macs - 1))
+
+
+def test_an_impossible_target_is_refused_with_the_least_that_is_possible(trainer):
+  lowest = least(trainer)
+  target.check_target(wanting(trainer, lowest))
+  target.check_target(wanting(trainer, 0))
+  for macs in (lowest - 1, 0.999 * lowest / trainer.initial['macs']):
+    with pytest.raises(ConfigError, match=rf'--target_macs is at least what is left without any search unit, {math.ceil(lowest):,} here'):
+      target.check_target(wanting(trainer, macs))
+
+
+def test_the_penalty_is_corrected_between_the_ramp_and_the_end_of_the_search(trainer):
+  plan = Plan.of(tiny.config(target_macs=0.5, penalty_ramp=0.25, search_interval=0.5, search_end=0.5), tiny.STEPS_PER_EPOCH)
+  assert (plan.ramp_steps, plan.search_every, plan.search_end) == (6, 12, 12)
+  corrected = []
+  for step in range(14):
+    before = trainer.steering
+    trainer.step = step
+    target.steer(trainer, plan)
+    corrected += [step] if trainer.steering is not before else []
+  assert corrected == [6, 8, 10]
+  assert trainer.steering.strength > 0
+  assert trainer.steering.goal == pytest.approx(0.5 * trainer.initial['macs'])
+
+
+def test_a_search_of_some_length_meets_its_target(tmp_path):
+  ticket, workdir = tiny.draw(tmp_path, target_macs=0.6, epochs=10, search_interval=0.2, minimum_saving=0.2, sparsity=(0.5,))
+  shrinks = [row for row in workdir.history() if row['event'] == 'shrink']
+  assert ticket.provenance['target_macs_met'] is True
+  assert shrinks[-1]['macs_after'] == ticket.cost['macs'] <= 0.6 * ticket.cost['supernet_macs']
+  assert ticket.cost['macs'] > 0.4 * ticket.cost['supernet_macs'], 'not far more than asked for'
+
+
+def test_a_search_that_was_too_short_says_so(tmp_path, capsys):
+  # Subgradients leave no factor at zero for long.
+  ticket, _ = tiny.draw(tmp_path, target_macs=0.4, epochs=1, factor_step='subgradient', sparsity=(0.0,))
+  assert ticket.provenance['target_macs_met'] is False
+  assert '--target_macs=0.4 was not met. Search longer' in capsys.readouterr().err
+  assert ticket.cost['macs'] > 0.4 * ticket.cost['supernet_macs']

@@ -1,0 +1,153 @@
+"""The command, in this process: what it does with bad input, interruptions and damage."""
+
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from st_tf import presets, train
+from st_tf.errors import UserError
+from st_tf.ticket import Ticket
+from st_tf.trainer import Trainer
+from tests import tiny
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SETTINGS = tiny.SETTINGS | {'epochs': 2, 'sparsity': 0.5}
+
+
+@pytest.fixture(scope='module')
+def supernet(tmp_path_factory) -> str:
+  path = tmp_path_factory.mktemp('supernet') / 'speck.json'
+  path.write_text(presets.to_text(tiny.SPECK))
+  return str(path)
+
+
+def run(workdir, network: str, **settings) -> int:
+  """The command's exit code."""
+  flags = SETTINGS | {'supernet': network} | settings
+  return train.main(['train', *(f'--{name}={value}' for name, value in flags.items()), f'--workdir={workdir}'])
+
+
+@pytest.fixture(scope='module')
+def finished(tmp_path_factory, supernet):
+  """The workdir of a run that came to its end."""
+  workdir = tmp_path_factory.mktemp('finished') / 'run'
+  assert run(workdir, supernet) == 0
+  return workdir
+
+
+@pytest.mark.parametrize(
+  ('flag', 'message'),
+  [
+    ('--task=cifar1000', r"A task is one of .*Received: 'cifar1000'\. Did you mean cifar100\?"),
+    ('--task=module:no.such_task', r'names an importable Python module'),
+    ('--sparsty=0.9', r'Unknown flag --sparsty\. Did you mean --sparsity\?'),
+    ('--supernet=cifer', r"A supernet is one of tiny, cifar.*Received: 'cifer'\. Did you mean cifar\?"),
+    ('--method=supertikets', r'--method.*supertickets'),
+    ('--reactivation=hard', r'--reactivation'),
+    ('--sparsity=1', r'--sparsity lies in \[0, 1\)'),
+    ('--sparsity=-0.1', r'--sparsity lies in \[0, 1\)'),
+    ('--sparsity=90', r'--sparsity lies in \[0, 1\).*Write 90 percent as --sparsity=0\.9'),
+    ('--sparsity=0.9,0.8', r'several rising ones'),
+    ('--epochs=0', r'--epochs is at least 1'),
+    ('--replicas=64', r'--replicas is at most the number of devices'),
+    ('--batch_size=1000', r'A batch is at most the training split'),
+    ('--sparsity=0.999999', r'at most 0\.\d+ is reachable here'),
+    ('--target_macs=0.01', r'--target_macs is at least what is left without any search unit, [\d,]+ here'),
+    ('--target_macs=5', r'--target_macs is at least what is left'),
+    ('--search_end=0.9', r'The search ends before the last pruning'),
+    ('--init_from=nothing.npz', r'Reference weights are an \.npz file'),
+    ('--config=nothing.json', r'--config names a readable JSON file'),
+  ],
+)
+def test_what_cannot_be_is_said_before_anything_is_trained(tmp_path, supernet, flag, message):
+  name, _, value = flag.removeprefix('--').partition('=')
+  settings = {'batch_size': 64} if name == 'replicas' else {'search_interval': 0.5, 'penalty': 1.0} if name == 'search_end' else {}
+  with pytest.raises(UserError, match=message):
+    run(tmp_path / 'run', supernet, **settings | {name: value})
+  assert not (tmp_path / 'run' / 'checkpoints').exists()
+
+
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path):
+  command = [sys.executable, '-m', 'st_tf.train', '--supernet=cifer', f'--workdir={tmp_path / "run"}']
+  environment = os.environ | {'PYTHONPATH': str(ROOT)}
+  found = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path, env=environment)
+  assert found.returncode == 2 and found.stdout == ''
+  assert found.stderr.startswith('error: A supernet is one of') and found.stderr.count('\n') == 1
+
+
+def test_a_workdir_that_cannot_be_written_is_refused(tmp_path, supernet):
+  (tmp_path / 'file').write_text('no folder')
+  with pytest.raises(UserError, match=r'--workdir is a folder that can be written\. Received: .*file/run'):
+    run(tmp_path / 'file' / 'run', supernet)
+
+
+def test_missing_data_without_a_network_names_both_ways_out(tmp_path, monkeypatch):
+  def unreachable(*args, **kwargs):
+    raise socket.gaierror('no network in this test')
+
+  monkeypatch.setattr(socket, 'getaddrinfo', unreachable)
+  for name in ('http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY'):
+    monkeypatch.delenv(name, raising=False)
+  with pytest.raises(UserError, match=r'cifar100.*--data_dir'):
+    train.main(['train', '--task=cifar100', f'--data_dir={tmp_path}', f'--workdir={tmp_path / "run"}'])
+
+
+def test_a_run_ends_with_ticket_model_and_report_and_says_where(finished, supernet, capsys):
+  assert run(finished, supernet) == 0, 'a finished run is only shown again'
+  shown, ticket = capsys.readouterr().out, Ticket.load(finished / 'tickets' / 'sparsity_0.5')
+  for name in ('model.tflite', 'report/index.html'):
+    assert (finished / 'tickets' / 'sparsity_0.5' / name).is_file() and name in shown
+  assert f'Ticket at 50% sparsity: top1 {ticket.metrics["test"]["top1"]:.1%} on the test split' in shown
+  assert f'{ticket.cost["supernet_macs"]:,} -> {ticket.cost["macs"]:,}' in shown
+  assert 'epoch' not in shown.splitlines()[1:2], 'nothing is trained again'
+
+
+def test_the_workdir_of_another_configuration_is_refused_by_the_flags_that_differ(finished, supernet):
+  with pytest.raises(UserError, match=r'A workdir belongs to one configuration\. Received: --seed=3 \(was 0\) in .*--fresh'):
+    run(finished, supernet, seed=3)
+  with pytest.raises(UserError, match=r'--epochs=5 \(was 2\).* a longer run is another run'):
+    run(finished, supernet, epochs=5)
+
+
+def test_an_interrupted_run_with_a_broken_checkpoint_ends_as_the_undisturbed_one(finished, supernet, tmp_path, monkeypatch, capsys):
+  original = Trainer.train
+
+  def interrupted(self, *args):
+    if self.step == 8:
+      os.kill(os.getpid(), signal.SIGTERM)
+    return original(self, *args)
+
+  with monkeypatch.context() as patch:
+    patch.setattr(Trainer, 'train', interrupted)
+    assert run(tmp_path / 'run', supernet) == 130
+  assert 'SIGTERM: the same command continues from step 9' in capsys.readouterr().out
+  arrays = tmp_path / 'run' / 'checkpoints' / '00000009' / 'state.safetensors'
+  os.truncate(arrays, arrays.stat().st_size - 100)
+  assert run(tmp_path / 'run', supernet) == 0
+  found = capsys.readouterr()
+  assert '00000009 is broken' in found.err and 'Continuing at step 6 of 12' in found.out
+  prints = [Ticket.load(path / 'tickets' / 'sparsity_0.5').fingerprint for path in (finished, tmp_path / 'run')]
+  assert prints[0] == prints[1]
+
+
+def test_a_dry_run_writes_nothing(tmp_path, supernet, capsys):
+  workdir = tmp_path / 'run'
+  assert run(workdir, supernet, dry_run='true') == 0
+  assert 'ms per step' in capsys.readouterr().out
+  assert not workdir.exists()
+
+
+@pytest.mark.parametrize(
+  ('settings', 'name'),
+  [
+    ({'task': 'shapes', 'supernet': 'tiny', 'seed': 3}, 'shapes-supertickets-tiny-3'),
+    ({'task': 'folder:some/place', 'supernet': 'nets/mine.json', 'method': 'dense'}, 'folder_some_place-dense-mine-0'),
+  ],
+)
+def test_the_default_workdir_is_named_by_the_run(settings, name):
+  assert train.default_workdir(tiny.config(**settings)).as_posix() == f'runs/{name}'

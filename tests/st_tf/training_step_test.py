@@ -1,0 +1,146 @@
+"""One training step of a two-block network, by hand."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from st_tf.task import DataConfig
+from tests import tiny
+
+RATE, STRENGTH, DECAY = 0.1, 2.0, 3.0
+
+
+class Silent(type(tiny.task())):
+  """A task that says nothing: every gradient is zero."""
+
+  def loss(self, targets, outputs, label_smoothing=0.0):
+    return 0.0 * tf.reduce_sum(outputs, -1)
+
+
+def silent() -> Silent:
+  task = tiny.load('', DataConfig())
+  task.__class__ = Silent
+  return task
+
+
+def stepped(count: int = 1, strength: float = 0.0, **settings):
+  """(trainer, its trainable values before, after `count` steps)."""
+  settings = {'momentum': 0.0, 'weight_decay': 0.0, 'ema_decay': 0.0, 'label_smoothing': 0.0} | settings
+  trainer = tiny.trainer(tiny.SPECK, pruned=False, **settings)
+  before = {name: variable.numpy() for name, variable in trainer.trainable.items()}
+  tiny.train(trainer, count, RATE, strength)
+  return trainer, before, {name: variable.numpy() for name, variable in trainer.trainable.items()}
+
+
+def kernels(values) -> set[str]:
+  return {name for name in values if name.endswith(('/kernel', '/depthwise_kernel'))}
+
+
+@pytest.mark.parametrize('optimizer', ['sgd', 'rmsprop', 'adamw'])
+def test_weight_decay_acts_on_kernels_and_never_on_factors_batch_norms_and_biases(optimizer):
+  _, before, after = stepped(on=silent(), optimizer=optimizer, weight_decay=DECAY)
+  for name, value in before.items():
+    if name not in kernels(before):
+      assert np.array_equal(after[name], value), name
+    elif optimizer == 'rmsprop':
+      gradient = DECAY * value
+      np.testing.assert_allclose(after[name], value - RATE * gradient / np.sqrt(0.1 * gradient**2 + 1e-3), rtol=1e-4, atol=1e-6)
+    else:
+      np.testing.assert_allclose(after[name], value * (1 - RATE * DECAY), rtol=1e-5, atol=1e-7)
+  assert {'gamma', 'beta', 'bias'} <= {name.rsplit('/', 1)[-1] for name in set(before) - kernels(before)}
+
+
+def test_the_proximal_step_shortens_factors_by_rate_times_strength_times_penalty():
+  trainer, before, after = stepped(on=silent(), strength=STRENGTH)
+  penalties = trainer.penalties()
+  for group in trainer.groups:
+    np.testing.assert_allclose(after[group.factor], 1 - RATE * STRENGTH * penalties[group.name], rtol=1e-6)
+  factors = {group.factor for group in trainer.groups}
+  assert all(np.array_equal(after[name], value) for name, value in before.items() if name not in factors)
+
+
+def test_the_proximal_step_makes_factors_exactly_zero_where_they_stay():
+  trainer, _, _ = stepped(on=silent(), strength=STRENGTH)
+  factor = trainer.variables[trainer.groups[0].factor]
+  factor.assign(tf.concat([[0.05, -0.05, 0.0], factor[3:]], 0))
+  for _ in range(3):
+    tiny.train(trainer, 1, RATE, STRENGTH)
+    assert not factor.numpy()[:3].any()
+  assert factor.numpy()[3:].all()
+
+
+@pytest.mark.parametrize('optimizer', ['sgd', 'rmsprop', 'adamw'])
+def test_factors_become_exactly_zero_with_every_optimizer_on_a_real_loss(optimizer):
+  trainer, _, _ = stepped(4, strength=20.0, optimizer=optimizer, momentum=0.9)
+  assert not any(value.any() for value in trainer.factors().values())
+
+
+def test_the_subgradient_is_an_option():
+  trainer, _, after = stepped(on=silent(), strength=STRENGTH, factor_step='subgradient')
+  penalties = trainer.penalties()
+  for group in trainer.groups:
+    np.testing.assert_allclose(after[group.factor], 1 - RATE * STRENGTH * penalties[group.name], rtol=1e-6)
+  factor = trainer.variables[trainer.groups[0].factor]
+  factor.assign(tf.concat([[0.01, 0.0], factor[2:]], 0))
+  tiny.train(trainer, 1, RATE, STRENGTH)
+  overshot = 0.01 - RATE * STRENGTH * penalties[trainer.groups[0].name]
+  np.testing.assert_allclose(factor.numpy()[:2], [overshot, 0], rtol=1e-5, err_msg='it passes zero, as subgradients do')
+
+
+def test_without_search_no_factor_is_pushed():
+  _, before, after = stepped(on=silent(), strength=STRENGTH, searching=False)
+  assert all(np.array_equal(after[name], value) for name, value in before.items())
+
+
+def expected_step(trainer, images, targets, smoothing: float, decay: float, clip: float):
+  """(loss, values) after one plain gradient step, worked out here."""
+  variables = trainer.trainable
+  with tf.GradientTape() as tape:
+    logits = tf.nn.log_softmax(trainer.model(images, training=True))
+    smooth = targets * (1 - smoothing) + smoothing / 3
+    loss = -tf.reduce_mean(tf.reduce_sum(smooth * logits, -1))
+  gradients = dict(zip(variables, (gradient.numpy() for gradient in tape.gradient(loss, list(variables.values())))))
+  gradients = {name: value + (decay * variables[name].numpy() if name in kernels(gradients) else 0) for name, value in gradients.items()}
+  norm = np.sqrt(sum(np.sum(np.square(value, dtype=np.float64)) for value in gradients.values()))
+  factor = min(1.0, clip / norm) if clip else 1.0
+  return float(loss), {name: variables[name].numpy() - RATE * factor * value for name, value in gradients.items()}, norm
+
+
+@pytest.mark.parametrize(('smoothing', 'decay', 'clip'), [(0.0, 0.0, 0.0), (0.2, 0.05, 0.0), (0.1, 0.01, 0.05)])
+def test_a_step_is_the_gradient_of_smoothed_loss_and_decay_clipped(smoothing, decay, clip):
+  settings = {'momentum': 0.0, 'ema_decay': 0.0, 'label_smoothing': smoothing, 'weight_decay': decay, 'gradient_clip': clip}
+  trainer = tiny.trainer(tiny.SPECK, pruned=False, **settings)
+  images, targets = next(tiny.batches(trainer))
+  loss, values, norm = expected_step(trainer, images, targets, smoothing, decay, clip)
+  assert not clip or norm > clip, 'the clip acts'
+  found, outputs = trainer.train(images, targets, RATE, 0.0)
+  assert found == pytest.approx(loss, rel=1e-5)
+  assert outputs.shape == (tiny.BATCH, 3)
+  for name, value in values.items():
+    np.testing.assert_allclose(trainer.values()[name], value, rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize('optimizer', ['rmsprop', 'adamw'])
+def test_neither_momentum_nor_decay_moves_frozen_weights(optimizer):
+  trainer = tiny.trainer(tiny.SPECK, optimizer=optimizer, reactivation='masked', weight_decay=0.1, learning_rate=0.01)
+  tiny.train(trainer, 2, 0.01)
+  trainer.prune(0.5)
+  before = trainer.values()
+  tiny.train(trainer, 2, 0.01)
+  for name, kept in trainer.mask.items():
+    assert np.array_equal(trainer.values()[name][~kept], before[name][~kept])
+    assert not np.array_equal(trainer.values()[name][kept], before[name][kept])
+
+
+def test_averages_are_updated_after_the_step_with_the_decay_of_that_step():
+  trainer = tiny.trainer(tiny.SPECK, pruned=False, ema_decay=0.9999)
+  before = trainer.averages.values()
+  tiny.train(trainer, 1)
+  for name, average in trainer.averages.values().items():
+    np.testing.assert_allclose(average, 0.1 * before[name] + 0.9 * trainer.values()[name], rtol=1e-5, atol=1e-6)
+
+
+def test_a_new_learning_rate_or_strength_needs_no_new_trace():
+  trainer, _, _ = stepped(2)
+  tiny.train(trainer, 1, 0.05, 0.01)
+  assert trainer.traces == 1

@@ -1,0 +1,38 @@
+"""Numbers are short, and right where the unit changes."""
+
+import pytest
+
+from st_tf import wording
+
+
+@pytest.mark.parametrize(
+  'value, text',
+  [(0, '0'), (999, '999'), (1000, '1.00 k'), (74_123, '74.1 k'), (999_600, '1.00 M'), (14_026_752, '14.0 M'), (2.4228e9, '2.42 G')],
+)
+def test_counts_have_three_digits(value, text):
+  assert wording.count(value) == text
+
+
+@pytest.mark.parametrize('fraction, text', [(0.583, '58.3%'), (1, '100.0%'), (0, '0.0%'), (0.0042, '0.42%')])
+def test_fractions_are_shown_as_percent(fraction, text):
+  assert wording.percent(fraction) == text
+
+
+def test_a_loss_is_no_percentage():
+  assert wording.score('loss', 1.6549) == '1.655'
+  assert wording.score('top1', 0.5) == '50.0%'
+
+
+@pytest.mark.parametrize('seconds, text', [(4.25, '4.2 s'), (200, '3 min 20 s'), (3712, '1 h 01 min')])
+def test_durations_change_their_unit(seconds, text):
+  assert wording.duration(seconds) == text
+
+
+@pytest.mark.parametrize('count, text', [(842_100, '842.1 KB'), (1_250_000, '1.25 MB')])
+def test_sizes_are_decimal(count, text):
+  assert wording.size(count) == text
+
+
+def test_an_unknown_score_keeps_its_name():
+  assert wording.score_name('top1') == 'top-1 accuracy'
+  assert wording.score_name('mean_iou') == 'mean_iou'

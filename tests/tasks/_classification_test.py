@@ -1,0 +1,208 @@
+import numpy as np
+from PIL import Image
+import pytest
+import tensorflow as tf
+
+from st_tf.task import SPLITS, DataConfig, TaskError
+from tasks._classification import ClassificationMetrics, ClassificationTask, side
+from tasks._images import ArrayImages
+from tasks._splits import Examples
+
+LABELS = ('cat', 'dog', 'eel')
+UNIT = ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+
+
+def make(config=None, labels=LABELS, classes=None, **kwargs):
+  """100 random pictures of 16x16, of which 50, 30 and 20 show the three classes."""
+  classes = np.asarray([0, 1, 2, 0, 1, 0, 0, 1, 2, 0] * 10) if classes is None else np.asarray(classes)
+  pixels = np.random.default_rng(0).integers(0, 256, (len(classes), 16, 16, 3)).astype(np.uint8)
+  splits = {'train': Examples(ArrayImages(pixels, 'test'), classes)}
+  return ClassificationTask('pets', labels, splits, config or DataConfig(), size=16, default_supernet='tiny', **kwargs)
+
+
+def read(dataset):
+  return [(images.numpy(), targets.numpy()) for images, targets in dataset]
+
+
+def assert_equal(first, second):
+  assert len(first) == len(second) > 0
+  for (images, targets), (other_images, other_targets) in zip(first, second):
+    np.testing.assert_array_equal(images, other_images)
+    np.testing.assert_array_equal(targets, other_targets)
+
+
+def test_a_task_says_what_a_method_must_know():
+  task = make()
+  assert (task.name, task.labels, task.image_size, task.primary_metric, task.default_supernet) == ('pets', LABELS, (16, 16), 'top1', 'tiny')
+  assert (task.head.kind, task.head.outputs) == ('classification', 3)
+  assert task.sizes == {'train': 80, 'validation': 10, 'test': 10}
+
+
+def test_normalised_training_images_have_mean_0_and_deviation_1():
+  task = make(DataConfig(train_examples=40))
+  assert (task.mean, task.deviation) == (make().mean, make().deviation)
+  images = np.concatenate([images for split in SPLITS for images, _ in read(make().dataset(split, 50))])
+  np.testing.assert_allclose(images.mean((0, 1, 2)), 0, atol=1e-3)
+  np.testing.assert_allclose(images.std((0, 1, 2)), 1, atol=1e-3)
+
+
+def test_evaluation_is_complete_and_in_a_fixed_order():
+  batches = read(make().dataset('train', 32))
+  assert [images.shape for images, _ in batches] == [(32, 16, 16, 3), (32, 16, 16, 3), (16, 16, 16, 3)]
+  assert sum(targets.sum(0) for _, targets in batches).tolist() == [40, 24, 16]
+  assert all(images.dtype == targets.dtype == np.float32 for images, targets in batches)
+  assert_equal(batches, read(make().dataset('train', 32, seed=5, epoch=3)))
+
+
+@pytest.mark.parametrize('settings', [{}, {'randaugment': True}, {'mixup': 0.4}, {'randaugment': True, 'mixup': 0.4}])
+def test_the_same_call_gives_the_same_training_batches_to_the_bit(settings):
+  config = DataConfig(**settings)
+  first = read(make(config).dataset('train', 32, training=True, seed=1, epoch=2))
+  assert [images.shape for images, _ in first] == [(32, 16, 16, 3)] * 2
+  assert_equal(first, read(make(config).dataset('train', 32, training=True, seed=1, epoch=2)))
+  for seed, epoch in ((1, 3), (2, 2)):
+    assert (first[0][0] != read(make(config).dataset('train', 32, training=True, seed=seed, epoch=epoch))[0][0]).any()
+
+
+@pytest.mark.parametrize('settings', [{}, {'randaugment': True, 'mixup': 0.4}])
+def test_starting_inside_an_epoch_is_skipping_batches(settings):
+  task = make(DataConfig(**settings))
+  whole = read(task.dataset('train', 16, training=True, seed=1, epoch=2))
+  assert len(whole) == 5
+  assert_equal(whole[3:], read(task.dataset('train', 16, training=True, seed=1, epoch=2, start_batch=3)))
+  assert read(task.dataset('train', 16, training=True, seed=1, epoch=2, start_batch=5)) == []
+
+
+def test_augmentation_belongs_to_the_example_and_not_to_its_place():
+  """Another batch size puts an example elsewhere; it is still the same picture."""
+  wide, narrow = (read(make().dataset('train', size, training=True)) for size in (80, 20))
+  np.testing.assert_array_equal(wide[0][0], np.concatenate([images for images, _ in narrow]))
+
+
+def test_every_example_is_seen_once_per_epoch():
+  assert sum(targets.sum(0) for _, targets in read(make().dataset('train', 8, training=True))).tolist() == [40, 24, 16]
+
+
+def test_mixed_targets_are_still_probabilities_and_evaluation_is_never_mixed():
+  task = make(DataConfig(mixup=1.0))
+  ((_, targets),) = read(task.dataset('train', 80, training=True))
+  np.testing.assert_allclose(targets.sum(1), 1, rtol=1e-6)
+  assert ((targets > 0) & (targets < 1)).any()
+  ((_, targets),) = read(task.dataset('train', 80))
+  assert set(np.unique(targets)) == {0, 1}
+
+
+def test_the_loss_with_smoothing_by_hand():
+  # Equal logits give log 3. For (log 2, 0, 0) the probabilities are 1/2, 1/4, 1/4.
+  targets, outputs = tf.constant([[0.0, 1, 0], [1, 0, 0]]), tf.constant([[0.0, 0, 0], [np.log(2), 0, 0]])
+  np.testing.assert_allclose(make().loss(targets, outputs), [np.log(3), np.log(2)], rtol=1e-6)
+  # With 0.3, the true class has 0.8 and the others 0.1 each.
+  smooth = 0.8 * np.log(2) + 0.2 * np.log(4)
+  np.testing.assert_allclose(make().loss(targets, outputs, 0.3), [np.log(3), smooth], rtol=1e-6)
+
+
+def test_class_weights_by_hand():
+  targets, outputs = tf.eye(3), tf.zeros((3, 3))
+  given = make(DataConfig(class_weights='1,2.5,0')).loss(targets, outputs)
+  np.testing.assert_allclose(given / np.log(3), [1, 2.5, 0], rtol=1e-6)
+  # 40, 24 and 16 of 80 training examples: 80 / (3 x 40) and so on; over the split the mean weight is 1.
+  balanced = make(DataConfig(class_weights='balanced')).loss(targets, outputs) / np.log(3)
+  np.testing.assert_allclose(balanced, [2 / 3, 10 / 9, 5 / 3], rtol=1e-6)
+  mixed = make(DataConfig(class_weights='1,3,0')).loss(tf.constant([[0.5, 0.5, 0]]), tf.zeros((1, 3)))
+  np.testing.assert_allclose(mixed / np.log(3), [2], rtol=1e-6)
+
+
+@pytest.mark.parametrize('text', ['1,2', '1,2,3,4', 'even', '1,-1,1', '0,0,0', '1,nan,1', ','])
+def test_class_weights_that_are_none_are_refused(text):
+  with pytest.raises(TaskError, match=rf"'balanced' or 3 comma-separated numbers.* Received: '{text}'"):
+    make(DataConfig(class_weights=text))
+
+
+def test_scores_of_four_examples_by_hand():
+  metrics = ClassificationMetrics([f'label{i}' for i in range(7)])
+  outputs = np.zeros((4, 7))
+  outputs[0, 2] = np.log(2)  # Right, probability 2/8.
+  outputs[1, :5] = 1  # Truth 5 is in sixth place.
+  outputs[2, :4] = 1  # Truth 4 is in fifth place: of the equal logits it is the first.
+  outputs[3] = 0  # Truth 0 is the first of seven equal logits.
+  truths = np.asarray([2, 5, 4, 0])
+  metrics.update(np.eye(7)[truths[:3]], outputs[:3])
+  metrics.update(np.eye(7)[truths[3:]], outputs[3:])
+  losses = [np.log(4), np.log(5 * np.e + 2), np.log(4 * np.e + 3), np.log(7)]
+  assert metrics.result() == pytest.approx({'top1': 0.5, 'top5': 0.75, 'loss': np.mean(losses)})
+  assert metrics.per_class()['label2'] == {'count': 1, 'top1': 1.0}
+  assert metrics.per_class()['label5'] == {'count': 1, 'top1': 0.0}
+  assert metrics.per_class()['label6'] == {'count': 0, 'top1': 0.0}
+
+
+def test_with_fewer_than_five_classes_top5_is_all_of_them():
+  metrics = make().metrics()
+  metrics.update(np.eye(3), -np.eye(3))
+  assert metrics.result()['top5'] == 1
+
+
+def test_a_network_that_diverged_scores_nothing():
+  metrics = make().metrics()
+  metrics.update(np.eye(3), np.full((3, 3), np.nan))
+  result = metrics.result()
+  assert (result['top1'], result['top5']) == (0, 0)
+  assert np.isnan(result['loss'])
+
+
+def test_scores_of_nothing_are_refused():
+  with pytest.raises(TaskError, match='at least one example'):
+    make().metrics().result()
+
+
+def test_an_output_is_explained_by_its_most_likely_labels():
+  output = np.log(np.asarray([1.0, 6.0, 3.0], np.float32))
+  explained = make().explain(output, top=2)
+  assert [label for label, _ in explained] == ['dog', 'eel']
+  assert [probability for _, probability in explained] == pytest.approx([0.6, 0.3])
+  assert len(make().explain(output)) == 3
+
+
+def test_a_picture_file_is_prepared_as_for_evaluation(tmp_path):
+  task = make()
+  Image.fromarray(task._splits['test'].images.pixels[3]).save(tmp_path / 'a.png')
+  ((images, _),) = read(task.dataset('test', 10))
+  np.testing.assert_allclose(task.read_image(tmp_path / 'a.png'), images[3], atol=1e-5)
+  assert task.read_image(str(tmp_path / 'a.png')).dtype == np.float32
+  with pytest.raises(TaskError, match=r'An image is a file that exists\. Received: .*b\.png'):
+    task.read_image(tmp_path / 'b.png')
+
+
+def test_given_statistics_are_used_as_they_are():
+  task = make(statistics=UNIT)
+  pixels = task._splits['test'].images.pixels
+  ((images, _),) = read(task.dataset('test', 10))
+  np.testing.assert_allclose(images, (pixels / 255 - 0.5) / 0.25, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+  ('change', 'message'),
+  [
+    ({'labels': ['cat']}, r"at least two classes.* Received: \['cat'\] in pets"),
+    ({'labels': ['cat', 'dog']}, r'Labels lie in \[0, 2\)\. Received: 2 at index 2 of the train split of pets'),
+    ({'config': DataConfig(mixup=-0.1)}, r'--mixup is not negative\. Received: -0\.1'),
+    ({'config': DataConfig(train_examples=81)}, r'at most the 80 training examples of pets'),
+  ],
+)
+def test_bad_data_and_settings_are_refused(change, message):
+  with pytest.raises(TaskError, match=message):
+    make(**change)
+
+
+def test_bad_calls_are_refused():
+  with pytest.raises(TaskError, match=r"A split is one of train, validation, test\. Received: 'val'"):
+    make().dataset('val', 8)
+  with pytest.raises(TaskError, match=r'Received: 0, 0'):
+    make().dataset('train', 0)
+
+
+def test_the_side_is_the_flags_or_the_tasks_own():
+  assert side(DataConfig(), 96) == 96
+  assert side(DataConfig(image_size=64), 96) == 64
+  for size in (7, -1):
+    with pytest.raises(TaskError, match=rf'--image_size is at least 8 pixels.* Received: {size}'):
+      side(DataConfig(image_size=size), 96)

@@ -1,0 +1,66 @@
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+
+from st_tf.task import SPLITS, DataConfig, TaskError, load
+from tasks import shapes as module
+
+
+def pixels(task, split):
+  return np.concatenate([images.numpy() for images, _ in task.dataset(split, 500)])
+
+
+def classes(task, split):
+  return np.concatenate([targets.numpy().argmax(1) for _, targets in task.dataset(split, 500)])
+
+
+@pytest.fixture(scope='module')
+def shapes():
+  return load('shapes', DataConfig())
+
+
+@pytest.fixture
+def few(monkeypatch):
+  monkeypatch.setattr(module, 'SIZES', {'train': 40, 'validation': 20, 'test': 20})
+
+
+def test_shapes_are_ten_classes_in_three_splits_of_equal_shares(shapes):
+  assert shapes.sizes == {'train': 6000, 'validation': 500, 'test': 1000}
+  assert len(shapes.labels) == shapes.head.outputs == 10
+  assert shapes.image_size == (32, 32) and shapes.default_supernet == 'tiny'
+  for split in SPLITS:
+    assert set(np.bincount(classes(shapes, split))) == {shapes.sizes[split] // 10}
+
+
+def test_no_picture_is_in_two_splits_or_twice_in_one(shapes):
+  everything = np.concatenate([pixels(shapes, split) for split in SPLITS])
+  assert len({picture.tobytes() for picture in everything}) == 7500
+
+
+def test_the_data_seed_decides_the_pictures(few):
+  first, second, other = (load('shapes', DataConfig(data_seed=seed)) for seed in (3, 3, 4))
+  np.testing.assert_array_equal(pixels(first, 'test'), pixels(second, 'test'))
+  assert (pixels(first, 'test') != pixels(other, 'test')).any()
+
+
+def test_a_linear_model_stays_under_40_percent(shapes):
+  # Regularised and stopped early: a free one learns the training pictures by heart and does worse on others.
+  with warnings.catch_warnings():
+    warnings.simplefilter('ignore', ConvergenceWarning)
+    model = LogisticRegression(C=1e-3, max_iter=15).fit(pixels(shapes, 'train').reshape(6000, -1), classes(shapes, 'train'))
+  score = model.score(pixels(shapes, 'test').reshape(1000, -1), classes(shapes, 'test'))
+  assert 0.12 < score < 0.4
+
+
+@pytest.mark.parametrize('size', [31, 225])
+def test_sizes_that_shapes_are_not_drawn_at_are_refused(size):
+  with pytest.raises(TaskError, match=rf'Shapes are drawn at 32 to 224 pixels\. Received: --image_size={size}'):
+    load('shapes', DataConfig(image_size=size))
+
+
+def test_the_image_size_is_honoured(few):
+  images, _ = next(iter(load('shapes', DataConfig(image_size=48)).dataset('test', 4)))
+  assert images.shape == (4, 48, 48, 3)

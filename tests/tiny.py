@@ -1,0 +1,125 @@
+"""The smallest problem that everything happens in: a task in memory, a network of eight search blocks, settings for seconds.
+
+Also a task module: `--task=module:tests.tiny`.
+"""
+
+from collections.abc import Iterator
+import importlib
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from st_tf import presets
+from st_tf.config import Config
+from st_tf.specs import ArchSpec, StageSpec
+from st_tf.task import DataConfig, Task
+from tasks._classification import ClassificationTask
+from tasks._images import ArrayImages
+from tasks._splits import Examples
+
+SIZES = {'train': 96, 'validation': 24, 'test': 24}
+LABELS = ('red', 'green', 'blue')
+SIDE = 8
+BATCH = 16
+STEPS_PER_EPOCH = SIZES['train'] // BATCH
+SUPERNET = pathlib.Path(__file__).parent / 'data' / 'tiny_supernet.json'
+ARCH = presets.supernet(str(SUPERNET))
+# Two search blocks, no dropout: quick to trace, where the network itself does not matter.
+SPECK = ArchSpec(
+  stages=(StageSpec((0,), (4,)),),
+  stem_channels=(4, 4),
+  input_stride=1,
+  head_channels=(4,),
+  last_channel=8,
+  kernels=(3,),
+  expansion=2,
+  dropout=0.0,
+)
+SETTINGS = {
+  'task': 'module:tests.tiny',
+  'epochs': 4,
+  'batch_size': BATCH,
+  'sparsity': (0.8,),
+  'prune_begin': 0.2,
+  'prune_end': 0.75,
+  'prune_interval': 0.1,
+  'search_interval': 0.2,
+  'search_end': 0.6,
+  'penalty': 0.0,
+  'target_macs': 0.0,
+  'recalibration_batches': 2,
+}
+
+
+def load(argument: str, config: DataConfig) -> Task:
+  """Noisy pictures, each with one of three colours a little stronger."""
+  del argument
+  splits = {split: _draw(stream, count) for stream, (split, count) in enumerate(SIZES.items())}
+  return ClassificationTask('module:tests.tiny', LABELS, splits, config, size=SIDE, default_supernet=str(SUPERNET))
+
+
+def task() -> Task:
+  """The task with its default settings."""
+  return load('', DataConfig())
+
+
+def config(**settings: Any) -> Config:
+  """`SETTINGS`, some of them replaced."""
+  return Config.from_flat(SETTINGS | settings)
+
+
+def trainer(arch: ArchSpec = ARCH, searching: bool = True, pruned: bool = True, on: Task | None = None, **settings: Any):
+  """A fresh trainer; `settings` by their flags' names, `on` another task than this one."""
+  from st_tf.plan import Plan
+  from st_tf.trainer import Trainer
+
+  chosen = config(**settings)
+  schedule = Plan.of(chosen, STEPS_PER_EPOCH).pruning if pruned else None
+  return Trainer(arch, on or task(), chosen, schedule, searching)
+
+
+def batches(trainer: Any, epoch: int = 0, start: int = 0) -> Iterator[tuple[Any, Any]]:
+  """The training batches of an epoch."""
+  settings = trainer.config
+  return iter(trainer.task.dataset('train', settings.batch_size, training=True, seed=settings.seed, epoch=epoch, start_batch=start))
+
+
+def train(trainer: Any, steps: int, learning_rate: float = 0.1, strength: float = 0.0) -> list[float]:
+  """Takes `steps` training steps on the batches that are due, and returns their losses."""
+  losses = []
+  while len(losses) < steps:
+    epoch, start = divmod(trainer.step, STEPS_PER_EPOCH)
+    for images, targets in batches(trainer, epoch, start):
+      if len(losses) < steps:
+        losses.append(trainer.train(images, targets, learning_rate, strength)[0])
+  return losses
+
+
+def draw(path: pathlib.Path, arch: ArchSpec = ARCH, **settings: Any) -> tuple[Any, Any]:
+  """(ticket, workdir) of a whole run in this process, or of what is left of it."""
+  from st_tf.workdir import Workdir
+
+  supernet = SUPERNET
+  if arch != ARCH:
+    supernet = path.with_suffix('.json')
+    supernet.write_text(presets.to_text(arch))
+  chosen = config(supernet=str(supernet), **settings)
+  workdir = Workdir(path, chosen)
+  return importlib.import_module(f'st_tf.methods.{chosen.method}').draw(task(), chosen, workdir), workdir
+
+
+def same_state(first: Any, second: Any) -> None:
+  """Asserts that two `State`s are the same, arrays bit for bit."""
+  assert first.facts == second.facts
+  assert set(first.arrays) == set(second.arrays)
+  different = [name for name, value in first.arrays.items() if not np.array_equal(value, second.arrays[name])]
+  assert not different
+
+
+def _draw(stream: int, count: int) -> Examples:
+  rng = np.random.default_rng((11, stream))
+  labels = np.arange(count) % len(LABELS)
+  pixels = rng.integers(0, 160, (count, SIDE, SIDE, 3))
+  pixels[np.arange(count), :, :, labels] += 60
+  return Examples(ArrayImages(pixels.astype(np.uint8), f'tests.tiny/{list(SIZES)[stream]}'), labels)

@@ -1,0 +1,96 @@
+"""Runs a .tflite file on this machine."""
+
+import pathlib
+
+from ai_edge_litert.interpreter import Interpreter
+import numpy as np
+
+from st_tf.errors import UserError
+from tflite import quiet
+
+_IDENTIFIER = b'TFL3'
+_IDENTIFIER_AT = slice(4, 8)
+
+
+class ModelFileError(UserError):
+  """A file that is no .tflite model of one image."""
+
+
+class Runner:
+  """A .tflite model that reads one image at a time.
+
+  Attributes:
+    name: what messages call the model.
+    image_size: (height, width) it reads, in pixels.
+    output_shape: shape of the output for one image, without the batch.
+    bytes: size of the file.
+  """
+
+  def __init__(self, content: bytes, name: str = 'the model', threads: int = 1):
+    """Prepares a model.
+
+    Args:
+      content: the file's bytes.
+      name: what messages call it.
+      threads: processor threads for one image.
+
+    Raises:
+      ModelFileError: no .tflite model, or not one with one float32 image of static shape and one output.
+    """
+    self.name = name
+    self.bytes = len(content)
+    if content[_IDENTIFIER_AT] != _IDENTIFIER:
+      raise ModelFileError(f'A .tflite file carries the identifier {_IDENTIFIER.decode()} in bytes 4 to 8. Received: {name} without it.')
+    self._interpreter = _allocated(content, name, threads)
+    inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+    if len(inputs) != 1 or len(outputs) != 1:
+      raise ModelFileError(f'A model has one input and one output. Received: {len(inputs)} and {len(outputs)} in {name}.')
+    self._input, self._output = inputs[0], outputs[0]
+    shape = tuple(int(size) for size in self._input['shape_signature'])
+    static = len(shape) == 4 and min(shape) > 0
+    if not static or shape[0] != 1 or shape[3] != 3 or self._input['dtype'] is not np.float32:
+      raise ModelFileError(
+        f'A model reads one float32 image of fixed size, [1, height, width, 3]. Received: {list(shape)}'
+        f' {np.dtype(self._input["dtype"]).name} in {name}.'
+      )
+    self.image_size = shape[1:3]
+    self.output_shape = tuple(int(size) for size in self._output['shape'])[1:]
+
+  @classmethod
+  def load(cls, path: str | pathlib.Path, threads: int = 1) -> 'Runner':
+    """The model in a file.
+
+    Raises:
+      ModelFileError: as the constructor, or the file cannot be read.
+    """
+    try:
+      content = pathlib.Path(path).read_bytes()
+    except OSError as error:
+      raise ModelFileError(f'A .tflite file is a file that can be read. Received: {path} ({error.strerror}).') from error
+    return cls(content, str(path), threads)
+
+  def __call__(self, images: np.ndarray) -> np.ndarray:
+    """Outputs [n, ...] of images [n, height, width, 3] float32, normalised as in training.
+
+    Raises:
+      ModelFileError: the images have another size.
+    """
+    if images.ndim != 4 or images.shape[1:] != (*self.image_size, 3):
+      raise ModelFileError(f'{self.name} reads images [n, {self.image_size[0]}, {self.image_size[1]}, 3]. Received: {list(images.shape)}.')
+    outputs = np.empty((len(images), *self.output_shape), self._output['dtype'])
+    for i, image in enumerate(images):
+      self._interpreter.set_tensor(self._input['index'], np.asarray(image, np.float32)[None])
+      self._interpreter.invoke()
+      outputs[i] = self._interpreter.get_tensor(self._output['index'])[0]
+    return outputs
+
+
+def _allocated(content: bytes, name: str, threads: int) -> Interpreter:
+  with quiet.captured_stderr() as log:
+    try:
+      interpreter = Interpreter(model_content=content, num_threads=threads)
+      interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+      reason = str(error).strip() or quiet.last_line(log)
+      raise ModelFileError(f'A .tflite file can be run by the TFLite interpreter. Received: {name} ({reason}).') from error
+  return interpreter
