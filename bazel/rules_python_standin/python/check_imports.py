@@ -23,8 +23,9 @@ def imported(path: pathlib.Path) -> list[tuple[str, int]]:
 
 def provided(name: str, declared: set[str]) -> bool:
   """Whether a declared file is the module called `name`, or defines it."""
-  path, _, attribute = name.replace('.', '/').rpartition('/')
-  if declared.intersection((f'{path}/{attribute}.py', f'{attribute}.py', f'{path}/{attribute}/__init__.py', f'{path}.py')):
+  whole = name.replace('.', '/')
+  path, _, attribute = whole.rpartition('/')
+  if declared.intersection((f'{whole}.py', f'{whole}/__init__.py', f'{path}.py')):
     return True
   package = f'{path}/__init__.py'
   # An empty __init__.py defines nothing: `from package import module` needs the module's own file.
