@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 import contextlib
 import logging
 import os
+import pathlib
 import re
+import signal
 import sys
 import tempfile
 from typing import NoReturn
@@ -27,10 +29,13 @@ _LOADING = re.compile(rb'(WARNING: All log messages before absl::InitializeLog|[
 def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
   """Runs a command on `sys.argv` and ends the process with its exit code (None = 0).
 
-  A `UserError` becomes one line on stderr and exit code 2, Ctrl-C exit code 130, a reader that has gone 141; any other
-  exception is a fault of the program and keeps its traceback.
+  A `UserError` becomes one line on stderr and exit code 2, Ctrl-C and SIGTERM exit code 130, a reader that has gone 141;
+  any other exception is a fault of the program and keeps its traceback.
   """
   quiet()
+  # `python -m` looks into the current folder first, where `tasks` or `tflite` may be somebody else's.
+  sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+  signal.signal(signal.SIGTERM, signal.default_int_handler)
   try:
     code = main(sys.argv) or 0
     sys.stdout.flush()

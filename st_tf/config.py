@@ -43,9 +43,12 @@ def _field(default: Any, text: str, choices: tuple[str, ...] = ()) -> Any:
 class SearchConfig:
   """How importance factors are pushed to zero (HR-NAS, CVPR 2021, section 3.3; SuperTickets, ECCV 2022, section 3)."""
 
-  penalty: float = _field(0.0005, 'Strength of the resource-aware L1 penalty on the importance factors; 0 = no search.')
+  penalty: float = _field(
+    0.0005, 'Strength of the resource-aware L1 penalty on the importance factors; with --target_macs it is steered instead.'
+  )
   target_macs: float = _field(
-    0.6, 'MACs the surviving network may have; up to 1 = a fraction of the supernet; 0 = no target, --penalty then acts as it is.'
+    0.6,
+    'MACs the surviving network may have; up to 1 = a fraction of the supernet; 0 = --penalty acts as it is, and 0 of both = no search.',
   )
   cost: str = _field('macs', 'What a unit costs.', COSTS)
   factor_step: str = _field('proximal', 'How the penalty acts on the factors.', FACTOR_STEPS)

@@ -13,7 +13,7 @@ from typing import Any
 from absl import flags as absl_flags
 import numpy as np
 
-from st_tf import command, flags, scoring
+from st_tf import command, flags
 from st_tf import task as tasks
 from st_tf.errors import UserError
 from st_tf.task import DataConfig, Task
@@ -124,6 +124,8 @@ def evaluate(network: Network, task: Task, split: str, batch_size: int) -> Evalu
       f'A network has as many outputs as its task, {task.head.outputs} for {task.name}. Received: {network.outputs}'
       f' in {network.name}. Choose the --task it was trained for.'
     )
+  with command.quiet_imports():
+    from st_tf import scoring
   started = time.monotonic()
   metrics = scoring.score(network.infer, task, split, batch_size)
   seconds = time.monotonic() - started

@@ -46,9 +46,13 @@ def write_folder(path: pathlib.Path, fill: Callable[[pathlib.Path], None]) -> No
 def write_text(path: pathlib.Path, text: str) -> None:
   """Replaces the file at once."""
   unfinished = path.with_name(f'.{path.name}{_UNFINISHED}')
-  unfinished.write_text(text, encoding='utf-8')
-  _flush(unfinished)
-  os.replace(unfinished, path)
+  try:
+    unfinished.write_text(text, encoding='utf-8')
+    _flush(unfinished)
+    os.replace(unfinished, path)
+  except OSError:
+    unfinished.unlink(missing_ok=True)
+    raise
 
 
 def remove(path: pathlib.Path) -> None:
@@ -65,6 +69,7 @@ def write_arrays(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
   """
   try:
     safetensors.numpy.save_file({name: np.ascontiguousarray(value).reshape(np.shape(value)) for name, value in arrays.items()}, path)
+    path.chmod(0o644)  # The library keeps others from reading.
   except safetensors.SafetensorError as error:
     raise OSError(f'{path.name}: {error}') from error
 

@@ -115,7 +115,10 @@ def config_from(values: flags.FlagValues) -> Config:
   """
   path = values['config'].value
   settings = _read_settings(path) if path else {}
-  settings |= {field.name: values[field.name].value for field in config_lib.leaves() if values[field.name].present}
+  given = {field.name: values[field.name].value for field in config_lib.leaves() if values[field.name].present}
+  if given.get('init_from') and not given['init_from'].endswith('.npz'):
+    settings.pop('supernet', None)  # A run always writes one, and a ticket brings its own.
+  settings |= given
   try:
     return Config.from_flat(settings)
   except ConfigError as error:

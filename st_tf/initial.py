@@ -17,15 +17,17 @@ def network(task: Task, config: Config) -> ArchSpec:
 
   Raises:
     ConfigError: both a ticket and a supernet are given.
+    TicketError: no ticket is there.
   """
   if not _is_ticket(config):
     return presets.supernet(config.supernet or task.default_supernet)
+  arch = Ticket.load(config.init_from).arch
   if config.supernet:
     raise ConfigError(
       f'A ticket brings its own architecture. Received: --init_from={config.init_from} and --supernet={config.supernet}.'
       ' Leave out --supernet.'
     )
-  return Ticket.load(config.init_from).arch
+  return arch
 
 
 def load_weights(trainer: Trainer) -> None:

@@ -82,8 +82,18 @@ class Plan:
     last_prune = min(steps(pruning.prune_end), main)
     if searches and not search_end:
       raise ConfigError('A search lasts at least one step. Received: --search_end=0. Raise it, or set --penalty=0 --target_macs=0.')
+    if searches and steps(search.penalty_ramp) >= search_end:
+      raise ConfigError(
+        'The penalty has grown before the search ends, else nothing is searched. Received: --penalty_ramp until step'
+        f' {steps(search.penalty_ramp)}, --search_end at step {search_end}. Lower --penalty_ramp or raise --search_end.'
+      )
     if prunes and not last_prune:
       raise ConfigError('Pruning ends after at least one step. Received: --prune_end=0. Raise it, or set --sparsity=0.')
+    if prunes and steps(pruning.prune_begin) > last_prune:
+      raise ConfigError(
+        f'Pruning begins before it ends. Received: prune_begin at step {steps(pruning.prune_begin)}, prune_end at step {last_prune}.'
+        ' Lower --prune_begin or raise --prune_end.'
+      )
     if searches and prunes and search_end > last_prune:
       raise ConfigError(
         'The search ends before the last pruning, since a network that still shrinks loses its sparsity. Received:'
@@ -123,7 +133,7 @@ class Plan:
 
 def _pruning(config: Config, steps, last_prune: int) -> RegrowthSchedule:
   pruning = config.pruning
-  begin = min(max(steps(pruning.prune_begin), 1), last_prune)  # The first ranking is after the first step.
+  begin = max(steps(pruning.prune_begin), 1)  # The first ranking is after the first step.
   window = (begin, min(steps(pruning.reactivation_end), last_prune))
   interval = max(steps(pruning.prune_interval), 1)
   return SCHEDULES[pruning.pruning_schedule](max(pruning.sparsity), begin, last_prune, interval, (window,))

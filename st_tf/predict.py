@@ -9,11 +9,11 @@ import pathlib
 import sys
 
 from absl import flags as absl_flags
-import numpy as np
 
 from st_tf import command, flags
 from st_tf.errors import UserError
 from st_tf.pictures import center_crop, normalised, open_rgb
+from st_tf.task import most_likely
 
 _BAR_COLUMNS = 24
 
@@ -49,15 +49,7 @@ def main(argv: Sequence[str]) -> None:
   size = ticket.input_shape[:2]
   image = normalised(center_crop(picture, size, ticket.task.get('keep', 1.0)), ticket.task['mean'], ticket.task['deviation'])
   logits = ticket.build_model()(image[None], training=False).numpy()[0]
-  print('\n'.join(lines(ranked(logits, ticket.task['labels'], options.top))))
-
-
-def ranked(logits: np.ndarray, labels: Sequence[str], top: int) -> list[tuple[str, float]]:
-  """The `top` most likely labels with their probabilities, from logits [classes]."""
-  exponentials = np.exp(logits.astype(np.float64) - logits.max())
-  probabilities = exponentials / exponentials.sum()
-  order = np.argsort(-probabilities, kind='stable')[:top]
-  return [(labels[i], float(probabilities[i])) for i in order]
+  print('\n'.join(lines(most_likely(logits, ticket.task['labels'], options.top))))
 
 
 def lines(guesses: Sequence[tuple[str, float]], full: str | None = None) -> list[str]:

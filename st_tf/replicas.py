@@ -1,11 +1,19 @@
 """Training on several devices of one machine."""
 
+import os
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from st_tf.config import ConfigError
+
+
+def prepare(replicas: int) -> None:
+  """Gives a machine without enough GPUs `replicas` logical CPUs, at most one per core; call it before TensorFlow is used."""
+  if len(tf.config.list_physical_devices('GPU')) < replicas <= (os.cpu_count() or 1) and replicas > 1:
+    processor = tf.config.list_physical_devices('CPU')[0]
+    tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * replicas)
 
 
 def strategy(replicas: int) -> tf.distribute.Strategy:
@@ -16,7 +24,7 @@ def strategy(replicas: int) -> tf.distribute.Strategy:
   """
   if replicas == 1:
     return tf.distribute.get_strategy()
-  devices = tf.config.list_logical_devices('GPU') or tf.config.list_logical_devices('CPU')
+  devices = max((tf.config.list_logical_devices(kind) for kind in ('GPU', 'CPU')), key=len)
   if len(devices) < replicas:
     raise ConfigError(f'--replicas is at most the number of devices, {len(devices)} here. Received: {replicas}.')
   return tf.distribute.MirroredStrategy([device.name for device in devices[:replicas]])

@@ -83,6 +83,7 @@ class ArchSpec:
   Attributes:
     stages: one entry per fuse + parallel pair.
     stem_channels: channels of the two 3x3 convolutions at the start.
+    separable_stem: whether the second of them is a depthwise and a 1x1 convolution (what sparse mobile inference needs).
     input_stride: how much the stem shrinks the image: 1, 2 or 4.
     head_channels: classification only: channels each branch is increased to.
     last_channel: channels before the final layer.
@@ -99,6 +100,7 @@ class ArchSpec:
 
   stages: tuple[StageSpec, ...]
   stem_channels: tuple[int, int] = (24, 24)
+  separable_stem: bool = False
   input_stride: int = 4
   head_channels: tuple[int, ...] = ()
   last_channel: int = 1600
@@ -125,6 +127,7 @@ class ArchSpec:
     widths = (*self.head_channels, self.last_channel, self.expansion)
     _require(_counts(widths, 1), 'head_channels, last_channel and expansion are whole numbers from 1.', widths)
     _require(len(self.kernels) >= 1, 'A search block starts with at least one kernel size.', self.kernels)
+    _require(type(self.separable_stem) is bool, 'separable_stem is true or false.', self.separable_stem)
     shares = (self.bn_momentum, self.dropout)
     _require(all(0 <= share < 1 for share in shares), 'bn_momentum and dropout lie in [0, 1).', shares)
     _require(self.bn_epsilon > 0, 'bn_epsilon is positive.', self.bn_epsilon)

@@ -124,10 +124,7 @@ class Run:
     trainer = self.trainer
     loss, outputs = trainer.train(images, targets, self.plan.learning_rate(trainer.step), self.strength())
     if not math.isfinite(loss):
-      raise DivergedError(
-        f'The loss is a finite number. Received: {loss} at step {trainer.step}. Try a lower --learning_rate, --gradient_clip=1,'
-        ' or a longer --warmup; the last checkpoint is kept.'
-      )
+      raise self._diverged('The loss is a finite number', loss)
     metrics = self.task.metrics()
     metrics.update(targets.numpy(), outputs)
     self._sums.loss += loss
@@ -140,6 +137,11 @@ class Run:
     trainer, sums = self.trainer, self._sums
     with trainer.evaluated(self.calibration()):
       validation = trainer.scores('validation').result()
+    broken = [name for name, value in trainer.values().items() if not np.isfinite(value).all()]
+    if broken:
+      raise self._diverged('Weights are finite numbers', broken[0])
+    if not all(math.isfinite(value) for value in validation.values()):
+      raise self._diverged('Scores on the validation split are finite numbers', validation)
     mask = trainer.mask
     found = cost.of(trainer.model, mask)
     self._count_time()
@@ -211,22 +213,22 @@ class Run:
     trainer, schedule = self.trainer, self.plan.pruning
     if schedule is None:
       return
-    due, sparsity = schedule(trainer.step)
+    due, answer = schedule(trainer.step)
     at_end = trainer.step == self.plan.total_steps
-    if not bool(due) and not at_end:
+    if trainer.final or not bool(due) and not at_end:
       return
-    requested = max(self.config.pruning.sparsity)
     final = is_last(schedule, trainer.step) or at_end
-    # Schedules answer in single precision, where 0.9 is a little less than 0.9.
-    sparsity = requested if final else round(float(sparsity), 6)
-    if final and trainer.final:
-      return
-    for level in self.config.pruning.sparsity:
-      if (trainer.requested < level or level == 0 == trainer.requested) and level <= sparsity and level < requested:
+    sparsity = self._exactly(float(answer)) if bool(due) else trainer.requested
+    for level in self.config.pruning.sparsity[:-1]:
+      if trainer.requested < level <= sparsity or level == 0 and trainer.step == schedule.begin_step:
         with trainer.pruned_for_now(level):
           self.save_ticket(level)
     happened = trainer.prune(sparsity, may_return(schedule, trainer.step), final)
     self._record('prune', **happened, final=final)
+
+  def _exactly(self, sparsity: float) -> float:
+    """Schedules answer in single precision, where 0.9 is a little less than the 0.9 that was asked for."""
+    return next((level for level in self.config.pruning.sparsity if abs(level - sparsity) < 1e-6), sparsity)
 
   def save_ticket(self, sparsity: float) -> Ticket:
     """Saves the ticket of the network as it stands.
@@ -247,8 +249,19 @@ class Run:
 
   # Parts.
 
+  def _diverged(self, rule: str, received: Any) -> DivergedError:
+    return DivergedError(
+      f'{rule}. Received: {received} at step {self.trainer.step}. Try a lower --learning_rate, --gradient_clip=1 or a longer --warmup,'
+      ' with --fresh or another --workdir, since a run keeps its settings.'
+    )
+
   def _check_same(self, state: State) -> None:
     sizes = dict(self.task.sizes)
+    if state.facts['config'] != self.config.fingerprint:
+      raise WorkdirError(
+        f'A run continues with the settings it began with. Received: checkpoints of other settings in {self.workdir.path}.'
+        ' Use another --workdir, or --fresh to start over.'
+      )
     if ArchSpec.from_json(state.facts['supernet']) != self.trainer.supernet or state.facts['sizes'] != sizes:
       what = f'{state.facts["sizes"]} examples, now {sizes}' if state.facts['sizes'] != sizes else 'another network'
       raise WorkdirError(
@@ -268,12 +281,12 @@ class Run:
   def _save(self) -> None:
     self._count_time()
     state = self.trainer.state()
-    facts = {'sums': dataclasses.asdict(self._sums), 'sizes': dict(self.task.sizes)}
+    facts = {'sums': dataclasses.asdict(self._sums), 'sizes': dict(self.task.sizes), 'config': self.config.fingerprint}
     self._is_saved = self.workdir.save(State(state.facts | facts, state.arrays))
 
   def _stop(self) -> None:
     where = f'step {self.trainer.step}' if self._is_saved else 'the last checkpoint, since this one could not be written'
-    raise Interrupted(f'{signal.Signals(self._signal).name}: the same command continues from {where}.')
+    raise Interrupted(f'{signal.Signals(self._signal).name}: {self.workdir.same_command} continues from {where}.')
 
   def _on_signal(self, number: int, frame: Any) -> None:
     self._signal = number
@@ -289,7 +302,9 @@ class Run:
       'seconds': seconds,
       'steps': self.trainer.step,
     }
-    return facts | ({'target_macs_met': target_met(self.trainer)} if self.config.search.target_macs and self.plan.search_every else {})
+    # Before its end the search is still on its way to the target.
+    searched = self.plan.search_every and self.trainer.step >= self.plan.search_end
+    return facts | ({'target_macs_met': target_met(self.trainer)} if searched and self.config.search.target_macs else {})
 
   def _line(self, row: dict[str, Any]) -> str:
     metric = self.task.primary_metric

@@ -8,7 +8,6 @@ import abc
 from collections.abc import Mapping, Sequence
 import dataclasses
 import importlib
-import pathlib
 import pkgutil
 from typing import Any
 
@@ -107,14 +106,6 @@ class Task(abc.ABC):
     """A fresh accumulator."""
 
   @abc.abstractmethod
-  def read_image(self, path: str | pathlib.Path) -> np.ndarray:
-    """A picture file as the network wants it: [height, width, 3] float32 normalised.
-
-    Raises:
-      TaskError: the file is missing or is no picture.
-    """
-
-  @abc.abstractmethod
   def explain(self, output: np.ndarray, top: int = 5) -> list[tuple[str, float]]:
     """What one output says in words: (label, probability), most likely first."""
 
@@ -131,6 +122,14 @@ class Task(abc.ABC):
         f' examples of {self.name}. Use a smaller --batch_size.'
       )
     return steps
+
+
+def most_likely(logits: np.ndarray, labels: Sequence[str], top: int) -> list[tuple[str, float]]:
+  """The `top` most likely labels with their probabilities, from logits [classes]."""
+  exponentials = np.exp(logits.astype(np.float64) - logits.max())
+  probabilities = exponentials / exponentials.sum()
+  order = np.argsort(-probabilities, kind='stable')[:top]
+  return [(labels[i], float(probabilities[i])) for i in order]
 
 
 def known() -> list[str]:

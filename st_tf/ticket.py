@@ -125,7 +125,7 @@ class Ticket:
         input_shape=tuple(facts['input_shape']),
         weights=files.read_arrays(path / _WEIGHTS),
         masks=files.read_arrays(path / _MASKS),
-        **{name: facts[name] for name in ('survivors', 'task', 'sparsity', 'metrics', 'cost', 'provenance')},
+        **_checked(facts),
       )
     except TicketError:
       raise
@@ -150,6 +150,25 @@ class Ticket:
       'supernet': self.supernet.to_json(),
       'survivors': self.survivors,
     }
+
+
+def _checked(facts: Mapping[str, Any]) -> dict[str, Any]:
+  """The facts that the fingerprint does not cover.
+
+  Raises:
+    KeyError, ValueError: one is missing or of another kind.
+  """
+  for name in ('survivors', 'task', 'metrics', 'cost', 'provenance'):
+    if not isinstance(facts[name], dict):
+      raise ValueError(f'{name} is {type(facts[name]).__name__}, not an object')
+  task, outputs = facts['task'], facts['head']['outputs']
+  for name, length in (('labels', outputs), ('mean', 3), ('deviation', 3), ('image_size', 2)):
+    if not isinstance(task[name], list) or len(task[name]) != length:
+      raise ValueError(f"the task's {name} are no list of {length}")
+  for name in ('name', 'primary_metric'):
+    if not isinstance(task[name], str):
+      raise ValueError(f"the task's {name} is no text")
+  return {name: facts[name] for name in ('survivors', 'task', 'metrics', 'cost', 'provenance')} | {'sparsity': float(facts['sparsity'])}
 
 
 def _same_arrays(path: pathlib.Path, fingerprint: str) -> bool:

@@ -42,9 +42,11 @@ def main(argv: Sequence[str]) -> int | None:
   if config.supernet:
     supernet(config.supernet)
   with command.quiet_imports():
+    from st_tf import replicas
     from st_tf import task as tasks
     from st_tf.stages import Interrupted
     from st_tf.workdir import Workdir
+  replicas.prepare(config.replicas)
   task = tasks.load(config.task, config.data)
   if not config.supernet and not config.init_from:
     config = dataclasses.replace(config, supernet=task.default_supernet)
@@ -60,7 +62,10 @@ def main(argv: Sequence[str]) -> int | None:
     return draw(task, config, workdir)
   except Interrupted as signal:
     print(f'\n{signal}')
-    return 130
+    return command.INTERRUPTED
+  except KeyboardInterrupt:
+    print(f'\nInterrupted: {workdir.same_command} continues from the last checkpoint.')
+    return command.INTERRUPTED
 
 
 def draw(task: Any, config: Config, workdir: Any) -> int:
@@ -82,7 +87,7 @@ def draw(task: Any, config: Config, workdir: Any) -> int:
 
 def default_workdir(config: Config) -> pathlib.Path:
   """Where a run goes that was not told: runs/ in the current folder."""
-  name = f'{config.task}-{config.method}-{pathlib.Path(config.supernet or config.init_from).stem}-{config.seed}'
+  name = f'{config.task}-{config.method}-{pathlib.Path(config.supernet or config.init_from).name.removesuffix(".json")}-{config.seed}'
   return pathlib.Path('runs') / name.replace(':', '_').replace(os.sep, '_')
 
 

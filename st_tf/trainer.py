@@ -17,10 +17,9 @@ from st_tf import averaging, cost, optimizers, replicas
 from st_tf.config import Config
 from st_tf.models import build, named_variables
 from st_tf.models.high_resolution import CLASSIFIER, STEM, activation
-from st_tf.pruning import Mask, rank
-from st_tf.pruning.fit import is_closed, wrap_layers
-from st_tf.pruning.ranking import thresholds
-from st_tf.pruning.wrapper import bake, current_mask, effective_values, get_state, prunable, set_masks, set_state
+from st_tf.pruning import Mask
+from st_tf.pruning.fit import apply_ranking, is_closed, wrap_layers
+from st_tf.pruning.wrapper import bake, current_mask, effective_values, get_state, prunable, set_state
 from st_tf.scoring import readable, score
 from st_tf.search import importance, shrink
 from st_tf.search.steering import Steering
@@ -143,7 +142,7 @@ class Trainer:
 
     Args:
       sparsity: fraction of the prunable weights to remove.
-      may_return: whether pruned weights compete again; else the new mask lies within the old one.
+      may_return: whether pruned weights compete again; see `apply_ranking`.
       final: whether the mask stays as it is from now on.
 
     Returns:
@@ -152,11 +151,8 @@ class Trainer:
     Raises:
       RankingError: the floors do not allow the sparsity.
     """
-    before, scores = self.mask, self.magnitudes()
-    ranked = scores if may_return else {name: np.where(before[name], value, -1.0) for name, value in scores.items()}
-    mask = rank(ranked, sparsity, self.config.pruning.ranking, self.config.pruning.layer_floor)
-    closed = final or is_closed(self._schedule, self.step)
-    set_masks(self.model, mask, thresholds(scores, mask, self.config.pruning.ranking), scores, closed)
+    before = self.mask
+    mask = self._rank(sparsity, may_return, final or is_closed(self._schedule, self.step))
     self.requested = sparsity
     if final:
       self._close()
@@ -167,12 +163,13 @@ class Trainer:
     """For a while the masks are those of another sparsity, as if they were final."""
     before = get_state(self.model)
     try:
-      scores = self.magnitudes()
-      mask = rank(scores, sparsity, self.config.pruning.ranking, self.config.pruning.layer_floor)
-      set_masks(self.model, mask, thresholds(scores, mask, self.config.pruning.ranking), scores, final=True)
-      yield mask
+      yield self._rank(sparsity, returning=True, closed=True)
     finally:
       set_state(self.model, before)
+
+  def _rank(self, sparsity: float, returning: bool, closed: bool) -> Mask:
+    pruning = self.config.pruning
+    return apply_ranking(self.model, sparsity, pruning.ranking, pruning.layer_floor, self.magnitudes(), returning, closed)
 
   def _close(self) -> None:
     """Makes the effective weights the weights, in the averages too: from here on the mask is fixed."""

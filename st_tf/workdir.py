@@ -4,6 +4,8 @@ config.json  metrics.jsonl  tensorboard/  checkpoints/STEP/  tickets/sparsity_0.
 """
 
 from collections.abc import Iterator, Mapping
+import errno
+import fcntl
 import json
 import pathlib
 import sys
@@ -19,6 +21,7 @@ from st_tf.state import State
 
 _CONFIG = 'config.json'
 _METRICS = 'metrics.jsonl'
+_LOCK = '.lock'
 _STATE = 'state.json'
 _ARRAYS = 'state.safetensors'
 
@@ -35,22 +38,31 @@ class Workdir:
     config: the run's settings.
     fresh: whether to forget what an earlier run has left there.
 
+  Attributes:
+    same_command: what continues this run, in words.
+
   Raises:
-    WorkdirError: the folder cannot be written, or belongs to a run with other settings.
+    WorkdirError: the folder cannot be written, is in use, or belongs to a run with other settings.
   """
 
   def __init__(self, path: str | pathlib.Path, config: Config, fresh: bool = False):
     self.path = pathlib.Path(path).expanduser().resolve()
     self._keep = config.keep_checkpoints
+    self.same_command = 'the same command without --fresh' if fresh else 'the same command'
     try:
       self.path.mkdir(parents=True, exist_ok=True)
+      self._lock()
       if fresh:
         self._forget()
       for rest in self._checkpoints.glob('.*'):
         files.remove(rest)
       self._claim(config)
       tf.io.gfile.makedirs(str(self.path / 'tensorboard'))
+    except BlockingIOError as error:
+      raise WorkdirError(f'One process at a time uses a workdir. Received: {self.path}, which another one uses. Wait for it.') from error
     except OSError as error:
+      if error.errno == errno.ENOSPC:
+        raise WorkdirError(f'--workdir has room. Received: {self.path} ({error}). Make room and give the same command again.') from error
       raise WorkdirError(f'--workdir is a folder that can be written. Received: {self.path} ({error}). Choose another.') from error
     self._writer: Any = None
 
@@ -139,7 +151,10 @@ class Workdir:
   def rewind(self, step: int) -> None:
     """Forgets the rows after `step`: the run is about to live through them again."""
     rows = [row for row in self.history() if row['step'] <= step]
-    files.write_text(self.path / _METRICS, ''.join(json.dumps(row) + '\n' for row in rows))
+    try:
+      files.write_text(self.path / _METRICS, ''.join(json.dumps(row) + '\n' for row in rows))
+    except OSError as error:
+      raise WorkdirError(f'{_METRICS} can be written. Received: {error}. Make room and give the same command again.') from error
 
   def _board(self):
     if self._writer is None:
@@ -159,7 +174,7 @@ class Workdir:
   # The folder itself.
 
   def _forget(self) -> None:
-    if any(self.path.iterdir()) and not (self.path / _CONFIG).exists():
+    if {entry.name for entry in self.path.iterdir()} > {_LOCK} and not (self.path / _CONFIG).exists():
       raise WorkdirError(
         f"--fresh empties a run's folder only. Received: {self.path}, which holds other things and no {_CONFIG}. Choose another."
       )
@@ -167,6 +182,11 @@ class Workdir:
       files.remove(self.path / name)
     for name in (_METRICS, _CONFIG):  # The configuration last: it is what makes this a run's folder.
       (self.path / name).unlink(missing_ok=True)
+
+  def _lock(self) -> None:
+    """Keeps other processes out; the system lets go when this one ends, however it ends."""
+    self._held = open(self.path / _LOCK, 'w')
+    fcntl.lockf(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
   def _claim(self, config: Config) -> None:
     path = self.path / _CONFIG

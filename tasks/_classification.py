@@ -1,17 +1,15 @@
 """Image classification: what all such tasks share, whatever their pictures come from."""
 
 from collections.abc import Mapping, Sequence
-import pathlib
 
 import numpy as np
 import tensorflow as tf
 
-from st_tf.pictures import center_crop, open_rgb
 from st_tf.specs import HeadSpec
-from st_tf.task import SPLITS, DataConfig, Metrics, Task, TaskError
+from st_tf.task import SPLITS, DataConfig, Metrics, Task, TaskError, most_likely
 from tasks import _augment, _randaugment
 from tasks._images import ArrayImages
-from tasks._splits import Examples, check_labels, complete
+from tasks._splits import Examples, check_labels, drawn, subset
 
 _SMALLEST_SIDE = 8
 # Streams of the numbers that are drawn per (seed, epoch).
@@ -63,9 +61,10 @@ class ClassificationTask(Task):
     self.name, self.labels, self.default_supernet = name, tuple(labels), default_supernet
     self.head = HeadSpec('classification', len(self.labels))
     self.image_size = (size, size)
+    splits = drawn(checked, config, name)
     # Before sub-sampling: the same picture has the same values whatever --train_examples is.
-    self.mean, self.deviation = statistics or _statistics(checked['train'].images)
-    self._splits = complete(checked, config, name)
+    self.mean, self.deviation = statistics or _statistics(splits['train'].images)
+    self._splits = splits | {'train': subset(splits['train'], config, name)}
     self.sizes = {split: len(self._splits[split].labels) for split in SPLITS}
     self._config, self.keep = config, keep
     self._class_weights = _class_weights(config.class_weights, self._splits['train'].labels, self.labels)
@@ -133,20 +132,9 @@ class ClassificationTask(Task):
     """A fresh accumulator of top1, top5 and loss."""
     return ClassificationMetrics(self.labels)
 
-  def read_image(self, path: str | pathlib.Path) -> np.ndarray:
-    """A picture file prepared as for evaluation, [height, width, 3] float32 normalised.
-
-    Raises:
-      TaskError: the file is missing or is no picture.
-    """
-    pixels = center_crop(open_rgb(pathlib.Path(path), str(path)), self.image_size, self.keep).astype(np.float32)
-    return ((pixels / 255 - np.asarray(self.mean)) / np.asarray(self.deviation)).astype(np.float32)
-
   def explain(self, output: np.ndarray, top: int = 5) -> list[tuple[str, float]]:
     """The most likely labels and their probabilities, from [classes] logits."""
-    probabilities = np.exp(_log_softmax(np.asarray(output)[None])[0])
-    order = np.argsort(-probabilities, kind='stable')[:top]
-    return [(self.labels[i], float(probabilities[i])) for i in order]
+    return most_likely(np.asarray(output), self.labels, top)
 
 
 class ClassificationMetrics(Metrics):

@@ -53,14 +53,13 @@ def stratified(labels: np.ndarray, count: int, stream: tuple[int, ...]) -> np.nd
   return np.sort(np.concatenate(drawn))
 
 
-def complete(splits: Mapping[str, Examples], config: DataConfig, source: str) -> dict[str, Examples]:
+def drawn(splits: Mapping[str, Examples], config: DataConfig, source: str) -> dict[str, Examples]:
   """Train, validation and test from what a source has; only 'train' must be there.
 
   Where there is no test, the validation split is the test. What is missing then is a tenth of the original train split.
-  `train_examples` is drawn last, so that it changes neither of the others.
 
   Raises:
-    TaskError: too few examples to draw a split from, or fewer than `train_examples`.
+    TaskError: too few examples to draw a split from.
   """
   splits = dict(splits)
   if 'test' not in splits and 'validation' in splits:
@@ -71,18 +70,24 @@ def complete(splits: Mapping[str, Examples], config: DataConfig, source: str) ->
       train = splits['train']
       if len(train.labels) <= tenth:
         raise TaskError(f'A missing split is drawn from train. Received: too few images in {source} for a {name} split. Add images.')
-      drawn = stratified(train.labels, tenth, (config.data_seed, _STREAMS[name]))
-      splits[name] = train.take(drawn)
-      splits['train'] = train.take(np.setdiff1d(np.arange(len(train.labels)), drawn))
-  splits['train'] = _subset(splits['train'], config, source)
+      taken = stratified(train.labels, tenth, (config.data_seed, _STREAMS[name]))
+      splits[name] = train.take(taken)
+      splits['train'] = train.take(np.setdiff1d(np.arange(len(train.labels)), taken))
   return splits
 
 
-def _subset(train: Examples, config: DataConfig, source: str) -> Examples:
+def subset(train: Examples, config: DataConfig, source: str) -> Examples:
+  """`train_examples` of the train split, drawn after all others so that it changes none of them; all with 0.
+
+  Raises:
+    TaskError: there are fewer.
+  """
   have, wanted = len(train.labels), config.train_examples
+  if wanted == 0:
+    return train
   if not 0 <= wanted <= have:
     raise TaskError(f'--train_examples is at most the {have} training examples of {source}; 0 = all. Received: {wanted}.')
-  return train.take(stratified(train.labels, wanted, (config.data_seed, _STREAMS['train']))) if wanted else train
+  return train.take(stratified(train.labels, wanted, (config.data_seed, _STREAMS['train'])))
 
 
 def check_labels(labels: np.ndarray, classes: int, source: str) -> np.ndarray:

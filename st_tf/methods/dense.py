@@ -12,7 +12,9 @@ from st_tf.workdir import Workdir
 
 def plan(config: Config, steps_per_epoch: int) -> Plan:
   """What happens when: training alone."""
-  return dataclasses.replace(Plan.of(config, steps_per_epoch), search_every=0, search_end=0, pruning=None)
+  search = dataclasses.replace(config.search, penalty=0.0, target_macs=0.0)
+  pruning = dataclasses.replace(config.pruning, sparsity=(0.0,))
+  return Plan.of(dataclasses.replace(config, search=search, pruning=pruning), steps_per_epoch)
 
 
 def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:

@@ -173,7 +173,12 @@ def _stem(graph: _Graph, x: tf.Tensor) -> tf.Tensor:
   strides = {4: (2, 2), 2: (2, 1), 1: (1, 1)}[graph.arch.input_stride]
   for i, (channels, stride) in enumerate(zip(graph.arch.stem_channels, strides)):
     name = f'{STEM}/conv{i}'
-    x = graph.conv(channels, name, size=3, stride=stride)(graph.pad(x, 3, stride, name))
+    if i and graph.arch.separable_stem:
+      x = graph.depthwise(x, 3, stride, f'{STEM}/depthwise{i}')
+      x = graph.act(graph.norm(f'{STEM}/depthwise_bn{i}')(x), f'{STEM}/depthwise_act{i}')
+      x = graph.conv(channels, name)(x)
+    else:
+      x = graph.conv(channels, name, size=3, stride=stride)(graph.pad(x, 3, stride, name))
     x = graph.act(graph.norm(f'{STEM}/bn{i}')(x), f'{STEM}/act{i}')
   return x
 

@@ -68,7 +68,9 @@ def load_reference(model: keras.Model, arch: ArchSpec, head: HeadSpec, tensors: 
       kinds = _NORM if isinstance(layer, keras.layers.BatchNormalization) else _CONV
       if layer.name not in names or short not in kinds:
         if variable.trainable:
-          raise ReferenceWeightsError(f'The reference network has no transformer and no shifts. Received: {layer.name}/{short}.')
+          raise ReferenceWeightsError(
+            f'The reference network has no transformer, shifts or separable stem. Received: {layer.name}/{short}.'
+          )
         continue
       name = f'{names[layer.name]}.{kinds[short]}'
       values[f'{layer.name}/{short}'] = _converted(name, tensors, layer, tuple(variable.shape))

@@ -1,6 +1,6 @@
 """Pruning with regrowth for any functional tf_keras model in an ordinary `fit`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from tensorflow_model_optimization.python.core.sparsity.keras import prune_registry, pruning_wrapper
@@ -46,8 +46,14 @@ def wrap(
     skip: which layers stay dense; depthwise convolutions unless told otherwise.
 
   Raises:
-    ValueError: the model has pruning wrappers already; their masks and schedule would be lost.
+    ValueError: the model has pruning wrappers already, whose masks and schedule would be lost, or models as layers.
   """
+  inner = [layer.name for layer in model.layers if isinstance(layer, keras.Model)]
+  if inner:
+    raise ValueError(
+      f'The layers of a model are its own. Received: {model.name} with the model {inner[0]} as a layer. Build it as one graph:'
+      f' continue from the outputs of {inner[0]} instead of calling it.'
+    )
   if any(isinstance(layer, pruning_wrapper.PruneLowMagnitude) for layer in model.layers):
     raise ValueError('A model is wrapped once. Received: one with pruning wrappers. Apply strip_pruning first.')
   wrapped = keras.models.clone_model(model, clone_function=_cloning(wrap_layers(schedule, reactivation, skip=skip)))
@@ -74,10 +80,13 @@ class Regrowth(keras.callbacks.Callback):
     """Finds the wrappers.
 
     Raises:
-      ValueError: the model has none.
+      ValueError: the model has none, or takes several steps between two calls of its callbacks.
     """
     if not wrappers(self.model):
       raise ValueError('Regrowth needs a model from st_tf.pruning.wrap. Received: a model without pruning wrappers.')
+    together = int(self.model._steps_per_execution)
+    if together > 1:
+      raise ValueError(f'Regrowth counts single steps. Received: compile(steps_per_execution={together}). Leave it at 1.')
     self._hold()
 
   def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
@@ -101,7 +110,9 @@ class Regrowth(keras.callbacks.Callback):
 
   def _rank(self, sparsity: float, returning: bool, closed: bool, final: bool) -> None:
     self._sparsity = sparsity
-    apply_ranking(self.model, sparsity, self.ranking, self.floor, returning, closed, final)
+    apply_ranking(self.model, sparsity, self.ranking, self.floor, returning=returning, closed=closed or final)
+    if final:
+      bake(self.model)
     self._hold()
 
   def _hold(self) -> None:
@@ -123,27 +134,43 @@ def is_last(schedule: PruningSchedule, step: int) -> bool:
   return 0 <= getattr(schedule, 'end_step', -1) <= step
 
 
+def magnitudes(model: keras.Model) -> dict[str, np.ndarray]:
+  """|w| of the prunable weights of a wrapped model, by name."""
+  return {name: np.abs(wrapper.pruning_vars[index][0].numpy()) for name, (wrapper, index) in prunable(model).items()}
+
+
 def apply_ranking(
-  model: keras.Model, sparsity: float, ranking: str, floor: float, returning: bool = True, closed: bool = False, final: bool = False
+  model: keras.Model,
+  sparsity: float,
+  ranking: str,
+  floor: float,
+  scores: Mapping[str, np.ndarray] | None = None,
+  returning: bool = True,
+  closed: bool = False,
 ) -> Mask:
-  """Ranks the model's own weights and sets its masks.
+  """Ranks all prunable weights and sets the model's masks.
 
   Args:
     model: a wrapped model.
     sparsity: fraction of the prunable weights to remove.
     ranking: see `rank`.
     floor: see `rank`.
-    returning: whether pruned weights compete again.
+    scores: what is ranked, none negative, by weight name; None = the model's own magnitudes.
+    returning: whether pruned weights compete again; else the new mask lies within the old one, unless so many kept weights
+      have gone with their units that the strongest others are needed to have the sparsity.
     closed: whether the next ranking will bring none back, so that pruned weights stay as they are until then.
-    final: whether this is the last ranking; the mask then becomes the weights' own zeros.
+
+  Returns:
+    The new mask.
+
+  Raises:
+    RankingError: the floors do not allow the sparsity.
   """
-  scores = {name: np.abs(wrapper.pruning_vars[index][0].numpy()) for name, (wrapper, index) in prunable(model).items()}
+  scores = magnitudes(model) if scores is None else scores
   before = current_mask(model)
   ranked = scores if returning else {name: np.where(before[name], value, -1.0) for name, value in scores.items()}
   mask = rank(ranked, sparsity, ranking, floor)
-  set_masks(model, mask, thresholds(scores, mask, ranking), scores, closed or final)
-  if final:
-    bake(model)
+  set_masks(model, mask, thresholds(scores, mask, ranking), scores, closed)
   return mask
 
 

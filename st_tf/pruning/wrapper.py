@@ -22,10 +22,10 @@ import tensorflow as tf
 from tensorflow_model_optimization.python.core.sparsity.keras import pruning_schedule, pruning_wrapper
 import tf_keras as keras
 
+from st_tf.config import REACTIVATIONS
 from st_tf.models.variables import short_name
 from st_tf.pruning.mask import Mask
 
-REACTIVATIONS = ('masked', 'dense_gradient', 'soft_threshold')
 _BOUND = 2.0  # Thresholds a pruned weight may grow to under 'dense_gradient': enough to win the next ranking.
 
 
@@ -36,7 +36,7 @@ class RegrowthPruning(pruning_wrapper.PruneLowMagnitude):
   Args:
     layer: what to wrap.
     pruning_schedule: a tfmot schedule; asked by whoever ranks, not by the layer.
-    reactivation: one of `REACTIVATIONS`.
+    reactivation: one of `st_tf.config.REACTIVATIONS`.
     damping: share of the gradient that pruned weights get under 'dense_gradient'.
   """
 

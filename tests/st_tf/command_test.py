@@ -9,7 +9,7 @@ from st_tf.errors import UserError
 
 
 def _run(body: str, **environment: str) -> subprocess.CompletedProcess:
-  script = f'import sys, os, warnings\nfrom st_tf import command, errors\ndef main(argv):\n  {body}\ncommand.run(main)\n'
+  script = f'import sys, os, time, warnings\nfrom st_tf import command, errors\ndef main(argv):\n  {body}\ncommand.run(main)\n'
   inherited = {name: value for name, value in os.environ.items() if name != 'TF_CPP_MIN_LOG_LEVEL'}
   return subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, env=inherited | environment)
 
@@ -22,6 +22,7 @@ def _run(body: str, **environment: str) -> subprocess.CompletedProcess:
     ('raise SystemExit(0)', 0, ''),
     ('raise errors.UserError("A rule. Received: 3.")', command.BAD_INPUT, 'error: A rule. Received: 3.\n'),
     ('raise KeyboardInterrupt', command.INTERRUPTED, 'interrupted\n'),
+    ('os.kill(os.getpid(), 15); time.sleep(9)', command.INTERRUPTED, 'interrupted\n'),
     ('raise BrokenPipeError', command.BROKEN_PIPE, ''),
   ],
 )

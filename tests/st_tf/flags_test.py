@@ -85,6 +85,14 @@ def test_a_run_can_be_repeated_from_the_file_it_wrote(tmp_path):
   assert _config(f'--config={path}') == config
 
 
+def test_a_ticket_to_start_from_replaces_the_supernet_of_the_file(tmp_path):
+  path = tmp_path / 'config.json'
+  path.write_text(json.dumps({'supernet': 'tiny', 'epochs': 3}))
+  found = _config(f'--config={path}', '--init_from=ticket')
+  assert (found.supernet, found.epochs) == ('', 3)
+  assert _config(f'--config={path}', '--init_from=ticket', '--supernet=cifar').supernet == 'cifar'
+
+
 def test_a_file_is_judged_together_with_the_flags_beside_it(tmp_path):
   path = tmp_path / 'config.json'
   path.write_text(json.dumps({'fine_tune_epochs': 20}))

@@ -10,6 +10,7 @@ from st_tf.cutting import cut
 from st_tf.initial import load_weights, network
 from st_tf.models.reference import ReferenceWeightsError, reference_names
 from st_tf.specs import HeadSpec
+from st_tf.ticket import TicketError
 from tests import tiny
 
 HEAD = HeadSpec('classification', 3)
@@ -40,7 +41,8 @@ def test_a_ticket_brings_its_architecture_and_its_weights(source):
 def test_another_number_of_outputs_leaves_the_final_layer_fresh(source, tmp_path):
   _, ticket = source
   wider = {name: np.zeros((*value.shape[:-1], 5), np.float32) if 'classifier' in name else value for name, value in ticket.weights.items()}
-  dataclasses.replace(ticket, head=HeadSpec('classification', 5), weights=wider).save(tmp_path / 'wider')
+  labels = {'labels': list('abcde')}
+  dataclasses.replace(ticket, head=HeadSpec('classification', 5), weights=wider, task=ticket.task | labels).save(tmp_path / 'wider')
   trainer = tiny.trainer(pruned=False, searching=False, init_from=str(tmp_path / 'wider'))
   fresh = trainer.values()['head/classifier/kernel']
   load_weights(trainer)
@@ -51,6 +53,11 @@ def test_another_number_of_outputs_leaves_the_final_layer_fresh(source, tmp_path
 def test_a_ticket_and_a_supernet_contradict_each_other(source):
   with pytest.raises(ConfigError, match='A ticket brings its own architecture. Received: --init_from=.* and --supernet=tiny'):
     network(tiny.task(), tiny.config(init_from=str(source[0]), supernet='tiny'))
+
+
+def test_a_ticket_that_is_not_there_is_what_the_message_is_about(tmp_path):
+  with pytest.raises(TicketError, match='A ticket is a folder with ticket.json. Received: .*nothing'):
+    network(tiny.task(), tiny.config(init_from=str(tmp_path / 'nothing'), supernet='tiny'))
 
 
 def test_weights_of_the_reference_load_from_an_npz(tmp_path):

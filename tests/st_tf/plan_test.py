@@ -18,14 +18,14 @@ def plan(**settings):
 
 def test_a_duration_up_to_1_is_a_fraction_of_training_and_above_1_a_number_of_epochs():
   assert plan(penalty_ramp=0.25).ramp_steps == 50
-  assert plan(penalty_ramp=1.0).ramp_steps == 200
+  assert plan(penalty_ramp=1.0, sparsity=(0.0,), penalty=0.0, target_macs=0.0).ramp_steps == 200
   assert plan(penalty_ramp=3).ramp_steps == 30
   assert plan(penalty_ramp=2.55).ramp_steps == round(25.5)
 
 
 def test_durations_are_of_the_training_before_the_fine_tuning():
-  found = plan(fine_tune_epochs=10, penalty_ramp=0.5, prune_end=1.0)
-  assert (found.total_steps, found.fine_tune_step, found.ramp_steps, found.pruning.end_step) == (200, 100, 50, 100)
+  found = plan(fine_tune_epochs=10, penalty_ramp=0.4, prune_end=1.0)
+  assert (found.total_steps, found.fine_tune_step, found.ramp_steps, found.pruning.end_step) == (200, 100, 40, 100)
 
 
 def test_a_warm_up_rises_linearly_to_the_peak():
@@ -110,8 +110,16 @@ def test_durations_that_are_shorter_than_a_step_are_a_step():
   assert found.search_every == found.pruning.frequency == 1
 
 
-def test_a_beginning_after_the_end_is_the_end():
-  assert plan(prune_begin=0.9).pruning.begin_step == 140
+def test_a_pruning_that_begins_after_its_end_is_refused():
+  with pytest.raises(ConfigError, match='prune_begin at step 180, prune_end at step 140. Lower --prune_begin or raise --prune_end'):
+    plan(prune_begin=0.9)
+  assert plan(prune_begin=0.9, sparsity=(0.0,)).pruning is None
+
+
+def test_a_penalty_that_grows_until_after_the_search_is_refused():
+  with pytest.raises(ConfigError, match='--penalty_ramp until step 100, --search_end at step 100. Lower --penalty_ramp'):
+    plan(penalty_ramp=0.5)
+  assert plan(penalty_ramp=0.5, penalty=0.0, target_macs=0.0).search_every == 0
 
 
 @pytest.mark.parametrize('name', ['search_end', 'prune_end'])

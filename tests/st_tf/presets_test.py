@@ -21,7 +21,9 @@ def _params_and_macs(name: str, classes: int, side: int) -> tuple[int, int]:
 
   sides = [math.ceil(side / arch.input_stride / 2**branch) for branch in range(len(arch.stages[-1].channels))]
   convolution(3 * 9, arch.stem_channels[0], math.ceil(side / min(arch.input_stride, 2)))
-  convolution(arch.stem_channels[0] * 9, arch.stem_channels[1], sides[0])
+  if arch.separable_stem:
+    convolution(9, arch.stem_channels[0], sides[0])
+  convolution(arch.stem_channels[0] * (1 if arch.separable_stem else 9), arch.stem_channels[1], sides[0])
   for block in layout(arch, HeadSpec('classification', classes)):
     place = block.name.split('/')
     source = int(place[-1][0]) if place[1] == 'fuse' else int((place[1])[-1])
@@ -61,7 +63,7 @@ def test_mobile_asks_only_for_what_sparse_mobile_inference_runs():
   assert set(arch.kernels) <= SPARSE_KERNELS
   assert arch.activation in SPARSE_ACTIVATIONS
   assert arch.upsampling == 'bilinear'
-  assert arch.input_stride > 1
+  assert arch.input_stride > 1 and arch.separable_stem
 
 
 def test_cifar_has_three_resolutions():

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from st_tf.ticket import Ticket
-from tests import tiny
+from tests import kill_driver, tiny
 from tflite.runner import Runner
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -27,6 +27,13 @@ CHAINS = {
     ('shrink, weights not carried', 1),
     ('masks set, not recorded', int(_RANDOM.integers(2, 4))),
     ('model converted, not written', 1),
+  ],
+  'three': [
+    ('shrink, network not rebuilt', 1),
+    ('folder replaced', int(_RANDOM.integers(1, 4))),
+    ('evaluation', 1),
+    ('ticket there', 1),
+    ('model written, no report', 1),
   ],
   'two': [
     ('epoch recorded, not saved', int(_RANDOM.integers(1, 3))),
@@ -77,6 +84,10 @@ def uninterrupted(tmp_path_factory):
   events = [row['event'] for row in found['rows']]
   assert events.count('shrink') >= 1 and events.count('prune') >= 5 and list(found['fingerprints']) == ['sparsity_0.5', 'sparsity_0.8']
   return found
+
+
+def test_every_moment_is_in_a_chain():
+  assert {moment for chain in CHAINS.values() for moment, _ in chain} == set(kill_driver.MOMENTS)
 
 
 @pytest.mark.slow

@@ -114,6 +114,7 @@ def test_a_network_survives_json(arch):
     ({'upsampling': 'cubic'}, 'nearest, bilinear. Received: cubic'),
     ({'stem_channels': (24,)}, 'stem has two convolutions'),
     ({'stem_channels': (24, 0)}, 'stem has two convolutions'),
+    ({'separable_stem': 1}, 'separable_stem is true or false'),
     ({'last_channel': 0}, 'whole numbers from 1'),
     ({'expansion': 1.5}, 'whole numbers from 1'),
     ({'head_channels': (8, '16')}, 'whole numbers from 1'),

@@ -1,17 +1,20 @@
 """Whole runs of a tiny network, in this process."""
 
+import dataclasses
 import math
 import os
 import signal
 
 import numpy as np
 import pytest
+from tensorflow_model_optimization.python.core.sparsity.keras.pruning_schedule import PolynomialDecay
 
 from st_tf import presets, stages
-from st_tf.stages import DivergedError, Interrupted
+from st_tf.plan import Plan
+from st_tf.stages import DivergedError, Interrupted, begin
 from st_tf.ticket import Ticket
 from st_tf.trainer import Trainer
-from st_tf.workdir import WorkdirError
+from st_tf.workdir import Workdir, WorkdirError
 from tests import tiny
 
 SETTINGS = {'target_macs': 0.75, 'sparsity': (0.5, 0.8), 'search_interval': 0.3, 'minimum_saving': 0.1}
@@ -136,6 +139,62 @@ def test_a_run_interrupted_within_and_at_the_end_of_an_epoch_ends_as_the_undistu
 def test_a_loss_that_is_no_number_stops_with_the_step_and_what_to_try(tmp_path):
   with pytest.raises(DivergedError, match=r'The loss is a finite number\. Received: (nan|inf) at step \d+\. Try a lower --learning_rate'):
     tiny.draw(tmp_path / 'run', tiny.SPECK, epochs=3, learning_rate=1e30, warmup=0.0, optimizer='adamw')
+
+
+@pytest.mark.parametrize(
+  ('place', 'value', 'rule'),
+  [(0, np.nan, 'Weights are finite numbers. Received: stem/conv0/kernel'), (-2, 3e38, 'Scores on the validation')],
+)
+def test_a_network_that_has_diverged_is_not_saved(tmp_path, monkeypatch, place, value, rule):
+  def poisoned(self, *args, original=Trainer.train):
+    answer = original(self, *args)
+    if self.step == 2 * tiny.STEPS_PER_EPOCH:
+      variable = list(self.trainable.values())[place]
+      variable.assign(np.full(variable.shape, value))
+    return answer
+
+  with monkeypatch.context() as patch:
+    patch.setattr(Trainer, 'train', poisoned)
+    with pytest.raises(DivergedError, match=rf'{rule}.* at step 12\..* with --fresh or another --workdir'):
+      tiny.draw(tmp_path / 'run', tiny.SPECK, epochs=3, ema_decay=0.0)
+  assert [path.name for path in (tmp_path / 'run' / 'checkpoints').iterdir()] == ['00000006']
+
+
+def test_a_stock_schedule_gives_its_own_curve(tmp_path):
+  schedule = PolynomialDecay(0.1, 0.5, begin_step=2, end_step=10, frequency=4)
+  config = tiny.config(supernet=str(tiny.SUPERNET), epochs=2, sparsity=(0.8,), method='supertickets')
+  plan = dataclasses.replace(Plan.of(config, tiny.STEPS_PER_EPOCH), pruning=schedule)
+  run = begin(tiny.task(), config, plan, Workdir(tmp_path, config))
+  for epoch in run.epochs():
+    for images, targets in run.batches(epoch):
+      run.step(images, targets)
+      run.prune()
+    run.end_epoch(epoch)
+  found = [(row['step'], row['sparsity']) for row in run.workdir.history() if row['event'] == 'prune']
+  size = run.trainer.mask.size
+  assert found == [(step, pytest.approx(float(schedule(step)[1]), abs=1 / size)) for step in (2, 6, 10)]
+  assert run.trainer.final
+
+
+def test_the_ticket_of_sparsity_zero_is_saved_once(tmp_path):
+  _, workdir = tiny.draw(tmp_path / 'run', tiny.SPECK, sparsity=(0.0, 0.5))
+  assert [row['sparsity'] for row in rows(workdir, 'ticket')] == [0.0, 0.5]
+  assert Ticket.load(workdir.ticket_path(0.0)).metrics['validation'] == rows(workdir, 'ticket')[0]['validation']
+
+
+def test_a_ticket_drawn_before_the_search_has_ended_says_nothing_of_its_target(finished):
+  _, workdir, _ = finished
+  early, late = (Ticket.load(path) for path in workdir.tickets())
+  assert early.provenance['steps'] < 14 and 'target_macs_met' not in early.provenance
+  assert 'target_macs_met' in late.provenance
+
+
+def test_checkpoints_of_other_settings_are_refused(tmp_path):
+  settings = {'arch': tiny.SPECK, 'epochs': 1, 'sparsity': (0.5,)}
+  tiny.draw(tmp_path / 'run', **settings)
+  (tmp_path / 'run' / 'config.json').unlink()
+  with pytest.raises(WorkdirError, match=r'A run continues with the settings it began with'):
+    tiny.draw(tmp_path / 'run', **settings, optimizer='rmsprop')
 
 
 def test_a_full_disk_at_the_ticket_is_an_error_of_one_line_and_the_run_ends_later(tmp_path, monkeypatch):

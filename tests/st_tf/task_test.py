@@ -1,5 +1,6 @@
 import sys
 
+import numpy as np
 import pytest
 
 from st_tf import task
@@ -20,6 +21,16 @@ def test_the_known_tasks_are_those_of_the_project_and_shared_modules_are_none():
   assert task.known() == sorted(task.known()[:-1]) + ['module:']
   assert {'shapes', 'cifar10', 'cifar100', 'folder:', 'tfds:'} <= set(task.known())
   assert not [name for name in task.known() if name.startswith('_')]
+
+
+def test_probabilities_are_a_softmax():
+  found = task.most_likely(np.log([1.0, 6.0, 3.0]), ['a', 'b', 'c'], 2)
+  assert [label for label, _ in found] == ['b', 'c']
+  np.testing.assert_allclose([share for _, share in found], [0.6, 0.3])
+
+
+def test_large_logits_do_not_overflow():
+  assert task.most_likely(np.float32([1e4, 0]), ['a', 'b'], 1) == [('a', 1.0)]
 
 
 @pytest.mark.parametrize(

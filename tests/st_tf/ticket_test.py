@@ -132,11 +132,28 @@ def test_facts_that_are_no_ticket_are_refused(folder, text):
 
 
 @pytest.mark.parametrize(
-  'facts', [{'arch': {'stages': 3}}, {'arch': None}, {'head': {'kind': 'toes', 'outputs': 3}}, {'head': 5}, {'cost': None}]
+  'facts',
+  [
+    {'arch': {'stages': 3}},
+    {'arch': None},
+    {'head': {'kind': 'toes', 'outputs': 3}},
+    {'head': 5},
+    {'cost': None},
+    {'task': {}},
+    {'task': 'cifar100'},
+    {'metrics': []},
+  ],
 )
 def test_facts_with_a_wrong_part_are_refused(folder, facts):
   edit(folder, **facts)
   with pytest.raises(TicketError, match=r'A ticket can be read back whole\. Received: .*sparsity_0\.8'):
+    Ticket.load(folder)
+
+
+@pytest.mark.parametrize('part', [{'labels': ['a']}, {'mean': [0.5]}, {'primary_metric': None}, {'image_size': 32}])
+def test_a_task_with_a_wrong_part_is_refused_by_its_name(folder, tiny_ticket, part):
+  edit(folder, task=tiny_ticket.task | part)
+  with pytest.raises(TicketError, match=rf"A ticket can be read back whole\. Received: .*the task's {next(iter(part))}"):
     Ticket.load(folder)
 
 

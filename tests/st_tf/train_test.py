@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -60,6 +61,7 @@ def finished(tmp_path_factory, supernet):
     ('--target_macs=0.01', r'--target_macs is at least what is left without any search unit, [\d,]+ here'),
     ('--target_macs=5', r'--target_macs is at least what is left'),
     ('--search_end=0.9', r'The search ends before the last pruning'),
+    ('--prune_begin=0.8', r'Pruning begins before it ends'),
     ('--init_from=nothing.npz', r'Reference weights are an \.npz file'),
     ('--config=nothing.json', r'--config names a readable JSON file'),
   ],
@@ -78,6 +80,14 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path):
   found = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path, env=environment)
   assert found.returncode == 2 and found.stdout == ''
   assert found.stderr.startswith('error: A supernet is one of') and found.stderr.count('\n') == 1
+
+
+def test_modules_of_the_same_names_in_the_current_folder_are_in_nobodys_way(tmp_path):
+  for name in ('tasks', 'tflite'):
+    (tmp_path / f'{name}.py').write_text('raise SystemExit("not this one")')
+  command = [sys.executable, '-m', 'st_tf.train', '--task=nothing', f'--workdir={tmp_path / "run"}']
+  found = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path, env=os.environ | {'PYTHONPATH': str(ROOT)})
+  assert found.returncode == 2 and found.stderr.startswith('error: A task is one of'), found.stderr
 
 
 def test_a_workdir_that_cannot_be_written_is_refused(tmp_path, supernet):
@@ -135,6 +145,21 @@ def test_an_interrupted_run_with_a_broken_checkpoint_ends_as_the_undisturbed_one
   assert prints[0] == prints[1]
 
 
+def test_a_run_stopped_while_its_ticket_is_delivered_says_how_to_go_on(finished, supernet, tmp_path, monkeypatch, capsys):
+  shutil.copytree(finished, tmp_path / 'run')
+  shutil.rmtree(tmp_path / 'run' / 'tickets' / 'sparsity_0.5' / 'report')
+
+  def stopped(*args, **kwargs):
+    raise KeyboardInterrupt
+
+  with monkeypatch.context() as patch:
+    patch.setattr('st_tf.report.write', stopped)
+    assert run(tmp_path / 'run', supernet) == 130
+  assert 'Interrupted: the same command continues' in capsys.readouterr().out
+  assert run(tmp_path / 'run', supernet) == 0
+  assert (tmp_path / 'run' / 'tickets' / 'sparsity_0.5' / 'report' / 'index.html').is_file()
+
+
 def test_a_dry_run_writes_nothing(tmp_path, supernet, capsys):
   workdir = tmp_path / 'run'
   assert run(workdir, supernet, dry_run='true') == 0
@@ -151,3 +176,14 @@ def test_a_dry_run_writes_nothing(tmp_path, supernet, capsys):
 )
 def test_the_default_workdir_is_named_by_the_run(settings, name):
   assert train.default_workdir(tiny.config(**settings)).as_posix() == f'runs/{name}'
+
+
+@pytest.mark.slow
+def test_two_processes_with_one_seed_draw_the_same_ticket_bit_for_bit(tmp_path):
+  found = []
+  for name in ('first', 'second'):
+    flags = ['--task=shapes', '--supernet=tiny', '--epochs=3', '--train_examples=1280', '--batch_size=64', '--seed=5', '--target_macs=0.8']
+    command = [sys.executable, '-m', 'st_tf.train', *flags, f'--workdir={tmp_path / name}']
+    subprocess.run(command, check=True, cwd=ROOT, env=os.environ | {'PYTHONPATH': str(ROOT)}, timeout=600)
+    found.append(Ticket.load(tmp_path / name / 'tickets' / 'sparsity_0.9'))
+  assert found[0].fingerprint == found[1].fingerprint and found[0].metrics == found[1].metrics

@@ -2,6 +2,9 @@ import dataclasses
 import errno
 import json
 import os
+import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,6 +13,8 @@ from st_tf import files
 from st_tf.state import State
 from st_tf.workdir import Workdir, WorkdirError
 from tests import tiny
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def state(step: int) -> State:
@@ -212,3 +217,33 @@ def test_tickets_are_named_by_their_sparsity(workdir):
   for sparsity in (0.9, 0.5, 0.0, 0.95):
     workdir.ticket_path(sparsity).mkdir(parents=True)
   assert [path.name for path in workdir.tickets()] == ['sparsity_0', 'sparsity_0.5', 'sparsity_0.9', 'sparsity_0.95']
+
+
+def test_a_second_process_is_kept_out(tmp_path):
+  workdir = Workdir(tmp_path, tiny.config())
+  script = 'import sys\nfrom st_tf import command\nfrom tests import tiny\nfrom st_tf.workdir import Workdir\n'
+  script += 'command.run(lambda argv: Workdir(argv[1], tiny.config()) and None)'
+  environment = os.environ | {'PYTHONPATH': str(ROOT)}
+  found = subprocess.run(
+    [sys.executable, '-c', script, str(tmp_path)], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+  )
+  assert found.returncode == 2 and 'One process at a time uses a workdir' in found.stderr
+  del workdir
+
+
+def test_a_full_disk_at_the_start_keeps_the_run(tmp_path, monkeypatch):
+  Workdir(tmp_path, tiny.config()).save(state(6))
+
+  def full(*args, **kwargs):
+    raise OSError(errno.ENOSPC, 'No space left on device')
+
+  with monkeypatch.context() as patch:
+    patch.setattr('st_tf.files.write_text', full)
+    with pytest.raises(WorkdirError, match=r'--workdir has room\. Received: .*No space left.*give the same command again'):
+      Workdir(tmp_path, tiny.config())
+  workdir = Workdir(tmp_path, tiny.config())
+  with monkeypatch.context() as patch:
+    patch.setattr('st_tf.files.write_text', full)
+    with pytest.raises(WorkdirError, match=r'metrics\.jsonl can be written\. Received: .*No space left'):
+      workdir.rewind(6)
+  assert workdir.latest().facts['step'] == 6

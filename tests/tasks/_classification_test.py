@@ -1,9 +1,8 @@
 import numpy as np
-from PIL import Image
 import pytest
 import tensorflow as tf
 
-from st_tf.task import SPLITS, DataConfig, TaskError
+from st_tf.task import DataConfig, TaskError
 from tasks._classification import ClassificationMetrics, ClassificationTask, side
 from tasks._images import ArrayImages
 from tasks._splits import Examples
@@ -41,7 +40,7 @@ def test_a_task_says_what_a_method_must_know():
 def test_normalised_training_images_have_mean_0_and_deviation_1():
   task = make(DataConfig(train_examples=40))
   assert (task.mean, task.deviation) == (make().mean, make().deviation)
-  images = np.concatenate([images for split in SPLITS for images, _ in read(make().dataset(split, 50))])
+  images = np.concatenate([images for images, _ in read(make().dataset('train', 50))])
   np.testing.assert_allclose(images.mean((0, 1, 2)), 0, atol=1e-3)
   np.testing.assert_allclose(images.std((0, 1, 2)), 1, atol=1e-3)
 
@@ -160,16 +159,6 @@ def test_an_output_is_explained_by_its_most_likely_labels():
   assert [label for label, _ in explained] == ['dog', 'eel']
   assert [probability for _, probability in explained] == pytest.approx([0.6, 0.3])
   assert len(make().explain(output)) == 3
-
-
-def test_a_picture_file_is_prepared_as_for_evaluation(tmp_path):
-  task = make()
-  Image.fromarray(task._splits['test'].images.pixels[3]).save(tmp_path / 'a.png')
-  ((images, _),) = read(task.dataset('test', 10))
-  np.testing.assert_allclose(task.read_image(tmp_path / 'a.png'), images[3], atol=1e-5)
-  assert task.read_image(str(tmp_path / 'a.png')).dtype == np.float32
-  with pytest.raises(TaskError, match=r'An image is a file that exists\. Received: .*b\.png'):
-    task.read_image(tmp_path / 'b.png')
 
 
 def test_given_statistics_are_used_as_they_are():

@@ -3,7 +3,7 @@ import pytest
 
 from st_tf.task import DataConfig, TaskError
 from tasks._images import ArrayImages
-from tasks._splits import Examples, check_labels, complete, stratified
+from tasks._splits import Examples, check_labels, drawn, stratified, subset
 
 # 50, 30 and 20 of three classes, mixed.
 LABELS = np.asarray([0, 1, 2, 0, 1, 0, 0, 1, 2, 0] * 10)
@@ -32,14 +32,14 @@ def test_what_shares_leave_over_goes_to_the_largest_remainders_first_class_first
 
 
 def test_a_draw_is_ascending_distinct_and_follows_its_seed():
-  drawn = stratified(LABELS, 10, (3,))
-  assert (np.diff(drawn) > 0).all()
-  assert drawn.tolist() == stratified(LABELS, 10, (3,)).tolist()
-  assert drawn.tolist() != stratified(LABELS, 10, (4,)).tolist()
+  found = stratified(LABELS, 10, (3,))
+  assert (np.diff(found) > 0).all()
+  assert found.tolist() == stratified(LABELS, 10, (3,)).tolist()
+  assert found.tolist() != stratified(LABELS, 10, (4,)).tolist()
 
 
 def test_missing_splits_are_a_tenth_of_train_each_and_share_nothing():
-  splits = complete({'train': examples()}, DataConfig(), 'x')
+  splits = drawn({'train': examples()}, DataConfig(), 'x')
   assert {name: np.bincount(split.labels).tolist() for name, split in splits.items()} == {
     'train': [40, 24, 16],
     'validation': [5, 3, 2],
@@ -50,7 +50,7 @@ def test_missing_splits_are_a_tenth_of_train_each_and_share_nothing():
 
 
 def test_without_a_test_the_official_validation_is_the_test():
-  splits = complete({'train': examples(), 'validation': examples(LABELS[:20], first=200)}, DataConfig(), 'x')
+  splits = drawn({'train': examples(), 'validation': examples(LABELS[:20], first=200)}, DataConfig(), 'x')
   assert numbers(splits['test']) == list(range(200, 220))
   assert len(splits['validation'].labels) == 10
   assert len(splits['train'].labels) == 90
@@ -58,31 +58,31 @@ def test_without_a_test_the_official_validation_is_the_test():
 
 def test_what_a_source_has_stays_as_it_is():
   given = {'train': examples(), 'validation': examples(LABELS[:20]), 'test': examples(LABELS[:30])}
-  assert complete(given, DataConfig(), 'x') == given
+  assert drawn(given, DataConfig(), 'x') == given
 
 
-def test_train_examples_are_stratified_and_leave_the_other_splits_alone():
-  whole = complete({'train': examples()}, DataConfig(), 'x')
-  part = complete({'train': examples()}, DataConfig(train_examples=20), 'x')
-  assert np.bincount(part['train'].labels).tolist() == [10, 6, 4]
-  assert set(numbers(part['train'])) < set(numbers(whole['train']))
-  assert all(numbers(part[name]) == numbers(whole[name]) for name in ('validation', 'test'))
+def test_train_examples_are_stratified_and_none_of_another_split():
+  whole = drawn({'train': examples()}, DataConfig(), 'x')
+  part = subset(whole['train'], DataConfig(train_examples=20), 'x')
+  assert np.bincount(part.labels).tolist() == [10, 6, 4]
+  assert set(numbers(part)) < set(numbers(whole['train']))
+  assert subset(whole['train'], DataConfig(), 'x') is whole['train']
 
 
 def test_another_data_seed_draws_another_validation_split():
-  draws = [numbers(complete({'train': examples()}, DataConfig(data_seed=seed), 'x')['validation']) for seed in (0, 0, 1)]
+  draws = [numbers(drawn({'train': examples()}, DataConfig(data_seed=seed), 'x')['validation']) for seed in (0, 0, 1)]
   assert draws[0] == draws[1] != draws[2]
 
 
 @pytest.mark.parametrize('wanted', [91, -1])
 def test_more_training_examples_than_there_are_is_an_error(wanted):
   with pytest.raises(TaskError, match=rf'at most the 80 training examples of x; 0 = all\. Received: {wanted}'):
-    complete({'train': examples()}, DataConfig(train_examples=wanted), 'x')
+    subset(drawn({'train': examples()}, DataConfig(), 'x')['train'], DataConfig(train_examples=wanted), 'x')
 
 
 def test_a_split_cannot_be_drawn_from_one_example():
   with pytest.raises(TaskError, match='too few images in x for a test split'):
-    complete({'train': examples([0])}, DataConfig(), 'x')
+    drawn({'train': examples([0])}, DataConfig(), 'x')
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,10 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from st_tf import train
+from st_tf.presets import PRESETS
 from st_tf.task import SPLITS, DataConfig, TaskError, load
+from st_tf.ticket import Ticket
 from tasks import shapes as module
 
 
@@ -53,6 +56,13 @@ def test_a_linear_model_stays_under_40_percent(shapes):
     model = LogisticRegression(C=1e-3, max_iter=15).fit(pixels(shapes, 'train').reshape(6000, -1), classes(shapes, 'train'))
   score = model.score(pixels(shapes, 'test').reshape(1000, -1), classes(shapes, 'test'))
   assert 0.12 < score < 0.4
+
+
+@pytest.mark.slow
+def test_the_dense_tiny_supernet_lands_between_70_and_95_percent(tmp_path):
+  train.main(['train', '--task=shapes', '--method=dense', f'--workdir={tmp_path / "run"}'])
+  ticket = Ticket.load(tmp_path / 'run' / 'tickets' / 'sparsity_0')
+  assert ticket.supernet == PRESETS['tiny'] and 0.7 < ticket.metrics['test']['top1'] < 0.95, ticket.metrics['test']
 
 
 @pytest.mark.parametrize('size', [31, 225])

@@ -1,5 +1,6 @@
 import numpy as np
 
+from st_tf.methods import dense
 from tests import tiny
 
 
@@ -16,3 +17,8 @@ def test_the_dense_ticket_keeps_everything_whatever_the_sparsity_asked_of_other_
 def test_without_averages_the_weights_themselves_are_evaluated(tmp_path):
   ticket, _ = tiny.draw(tmp_path / 'run', tiny.SPECK, method='dense', epochs=1, ema_decay=0.0, recalibration_batches=0)
   assert 0 <= ticket.metrics['validation']['top1'] <= 1
+
+
+def test_settings_of_search_and_pruning_cannot_contradict_what_it_does_not_do():
+  found = dense.plan(tiny.config(method='dense', target_macs=0.5, prune_end=0.3, search_end=0.6), tiny.STEPS_PER_EPOCH)
+  assert found.pruning is None and found.search_every == 0

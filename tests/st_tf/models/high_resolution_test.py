@@ -184,3 +184,11 @@ def test_variables_have_the_same_names_inside_wrappers():
   wrapped = named_variables(build(SMALL, HEAD, (8, 8, 3), wrap_layers(Cubic(0.5, 0, 10, 1), 'masked')))
   assert list(plain) == list(wrapped)
   assert all(np.array_equal(plain[name], wrapped[name]) for name in plain)
+
+
+def test_a_separable_stem_leaves_one_full_convolution():
+  model = build(dataclasses.replace(SMALL, separable_stem=True, input_stride=4), HEAD, (64, 48, 3))
+  full = [layer.name for layer in model.layers if type(layer) is keras.layers.Conv2D and layer.kernel_size != (1, 1)]
+  assert full == ['stem/conv0']
+  assert tuple(model.get_layer('stem/conv1').output_shape) == (None, 16, 12, 4)
+  assert cost.of(model).macs == walked_macs(model)

@@ -231,3 +231,18 @@ def test_a_model_without_wrappers_is_refused(data):
     model = functional()
     model.compile('sgd', 'mse')
     model.fit(data[0], np.zeros([len(data[0]), 3]), verbose=0, callbacks=[Regrowth()])
+
+
+def test_several_steps_between_two_calls_are_refused(data):
+  model = wrap(functional(), Cubic(0.8, 0, 10, 2))
+  model.compile('sgd', 'mse', steps_per_execution=4)
+  with pytest.raises(ValueError, match='Regrowth counts single steps. Received: compile.steps_per_execution=4'):
+    model.fit(data[0], np.zeros([len(data[0]), 3]), verbose=0, callbacks=[Regrowth()])
+
+
+def test_a_model_with_a_model_as_a_layer_is_refused_by_its_name():
+  inner = functional()
+  inputs = keras.Input(inner.input_shape[1:])
+  outer = keras.Model(inputs, keras.layers.Dense(2)(inner(inputs)))
+  with pytest.raises(ValueError, match=f'The layers of a model are its own. Received: .* with the model {inner.name} as a layer'):
+    wrap(outer, Cubic(0.8, 0, 10, 2))

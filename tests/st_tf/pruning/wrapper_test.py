@@ -205,7 +205,8 @@ def test_evaluation_changes_nothing(reactivation, images):
 @pytest.mark.parametrize('reactivation', REACTIVATIONS)
 def test_stripping_after_baking_changes_no_output_bit(reactivation, images):
   model = convolutions(reactivation)
-  apply_ranking(model, 0.7, 'global', 0.01, final=True)
+  apply_ranking(model, 0.7, 'global', 0.01, closed=True)
+  bake(model)
   outputs, mask = model(images).numpy(), current_mask(model)
   plain = prune.strip_pruning(model)
   assert not any(isinstance(layer, keras.layers.Wrapper) for layer in plain.layers)
@@ -294,5 +295,5 @@ def test_masks_may_be_set_from_elsewhere():
 
 
 def test_an_unknown_reactivation_is_refused():
-  with pytest.raises(ValueError, match="masked, dense_gradient, soft_threshold. Received: 'soft'"):
+  with pytest.raises(ValueError, match="soft_threshold, masked, dense_gradient. Received: 'soft'"):
     RegrowthPruning(keras.layers.Dense(2), Constant(0.5, 0, 1, 1), 'soft')
