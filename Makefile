@@ -2,7 +2,8 @@
 #   make demo   draw a SuperTicket from embedded data (minutes)      make lint    check style
 #   make test   the tests                                            make format  repair style
 #   make slow   the long tests: kills of real processes, real runs   make bazel   check the BUILD graph (needs Bazel)
-#   make setup  only the set-up                                      make clean   remove .venv and runs
+#   make setup  only the set-up                                      make web     LiteRT.js, to measure sparse models (npm)
+#   make clean  remove .venv and runs
 # Settings: make setup PYTHON=python3.12 (after make clean); make demo DEMO_FLAGS='--epochs=2'; make test WORKERS=4 PYTEST_FLAGS='-k ranking'.
 
 PYTHON ?= python3
@@ -19,10 +20,10 @@ PYTEST := $(BIN)/python -m pytest
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow lint format bazel clean
+.PHONY: help setup demo test slow lint format web bazel clean
 
 help:
-	@sed -n '2,6s/^# *//p' Makefile
+	@sed -n '2,7s/^# *//p' Makefile
 
 setup: $(STAMP)
 
@@ -55,9 +56,13 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
+# LiteRT.js, which executes sparse models in a browser. Needs npm, and Chromium to be of use.
+web:
+	npm ci --prefix tflite/web --silent --no-fund --no-audit
+
 bazel: $(STAMP)
 	PATH="$(abspath $(BIN)):$$PATH" .ci/check_bazel
 
 clean:
-	rm -rf '$(VENV)' runs build *.egg-info .pytest_cache .ruff_cache
+	rm -rf '$(VENV)' runs build tflite/web/node_modules *.egg-info .pytest_cache .ruff_cache
 	find st_tf tasks tflite tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

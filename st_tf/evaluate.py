@@ -162,19 +162,12 @@ def _ticket(options: Options, given: Mapping[str, Any]) -> tuple[Network, Task]:
     import tensorflow as tf
 
     from st_tf.ticket import Ticket
+    from st_tf.ticket_task import renormalisation, task_of
   ticket = Ticket.load(options.ticket)
-  names = {field.name for field in dataclasses.fields(DataConfig)}
-  settings = {'image_size': ticket.input_shape[0]}
-  if options.task in ('', ticket.task['name']):
-    settings |= {name: value for name, value in ticket.provenance.get('config', {}).items() if name in names and value}
-  task = _task(options.task or ticket.task['name'], settings | given)
-  if list(task.labels) != list(ticket.task['labels']):
-    raise EvaluationError(
-      f'A ticket is scored on the labels it was trained for, those of {ticket.task["name"]}. Received: others, from {task.name}.'
-      ' Choose a --task with the same labels in the same order.'
-    )
+  with command.quiet_imports():
+    task = task_of(ticket, given, options.task)
   model = ticket.build_model()
-  scale, shift = _renormalisation(task, ticket.task)
+  scale, shift = renormalisation(task, ticket.task)
   infer = tf.function(lambda images: model(images * scale + shift, training=False), reduce_retracing=True)
   about = f'{ticket.sparsity:.1%} sparse, fingerprint {ticket.fingerprint[:12]}'
   return Network(options.ticket, about, tuple(ticket.input_shape[:2]), ticket.head.outputs, infer), task
@@ -183,12 +176,6 @@ def _ticket(options: Options, given: Mapping[str, Any]) -> tuple[Network, Task]:
 def _task(name: str, settings: Mapping[str, Any]) -> Task:
   with command.quiet_imports():
     return tasks.load(name, DataConfig(**settings))
-
-
-def _renormalisation(task: Task, trained: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-  """(factor, summand) [3] that turn the task's normalised images into those the ticket was trained with."""
-  mean, deviation = np.float32(trained['mean']), np.float32(trained['deviation'])
-  return np.float32(task.deviation) / deviation, (np.float32(task.mean) - mean) / deviation
 
 
 def _file(options: Options, given: Mapping[str, Any]) -> tuple[Network, Task]:

@@ -63,7 +63,7 @@ class Ticket:
     """Changes with architecture, mask and weights, and with nothing else."""
     arrays = {f'weight/{name}': value for name, value in self.weights.items()}
     arrays |= {f'mask/{name}': value for name, value in self.masks.items()}
-    arrays['arch'] = np.frombuffer(json.dumps([self.arch.to_json(), dataclasses.asdict(self.head)]).encode(), np.uint8)
+    arrays['arch'] = np.frombuffer(json.dumps([_without_defaults(self.arch), dataclasses.asdict(self.head)]).encode(), np.uint8)
     return files.digest(arrays)
 
   def build_model(self) -> keras.Model:
@@ -150,6 +150,12 @@ class Ticket:
       'supernet': self.supernet.to_json(),
       'survivors': self.survivors,
     }
+
+
+def _without_defaults(arch: ArchSpec) -> dict[str, Any]:
+  """What sets a network apart; a field that a later version adds leaves the fingerprints of older tickets as they are."""
+  defaults = {field.name: field.default for field in dataclasses.fields(arch)}
+  return {name: value for name, value in arch.to_json().items() if value != defaults[name]}
 
 
 def _checked(facts: Mapping[str, Any]) -> dict[str, Any]:

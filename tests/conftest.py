@@ -1,8 +1,10 @@
-"""What every test shares: quiet libraries, and the data sets for measuring where they are."""
+"""What every test shares: quiet libraries, the data sets for measuring where they are, a small ticket."""
 
+import dataclasses
 import os
 import pathlib
 
+import numpy as np
 import pytest
 
 # TensorFlow reads these once, when it is first imported, so they are set before any test file is.
@@ -14,6 +16,8 @@ if 'PYTEST_XDIST_WORKER' in os.environ:
   os.environ.setdefault('TF_NUM_INTRAOP_THREADS', '1')
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+HEIGHT = WIDTH = 32
+KEPT = (0, 3, 4, 9)
 
 
 @pytest.fixture(scope='session')
@@ -26,3 +30,88 @@ def data_dir() -> pathlib.Path:
   if not folder.is_dir():
     pytest.skip('no measuring data here: set ST_TF_DATA to its folder')
   return folder
+
+
+@pytest.fixture(scope='session')
+def shapes():
+  """The procedural task."""
+  from st_tf import task
+
+  return task.load('shapes', task.DataConfig(train_examples=200))
+
+
+@pytest.fixture(scope='session')
+def tiny_ticket(shapes):
+  """A searched and masked ticket for `shapes`, never trained."""
+  from st_tf import cost
+  from st_tf.config import Config
+  from st_tf.models import build, named_variables
+  from st_tf.presets import PRESETS
+  from st_tf.specs import BlockSpec
+  from st_tf.ticket import Ticket
+
+  supernet = PRESETS['tiny']
+  searched = {'stage2/branch0/block0': BlockSpec(((5, len(KEPT)),)), 'stage2/fuse/0to0': BlockSpec((), shift=True)}
+  arch = supernet.with_searched(searched)
+  shape = (HEIGHT, WIDTH, 3)
+  model = build(arch, shapes.head, shape, seed=1)
+  weights = {name: variable.numpy() for name, variable in named_variables(model).items()}
+  rng = np.random.default_rng(0)
+  masks = {name: rng.random(value.shape) < 0.2 for name, value in weights.items() if name.endswith(('expand/kernel', 'project/kernel'))}
+  weights |= {name: weights[name] * mask for name, mask in masks.items()}
+  found, whole = cost.of(model, masks), cost.of(build(supernet, shapes.head, shape))
+  prunable = sum(mask.size for mask in masks.values())
+  return Ticket(
+    arch=arch,
+    supernet=supernet,
+    head=shapes.head,
+    input_shape=shape,
+    weights=weights,
+    masks=masks,
+    survivors={'stage2/branch0/block0/k5': list(KEPT)},
+    task={
+      'name': shapes.name,
+      'labels': list(shapes.labels),
+      'mean': list(shapes.mean),
+      'deviation': list(shapes.deviation),
+      'primary_metric': 'top1',
+      'image_size': list(shapes.image_size),
+    },
+    sparsity=0.8,
+    metrics=_metrics(shapes.labels),
+    cost={
+      'params': found.params,
+      'macs': found.macs,
+      'nonzero_params': found.nonzero_params,
+      'nonzero_macs': found.nonzero_macs,
+      'supernet_params': whole.params,
+      'supernet_macs': whole.macs,
+      'prunable': prunable,
+      'zeros': prunable - sum(int(mask.sum()) for mask in masks.values()),
+      'supernet_prunable': 2 * prunable,
+      'supernet_zeros': int(1.8 * prunable),
+    },
+    provenance={
+      'method': 'supertickets',
+      'config': dataclasses.replace(Config(), task='shapes', seed=5).flat(),
+      'command': 'python -m st_tf.train --task=shapes --seed=5',
+      'versions': {'numpy': np.__version__},
+      'seconds': 61.0,
+    },
+  )
+
+
+@pytest.fixture(scope='session')
+def ticket_folder(tiny_ticket, tmp_path_factory):
+  """The ticket as a folder."""
+  folder = tmp_path_factory.mktemp('tickets') / 'sparsity_0.8'
+  tiny_ticket.save(folder)
+  return folder
+
+
+def _metrics(labels):
+  return {
+    'validation': {'top1': 0.75, 'top5': 0.95, 'loss': 0.9},
+    'test': {'top1': 0.7, 'top5': 0.94, 'loss': 1.0},
+    'per_class': {label: {'count': 100, 'top1': i / 10} for i, label in enumerate(labels)},
+  }

@@ -26,8 +26,8 @@ MOMENTS = {
   'epoch recorded, not saved': ('st_tf.stages:Run._save', 'before'),
   'ticket recorded, not there': ('st_tf.ticket:Ticket.save', 'before'),
   'ticket there': ('st_tf.ticket:Ticket.save', 'after'),
-  'model converted, not written': ('tflite.convert:_replace', 'before'),
-  'model written, no report': ('tflite.convert:_replace', 'after'),
+  'model converted, not written': ('tflite.convert:replace', 'before'),
+  'model written, no report': ('tflite.convert:replace', 'after'),
 }
 
 

@@ -10,11 +10,10 @@ import pathlib
 import tempfile
 
 import numpy as np
-import tensorflow as tf
 import tf_keras as keras
 
 from st_tf.errors import UserError
-from tflite import quiet
+from tflite.encode import encode
 from tflite.runner import ModelFileError, Runner
 
 
@@ -46,20 +45,21 @@ def convert(model: keras.Model, samples: np.ndarray, path: str | pathlib.Path, t
     tolerance: largest `Conversion.max_error` that is accepted.
 
   Raises:
-    ConversionError: the model does not convert, the file answers differently, or it cannot be written.
+    ConversionError: the file answers differently, or it cannot be written.
+    EncodingError: the model does not convert.
   """
   path = pathlib.Path(path)
   if not path.parent.is_dir():
     raise ConversionError(f'A .tflite file is written into an existing folder. Received: {path}. Create {path.parent} first.')
   samples = _checked(model, samples)
-  content = _converted(model, samples.shape[1:])
-  error = _difference(model, content, samples)
+  content = encode(lambda image: model(image, training=False), samples.shape[1:], variables=model.variables)
+  error = difference(model, content, samples)
   if not error <= tolerance:  # written so that NaN fails
     raise ConversionError(
       f'A .tflite file gives the outputs of its Keras model to {tolerance:g}. Received: a difference of {error:.3g} on'
       f' {len(samples)} samples. Nothing was written to {path}.'
     )
-  _replace(path, content)
+  replace(path, content)
   return Conversion(len(content), error)
 
 
@@ -72,21 +72,12 @@ def _checked(model: keras.Model, samples: np.ndarray) -> np.ndarray:
   return samples
 
 
-def _converted(model: keras.Model, image_shape: tuple[int, ...]) -> bytes:
-  signature = [tf.TensorSpec((1, *image_shape), tf.float32, name='image')]
-  with quiet.captured_stderr() as log:
-    try:
-      function = tf.function(lambda image: model(image, training=False), input_signature=signature)
-      # In place of the model itself, which would be saved on the way with a traced function per layer: minutes for a large one.
-      holder = tf.Module()
-      holder.variables_of_the_model, holder.function = model.variables, function
-      return tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], holder).convert()
-    except Exception as error:  # the converter has no common base class for what it raises
-      reason = str(error).strip().splitlines()[0] if str(error).strip() else quiet.last_line(log)
-      raise ConversionError(f'The model consists of operations that TFLite has. Received from its converter: {reason}.') from error
+def difference(model: keras.Model, content: bytes, samples: np.ndarray) -> float:
+  """Largest difference between the outputs of Keras and of the file, as `Conversion.max_error`.
 
-
-def _difference(model: keras.Model, content: bytes, samples: np.ndarray) -> float:
+  Raises:
+    ConversionError: the file cannot be run, or gives outputs of another shape.
+  """
   try:
     actual = Runner(content, 'the converted model')(samples)
   except ModelFileError as error:
@@ -97,7 +88,12 @@ def _difference(model: keras.Model, content: bytes, samples: np.ndarray) -> floa
   return float(np.max(np.abs(actual - expected)) / max(1.0, np.max(np.abs(expected))))
 
 
-def _replace(path: pathlib.Path, content: bytes) -> None:
+def replace(path: pathlib.Path, content: bytes) -> None:
+  """Writes a file at once; until then an older one stays.
+
+  Raises:
+    ConversionError: it cannot be written.
+  """
   try:
     descriptor, temporary = tempfile.mkstemp(prefix=f'.{path.name}.', dir=path.parent)
     try:

@@ -1,0 +1,42 @@
+"""The task that a ticket was drawn for, with the data settings it was trained with."""
+
+from collections.abc import Mapping
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from st_tf import task as tasks
+from st_tf.task import DataConfig, Task
+from st_tf.ticket import Ticket, TicketError
+
+
+def task_of(ticket: Ticket, given: Mapping[str, Any], name: str = '') -> Task:
+  """The ticket's own task, or another one with the same labels.
+
+  Args:
+    ticket: what was drawn.
+    given: settings of `DataConfig` that replace those of the training.
+    name: another task; '' = the ticket's own.
+
+  Raises:
+    TaskError: there is no such task, or its data is missing.
+    TicketError: the task has other labels than the ticket.
+  """
+  known = {field.name for field in dataclasses.fields(DataConfig)}
+  settings = {'image_size': ticket.input_shape[0]}
+  if name in ('', ticket.task['name']):
+    settings |= {key: value for key, value in ticket.provenance.get('config', {}).items() if key in known and value}
+  task = tasks.load(name or ticket.task['name'], DataConfig(**settings | given))
+  if list(task.labels) != list(ticket.task['labels']):
+    raise TicketError(
+      f'A ticket is scored on the labels it was trained for, those of {ticket.task["name"]}. Received: others, from {task.name}.'
+      ' Choose a --task with the same labels in the same order.'
+    )
+  return task
+
+
+def renormalisation(task: Task, trained: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+  """(factor, summand) [3] that turn the task's normalised images into those that `trained`, a ticket's task, had."""
+  mean, deviation = np.float32(trained['mean']), np.float32(trained['deviation'])
+  return np.float32(task.deviation) / deviation, (np.float32(task.mean) - mean) / deviation

@@ -1,0 +1,108 @@
+"""Exported files say what their ticket says; what would not is refused, and nothing half-written is left."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from st_tf import evaluate
+from st_tf.errors import UserError
+from tests import tiny
+from tflite import export
+from tflite.encode import FORMATS
+from tflite.metadata import NAME
+from tflite.runner import Runner
+from tflite.runtimes import wasm
+
+
+@pytest.fixture
+def loaded(shapes, monkeypatch):
+  """The task is drawn once."""
+  monkeypatch.setattr('st_tf.task.load', lambda name, config: shapes)
+
+
+def run(folder, *arguments: str) -> None:
+  export.main(['export', f'--ticket={folder}', *arguments])
+
+
+@pytest.mark.parametrize('number_format', FORMATS)
+def test_a_file_in_every_format_is_verified_scored_and_described(
+  tiny_ticket, ticket_folder, shapes, loaded, tmp_path, capsys, monkeypatch, number_format
+):
+  monkeypatch.setattr(wasm, 'missing', lambda: 'No browser in this test.')
+  path = tmp_path / 'model.tflite'
+  run(ticket_folder, f'--format={number_format}', f'--out={path}')
+  shown, facts = capsys.readouterr().out, json.loads(path.with_suffix('.json').read_text())
+  assert str(path) in shown and 'norms folded' in shown and 'storage  dense, since no' in shown
+  assert facts['bytes'] == path.stat().st_size > facts['gzipped'] > 0 and facts['bytes'] > facts['lower_bound']
+  assert facts['ticket'] == tiny_ticket.fingerprint and not facts['sparse'] and facts['sparse_verified'] is None
+  assert NAME.encode() in path.read_bytes()
+  images = next(iter(shapes.dataset('validation', 8).as_numpy_iterator()))[0]
+  expected = tiny_ticket.build_model()(images, training=False).numpy()
+  error = np.abs(Runner.load(path)(images) - expected).max() / np.abs(expected).max()
+  assert error < {'float32': 1e-5, 'float16': 1e-2, 'int8': 0.3}[number_format]
+  evaluate.main(['evaluate', f'--model={path}', '--task=shapes', '--split=validation', '--json'])
+  assert json.loads(capsys.readouterr().out)['scores']['top1'] == pytest.approx(facts['validation']['top1'])
+
+
+def test_sparse_without_a_runtime_that_could_tell_is_written_with_a_warning(ticket_folder, loaded, tmp_path, capsys, monkeypatch):
+  monkeypatch.setattr(wasm, 'missing', lambda: 'No browser in this test.')
+  run(ticket_folder, '--sparse=always', f'--out={tmp_path / "model.tflite"}')
+  found = capsys.readouterr()
+  assert found.err.startswith('warning: sparse, as --sparse=always asks for; not seen to run sparsely. No browser')
+  assert json.loads((tmp_path / 'model.json').read_text())['sparse_verified'] is False
+
+
+def test_a_network_with_a_transformer_is_exported_as_trained(tmp_path, monkeypatch):
+  monkeypatch.setattr(wasm, 'missing', lambda: 'No browser in this test.')
+  ticket, _ = tiny.draw(tmp_path / 'run', dataclasses.replace(tiny.SPECK, tokens=2), epochs=1, method='dense')
+  facts = export.export(ticket, tiny.task(), export.Options(ticket='x', out=str(tmp_path / 'model.tflite')))
+  assert facts['graph'].startswith('as trained. A deployment graph consists of') and facts['largest_difference'] < 1e-4
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'message'),
+  [
+    ([], r'--ticket is needed'),
+    (['--ticket=x', '--format=int4'], r'--format'),
+    (['--ticket=x', '--format=int8', '--sparse=always'], r'int8 is stored dense.*Leave it out'),
+    (['--ticket=x', '--samples=0'], r'--samples is at least 1'),
+    (['--ticket=x', '--out=nowhere/model.tflite'], r'existing folder\. Received: nowhere/model\.tflite\. Create nowhere first'),
+    (['--ticket=x', '--out=there.tflite'], r'An export overwrites nothing\. Received: there\.tflite, which exists'),
+    (['--ticket=x', '--out=new.tflite'], r'A ticket is a folder with ticket\.json\. Received: x'),
+  ],
+)
+def test_what_cannot_be_exported_is_said(arguments, message, tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / 'there.tflite').write_bytes(b'mine')
+  with pytest.raises(UserError, match=message):
+    export.main(['export', *arguments])
+  assert [entry.name for entry in tmp_path.iterdir()] == ['there.tflite'] and (tmp_path / 'there.tflite').read_bytes() == b'mine'
+
+
+@pytest.mark.parametrize(
+  ('broken', 'message'),
+  [
+    ('tflite.convert.difference', r'gives the outputs of its ticket to 0\.0001 of the largest\. Received: 0\.5'),
+    ('tflite.runner.Runner.__call__', r'loses at most 0\.1% of top1\. Received: .*where the ticket has'),
+  ],
+)
+def test_a_file_that_differs_is_not_written(ticket_folder, loaded, tmp_path, monkeypatch, broken, message):
+  monkeypatch.setattr(wasm, 'missing', lambda: 'No browser in this test.')
+  if broken.endswith('difference'):
+    monkeypatch.setattr(broken, lambda *arguments: 0.5)
+  else:
+    monkeypatch.setattr('tflite.convert.difference', lambda *arguments: 0.0)
+    monkeypatch.setattr(broken, lambda self, images: np.tile(np.eye(10, dtype=np.float32)[3], (len(images), 1)))
+    monkeypatch.setattr('tflite.encode.FORMATS', {'float32': FORMATS['float32']})
+  with pytest.raises(UserError, match=message):
+    run(ticket_folder, f'--out={tmp_path / "model.tflite"}')
+  assert not list(tmp_path.iterdir())
+
+
+def test_flags_and_their_errors_need_no_tensorflow():
+  script = 'import sys\nfrom tflite import export\nassert "tensorflow" not in sys.modules'
+  assert subprocess.run([sys.executable, '-c', script], check=False).returncode == 0

@@ -1,0 +1,53 @@
+"""Sparse where it was measured to pay, dense with the reason elsewhere."""
+
+import re
+
+import numpy as np
+import pytest
+
+from st_tf.errors import UserError
+from tflite import storage
+from tflite.runtimes.measured import Measured
+
+IMAGES = np.zeros((1, 4, 4, 3), np.float32)
+
+
+def store(monkeypatch, choice: str, milliseconds=None, number_format='float32', difference=0.0):
+  """What is stored where sparse takes `milliseconds` and dense 10; None: no runtime can tell."""
+  outputs = np.ones((1, 3), np.float32)
+  monkeypatch.setattr(storage.wasm, 'missing', lambda: 'No browser.' if milliseconds is None else '')
+  monkeypatch.setattr(
+    storage.wasm,
+    'measure',
+    lambda contents, images, rounds: [Measured(outputs, (10.0, 10.0)), Measured(outputs + difference, (milliseconds,) * 2)],
+  )
+  return storage.store(lambda sparse: b'sparse' if sparse else b'dense', number_format, choice, IMAGES, 1e-3)
+
+
+@pytest.mark.parametrize(
+  ('choice', 'milliseconds', 'content', 'verified', 'reason'),
+  [
+    ('never', 5.0, b'dense', None, '--sparse=never'),
+    ('auto', 5.0, b'sparse', True, r'2\.00 times as fast in wasm .*10\.0 ms dense, 5\.0 ms sparse'),
+    ('auto', 9.8, b'dense', None, r'dense, since sparse would be 1\.02 times'),
+    ('auto', None, b'dense', None, r'nothing could be measured\. No browser'),
+    ('always', 5.0, b'sparse', True, r'2\.00 times'),
+    ('always', 20.0, b'sparse', False, r'although only 0\.50 times'),
+    ('always', None, b'sparse', False, r'not seen to run sparsely\. No browser'),
+  ],
+)
+def test_the_choice_and_its_reason(monkeypatch, choice, milliseconds, content, verified, reason):
+  found = store(monkeypatch, choice, milliseconds)
+  assert (found.content, found.sparse, found.verified) == (content, content == b'sparse', verified)
+  assert re.search(reason, found.reason), found.reason
+
+
+def test_a_format_that_never_runs_sparsely_is_dense(monkeypatch):
+  found = store(monkeypatch, 'auto', 1.0, 'int8')
+  assert found.content == b'dense' and 'no runtime executes int8 sparsely' in found.reason
+
+
+@pytest.mark.parametrize('difference', [0.1, np.nan])
+def test_a_sparse_file_that_says_something_else_is_refused(monkeypatch, difference):
+  with pytest.raises(UserError, match=r'A sparse file says what the dense one says, to 0\.001\. Received: .* Use --sparse=never'):
+    store(monkeypatch, 'auto', 5.0, difference=difference)

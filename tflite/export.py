@@ -1,0 +1,195 @@
+"""Exports a ticket as a .tflite file for phones: python -m tflite.export --ticket=FOLDER [--format=float16] [--out=FILE]
+
+The file is compared with the ticket's Keras model on real images, and scored, before it is put in its place.
+"""
+
+from collections.abc import Callable, Sequence
+import dataclasses
+import gzip
+import json
+import pathlib
+import sys
+from typing import Any
+
+from absl import flags as absl_flags
+import numpy as np
+
+from st_tf import command, flags
+from st_tf.errors import UserError
+from st_tf.task import DataConfig
+
+_FORMATS = ('float32', 'float16', 'int8')
+_SPARSE = ('auto', 'always', 'never')
+_CALIBRATION_IMAGES = 200
+
+
+class ExportError(UserError):
+  """A file that would not be what was asked for."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+  """What to export, how, and where to."""
+
+  ticket: str = dataclasses.field(default='', metadata={'help': 'Folder of the ticket.'})
+  format: str = dataclasses.field(
+    default='float32', metadata={'help': 'Numbers in the file; it reads and gives float32.', 'choices': _FORMATS}
+  )
+  sparse: str = dataclasses.field(
+    default='auto',
+    metadata={'help': 'Whether kernels are stored without their zeros; auto = where that measures faster.', 'choices': _SPARSE},
+  )
+  out: str = dataclasses.field(default='', metadata={'help': 'File to write; empty = TICKET/model_FORMAT.tflite.'})
+  samples: int = dataclasses.field(default=32, metadata={'help': 'Validation images on which file and ticket are compared.'})
+
+  def __post_init__(self):
+    if not self.ticket:
+      raise flags.FlagError('--ticket is needed. Received: none. Write --ticket=FOLDER.')
+    if self.samples < 1:
+      raise flags.FlagError(f'--samples is at least 1. Received: {self.samples}.')
+    if self.format == 'int8' and self.sparse == 'always':
+      raise flags.FlagError('int8 is stored dense, since no runtime executes it sparsely. Received: --sparse=always. Leave it out.')
+
+  @property
+  def path(self) -> pathlib.Path:
+    """The file to write."""
+    return pathlib.Path(self.out or pathlib.Path(self.ticket) / f'model_{self.format}.tflite').expanduser()
+
+
+def main(argv: Sequence[str]) -> None:
+  """Runs the command."""
+  values = absl_flags.FlagValues()
+  flags.define(values, dataclasses.fields(Options))
+  flags.define(values, dataclasses.fields(DataConfig), 'data')
+  flags.parse(argv, values, __doc__)
+  options = flags.options_from(values, Options)
+  given = {field.name: values[field.name].value for field in dataclasses.fields(DataConfig) if values[field.name].present}
+  if options.path.exists():
+    raise ExportError(f'An export overwrites nothing. Received: {options.path}, which exists. Choose another --out, or remove it.')
+  if not options.path.parent.is_dir():
+    raise ExportError(f'A file is written into an existing folder. Received: {options.path}. Create {options.path.parent} first.')
+  with command.quiet_imports():
+    from st_tf.ticket import Ticket
+    from st_tf.ticket_task import task_of
+  ticket = Ticket.load(options.ticket)
+  with command.quiet_imports():
+    task = task_of(ticket, given)
+  facts = export(ticket, task, options)
+  for line in lines(facts, options.path):
+    print(line)
+  if facts['sparse_verified'] is False:
+    print(f'warning: {facts["storage"]}', file=sys.stderr)
+
+
+def export(ticket: Any, task: Any, options: Options) -> dict[str, Any]:
+  """Writes the file and, beside it, what is known of it as JSON; returns the latter.
+
+  Raises:
+    ExportError: the file's outputs or scores differ too much from the ticket's; nothing is written then.
+    UserError: the network has no form as such a file, or it cannot be written.
+  """
+  from st_tf.scoring import score
+  from tflite import convert, storage
+  from tflite.encode import FORMATS, encode
+  from tflite.runner import Runner
+
+  chosen, model = FORMATS[options.format], ticket.build_model()
+  function, kept, note = _function(model)
+  samples = _images(task, 'validation', options.samples)
+  calibration = _images(task, 'train', _CALIBRATION_IMAGES) if options.format == 'int8' else None
+  stored = storage.store(
+    lambda sparse: encode(function, model.input_shape[1:], options.format, sparse, calibration, model.variables),
+    *(options.format, options.sparse, samples[:4], chosen.tolerance),
+  )
+  error = convert.difference(model, stored.content, samples)
+  if not error <= chosen.tolerance:  # Written so that NaN fails.
+    raise ExportError(
+      f'A {options.format} file gives the outputs of its ticket to {chosen.tolerance:g} of the largest. Received: {error:.3g} on'
+      f' {len(samples)} images. Nothing was written. Use another --format.'
+    )
+  metric = task.primary_metric
+  expected = score(lambda images: model(images, training=False).numpy(), task, 'validation', 256).result()[metric]
+  found = score(Runner(stored.content), task, 'validation', 256).result()[metric]
+  if found < expected - chosen.loss:
+    raise ExportError(
+      f'A {options.format} file loses at most {chosen.loss:.1%} of {metric}. Received: {found:.1%}, where the ticket has {expected:.1%} on'
+      ' the validation split. Nothing was written. Use another --format.'
+    )
+  content = _described(stored.content, ticket)
+  facts = {
+    'ticket': ticket.fingerprint,
+    'format': options.format,
+    'sparse': stored.sparse,
+    'sparse_verified': stored.verified,
+    'storage': stored.reason,
+    'wasm_milliseconds': stored.milliseconds,
+    'graph': note,
+    'bytes': len(content),
+    'gzipped': len(gzip.compress(content, mtime=0)),
+    'lower_bound': _lower_bound(kept, options.format),
+    'largest_difference': error,
+    'validation': {metric: found},
+    'ticket_validation': {metric: expected},
+  }
+  convert.replace(options.path, content)
+  options.path.with_suffix('.json').write_text(json.dumps(facts, indent=1) + '\n', encoding='utf-8')
+  return facts
+
+
+def lines(facts: dict[str, Any], path: pathlib.Path) -> list[str]:
+  """The facts for people."""
+  from st_tf.wording import score, score_name, size
+
+  (metric, found), expected = next(iter(facts['validation'].items())), next(iter(facts['ticket_validation'].values()))
+  return [
+    f'file     {path}',
+    f'size     {size(facts["bytes"])}, {size(facts["gzipped"])} gzipped; the least possible is {size(facts["lower_bound"])}',
+    f'storage  {facts["storage"]}',
+    f'graph    {facts["graph"]}',
+    f'outputs  differ from the ticket by at most {facts["largest_difference"]:.2g} of the largest',
+    f'scores   {score_name(metric)} {score(metric, found)} on the validation split; the ticket {score(metric, expected)}',
+  ]
+
+
+def _function(model: Any) -> tuple[Callable, list[np.ndarray], str]:
+  """(what is converted, its kernels, what was done to it)."""
+  from tflite.deploy import deployed
+  from tflite.deploy.emit import emit
+  from tflite.deploy.lower import LoweringError
+
+  try:
+    graph = deployed(model)
+  except LoweringError as error:
+    kernels = [np.asarray(value) for value in model.get_weights() if value.ndim > 1]
+    return lambda image: model(image, training=False), kernels, f'as trained. {error}'
+  kernels = [node['kernel'] for node in graph.nodes if 'kernel' in node.arrays]
+  note = f'{len(graph.nodes) - 1} operations for {len(model.layers)} layers; norms folded, silent units removed'
+  return emit(graph), kernels, note
+
+
+def _images(task: Any, split: str, count: int) -> np.ndarray:
+  from st_tf.scoring import readable
+
+  batches = readable(task.dataset(split, min(count, task.sizes[split])).as_numpy_iterator())
+  return next(iter(batches))[0]
+
+
+def _lower_bound(kernels: Sequence[np.ndarray], number_format: str) -> int:
+  """Bytes of the non-zero values and of one bit per position."""
+  width = {'float32': 4, 'float16': 2, 'int8': 1}[number_format]
+  return sum(width * int(np.count_nonzero(kernel)) + -(-kernel.size // 8) for kernel in kernels)
+
+
+def _described(content: bytes, ticket: Any) -> bytes:
+  from tflite.metadata import Description, with_metadata
+
+  facts = ticket.task
+  text = f'{facts["name"]}, drawn as a SuperTicket at {ticket.sparsity:.0%} sparsity; fingerprint {ticket.fingerprint[:12]}.'
+  return with_metadata(
+    content,
+    Description(f'SuperTicket for {facts["name"]}', text, facts['mean'], facts['deviation'], ticket.input_shape[:2], facts['labels']),
+  )
+
+
+if __name__ == '__main__':
+  command.run(main)

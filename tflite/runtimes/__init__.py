@@ -1,0 +1,1 @@
+"""Runtimes that are not in this process: what a .tflite file says and how long it takes there."""

@@ -1,0 +1,29 @@
+"""What a runtime says about a model."""
+
+import dataclasses
+import statistics
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+  """Outputs and times of one model on one runtime.
+
+  Attributes:
+    outputs: [images, ...].
+    milliseconds: time per image, one entry per round; empty when it was not timed.
+  """
+
+  outputs: np.ndarray
+  milliseconds: tuple[float, ...] = ()
+
+  @property
+  def latency(self) -> float:
+    """Median milliseconds per image."""
+    return statistics.median(self.milliseconds)
+
+
+def speedup(reference: Measured, other: Measured) -> float:
+  """How much faster `other` is than `reference`: median over rounds of the ratio, so that drift cancels out."""
+  return statistics.median(a / b for a, b in zip(reference.milliseconds, other.milliseconds))

@@ -1,0 +1,74 @@
+"""Sparse or dense: how a file's kernels are stored, decided by measurement where a runtime executes sparsely."""
+
+from collections.abc import Callable
+import dataclasses
+
+import numpy as np
+
+from st_tf.errors import UserError
+from tflite.encode import FORMATS
+from tflite.runtimes import wasm
+from tflite.runtimes.measured import speedup
+
+CHOICES = ('auto', 'always', 'never')
+WORTHWHILE = 1.1  # Ratios of measured times are uncertain by some percent.
+_ROUNDS = 15
+
+
+@dataclasses.dataclass(frozen=True)
+class Stored:
+  """A file's content and why it is stored as it is.
+
+  Attributes:
+    content: the bytes.
+    sparse: whether its kernels are stored without their zeros.
+    verified: whether a runtime was seen to run it faster than the dense file; None for a dense file.
+    reason: in words.
+    milliseconds: (dense, sparse) median per image in wasm; None where that was not measured.
+  """
+
+  content: bytes
+  sparse: bool
+  verified: bool | None
+  reason: str
+  milliseconds: tuple[float, float] | None = None
+
+
+def store(encoded: Callable[[bool], bytes], number_format: str, choice: str, images: np.ndarray, tolerance: float) -> Stored:
+  """The file in the better storage, or in the one that was asked for.
+
+  Args:
+    encoded: whether sparse -> the file's content.
+    number_format: one of `FORMATS`.
+    choice: one of `CHOICES`.
+    images: [n, height, width, 3] float32 to compare and time both on.
+    tolerance: largest difference between the outputs of both, as a fraction of the largest.
+
+  Raises:
+    EncodingError: a sparse file was asked for in a format that is always dense.
+    UserError: the sparse file does not run, or says something else than the dense one.
+  """
+  if choice == 'never':
+    return Stored(encoded(False), False, None, 'dense, as --sparse=never asks for')
+  if choice == 'auto' and not FORMATS[number_format].runs_sparsely:
+    return Stored(encoded(False), False, None, f'dense, since no runtime executes {number_format} sparsely')
+  if wasm.missing():
+    if choice == 'always':
+      return Stored(encoded(True), True, False, f'sparse, as --sparse=always asks for; not seen to run sparsely. {wasm.missing()}')
+    return Stored(
+      encoded(False), False, None, f'dense, since nothing here executes sparsely, so nothing could be measured. {wasm.missing()}'
+    )
+  dense, sparse = encoded(False), encoded(True)
+  first, second = wasm.measure([dense, sparse], images, _ROUNDS)
+  difference = np.max(np.abs(first.outputs - second.outputs)) / max(1.0, np.max(np.abs(first.outputs)))
+  if not difference <= tolerance:  # Written so that NaN fails.
+    raise UserError(
+      f'A sparse file says what the dense one says, to {tolerance:g}. Received: {difference:.3g} in wasm. Use --sparse=never.'
+    )
+  faster, times = speedup(first, second), (first.latency, second.latency)
+  measured = f'{faster:.2f} times as fast in wasm as stored dense ({times[0]:.1f} ms dense, {times[1]:.1f} ms sparse)'
+  if faster >= WORTHWHILE:
+    return Stored(sparse, True, True, f'sparse: {measured}', times)
+  if choice == 'always':
+    return Stored(sparse, True, False, f'sparse, as --sparse=always asks for, although only {measured}', times)
+  return Stored(dense, False, None, f'dense, since sparse would be {measured}', times)
