@@ -46,7 +46,7 @@ test: $(STAMP)
 	$(PYTEST) -m 'not slow' -n $(WORKERS) $(PYTEST_FLAGS)
 
 slow: $(STAMP)
-	$(PYTEST) -m slow --timeout=1500 $(PYTEST_FLAGS) || { code=$$?; [ $$code -eq 5 ] && echo 'No test is marked slow.' || exit $$code; }
+	$(PYTEST) -m slow --timeout=1500 -n $(WORKERS) --dist=loadfile $(PYTEST_FLAGS) || { code=$$?; [ $$code -eq 5 ] && echo 'No test is marked slow.' || exit $$code; }
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

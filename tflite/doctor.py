@@ -1,0 +1,80 @@
+"""Would this graph run sparsely on a phone? python -m tflite.doctor --model=FILE.tflite | --ticket=FOLDER
+
+Names each operation that prevents it, and what to change. Works on any .tflite file. Exit code 0 = sparsely, 1 = not.
+"""
+
+from collections.abc import Sequence
+import dataclasses
+import pathlib
+from typing import Any
+
+from absl import flags as absl_flags
+
+from st_tf import command, flags
+from st_tf.errors import UserError
+
+_SHOWN = 12
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+  """What to examine."""
+
+  model: str = dataclasses.field(default='', metadata={'help': 'A .tflite file.'})
+  ticket: str = dataclasses.field(
+    default='', metadata={'help': 'Folder of a ticket, instead of a file: its network as it would be exported.'}
+  )
+
+  def __post_init__(self):
+    if bool(self.model) == bool(self.ticket):
+      received = 'both' if self.model else 'neither'
+      raise flags.FlagError(f'One of --model=FILE.tflite and --ticket=FOLDER is examined. Received: {received}.')
+
+
+def main(argv: Sequence[str]) -> int:
+  """Runs the command; 0 = a part of the graph runs sparsely, 1 = nothing does."""
+  values = absl_flags.FlagValues()
+  flags.define(values, dataclasses.fields(Options))
+  flags.parse(argv, values, __doc__)
+  options = flags.options_from(values, Options)
+  with command.quiet_imports():
+    from tflite import flat, sparse_rules
+  diagnosis = sparse_rules.diagnose(flat.read(_content(options), options.model or options.ticket))
+  print('\n'.join(lines(diagnosis)))
+  return 0 if diagnosis.sparse else 1
+
+
+def lines(diagnosis: Any) -> list[str]:
+  """The diagnosis for people."""
+  inside, every = diagnosis.operations
+  if diagnosis.sparse:
+    found = [f'sparse: {inside} of {every} 1x1 convolutions skip their zeros ({diagnosis.zeros:.0%} of their weights)']
+  else:
+    found = [f'dense: none of {every} 1x1 convolutions skips its zeros ({diagnosis.zeros:.0%} of their weights)']
+  shown = list(dict.fromkeys(diagnosis.findings))
+  found += [f'  {finding.where}: {finding.what}; {finding.change}' for finding in shown[:_SHOWN]]
+  return found + ([f'  and {len(shown) - _SHOWN} more like these'] if len(shown) > _SHOWN else [])
+
+
+def _content(options: Options) -> bytes:
+  if options.model:
+    try:
+      return pathlib.Path(options.model).expanduser().read_bytes()
+    except OSError as error:
+      raise UserError(f'A .tflite file is a file that can be read. Received: {options.model} ({error.strerror}).') from error
+  with command.quiet_imports():
+    from st_tf.ticket import Ticket
+    from tflite.deploy import deployed
+    from tflite.deploy.emit import emit
+    from tflite.deploy.lower import LoweringError
+    from tflite.encode import encode
+  model = Ticket.load(options.ticket).build_model()
+  try:
+    function = emit(deployed(model))
+  except LoweringError:
+    return encode(lambda image: model(image, training=False), model.input_shape[1:], sparse=True, variables=model.variables)
+  return encode(function, model.input_shape[1:], sparse=True)
+
+
+if __name__ == '__main__':
+  command.run(main)

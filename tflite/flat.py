@@ -1,0 +1,135 @@
+"""What is in a .tflite file, as plain data."""
+
+import dataclasses
+import functools
+from typing import Any
+
+import numpy as np
+from tensorflow.lite.python import schema_py_generated as schema
+
+from st_tf.errors import UserError
+
+_IDENTIFIER, _IDENTIFIER_AT = b'TFL3', slice(4, 8)
+_TYPES = {schema.TensorType.FLOAT32: np.float32, schema.TensorType.FLOAT16: np.float16, schema.TensorType.INT8: np.int8}
+_INDEX_TYPES = {schema.TensorType.INT32: np.int32}
+
+
+class FileError(UserError):
+  """A file that is no .tflite model."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tensor:
+  """A value in the graph.
+
+  Attributes:
+    name: as the converter called it.
+    shape: its sizes; -1 where they are not fixed.
+    type: 'FLOAT32', 'FLOAT16', 'INT8', ...
+    stored_sparsely: whether its zeros are left out in the file.
+    nonzeros: how many numbers are not zero; None where it is no constant.
+    values: the numbers of a small dense constant; None for others.
+  """
+
+  name: str
+  shape: tuple[int, ...]
+  type: str
+  stored_sparsely: bool
+  nonzeros: int | None
+  values: np.ndarray | None
+
+  @property
+  def size(self) -> int:
+    """How many numbers it has."""
+    return int(np.prod(self.shape))
+
+
+@dataclasses.dataclass(frozen=True)
+class Operation:
+  """One operation.
+
+  Attributes:
+    index: its place in the file.
+    kind: 'CONV_2D', 'ADD', ...
+    inputs: indices of the tensors it reads, without those it leaves out.
+    outputs: indices of the tensors it makes.
+    options: its settings, with the schema's names.
+  """
+
+  index: int
+  kind: str
+  inputs: tuple[int, ...]
+  outputs: tuple[int, ...]
+  options: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+  """The main graph of a file.
+
+  Attributes:
+    tensors: its values.
+    operations: in their order.
+    inputs: indices of the tensors that come from outside.
+    outputs: indices of the tensors that are the result.
+  """
+
+  tensors: tuple[Tensor, ...]
+  operations: tuple[Operation, ...]
+  inputs: tuple[int, ...]
+  outputs: tuple[int, ...]
+
+  @functools.cached_property
+  def makers(self) -> dict[int, Operation]:
+    """The operation that makes each tensor."""
+    return {index: operation for operation in self.operations for index in operation.outputs}
+
+  def readers(self, tensor: int) -> list[Operation]:
+    """The operations that read a tensor."""
+    return [operation for operation in self.operations if tensor in operation.inputs]
+
+
+def read(content: bytes, name: str) -> Model:
+  """The model in a file's bytes.
+
+  Raises:
+    FileError: it is none, or a damaged one.
+  """
+  if content[_IDENTIFIER_AT] != _IDENTIFIER:
+    raise FileError(f'A .tflite file carries the identifier {_IDENTIFIER.decode()} in bytes 4 to 8. Received: {name} without it.')
+  try:
+    found = schema.ModelT.InitFromPackedBuf(content, 0)
+    graph = found.subgraphs[0]
+    tensors = tuple(_tensor(tensor, found.buffers) for tensor in graph.tensors)
+    kinds = {value: key for key, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
+    operations = tuple(
+      Operation(
+        index,
+        kinds[max(found.operatorCodes[entry.opcodeIndex].builtinCode, found.operatorCodes[entry.opcodeIndex].deprecatedBuiltinCode)],
+        tuple(int(i) for i in entry.inputs if i >= 0),
+        tuple(int(i) for i in entry.outputs),
+        entry.builtinOptions,
+      )
+      for index, entry in enumerate(graph.operators)
+    )
+    return Model(tensors, operations, tuple(map(int, graph.inputs)), tuple(map(int, graph.outputs)))
+  except Exception as error:  # The generated reader raises whatever the damaged bytes lead it to.
+    raise FileError(f'A .tflite file can be read. Received: {name}, which is damaged ({type(error).__name__}: {error}).') from error
+
+
+def _tensor(tensor: Any, buffers: list) -> Tensor:
+  types = {value: key for key, value in vars(schema.TensorType).items() if isinstance(value, int)}
+  signature = tensor.shape if tensor.shapeSignature is None else tensor.shapeSignature
+  shape = () if signature is None else tuple(int(size) for size in signature)
+  data, kind = buffers[tensor.buffer].data, {**_TYPES, **_INDEX_TYPES}.get(tensor.type)
+  values = np.frombuffer(bytes(bytearray(data)), kind) if data is not None and len(data) and kind else None
+  sparse = tensor.sparsity is not None
+  dense = values is not None and not sparse and values.size == int(np.prod(shape))
+  return Tensor(
+    tensor.name.decode() if isinstance(tensor.name, bytes) else str(tensor.name),
+    shape,
+    types[tensor.type],
+    sparse,
+    None if values is None else int(np.count_nonzero(values)),
+    values.reshape(shape) if dense and tensor.type in _INDEX_TYPES else None,
+  )

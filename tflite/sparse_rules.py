@@ -1,0 +1,294 @@
+"""Would a mobile runtime execute this graph sparsely, and if not, what keeps it from doing so?
+
+XNNPACK, which runs .tflite files on phones, changes the layout of a connected part of a graph to one in which 1x1 convolutions
+skip zeros. The part must begin at a 3x3 convolution of an image and end at a spatial mean, and everything between must be of a few
+kinds. The conditions were measured; one operation that fails them makes its whole part dense.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+import dataclasses
+
+import numpy as np
+from tensorflow.lite.python import schema_py_generated as schema
+
+from tflite.flat import Model, Operation
+
+LEAST_ZEROS = 2 / 3  # More than this share of the part's 1x1 weights.
+_UNARY = ('RELU', 'RELU6', 'RELU_N1_TO_1', 'LOGISTIC', 'HARD_SWISH', 'ABS', 'NEG', 'SQUARE', 'TANH', 'ELU', 'LEAKY_RELU', 'SQRT', 'RSQRT')
+_BINARY = ('ADD', 'MUL')
+_CONSTANT = ('DENSIFY', 'DEQUANTIZE')
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+  """Something that keeps a graph from being executed sparsely.
+
+  Attributes:
+    where: the operation, or the file.
+    what: what is wrong with it.
+    change: what to do about it.
+  """
+
+  where: str
+  what: str
+  change: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Diagnosis:
+  """What is to be expected of a graph.
+
+  Attributes:
+    sparse: whether a part of it would be executed sparsely.
+    operations: how many 1x1 convolutions are in such parts, and how many there are.
+    zeros: share of zeros in the weights of the former; of all 1x1 convolutions where there are none.
+    findings: what keeps the rest from it, most basic first.
+  """
+
+  sparse: bool
+  operations: tuple[int, int]
+  zeros: float
+  findings: tuple[Finding, ...]
+
+
+def diagnose(model: Model) -> Diagnosis:
+  """What is to be expected of `model`."""
+  return _Doctor(model).diagnosis()
+
+
+class _Doctor:
+  def __init__(self, model: Model):
+    self._model = model
+    self._constants = _constants(model)
+    self._pads = {operation.outputs[0]: operation for operation in model.operations if self._is_melting_pad(operation)}
+    melted = {operation.index for operation in self._pads.values()}
+    constants = {
+      operation.index for operation in model.operations if operation.kind in _CONSTANT and operation.outputs[0] in self._constants
+    }
+    self._operations = [operation for operation in model.operations if operation.index not in melted | constants]
+    self._roles = {operation.index: self._role(operation) for operation in self._operations}
+
+  def diagnosis(self) -> Diagnosis:
+    pointwise = [operation for operation in self._operations if self._is_pointwise(operation)]
+    findings = list(self._of_the_file(pointwise))
+    sparse: list[Operation] = []
+    for part in self._parts():
+      found = list(self._of_a_part(part))
+      inside = [operation for operation in part if self._is_pointwise(operation)]
+      if found or not inside:
+        findings += found if inside else []
+      else:
+        sparse += inside
+    if not findings and not sparse:
+      findings.append(
+        Finding(
+          'the graph', 'no part of it has a 1x1 convolution between a first convolution and a mean', 'see the README on mobile models'
+        )
+      )
+    ready = bool(sparse) and not any(finding.where == 'the file' for finding in findings)
+    return Diagnosis(ready, (len(sparse) if ready else 0, len(pointwise)), self._zeros(sparse or pointwise), tuple(findings))
+
+  # What an operation may be.
+
+  def _role(self, operation: Operation) -> str:
+    """'start', 'inside', 'end', or why it is none."""
+    shapes = [self._model.tensors[index].shape for index in (*self._values(operation), *operation.outputs)]
+    kind = operation.kind
+    if kind == 'CONV_2D':
+      return self._convolution_role(operation)
+    if kind == 'DEPTHWISE_CONV_2D':
+      return self._depthwise_role(operation)
+    if kind in ('MEAN', 'DEPTH_TO_SPACE'):
+      return 'end' if kind != 'MEAN' or self._is_spatial(operation) else 'a mean over other axes than height and width'
+    if any(len(shape) != 4 for shape in shapes):
+      return 'a tensor that is not 4-D'
+    if kind in _BINARY:
+      return (
+        'inside'
+        if len(self._values(operation)) == 2 and shapes[0] == shapes[1]
+        else 'a sum or product with a constant, or of different shapes'
+      )
+    if kind == 'RESIZE_BILINEAR':
+      return 'inside' if not operation.options.alignCorners else 'a resize with aligned corners'
+    return 'inside' if kind in _UNARY else f'{kind} is not among the operations that have a sparse form'
+
+  def _convolution_role(self, operation: Operation) -> str:
+    height, width, channels = self._kernel(operation)
+    options, pads = operation.options, self._padding(operation)
+    if (height, width) == (1, 1):
+      if (options.strideH, options.strideW) != (1, 1) or any(pads):
+        return 'a 1x1 convolution with a stride or padding'
+      grouped = self._model.tensors[self._values(operation)[0]].shape[-1] != channels
+      return 'a grouped convolution' if grouped else 'inside'
+    if (height, width, channels) != (3, 3, 3):
+      return f'a {height}x{width} convolution of {channels} channels'
+    if (options.strideH, options.strideW) != (2, 2):
+      return 'a first convolution whose stride is not 2'
+    return 'start' if pads == (1, 1, 1, 1) else 'a first convolution whose padding is not 1 on each side'
+
+  def _depthwise_role(self, operation: Operation) -> str:
+    height, width, _ = self._kernel(operation)
+    options = operation.options
+    if height != width or height not in (3, 5):
+      return f'a {height}x{width} depthwise convolution'
+    if (
+      options.depthMultiplier > 1
+      and self._model.tensors[self._values(operation)[0]].shape[-1] != self._model.tensors[operation.outputs[0]].shape[-1]
+    ):
+      return 'a depthwise convolution with a multiplier'
+    if (options.dilationHFactor, options.dilationWFactor) != (1, 1):
+      return 'a dilated convolution'
+    if options.strideH != options.strideW or options.strideH not in (1, 2):
+      return f'a depthwise convolution of stride {options.strideH}'
+    half = (height - 1) // 2
+    return 'inside' if self._padding(operation) == (half,) * 4 else 'a depthwise convolution whose padding is not symmetric'
+
+  def _kernel(self, operation: Operation) -> tuple[int, int, int]:
+    """(height, width, input channels or channels) of a convolution's kernel."""
+    shape = self._model.tensors[operation.inputs[1]].shape
+    return shape[1], shape[2], shape[3]
+
+  def _padding(self, operation: Operation) -> tuple[int, int, int, int]:
+    """(top, bottom, left, right), with a padding operation before it."""
+    before = [0, 0, 0, 0]
+    source = operation.inputs[0]
+    if source in self._pads:
+      before = self._model.tensors[self._pads[source].inputs[1]].values[1:3].ravel().tolist()
+    if operation.options.padding == schema.Padding.SAME:
+      kernel = self._kernel(operation)
+      sizes = self._model.tensors[source].shape[1:3]
+      for axis, (size, length, stride) in enumerate(zip(kernel, sizes, (operation.options.strideH, operation.options.strideW))):
+        total = max((-(-length // stride) - 1) * stride + size - length, 0)
+        before[2 * axis] += total // 2
+        before[2 * axis + 1] += total - total // 2
+    return tuple(before)
+
+  def _is_melting_pad(self, operation: Operation) -> bool:
+    """Whether the runtime melts it into the convolutions that read it."""
+    if operation.kind != 'PAD' or self._model.tensors[operation.inputs[1]].values is None:
+      return False
+    values = self._model.tensors[operation.inputs[1]].values
+    readers = self._model.readers(operation.outputs[0])
+    convolutions = all(reader.kind in ('CONV_2D', 'DEPTHWISE_CONV_2D') and reader.inputs[0] == operation.outputs[0] for reader in readers)
+    return values.shape == (4, 2) and not values[[0, 3]].any() and convolutions
+
+  def _is_spatial(self, operation: Operation) -> bool:
+    axes = self._model.tensors[operation.inputs[1]].values
+    return axes is not None and sorted(np.ravel(axes).tolist()) == [1, 2]
+
+  def _is_pointwise(self, operation: Operation) -> bool:
+    return operation.kind == 'CONV_2D' and self._kernel(operation)[:2] == (1, 1)
+
+  def _values(self, operation: Operation) -> list[int]:
+    """What an operation reads that is no constant; a melted padding is passed through."""
+    found = [index for index in operation.inputs if index not in self._constants]
+    return [self._pads[index].inputs[0] if index in self._pads else index for index in found]
+
+  # Connected parts.
+
+  def _parts(self) -> list[list[Operation]]:
+    """Operations that have a sparse form, connected by what they hand each other."""
+    groups: dict[int, int] = {}
+
+    def root(index: int) -> int:
+      while groups.setdefault(index, index) != index:
+        index = groups[index]
+      return index
+
+    able = [operation for operation in self._operations if self._roles[operation.index] in ('start', 'inside', 'end')]
+    for operation in able:
+      root(operation.index)
+      for reader in self._readers(operation):
+        inner = self._roles[operation.index] in ('start', 'inside') and self._roles[reader.index] in ('inside', 'end')
+        if inner:
+          groups[root(reader.index)] = root(operation.index)
+    parts: dict[int, list[Operation]] = {}
+    for operation in able:
+      parts.setdefault(root(operation.index), []).append(operation)
+    return list(parts.values())
+
+  def _readers(self, operation: Operation) -> list[Operation]:
+    made = set(operation.outputs)
+    return [reader for reader in self._operations if made & set(self._values(reader))]
+
+  # Findings.
+
+  def _of_the_file(self, pointwise: Sequence[Operation]) -> Iterator[Finding]:
+    tensors = self._model.tensors
+    dynamic = [tensors[index] for index in self._model.inputs if min(tensors[index].shape, default=1) < 0]
+    if dynamic:
+      yield Finding('the file', f'its input {dynamic[0].shape} has no fixed size', 'convert it with a fixed size and a batch of 1')
+    elif any(tensors[index].shape[0] != 1 for index in self._model.inputs if tensors[index].shape):
+      yield Finding('the file', f'its batch is {tensors[self._model.inputs[0]].shape[0]}', 'convert it with a batch of 1')
+    if not pointwise:
+      yield Finding('the file', 'it has no 1x1 convolution, and no others have a sparse form', 'use separable convolutions')
+      return
+    weights = [self._weights(operation) for operation in pointwise]
+    if any(tensors[index].type in ('INT8', 'UINT8') for index in weights):
+      yield Finding('the file', 'its numbers are 8-bit integers, which have no sparse form', 'use float32 or float16')
+    elif not any(tensors[index].stored_sparsely for index in weights):
+      yield Finding('the file', 'its kernels are stored with their zeros', 'convert it with Optimize.EXPERIMENTAL_SPARSITY')
+
+  def _of_a_part(self, part: Sequence[Operation]) -> Iterator[Finding]:
+    members = {operation.index for operation in part}
+    for operation in part:
+      role = self._roles[operation.index]
+      if role != 'end':
+        for reader in self._readers(operation):
+          if reader.index not in members:
+            yield self._obstacle(reader)
+        if set(operation.outputs) & set(self._model.outputs):
+          yield Finding(self._name(operation), 'its result leaves the graph', 'end in a spatial mean or DEPTH_TO_SPACE')
+      if role != 'start':
+        for index in self._values(operation):
+          maker = self._model.makers.get(index)
+          if maker is None:
+            yield Finding(self._name(operation), 'it reads the image itself', 'begin with a 3x3 convolution of stride 2')
+          elif maker.index not in members:
+            yield self._obstacle(maker)
+    zeros = self._zeros([operation for operation in part if self._is_pointwise(operation)])
+    if zeros <= LEAST_ZEROS and any(self._is_pointwise(operation) for operation in part):
+      yield Finding(self._name(part[0]), f'only {zeros:.0%} of the weights behind it are zero', 'prune more than two thirds')
+
+  def _obstacle(self, operation: Operation) -> Finding:
+    role = self._roles[operation.index]
+    known: Mapping[str, str] = {'start': 'a second beginning', 'end': 'a result that goes on after the mean', 'inside': 'not connected'}
+    return Finding(self._name(operation), known.get(role, role), _change(operation.kind))
+
+  def _name(self, operation: Operation) -> str:
+    # The converter joins the names of all that it has melted together.
+    return f'{operation.kind} {operation.index} ({self._model.tensors[operation.outputs[0]].name.split(";")[0]})'
+
+  def _weights(self, operation: Operation) -> int:
+    """The tensor of an operation's kernel as it is in the file."""
+    index = operation.inputs[1]
+    while index in self._model.makers:
+      index = self._model.makers[index].inputs[0]
+    return index
+
+  def _zeros(self, operations: Sequence[Operation]) -> float:
+    kernels = [self._model.tensors[self._weights(operation)] for operation in operations]
+    size = sum(kernel.size for kernel in kernels)
+    return 1 - sum(kernel.nonzeros or 0 for kernel in kernels) / size if size else 0.0
+
+
+def _constants(model: Model) -> set[int]:
+  """Tensors that are constants, or made from constants alone by unpacking."""
+  made = set(model.makers)
+  found = {index for index in range(len(model.tensors)) if index not in made and index not in model.inputs}
+  for operation in model.operations:
+    if operation.kind in _CONSTANT and found.issuperset(operation.inputs):
+      found.update(operation.outputs)
+  return found
+
+
+def _change(kind: str) -> str:
+  changes = {
+    'CONCATENATION': 'add 1x1 convolutions of the parts instead',
+    'RESIZE_NEAREST_NEIGHBOR': 'resize bilinearly',
+    'DEPTHWISE_CONV_2D': 'use 3x3 or 5x5, stride 1 or 2, padded symmetrically (ZeroPadding2D, then VALID)',
+    'CONV_2D': 'use 1x1 convolutions behind a first 3x3 one of stride 2, padded by 1 on each side (ZeroPadding2D, then VALID)',
+    'MUL': 'fold scales into convolutions',
+    'ADD': 'fold constants into convolutions',
+  }
+  return changes.get(kind, 'replace it')
