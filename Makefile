@@ -3,7 +3,7 @@
 #   make test   the tests                                            make format  repair style
 #   make slow   the long tests: kills of real processes, real runs   make bazel   check the BUILD graph (needs Bazel)
 #   make setup  only the set-up                                      make web     LiteRT.js, to measure sparse models (npm)
-#   make clean  remove .venv and runs
+#   make clean  remove .venv and runs                                make mediapipe  MediaPipe Tasks, to test files with them
 # Settings: make setup PYTHON=python3.12 (after make clean); make demo DEMO_FLAGS='--epochs=2'; make test WORKERS=4 PYTEST_FLAGS='-k ranking'.
 
 PYTHON ?= python3
@@ -20,7 +20,7 @@ PYTEST := $(BIN)/python -m pytest
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow lint format web bazel clean
+.PHONY: help setup demo test slow lint format web mediapipe bazel clean
 
 help:
 	@sed -n '2,7s/^# *//p' Makefile
@@ -59,6 +59,11 @@ format: $(STAMP)
 # LiteRT.js, which executes sparse models in a browser. Needs npm, and Chromium to be of use.
 web:
 	npm ci --prefix tflite/web --silent --no-fund --no-audit
+
+# MediaPipe Tasks in an environment of their own, since they want another absl-py than tfmot.
+mediapipe: $(STAMP)
+	test -x $(VENV)/mediapipe/bin/python || $(PYTHON) -m venv $(VENV)/mediapipe
+	$(VENV)/mediapipe/bin/python -m pip install --quiet --disable-pip-version-check mediapipe==1.2.2
 
 bazel: $(STAMP)
 	PATH="$(abspath $(BIN)):$$PATH" .ci/check_bazel

@@ -184,7 +184,16 @@ def _file(options: Options, given: Mapping[str, Any]) -> tuple[Network, Task]:
   runner = Runner.load(options.model)
   task = _task(options.task, {'image_size': runner.image_size[0]} | given)
   outputs = runner.output_shape[-1] if runner.output_shape else 1
-  return Network(options.model, size(runner.bytes), runner.image_size, outputs, runner), task
+  return Network(options.model, size(runner.bytes), runner.image_size, outputs, _as_normalised(runner, task)), task
+
+
+def _as_normalised(runner: Any, task: Task) -> Callable[[np.ndarray], np.ndarray]:
+  """`runner` for the task's normalised images: a file whose metadata say how it wants pixels gets them so."""
+  if runner.normalization is None:
+    return runner
+  mean, deviation = runner.normalization
+  pixels = 255 * np.float32(task.mean), 255 * np.float32(task.deviation)
+  return lambda images: runner(((images * pixels[1] + pixels[0] - mean) / deviation).astype(np.float32))
 
 
 if __name__ == '__main__':

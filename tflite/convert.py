@@ -53,7 +53,7 @@ def convert(model: keras.Model, samples: np.ndarray, path: str | pathlib.Path, t
     raise ConversionError(f'A .tflite file is written into an existing folder. Received: {path}. Create {path.parent} first.')
   samples = _checked(model, samples)
   content = encode(lambda image: model(image, training=False), samples.shape[1:], variables=model.variables)
-  error = difference(model, content, samples)
+  error = difference(outputs(model, samples), content, samples)
   if not error <= tolerance:  # written so that NaN fails
     raise ConversionError(
       f'A .tflite file gives the outputs of its Keras model to {tolerance:g}. Received: a difference of {error:.3g} on'
@@ -72,17 +72,21 @@ def _checked(model: keras.Model, samples: np.ndarray) -> np.ndarray:
   return samples
 
 
-def difference(model: keras.Model, content: bytes, samples: np.ndarray) -> float:
-  """Largest difference between the outputs of Keras and of the file, as `Conversion.max_error`.
+def outputs(model: keras.Model, samples: np.ndarray) -> np.ndarray:
+  """What Keras says about samples [n, height, width, 3], one by one as a phone would."""
+  return np.concatenate([model(samples[i : i + 1], training=False).numpy() for i in range(len(samples))])
+
+
+def difference(expected: np.ndarray, content: bytes, images: np.ndarray) -> float:
+  """Largest difference between `expected` and what the file says about `images`, as `Conversion.max_error`.
 
   Raises:
     ConversionError: the file cannot be run, or gives outputs of another shape.
   """
   try:
-    actual = Runner(content, 'the converted model')(samples)
+    actual = Runner(content, 'the converted model')(images)
   except ModelFileError as error:
     raise ConversionError(str(error)) from error
-  expected = np.concatenate([model(samples[i : i + 1], training=False).numpy() for i in range(len(samples))])
   if expected.shape != actual.shape:
     raise ConversionError(f'The file has the output shape of the model, {expected.shape}. Received: {actual.shape}.')
   return float(np.max(np.abs(actual - expected)) / max(1.0, np.max(np.abs(expected))))

@@ -1,6 +1,7 @@
 """Exports a ticket as a .tflite file for phones: python -m tflite.export --ticket=FOLDER [--format=float16] [--out=FILE]
 
-The file is compared with the ticket's Keras model on real images, and scored, before it is put in its place.
+The file reads pixels from 0 to 1. It is compared with the ticket's Keras model on real images, and scored, before it is put in its
+place.
 """
 
 from collections.abc import Callable, Sequence
@@ -95,13 +96,14 @@ def export(ticket: Any, task: Any, options: Options) -> dict[str, Any]:
 
   chosen, model = FORMATS[options.format], ticket.build_model()
   function, kept, note = _function(model)
+  pixels = Pixels(ticket.task['mean'], ticket.task['deviation'])
   samples = _images(task, 'validation', options.samples)
-  calibration = _images(task, 'train', _CALIBRATION_IMAGES) if options.format == 'int8' else None
+  calibration = pixels.of(_images(task, 'train', _CALIBRATION_IMAGES)) if options.format == 'int8' else None
   stored = storage.store(
-    lambda sparse: encode(function, model.input_shape[1:], options.format, sparse, calibration, model.variables),
-    *(options.format, options.sparse, samples[:4], chosen.tolerance),
+    lambda sparse: encode(pixels.reading(function), model.input_shape[1:], options.format, sparse, calibration, model.variables),
+    *(options.format, options.sparse, pixels.of(samples[:4]), chosen.tolerance),
   )
-  error = convert.difference(model, stored.content, samples)
+  error = convert.difference(convert.outputs(model, samples), stored.content, pixels.of(samples))
   if not error <= chosen.tolerance:  # Written so that NaN fails.
     raise ExportError(
       f'A {options.format} file gives the outputs of its ticket to {chosen.tolerance:g} of the largest. Received: {error:.3g} on'
@@ -109,7 +111,8 @@ def export(ticket: Any, task: Any, options: Options) -> dict[str, Any]:
     )
   metric = task.primary_metric
   expected = score(lambda images: model(images, training=False).numpy(), task, 'validation', 256).result()[metric]
-  found = score(Runner(stored.content), task, 'validation', 256).result()[metric]
+  runner = Runner(stored.content)
+  found = score(lambda images: runner(pixels.of(images)), task, 'validation', 256).result()[metric]
   if found < expected - chosen.loss:
     raise ExportError(
       f'A {options.format} file loses at most {chosen.loss:.1%} of {metric}. Received: {found:.1%}, where the ticket has {expected:.1%} on'
@@ -151,6 +154,31 @@ def lines(facts: dict[str, Any], path: pathlib.Path) -> list[str]:
   ]
 
 
+@dataclasses.dataclass(frozen=True)
+class Pixels:
+  """What a file does that reads pixels from 0 to 1, where its network reads normalised ones.
+
+  MediaPipe Tasks refuse a normalisation per channel, so the file brings its own.
+
+  Attributes:
+    mean: per channel, of images in [0, 1].
+    deviation: per channel, of the same.
+  """
+
+  mean: Sequence[float]
+  deviation: Sequence[float]
+
+  def of(self, images: np.ndarray) -> np.ndarray:
+    """Pixels from 0 to 1 that were normalised to `images` [..., 3]."""
+    return (images * np.float32(self.deviation) + np.float32(self.mean)).astype(np.float32)
+
+  def reading(self, function: Callable) -> Callable:
+    """`function` of normalised images as one of pixels from 0 to 1."""
+    scale = 1 / np.asarray(self.deviation, np.float64)
+    shift = -np.asarray(self.mean, np.float64) * scale
+    return lambda image: function(image * scale.astype(np.float32) + shift.astype(np.float32))
+
+
 def _function(model: Any) -> tuple[Callable, list[np.ndarray], str]:
   """(what is converted, its kernels, what was done to it)."""
   from tflite.deploy import deployed
@@ -183,12 +211,9 @@ def _lower_bound(kernels: Sequence[np.ndarray], number_format: str) -> int:
 def _described(content: bytes, ticket: Any) -> bytes:
   from tflite.metadata import Description, with_metadata
 
-  facts = ticket.task
-  text = f'{facts["name"]}, drawn as a SuperTicket at {ticket.sparsity:.0%} sparsity; fingerprint {ticket.fingerprint[:12]}.'
-  return with_metadata(
-    content,
-    Description(f'SuperTicket for {facts["name"]}', text, facts['mean'], facts['deviation'], ticket.input_shape[:2], facts['labels']),
-  )
+  task = ticket.task['name']
+  text = f'{task}, drawn as a SuperTicket at {ticket.sparsity:.0%} sparsity; fingerprint {ticket.fingerprint[:12]}.'
+  return with_metadata(content, Description(f'SuperTicket for {task}', text, ticket.input_shape[:2], ticket.task['labels']))
 
 
 if __name__ == '__main__':

@@ -11,6 +11,8 @@ import io
 import zipfile
 
 import flatbuffers
+from flatbuffers import number_types
+import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
 LABELS = 'labels.txt'
@@ -24,21 +26,17 @@ _FEATURE, _IMAGE, _NORMALIZATION, _RGB, _AXIS_LABELS = 1, 2, 1, 1, 2
 
 @dataclasses.dataclass(frozen=True)
 class Description:
-  """What is said of a model.
+  """What is said of a model that reads pixels from 0 to 1.
 
   Attributes:
     name: of the model.
     text: what it is, for people.
-    mean: per channel, on the scale of images in [0, 1].
-    deviation: per channel, on the same scale.
     image_size: (height, width) in pixels.
     labels: of the outputs, in order.
   """
 
   name: str
   text: str
-  mean: Sequence[float]
-  deviation: Sequence[float]
   image_size: tuple[int, int]
   labels: Sequence[str]
 
@@ -60,20 +58,33 @@ def with_metadata(content: bytes, description: Description) -> bytes:
   return file.getvalue()
 
 
+def normalization(content: bytes) -> tuple[np.ndarray, np.ndarray] | None:
+  """(mean, deviation), of one number or one per channel, that a file's metadata wants pixels from 0 to 255 normalised with.
+
+  None where the file says nothing of it.
+  """
+  model = schema.Model.GetRootAs(content, 0)
+  for i in range(model.MetadataLength()):
+    if model.Metadata(i).Name() == NAME.encode():
+      buffer = model.Buffers(model.Metadata(i).Buffer()).DataAsNumpy().tobytes()
+      for subgraph in _Table.root(buffer).tables(3)[:1]:
+        for image in subgraph.tables(2)[:1]:
+          units = [unit for unit in image.tables(4) if unit.byte(0) == _NORMALIZATION]
+          return (units[0].table(1).floats(0), units[0].table(1).floats(1)) if units else None
+  return None
+
+
 def packed(description: Description) -> bytes:
   """The flatbuffer of a ModelMetadata."""
   write = _Writer()
-  to_pixels = {'mean': [255 * value for value in description.mean], 'std': [255 * value for value in description.deviation]}
   height, width = description.image_size
   image = write.table(
     {
       0: write.text('image'),
       1: write.text('The picture, with pixels from 0 to 255 before normalization.'),
       3: write.table({1: write.table({1: write.table({0: width, 1: height}, kinds='uu'), 0: _RGB}, kinds='bo'), 0: _IMAGE}, kinds='bo'),
-      4: write.tables(
-        [write.table({1: write.table({0: write.floats(to_pixels['mean']), 1: write.floats(to_pixels['std'])}), 0: _NORMALIZATION}, 'bo')]
-      ),
-      5: write.table({0: write.floats(_range(description, 255)), 1: write.floats(_range(description, 0))}),
+      4: write.tables([write.table({1: write.table({0: write.floats([0.0]), 1: write.floats([255.0])}), 0: _NORMALIZATION}, 'bo')]),
+      5: write.table({0: write.floats([1.0]), 1: write.floats([0.0])}),
     }
   )
   labels = write.table({0: write.text(LABELS), 1: write.text('Names of the outputs.'), 2: _AXIS_LABELS}, kinds='oob')
@@ -90,12 +101,35 @@ def packed(description: Description) -> bytes:
   return write.finished(write.table(whole))
 
 
-def _range(description: Description, pixel: int) -> list[float]:
-  return [(pixel / 255 - mean) / deviation for mean, deviation in zip(description.mean, description.deviation)]
-
-
 def _text(value: bytes | str) -> str:
   return value.decode() if isinstance(value, bytes) else value
+
+
+class _Table:
+  """A table of a flatbuffer, by field number."""
+
+  def __init__(self, buffer: bytes, position: int):
+    self._table = flatbuffers.table.Table(buffer, position)
+
+  @classmethod
+  def root(cls, buffer: bytes) -> '_Table':
+    return cls(buffer, flatbuffers.encode.Get(flatbuffers.packer.uoffset, buffer, 0))
+
+  def byte(self, field: int) -> int:
+    at = self._table.Offset(4 + 2 * field)
+    return self._table.Get(number_types.Uint8Flags, at + self._table.Pos) if at else 0
+
+  def table(self, field: int) -> '_Table':
+    return _Table(self._table.Bytes, self._table.Indirect(self._table.Offset(4 + 2 * field) + self._table.Pos))
+
+  def tables(self, field: int) -> list['_Table']:
+    at = self._table.Offset(4 + 2 * field)
+    places = range(self._table.VectorLen(at)) if at else ()
+    return [_Table(self._table.Bytes, self._table.Indirect(self._table.Vector(at) + 4 * place)) for place in places]
+
+  def floats(self, field: int) -> np.ndarray:
+    at = self._table.Offset(4 + 2 * field)
+    return self._table.GetVectorAsNumpy(number_types.Float32Flags, at)
 
 
 class _Writer:

@@ -7,6 +7,7 @@ import numpy as np
 
 from st_tf.errors import UserError
 from tflite import quiet
+from tflite.metadata import normalization
 
 _IDENTIFIER = b'TFL3'
 _IDENTIFIER_AT = slice(4, 8)
@@ -24,6 +25,8 @@ class Runner:
     image_size: (height, width) it reads, in pixels.
     output_shape: shape of the output for one image, without the batch.
     bytes: size of the file.
+    normalization: (mean, deviation) that its metadata want pixels from 0 to 255 normalised with; None where they say nothing, and
+      images are normalised as in training.
   """
 
   def __init__(self, content: bytes, name: str = 'the model', threads: int = 1):
@@ -42,6 +45,7 @@ class Runner:
     if content[_IDENTIFIER_AT] != _IDENTIFIER:
       raise ModelFileError(f'A .tflite file carries the identifier {_IDENTIFIER.decode()} in bytes 4 to 8. Received: {name} without it.')
     self._interpreter = _allocated(content, name, threads)
+    self.normalization = normalization(content)
     inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
     if len(inputs) != 1 or len(outputs) != 1:
       raise ModelFileError(f'A model has one input and one output. Received: {len(inputs)} and {len(outputs)} in {name}.')

@@ -2,13 +2,14 @@
 
 import dataclasses
 import json
+import pathlib
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from st_tf import evaluate
+from st_tf import evaluate, task
 from st_tf.errors import UserError
 from tests import tiny
 from tflite import export
@@ -16,6 +17,9 @@ from tflite.encode import FORMATS
 from tflite.metadata import NAME
 from tflite.runner import Runner
 from tflite.runtimes import wasm
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MEDIAPIPE = ROOT / '.venv' / 'mediapipe' / 'bin' / 'python'
 
 
 @pytest.fixture
@@ -42,7 +46,8 @@ def test_a_file_in_every_format_is_verified_scored_and_described(
   assert NAME.encode() in path.read_bytes()
   images = next(iter(shapes.dataset('validation', 8).as_numpy_iterator()))[0]
   expected = tiny_ticket.build_model()(images, training=False).numpy()
-  error = np.abs(Runner.load(path)(images) - expected).max() / np.abs(expected).max()
+  pixels = images * np.float32(shapes.deviation) + np.float32(shapes.mean)
+  error = np.abs(Runner.load(path)(pixels) - expected).max() / np.abs(expected).max()
   assert error < {'float32': 1e-5, 'float16': 1e-2, 'int8': 0.3}[number_format]
   evaluate.main(['evaluate', f'--model={path}', '--task=shapes', '--split=validation', '--json'])
   assert json.loads(capsys.readouterr().out)['scores']['top1'] == pytest.approx(facts['validation']['top1'])
@@ -61,6 +66,30 @@ def test_a_network_with_a_transformer_is_exported_as_trained(tmp_path, monkeypat
   ticket, _ = tiny.draw(tmp_path / 'run', dataclasses.replace(tiny.SPECK, tokens=2), epochs=1, method='dense')
   facts = export.export(ticket, tiny.task(), export.Options(ticket='x', out=str(tmp_path / 'model.tflite')))
   assert facts['graph'].startswith('as trained. A deployment graph consists of') and facts['largest_difference'] < 1e-4
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not MEDIAPIPE.is_file(), reason='no MediaPipe here: make mediapipe')
+@pytest.mark.parametrize('number_format', ['float32', 'float16'])
+def test_mediapipe_tasks_take_the_file_as_it_is_and_agree_on_real_images(
+  tiny_ticket, ticket_folder, loaded, data_dir, tmp_path, monkeypatch, number_format
+):
+  monkeypatch.setattr(wasm, 'missing', lambda: 'No browser in this test.')
+  run(ticket_folder, f'--format={number_format}', f'--out={tmp_path / "model.tflite"}')
+  monkeypatch.undo()
+  real = task.load('cifar100', task.DataConfig(data_dir=str(data_dir / 'tfds'), train_examples=100))
+  images = next(iter(real.dataset('test', 250).as_numpy_iterator()))[0]
+  pixels = np.rint(255 * (images * np.float32(real.deviation) + np.float32(real.mean))).astype(np.uint8)
+  np.save(tmp_path / 'images.npy', pixels)
+  command = [MEDIAPIPE, ROOT / 'tests' / 'mediapipe_driver.py', tmp_path / 'model.tflite', tmp_path / 'images.npy']
+  found = subprocess.run(command, capture_output=True, text=True, timeout=280, cwd=tmp_path)
+  assert found.returncode == 0, found.stderr
+  normalised = (pixels / 255 - tiny_ticket.task['mean']) / tiny_ticket.task['deviation']
+  best = tiny_ticket.build_model()(normalised.astype(np.float32), training=False).numpy().argmax(-1)
+  said = [label for label, _ in json.loads(found.stdout.splitlines()[-1])]
+  assert len(set(said)) > 1, 'the images are told apart'
+  agreed = np.mean([label == tiny_ticket.task['labels'][index] for label, index in zip(said, best, strict=True)])
+  assert agreed >= 0.99
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,14 @@ import zipfile
 import flatbuffers
 from flatbuffers import number_types
 import numpy as np
-import pytest
 
 from tests.graphs import conv, graph, image
 from tflite.deploy.emit import emit
 from tflite.encode import encode
-from tflite.metadata import Description, packed, with_metadata
+from tflite.metadata import Description, normalization, packed, with_metadata
 from tflite.runner import Runner
 
-ABOUT = Description('name', 'text', (0.5, 0.4, 0.3), (0.2, 0.2, 0.25), (24, 32), ('cat', 'dog', 'eel'))
+ABOUT = Description('name', 'text', (24, 32), ('cat', 'dog', 'eel'))
 
 
 class Table:
@@ -57,14 +56,12 @@ def test_the_metadata_says_how_images_are_normalised_and_what_outputs_mean():
   (image_tensor,), (score_tensor,) = subgraph.tables(2), subgraph.tables(3)
   (unit,) = image_tensor.tables(4)
   assert unit.number(0) == 1, 'NormalizationOptions'
-  assert unit.table(1).floats(0) == pytest.approx([127.5, 102, 76.5]) and unit.table(1).floats(1) == pytest.approx([51, 51, 63.75])
+  assert (unit.table(1).floats(0), unit.table(1).floats(1)) == ([0], [255])
   content = image_tensor.table(3)
   assert content.number(0) == 2 and content.table(1).number(0) == 1, 'ImageProperties, RGB'
   size = content.table(1).table(1)
   assert [size.number(field, number_types.Uint32Flags) for field in (0, 1)] == [32, 24], 'width, height'
-  assert image_tensor.table(5).floats(0) == pytest.approx([2.5, 3, 2.8]) and image_tensor.table(5).floats(1) == pytest.approx(
-    [-2.5, -2, -1.2]
-  )
+  assert (image_tensor.table(5).floats(0), image_tensor.table(5).floats(1)) == ([1], [0]), 'largest, smallest'
   (labels,) = score_tensor.tables(6)
   assert (labels.text(0), labels.number(2)) == ('labels.txt', 2)
 
@@ -81,3 +78,5 @@ def test_a_model_with_metadata_answers_as_before_and_carries_its_labels():
       assert archive.read('labels.txt').decode().split() == ['cat', 'dog', 'eel']
     assert once == with_metadata(plain, ABOUT), 'the same bytes every time'
     assert once.count(b'TFLITE_METADATA') == 1
+    assert normalization(plain) is None
+    assert [values.tolist() for values in normalization(once)] == [[0], [255]]
