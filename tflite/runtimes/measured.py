@@ -5,6 +5,12 @@ import statistics
 
 import numpy as np
 
+from st_tf.errors import UserError
+
+
+class RuntimeMissingError(UserError):
+  """A runtime that is not installed here."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
@@ -13,10 +19,12 @@ class Measured:
   Attributes:
     outputs: [images, ...].
     milliseconds: time per image, one entry per round; empty when it was not timed.
+    peak_megabytes: memory, where the runtime tells it.
   """
 
   outputs: np.ndarray
   milliseconds: tuple[float, ...] = ()
+  peak_megabytes: float | None = None
 
   @property
   def latency(self) -> float:

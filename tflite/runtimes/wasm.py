@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from st_tf.errors import UserError
-from tflite.runtimes.measured import Measured
+from tflite.runtimes.measured import Measured, RuntimeMissingError
 
 PACKAGE_VARIABLE = 'ST_TF_LITERT_JS'
 _PAGE = pathlib.Path(__file__).with_name('wasm.html')
@@ -30,10 +30,6 @@ _FLAGS = (
 _TYPES = {'.js': 'text/javascript', '.wasm': 'application/wasm', '.html': 'text/html'}
 _SECONDS = 600
 _LEAST_MILLISECONDS = 30
-
-
-class RuntimeMissingError(UserError):
-  """A runtime that is not installed here."""
 
 
 def missing() -> str:

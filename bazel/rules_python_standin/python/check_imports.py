@@ -29,7 +29,20 @@ def provided(name: str, declared: set[str]) -> bool:
     return True
   package = f'{path}/__init__.py'
   # An empty __init__.py defines nothing: `from package import module` needs the module's own file.
-  return package in declared and attribute in pathlib.Path(package).read_text(encoding='utf-8').split()
+  return package in declared and attribute in defined(pathlib.Path(package))
+
+
+def defined(path: pathlib.Path) -> set[str]:
+  """Names that a file's top level defines or imports."""
+  names: set[str] = set()
+  for node in ast.parse(path.read_text(encoding='utf-8')).body:
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+      names.update(alias.asname or alias.name for alias in node.names)
+    elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+      names.add(node.name)
+    elif isinstance(node, ast.Assign):
+      names.update(target.id for target in node.targets if isinstance(target, ast.Name))
+  return names
 
 
 def main(stamp: str, label: str, *arguments: str) -> None:

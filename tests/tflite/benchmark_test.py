@@ -1,0 +1,75 @@
+"""Tables of times; the times themselves are the machine's."""
+
+import json
+
+import numpy as np
+import pytest
+
+from st_tf.errors import UserError
+from tests.graphs import conv, graph, image
+from tflite import benchmark
+from tflite.deploy.emit import emit
+from tflite.encode import encode
+from tflite.runtimes import adb, native, wasm
+from tflite.runtimes.measured import Measured
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  for name, side in (('a', 6), ('b', 6), ('large', 8)):
+    (tmp_path / f'{name}.tflite').write_bytes(encode(emit(graph(image(), conv('a', 'image', np.eye(3)))), (side, side, 3)))
+  (tmp_path / 'none.tflite').write_text('not a model')
+  return tmp_path
+
+
+def test_files_are_compared_with_the_first(folder, capsys, monkeypatch):
+  asked = []
+
+  def measure(contents, images, rounds):
+    asked.append((len(contents), images.shape, rounds))
+    return [Measured(np.zeros(1), (4.0, 2.0, 8.0)), Measured(np.zeros(1), (2.0, 1.0, 4.0), 12.5)]
+
+  monkeypatch.setattr(wasm, 'measure', measure)
+  benchmark.main(['benchmark', '--model=a.tflite,b.tflite', '--rounds=3', '--json=out.json'])
+  assert asked == [(2, (1, 6, 6, 3), 3)]
+  shown = capsys.readouterr().out.splitlines()
+  assert shown[0] == 'wasm, batch 1, 3 rounds in turns' and shown[1].split() == ['bytes', 'ms', 'least', 'most', '/', 'first', 'peak', 'MB']
+  size = f'{(folder / "a.tflite").stat().st_size:,}'
+  assert shown[2].split() == ['a.tflite', size, '4.00', '2.00', '8.00', '1.00', '-']
+  assert shown[3].split() == ['b.tflite', size, '2.00', '1.00', '4.00', '0.50', '12.5']
+  facts = json.loads((folder / 'out.json').read_text())
+  assert facts['runtime'] == 'wasm' and [row['ratio'] for row in facts['models']] == [1, 0.5]
+
+
+def test_x86_says_that_it_tells_nothing_about_sparse_files(folder, capsys):
+  benchmark.main(['benchmark', '--model=a.tflite', '--runtime=x86', '--rounds=2'])
+  assert 'x86 never executes sparsely' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'message'),
+  [
+    ([], '--model is needed'),
+    (['--model=a.tflite', '--rounds=0'], '--rounds is at least 1'),
+    (['--model=a.tflite', '--runtime=ios'], '--runtime'),
+    (['--model=gone.tflite'], 'Received: gone.tflite'),
+    (['--model=none.tflite'], 'carries the identifier TFL3'),
+    (['--model=a.tflite,large.tflite'], r'read images of one size\. Received: \[\(1, 6, 6, 3\), \(1, 8, 8, 3\)\]'),
+    (['--model=a.tflite', '--json=none.tflite'], '--json overwrites nothing. Received: none.tflite'),
+  ],
+)
+def test_what_cannot_be_timed_is_said(arguments, message, folder):
+  with pytest.raises(UserError, match=message):
+    benchmark.main(['benchmark', *arguments])
+
+
+@pytest.mark.parametrize(('runtime', 'module'), [('wasm', wasm), ('adb', adb)])
+def test_a_missing_runtime_is_named(runtime, module, folder, monkeypatch):
+  monkeypatch.setattr(module, 'missing', lambda: f'{runtime} is needed. Received: none. Install it.')
+  with pytest.raises(UserError, match=f'{runtime} is needed'):
+    benchmark.main(['benchmark', '--model=a.tflite', f'--runtime={runtime}'])
+
+
+def test_the_modules_of_all_runtimes_measure():
+  assert all(callable(module.measure) for module in (native, wasm, adb))

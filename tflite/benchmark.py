@@ -1,0 +1,124 @@
+"""Times .tflite files in turns: python -m tflite.benchmark --model=A.tflite,B.tflite --runtime=wasm
+
+Prints a table and, with --json=FILE, writes it too. Ratios are to the first file, medians over rounds.
+"""
+
+from collections.abc import Sequence
+import dataclasses
+import importlib
+import json
+import pathlib
+import platform
+import statistics
+from typing import Any
+
+from absl import flags as absl_flags
+import numpy as np
+
+from st_tf import command, flags
+from st_tf.errors import UserError
+
+_RUNTIMES = ('x86', 'wasm', 'adb')
+_MODULES = {'x86': 'native', 'wasm': 'wasm', 'adb': 'adb'}
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+  """What to time, where."""
+
+  model: str = dataclasses.field(default='', metadata={'help': 'One .tflite file, or several with commas between them.'})
+  runtime: str = dataclasses.field(
+    default='wasm',
+    metadata={'help': 'LiteRT on this processor, LiteRT.js in Chromium, or a connected Android device.', 'choices': _RUNTIMES},
+  )
+  rounds: int = dataclasses.field(default=15, metadata={'help': 'How often each file is timed; the files take turns.'})
+  json: str = dataclasses.field(default='', metadata={'help': 'File for the table as JSON.'})
+
+  def __post_init__(self):
+    if not self.paths:
+      raise flags.FlagError('--model is needed. Received: none. Write --model=FILE.tflite, or several with commas between them.')
+    if self.rounds < 1:
+      raise flags.FlagError(f'--rounds is at least 1. Received: {self.rounds}.')
+    if self.json and pathlib.Path(self.json).exists():
+      raise flags.FlagError(f'--json overwrites nothing. Received: {self.json}, which exists. Choose another, or remove it.')
+
+  @property
+  def paths(self) -> tuple[str, ...]:
+    """The files."""
+    return tuple(filter(None, self.model.split(',')))
+
+
+def main(argv: Sequence[str]) -> None:
+  """Runs the command."""
+  values = absl_flags.FlagValues()
+  flags.define(values, dataclasses.fields(Options))
+  flags.parse(argv, values, __doc__)
+  options = flags.options_from(values, Options)
+  with command.quiet_imports():
+    from tflite.flat import FileError, read
+  contents = [_read(path) for path in options.paths]
+  models = [read(content, path) for content, path in zip(contents, options.paths)]
+  shapes = {model.tensors[model.inputs[0]].shape for model in models}
+  if len(shapes) > 1:
+    raise UserError(f'Files that are compared read images of one size. Received: {sorted(shapes)}. Time them one by one.')
+  if min(next(iter(shapes))) < 1:
+    raise FileError(f'A file has an input of fixed size. Received: {next(iter(shapes))} in {options.paths[0]}. Convert it with one.')
+  rows = table(options, contents, next(iter(shapes)))
+  print('\n'.join(lines(rows, options)))
+  if options.json:
+    facts = {'runtime': options.runtime, 'machine': platform.platform(), 'rounds': options.rounds, 'models': rows}
+    pathlib.Path(options.json).write_text(json.dumps(facts, indent=1) + '\n', encoding='utf-8')
+
+
+def table(options: Options, contents: Sequence[bytes], shape: Sequence[int]) -> list[dict[str, Any]]:
+  """One row per file: 'model', 'bytes', 'milliseconds' (median), 'least', 'most', 'ratio', 'peak_megabytes'.
+
+  Args:
+    options: what to time, where.
+    contents: the files.
+    shape: [1, height, width, 3] of the image they read.
+
+  Raises:
+    UserError: the runtime is missing, or a file does not run there.
+  """
+  from tflite.runtimes.measured import speedup
+
+  image = np.random.default_rng(0).uniform(size=shape).astype(np.float32)
+  found = importlib.import_module(f'tflite.runtimes.{_MODULES[options.runtime]}').measure(contents, image, options.rounds)
+  return [
+    {
+      'model': path,
+      'bytes': len(content),
+      'milliseconds': statistics.median(entry.milliseconds),
+      'least': min(entry.milliseconds),
+      'most': max(entry.milliseconds),
+      'ratio': 1 / speedup(found[0], entry),
+      'peak_megabytes': entry.peak_megabytes,
+    }
+    for path, content, entry in zip(options.paths, contents, found)
+  ]
+
+
+def lines(rows: Sequence[dict[str, Any]], options: Options) -> list[str]:
+  """The table for people."""
+  width = max(len(row['model']) for row in rows)
+  head = f'{"":{width}}  {"bytes":>12}  {"ms":>8}  {"least":>8}  {"most":>8}  {"/ first":>7}  {"peak MB":>8}'
+  shown = [f'{options.runtime}, batch 1, {options.rounds} rounds in turns', head]
+  for row in rows:
+    peak = '-' if row['peak_megabytes'] is None else f'{row["peak_megabytes"]:.1f}'
+    times = '  '.join(f'{row[name]:8.2f}' for name in ('milliseconds', 'least', 'most'))
+    shown.append(f'{row["model"]:{width}}  {row["bytes"]:12,}  {times}  {row["ratio"]:7.2f}  {peak:>8}')
+  if options.runtime == 'x86':
+    shown.append('x86 never executes sparsely: phones do, and --runtime=wasm shows it.')
+  return shown
+
+
+def _read(path: str) -> bytes:
+  try:
+    return pathlib.Path(path).expanduser().read_bytes()
+  except OSError as error:
+    raise UserError(f'A .tflite file is a file that can be read. Received: {path} ({error.strerror}).') from error
+
+
+if __name__ == '__main__':
+  command.run(main)
