@@ -3,7 +3,7 @@
 #   make test   the tests                                            make format  repair style
 #   make slow   the long tests: kills of real processes, real runs   make bazel   check the BUILD graph (needs Bazel)
 #   make setup  only the set-up                                      make web     LiteRT.js, to measure sparse models (npm)
-#   make clean  remove .venv and runs                                make mediapipe  MediaPipe Tasks, to test files with them
+#   make clean  remove .venv and runs                                make mediapipe, make arm64: more runtimes to test files with
 # Settings: make setup PYTHON=python3.12 (after make clean); make demo DEMO_FLAGS='--epochs=2'; make test WORKERS=4 PYTEST_FLAGS='-k ranking'.
 
 PYTHON ?= python3
@@ -20,7 +20,7 @@ PYTEST := $(BIN)/python -m pytest
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow lint format web mediapipe bazel clean
+.PHONY: help setup demo test slow lint format web mediapipe arm64 bazel clean
 
 help:
 	@sed -n '2,7s/^# *//p' Makefile
@@ -64,6 +64,10 @@ web:
 mediapipe: $(STAMP)
 	test -x $(VENV)/mediapipe/bin/python || $(PYTHON) -m venv $(VENV)/mediapipe
 	$(VENV)/mediapipe/bin/python -m pip install --quiet --disable-pip-version-check mediapipe==1.2.2
+
+# LiteRT for ARM64 under emulation, to test files with the kernels of phones. Debian, as root.
+arm64: $(STAMP)
+	tflite/runtimes/arm64_root.sh '$(abspath $(VENV))/arm64' $(BIN)/pip
 
 bazel: $(STAMP)
 	PATH="$(abspath $(BIN)):$$PATH" .ci/check_bazel

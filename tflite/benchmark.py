@@ -18,8 +18,8 @@ import numpy as np
 from st_tf import command, flags
 from st_tf.errors import UserError
 
-_RUNTIMES = ('x86', 'wasm', 'adb')
-_MODULES = {'x86': 'native', 'wasm': 'wasm', 'adb': 'adb'}
+_RUNTIMES = ('x86', 'wasm', 'arm64', 'adb')
+_MODULES = {'x86': 'native', 'wasm': 'wasm', 'arm64': 'arm64', 'adb': 'adb'}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Options:
   model: str = dataclasses.field(default='', metadata={'help': 'One .tflite file, or several with commas between them.'})
   runtime: str = dataclasses.field(
     default='wasm',
-    metadata={'help': 'LiteRT on this processor, LiteRT.js in Chromium, or a connected Android device.', 'choices': _RUNTIMES},
+    metadata={'help': 'This processor, LiteRT.js in Chromium, ARM64 emulated, or an Android device.', 'choices': _RUNTIMES},
   )
   rounds: int = dataclasses.field(default=15, metadata={'help': 'How often each file is timed; the files take turns.'})
   json: str = dataclasses.field(default='', metadata={'help': 'File for the table as JSON.'})
@@ -108,8 +108,12 @@ def lines(rows: Sequence[dict[str, Any]], options: Options) -> list[str]:
     peak = '-' if row['peak_megabytes'] is None else f'{row["peak_megabytes"]:.1f}'
     times = '  '.join(f'{row[name]:8.2f}' for name in ('milliseconds', 'least', 'most'))
     shown.append(f'{row["model"]:{width}}  {row["bytes"]:12,}  {times}  {row["ratio"]:7.2f}  {peak:>8}')
-  if options.runtime == 'x86':
-    shown.append('x86 never executes sparsely: phones do, and --runtime=wasm shows it.')
+  notes = {
+    'x86': 'x86 never executes sparsely: phones do, and --runtime=wasm shows it.',
+    'arm64': 'These are times of an emulator, no latencies: --runtime=arm64 shows whether files run, not how fast.',
+  }
+  if options.runtime in notes:
+    shown.append(notes[options.runtime])
   return shown
 
 

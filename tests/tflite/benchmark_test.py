@@ -10,7 +10,7 @@ from tests.graphs import conv, graph, image
 from tflite import benchmark
 from tflite.deploy.emit import emit
 from tflite.encode import encode
-from tflite.runtimes import adb, native, wasm
+from tflite.runtimes import adb, arm64, native, wasm
 from tflite.runtimes.measured import Measured
 
 
@@ -64,7 +64,7 @@ def test_what_cannot_be_timed_is_said(arguments, message, folder):
     benchmark.main(['benchmark', *arguments])
 
 
-@pytest.mark.parametrize(('runtime', 'module'), [('wasm', wasm), ('adb', adb)])
+@pytest.mark.parametrize(('runtime', 'module'), [('wasm', wasm), ('arm64', arm64), ('adb', adb)])
 def test_a_missing_runtime_is_named(runtime, module, folder, monkeypatch):
   monkeypatch.setattr(module, 'missing', lambda: f'{runtime} is needed. Received: none. Install it.')
   with pytest.raises(UserError, match=f'{runtime} is needed'):
@@ -72,4 +72,4 @@ def test_a_missing_runtime_is_named(runtime, module, folder, monkeypatch):
 
 
 def test_the_modules_of_all_runtimes_measure():
-  assert all(callable(module.measure) for module in (native, wasm, adb))
+  assert all(callable(module.measure) for module in (native, wasm, arm64, adb))
