@@ -39,7 +39,9 @@ class Options:
       raise flags.FlagError('--model is needed. Received: none. Write --model=FILE.tflite, or several with commas between them.')
     if self.rounds < 1:
       raise flags.FlagError(f'--rounds is at least 1. Received: {self.rounds}.')
-    if self.json and pathlib.Path(self.json).exists():
+    if self.json and not pathlib.Path(self.json).expanduser().parent.is_dir():
+      raise flags.FlagError(f'--json is a file in an existing folder. Received: {self.json}. Create the folder first.')
+    if self.json and pathlib.Path(self.json).expanduser().exists():
       raise flags.FlagError(f'--json overwrites nothing. Received: {self.json}, which exists. Choose another, or remove it.')
 
   @property
@@ -58,6 +60,9 @@ def main(argv: Sequence[str]) -> None:
     from tflite.flat import FileError, read
   contents = [_read(path) for path in options.paths]
   models = [read(content, path) for content, path in zip(contents, options.paths)]
+  for model, path in zip(models, options.paths):
+    if len(model.inputs) != 1 or len(model.outputs) != 1 or len(model.tensors[model.inputs[0]].shape) != 4:
+      raise FileError(f'A file that is timed reads one image [1, height, width, channels] and gives one result. Received: {path}.')
   shapes = {model.tensors[model.inputs[0]].shape for model in models}
   if len(shapes) > 1:
     raise UserError(f'Files that are compared read images of one size. Received: {sorted(shapes)}. Time them one by one.')
@@ -67,7 +72,7 @@ def main(argv: Sequence[str]) -> None:
   print('\n'.join(lines(rows, options)))
   if options.json:
     facts = {'runtime': options.runtime, 'machine': platform.platform(), 'rounds': options.rounds, 'models': rows}
-    pathlib.Path(options.json).write_text(json.dumps(facts, indent=1) + '\n', encoding='utf-8')
+    pathlib.Path(options.json).expanduser().write_text(json.dumps(facts, indent=1) + '\n', encoding='utf-8')
 
 
 def table(options: Options, contents: Sequence[bytes], shape: Sequence[int]) -> list[dict[str, Any]]:

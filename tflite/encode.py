@@ -29,7 +29,7 @@ class Format:
 
 FORMATS = {
   found.name: found
-  for found in (Format('float32', 1e-4, 0.001, True), Format('float16', 0.02, 0.005, True), Format('int8', 1.0, 0.03, False))
+  for found in (Format('float32', 1e-4, 0.001, True), Format('float16', 0.02, 0.005, True), Format('int8', 0.3, 0.03, False))
 }
 
 

@@ -65,14 +65,11 @@ def main(argv: Sequence[str]) -> None:
   flags.parse(argv, values, __doc__)
   options = flags.options_from(values, Options)
   given = {field.name: values[field.name].value for field in dataclasses.fields(DataConfig) if values[field.name].present}
-  if options.path.exists():
-    raise ExportError(f'An export overwrites nothing. Received: {options.path}, which exists. Choose another --out, or remove it.')
-  if not options.path.parent.is_dir():
-    raise ExportError(f'A file is written into an existing folder. Received: {options.path}. Create {options.path.parent} first.')
   with command.quiet_imports():
     from st_tf.ticket import Ticket
     from st_tf.ticket_task import task_of
   ticket = Ticket.load(options.ticket)
+  _check_place(options.path)
   with command.quiet_imports():
     task = task_of(ticket, given)
   facts = export(ticket, task, options)
@@ -134,9 +131,26 @@ def export(ticket: Any, task: Any, options: Options) -> dict[str, Any]:
     'validation': {metric: found},
     'ticket_validation': {metric: expected},
   }
+  _check_place(options.path)  # Minutes have passed.
+  convert.replace(_report(options.path), (json.dumps(facts, indent=1) + '\n').encode())
   convert.replace(options.path, content)
-  options.path.with_suffix('.json').write_text(json.dumps(facts, indent=1) + '\n', encoding='utf-8')
   return facts
+
+
+def _check_place(path: pathlib.Path) -> None:
+  """Raises ExportError where a file cannot be written, or would replace another."""
+  if path.suffix != '.tflite':
+    raise ExportError(f'--out is a .tflite file. Received: {path}. Write --out={path}.tflite.')
+  if not path.parent.is_dir():
+    raise ExportError(f'A file is written into an existing folder. Received: {path}. Create {path.parent} first.')
+  for file in (path, _report(path)):
+    if file.exists():
+      raise ExportError(f'An export overwrites nothing. Received: {file}, which exists. Choose another --out, or remove it.')
+
+
+def _report(path: pathlib.Path) -> pathlib.Path:
+  """Where the facts of the file at `path` go; no ticket has a file of that name."""
+  return path.with_name(f'{path.stem}.export.json')
 
 
 def lines(facts: dict[str, Any], path: pathlib.Path) -> list[str]:

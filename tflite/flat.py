@@ -106,15 +106,20 @@ def read(content: bytes, name: str) -> Model:
       Operation(
         index,
         kinds[max(found.operatorCodes[entry.opcodeIndex].builtinCode, found.operatorCodes[entry.opcodeIndex].deprecatedBuiltinCode)],
-        tuple(int(i) for i in entry.inputs if i >= 0),
-        tuple(int(i) for i in entry.outputs),
+        tuple(int(i) for i in _listed(entry.inputs) if i >= 0),
+        tuple(int(i) for i in _listed(entry.outputs)),
         entry.builtinOptions,
       )
       for index, entry in enumerate(graph.operators)
     )
-    return Model(tensors, operations, tuple(map(int, graph.inputs)), tuple(map(int, graph.outputs)))
+    return Model(tensors, operations, tuple(map(int, _listed(graph.inputs))), tuple(map(int, _listed(graph.outputs))))
   except Exception as error:  # The generated reader raises whatever the damaged bytes lead it to.
     raise FileError(f'A .tflite file can be read. Received: {name}, which is damaged ({type(error).__name__}: {error}).') from error
+
+
+def _listed(indices: Any) -> Any:
+  """An absent list is an empty one."""
+  return () if indices is None else indices
 
 
 def _tensor(tensor: Any, buffers: list) -> Tensor:

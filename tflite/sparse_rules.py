@@ -98,6 +98,8 @@ class _Doctor:
       return self._convolution_role(operation)
     if kind == 'DEPTHWISE_CONV_2D':
       return self._depthwise_role(operation)
+    if kind == 'MEAN' and any(reader.kind == 'CONV_2D' for reader in self._model.readers(operation.outputs[0])):
+      return 'a mean that a convolution reads, for which the runtime fails to find memory'
     if kind in ('MEAN', 'DEPTH_TO_SPACE'):
       return 'end' if kind != 'MEAN' or self._is_spatial(operation) else 'a mean over other axes than height and width'
     if any(len(shape) != 4 for shape in shapes):
@@ -149,11 +151,13 @@ class _Doctor:
     return shape[1], shape[2], shape[3]
 
   def _padding(self, operation: Operation) -> tuple[int, int, int, int]:
-    """(top, bottom, left, right), with a padding operation before it."""
+    """(top, bottom, left, right), with a padding operation before it; SAME is never what is wanted where the stride is 2."""
     before = [0, 0, 0, 0]
     source = operation.inputs[0]
     if source in self._pads:
       before = self._model.tensors[self._pads[source].inputs[1]].values[1:3].ravel().tolist()
+    if operation.options.padding == schema.Padding.SAME and (operation.options.strideH, operation.options.strideW) != (1, 1):
+      return (-1, -1, -1, -1)
     if operation.options.padding == schema.Padding.SAME:
       kernel = self._kernel(operation)
       sizes = self._model.tensors[source].shape[1:3]
@@ -169,8 +173,9 @@ class _Doctor:
       return False
     values = self._model.tensors[operation.inputs[1]].values
     readers = self._model.readers(operation.outputs[0])
-    convolutions = all(reader.kind in ('CONV_2D', 'DEPTHWISE_CONV_2D') and reader.inputs[0] == operation.outputs[0] for reader in readers)
-    return values.shape == (4, 2) and not values[[0, 3]].any() and convolutions
+    # One that two read, or the graph's result, stays an operation of its own.
+    convolution = len(readers) == 1 and readers[0].kind in ('CONV_2D', 'DEPTHWISE_CONV_2D') and readers[0].inputs[0] == operation.outputs[0]
+    return values.shape == (4, 2) and not values[[0, 3]].any() and convolution and operation.outputs[0] not in self._model.outputs
 
   def _is_spatial(self, operation: Operation) -> bool:
     axes = self._model.tensors[operation.inputs[1]].values
@@ -257,7 +262,8 @@ class _Doctor:
 
   def _name(self, operation: Operation) -> str:
     # The converter joins the names of all that it has melted together.
-    return f'{operation.kind} {operation.index} ({self._model.tensors[operation.outputs[0]].name.split(";")[0]})'
+    named = self._model.tensors[operation.outputs[0]].name.split(';')[0] if operation.outputs else 'without a result'
+    return f'{operation.kind} {operation.index} ({named})'
 
   def _weights(self, operation: Operation) -> int:
     """The tensor of an operation's kernel as it is in the file."""
@@ -286,8 +292,9 @@ def _change(kind: str) -> str:
   changes = {
     'CONCATENATION': 'add 1x1 convolutions of the parts instead',
     'RESIZE_NEAREST_NEIGHBOR': 'resize bilinearly',
-    'DEPTHWISE_CONV_2D': 'use 3x3 or 5x5, stride 1 or 2, padded symmetrically (ZeroPadding2D, then VALID)',
-    'CONV_2D': 'use 1x1 convolutions behind a first 3x3 one of stride 2, padded by 1 on each side (ZeroPadding2D, then VALID)',
+    'DEPTHWISE_CONV_2D': 'use 3x3 or 5x5, stride 1 or 2, padded symmetrically (ZeroPadding2D, then VALID) at a size that 2 divides',
+    'CONV_2D': 'use 1x1 convolutions behind a first 3x3 one of stride 2, padded by 1 on each side (ZeroPadding2D, then VALID; even sizes)',
+    'MEAN': 'end in a mean over height and width and a dense layer',
     'MUL': 'fold scales into convolutions',
     'ADD': 'fold constants into convolutions',
   }

@@ -7,8 +7,10 @@ import numpy as np
 
 from st_tf.errors import UserError
 from tflite.encode import FORMATS
+from tflite.flat import read
 from tflite.runtimes import wasm
 from tflite.runtimes.measured import speedup
+from tflite.sparse_rules import diagnose
 
 CHOICES = ('auto', 'always', 'never')
 WORTHWHILE = 1.1  # Ratios of measured times are uncertain by some percent.
@@ -59,6 +61,15 @@ def store(encoded: Callable[[bool], bytes], number_format: str, choice: str, ima
       encoded(False), False, None, f'dense, since nothing here executes sparsely, so nothing could be measured. {wasm.missing()}'
     )
   dense, sparse = encoded(False), encoded(True)
+  try:
+    return _measured(dense, sparse, choice, images, tolerance)
+  except UserError as error:
+    if choice == 'always':
+      raise
+    return Stored(dense, False, None, f'dense, since the sparse file failed. {error}{_obstacle(sparse)}')
+
+
+def _measured(dense: bytes, sparse: bytes, choice: str, images: np.ndarray, tolerance: float) -> Stored:
   first, second = wasm.measure([dense, sparse], images, _ROUNDS)
   difference = np.max(np.abs(first.outputs - second.outputs)) / max(1.0, np.max(np.abs(first.outputs)))
   if not difference <= tolerance:  # Written so that NaN fails.
@@ -71,4 +82,11 @@ def store(encoded: Callable[[bool], bytes], number_format: str, choice: str, ima
     return Stored(sparse, True, True, f'sparse: {measured}', times)
   if choice == 'always':
     return Stored(sparse, True, False, f'sparse, as --sparse=always asks for, although only {measured}', times)
-  return Stored(dense, False, None, f'dense, since sparse would be {measured}', times)
+  return Stored(dense, False, None, f'dense, since sparse would be {measured}{_obstacle(sparse)}', times)
+
+
+def _obstacle(content: bytes) -> str:
+  """The first thing that keeps the file from being executed sparsely."""
+  for finding in diagnose(read(content, 'the sparse file')).findings[:1]:
+    return f'. {finding.where}: {finding.what}; {finding.change}'
+  return ''

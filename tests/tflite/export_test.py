@@ -39,7 +39,7 @@ def test_a_file_in_every_format_is_verified_scored_and_described(
   monkeypatch.setattr(wasm, 'missing', lambda: 'No browser in this test.')
   path = tmp_path / 'model.tflite'
   run(ticket_folder, f'--format={number_format}', f'--out={path}')
-  shown, facts = capsys.readouterr().out, json.loads(path.with_suffix('.json').read_text())
+  shown, facts = capsys.readouterr().out, json.loads(path.with_name('model.export.json').read_text())
   assert str(path) in shown and 'norms folded' in shown and 'storage  dense, since no' in shown
   assert facts['bytes'] == path.stat().st_size > facts['gzipped'] > 0 and facts['bytes'] > facts['lower_bound']
   assert facts['ticket'] == tiny_ticket.fingerprint and not facts['sparse'] and facts['sparse_verified'] is None
@@ -58,7 +58,7 @@ def test_sparse_without_a_runtime_that_could_tell_is_written_with_a_warning(tick
   run(ticket_folder, '--sparse=always', f'--out={tmp_path / "model.tflite"}')
   found = capsys.readouterr()
   assert found.err.startswith('warning: sparse, as --sparse=always asks for; not seen to run sparsely. No browser')
-  assert json.loads((tmp_path / 'model.json').read_text())['sparse_verified'] is False
+  assert json.loads((tmp_path / 'model.export.json').read_text())['sparse_verified'] is False
 
 
 def test_a_network_with_a_transformer_is_exported_as_trained(tmp_path, monkeypatch):
@@ -99,9 +99,8 @@ def test_mediapipe_tasks_take_the_file_as_it_is_and_agree_on_real_images(
     (['--ticket=x', '--format=int4'], r'--format'),
     (['--ticket=x', '--format=int8', '--sparse=always'], r'int8 is stored dense.*Leave it out'),
     (['--ticket=x', '--samples=0'], r'--samples is at least 1'),
-    (['--ticket=x', '--out=nowhere/model.tflite'], r'existing folder\. Received: nowhere/model\.tflite\. Create nowhere first'),
-    (['--ticket=x', '--out=there.tflite'], r'An export overwrites nothing\. Received: there\.tflite, which exists'),
-    (['--ticket=x', '--out=new.tflite'], r'A ticket is a folder with ticket\.json\. Received: x'),
+    (['--ticket=x'], r'A ticket is a folder with ticket\.json\. Received: x'),
+    (['--ticket=x', '--out=there.tflite'], r'A ticket is a folder with ticket\.json\. Received: x'),
   ],
 )
 def test_what_cannot_be_exported_is_said(arguments, message, tmp_path, monkeypatch):
@@ -110,6 +109,24 @@ def test_what_cannot_be_exported_is_said(arguments, message, tmp_path, monkeypat
   with pytest.raises(UserError, match=message):
     export.main(['export', *arguments])
   assert [entry.name for entry in tmp_path.iterdir()] == ['there.tflite'] and (tmp_path / 'there.tflite').read_bytes() == b'mine'
+
+
+@pytest.mark.parametrize(
+  ('out', 'message'),
+  [
+    ('nowhere/model.tflite', r'existing folder\. Received: nowhere/model\.tflite\. Create nowhere first'),
+    ('there.tflite', r'An export overwrites nothing\. Received: there\.tflite, which exists'),
+    ('model.tflite', r'An export overwrites nothing\. Received: model\.export\.json, which exists'),
+    ('ticket.json', r'--out is a \.tflite file\. Received: ticket\.json'),
+  ],
+)
+def test_nothing_is_overwritten(ticket_folder, out, message, tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  for name in ('there.tflite', 'model.export.json', 'ticket.json'):
+    (tmp_path / name).write_text('mine')
+  with pytest.raises(UserError, match=message):
+    run(ticket_folder, f'--out={out}')
+  assert {entry.read_text() for entry in tmp_path.iterdir()} == {'mine'} and len(list(tmp_path.iterdir())) == 3
 
 
 @pytest.mark.parametrize(

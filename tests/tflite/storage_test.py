@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from st_tf.errors import UserError
+from tests.sparse_graphs import CASES, files
 from tflite import storage
 from tflite.runtimes.measured import Measured
 
@@ -15,6 +16,7 @@ IMAGES = np.zeros((1, 4, 4, 3), np.float32)
 def store(monkeypatch, choice: str, milliseconds=None, number_format='float32', difference=0.0):
   """What is stored where sparse takes `milliseconds` and dense 10; None: no runtime can tell."""
   outputs = np.ones((1, 3), np.float32)
+  monkeypatch.setattr(storage, '_obstacle', lambda content: '. CONCATENATION 9: it has no sparse form; replace it')
   monkeypatch.setattr(storage.wasm, 'missing', lambda: 'No browser.' if milliseconds is None else '')
   monkeypatch.setattr(
     storage.wasm,
@@ -29,7 +31,7 @@ def store(monkeypatch, choice: str, milliseconds=None, number_format='float32', 
   [
     ('never', 5.0, b'dense', None, '--sparse=never'),
     ('auto', 5.0, b'sparse', True, r'2\.00 times as fast in wasm .*10\.0 ms dense, 5\.0 ms sparse'),
-    ('auto', 9.8, b'dense', None, r'dense, since sparse would be 1\.02 times'),
+    ('auto', 9.8, b'dense', None, r'dense, since sparse would be 1\.02 times.*CONCATENATION 9'),
     ('auto', None, b'dense', None, r'nothing could be measured\. No browser'),
     ('always', 5.0, b'sparse', True, r'2\.00 times'),
     ('always', 20.0, b'sparse', False, r'although only 0\.50 times'),
@@ -48,6 +50,15 @@ def test_a_format_that_never_runs_sparsely_is_dense(monkeypatch):
 
 
 @pytest.mark.parametrize('difference', [0.1, np.nan])
-def test_a_sparse_file_that_says_something_else_is_refused(monkeypatch, difference):
-  with pytest.raises(UserError, match=r'A sparse file says what the dense one says, to 0\.001\. Received: .* Use --sparse=never'):
-    store(monkeypatch, 'auto', 5.0, difference=difference)
+def test_a_sparse_file_that_says_something_else_is_refused_or_left_for_the_dense_one(monkeypatch, difference):
+  message = r'A sparse file says what the dense one says, to 0\.001\. Received: .* Use --sparse=never'
+  with pytest.raises(UserError, match=message):
+    store(monkeypatch, 'always', 5.0, difference=difference)
+  found = store(monkeypatch, 'auto', 5.0, difference=difference)
+  assert found.content == b'dense' and re.search(message, found.reason) and 'CONCATENATION 9' in found.reason
+
+
+def test_the_obstacle_is_the_doctor_s_first_finding():
+  case = next(case for case in CASES if case.name == '7x7 depthwise')
+  assert '7x7 depthwise convolution' in storage._obstacle(next(files(case)))
+  assert storage._obstacle(next(files(CASES[0]))) == ''

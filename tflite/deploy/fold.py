@@ -11,7 +11,7 @@ from tflite.deploy.graph import Graph, Node, until_done
 def fold_affines(graph: Graph) -> Graph:
   """The same function without 'affine' nodes.
 
-  One after a convolution scales its kernel. One after a sum goes to each summand, its shift to the first. A bare shift beside
+  One after a convolution scales its kernel. One after a sum goes to each summand, its shift to a convolution. A bare shift beside
   other summands goes to one of them that is a convolution. One that only 1x1 convolutions read goes into those. What is left
   becomes a depthwise convolution whose kernel is zero but for its centre.
   """
@@ -49,9 +49,10 @@ def _into_summands(graph: Graph, node: Node) -> Graph | None:
   if source.op != 'add' or graph.sole_reader(source.name) is None:
     return None
   nodes, inputs = [], []
+  shifted_one = next((index for index, name in enumerate(source.inputs) if _takes_shift(graph, name)), 0)
   for index, name in enumerate(source.inputs):
     inputs.append(f'{node.name}/{index}')
-    shift = node['shift'] if index == 0 else np.zeros_like(node['shift'])
+    shift = node['shift'] if index == shifted_one else np.zeros_like(node['shift'])
     nodes.append(node.having(name=inputs[-1], inputs=(name,), shift=shift))
   return graph.replaced({source.name: (*nodes, source.having(inputs=tuple(inputs))), node.name: ()}, {node.name: source.name})
 

@@ -65,6 +65,10 @@ class _Lowering:
 
 def _node(layer: keras.layers.Layer, inputs: tuple[str, ...], pad: int) -> Node | None:
   kind = type(layer)
+  if getattr(layer, 'activation', keras.activations.linear) is not keras.activations.linear and kind is not keras.layers.Activation:
+    return None
+  if getattr(layer, 'keepdims', False) or kind is keras.layers.Concatenate and layer.axis not in (-1, 3):
+    return None
   if kind in (keras.layers.Conv2D, GroupedConv2D, keras.layers.DepthwiseConv2D):
     return _convolution(layer, inputs, pad)
   shape = tuple(layer.output.shape[1:]) if not isinstance(layer.output, (list, tuple)) else ()

@@ -66,7 +66,7 @@ def _rows(reader: Node) -> np.ndarray:
 
 def _is_summand(graph: Graph, node: Node) -> bool:
   reader = graph.sole_reader(node.name)
-  return reader is not None and reader.op == 'add'
+  return reader is not None and reader.op == 'add' and len(reader.inputs) > 1
 
 
 def _without(graph: Graph, chain: list[Node], dead: np.ndarray, constants: np.ndarray) -> Graph:

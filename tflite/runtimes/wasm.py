@@ -63,15 +63,23 @@ def measure(contents: Sequence[bytes], images: np.ndarray, rounds: int = 0) -> l
   }
   pages = {'/': _PAGE.read_bytes(), '/job.json': json.dumps(job).encode(), '/images': np.ascontiguousarray(images, '<f4').tobytes()}
   pages |= dict(zip(job['models'], contents))
-  with _served(pages, _packages()) as (address, results), _browsing(address):
-    try:
-      result = results.get(timeout=_SECONDS)
-    except queue.Empty:
-      raise UserError(f'A model answers in the browser within {_SECONDS} s. Received: nothing. Try a smaller model.') from None
+  with _served(pages, _packages()) as (address, results), _browsing(address) as browser:
+    result = _result(results, browser)
   if 'error' in result:
     reason = ' '.join([result['error'], *result['complaints'][-1:]])
     raise UserError(f'A model runs in LiteRT.js. Received: {reason}. Export it again.')
   return [_measured(entry) for entry in result['models']]
+
+
+def _result(results: queue.Queue, browser: subprocess.Popen) -> dict[str, Any]:
+  """What the page posts."""
+  for _ in range(_SECONDS):
+    try:
+      return results.get(timeout=1)
+    except queue.Empty:
+      if browser.poll() is not None:
+        raise UserError(f'Chromium stays open. Received: exit code {browser.returncode}. Run it by hand to see why.') from None
+  raise UserError(f'A model answers in the browser within {_SECONDS} s. Received: nothing. Try a smaller model.')
 
 
 def _measured(entry: dict[str, Any]) -> Measured:
@@ -127,7 +135,7 @@ def _served(pages: dict[str, bytes], packages: pathlib.Path) -> Iterator[tuple[s
 
 
 @contextlib.contextmanager
-def _browsing(address: str) -> Iterator[None]:
+def _browsing(address: str) -> Iterator[subprocess.Popen]:
   """A headless browser with a profile of its own, looking at `address`."""
   with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
     process = subprocess.Popen(
@@ -137,7 +145,8 @@ def _browsing(address: str) -> Iterator[None]:
       start_new_session=True,
     )
     try:
-      yield
+      yield process
     finally:
-      os.killpg(process.pid, signal.SIGKILL)
+      with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
       process.wait()

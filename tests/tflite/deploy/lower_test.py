@@ -86,6 +86,8 @@ def unknown(layer, shape=(8, 8, 3)):
     (lambda: unknown(keras.layers.DepthwiseConv2D(3, depth_multiplier=2)), 'DepthwiseConv2D'),
     (lambda: unknown(keras.layers.Activation('tanh')), 'Activation'),
     (lambda: unknown(keras.layers.MaxPooling2D()), 'MaxPooling2D'),
+    (lambda: unknown(keras.layers.Conv2D(4, 1, activation='relu')), 'Conv2D'),
+    (lambda: unknown(keras.layers.GlobalAveragePooling2D(keepdims=True)), 'GlobalAveragePooling2D'),
     (lambda: random_network(dataclasses.replace(tiny.SPECK, tokens=2), HEAD, 8), 'transformer'),
   ],
 )
