@@ -1,4 +1,4 @@
-"""Twenty networks that were measured: the diagnosis is right for all, and names what prevents it."""
+"""Twenty networks that were measured (docs/doctor.md): the diagnosis is right for all, and names what prevents it."""
 
 import dataclasses
 import re
@@ -15,8 +15,6 @@ from tflite import flat
 from tflite.deploy import deployed
 from tflite.deploy.emit import emit
 from tflite.encode import encode
-from tflite.runtimes import wasm
-from tflite.runtimes.measured import speedup
 from tflite.sparse_rules import diagnose
 
 # What the first finding says.
@@ -49,17 +47,6 @@ def test_the_diagnosis_is_what_was_measured(case: Case):
   else:
     assert found.operations[0] == 0
     assert any(re.search(REASONS[case.name], finding.what) for finding in found.findings), found.findings
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(bool(wasm.missing()), reason=wasm.missing() or 'all there')
-@pytest.mark.parametrize('case', CASES, ids=lambda case: case.name)
-def test_wasm_behaves_as_the_diagnosis_says(case: Case):
-  own, other = files(case)
-  shape = flat.read(own, case.name).tensors[0].shape
-  faster = speedup(*reversed(wasm.measure([own, other], np.zeros(shape, np.float32), rounds=9)))
-  # The file stored the other way is the dense one, save where the case itself is stored dense.
-  assert (faster > 1.2) == case.sparse, faster
 
 
 def test_an_exported_mobile_network_runs_sparsely_and_the_network_as_trained_does_not():

@@ -5,7 +5,6 @@ import pathlib
 import numpy as np
 import pytest
 import tensorflow as tf
-import tf_keras as keras
 
 from st_tf.errors import UserError
 from st_tf.presets import PRESETS
@@ -15,7 +14,6 @@ from tflite.deploy import deployed
 from tflite.deploy.emit import emit
 from tflite.encode import encode
 from tflite.runtimes import wasm
-from tflite.runtimes.measured import speedup
 
 needs_wasm = pytest.mark.skipif(bool(wasm.missing()), reason=wasm.missing() or 'all there')
 
@@ -36,7 +34,7 @@ def test_a_sparse_file_of_the_mobile_preset_says_what_keras_says(images, number_
   tolerance = (1e-4 if number_format == 'float32' else 2e-2) * np.abs(expected).max()
   np.testing.assert_allclose(dense.outputs, expected, atol=tolerance)
   np.testing.assert_allclose(sparse.outputs, expected, atol=tolerance)
-  assert len(dense.milliseconds) == len(sparse.milliseconds) == 3 and speedup(dense, sparse) > 0
+  assert len(dense.milliseconds) == len(sparse.milliseconds) == 3 and min(dense.milliseconds + sparse.milliseconds) > 0
 
 
 @needs_wasm
@@ -52,24 +50,12 @@ def test_a_model_for_other_images_is_an_error_and_not_an_answer(images):
     wasm.measure([small], images)
 
 
-@needs_wasm
-def test_an_allocation_that_only_is_logged_is_an_error(images):
-  # Global average pooling that keeps its axes, a 1x1 convolution and a reshape: seen to fail in sparse inference, silently.
-  image = keras.Input((96, 96, 3))
-  y = keras.layers.Conv2D(8, 3, 2, 'valid', activation='relu')(keras.layers.ZeroPadding2D(1)(image))
-  y = keras.layers.Conv2D(64, 1, activation='relu')(y)
-  pooled = keras.layers.GlobalAveragePooling2D(keepdims=True)(y)
-  model = keras.Model(image, keras.layers.Reshape((5,))(keras.layers.Conv2D(5, 1)(pooled)))
-  rng = np.random.default_rng(0)
-  for layer in model.layers:
-    layer.set_weights([value * (rng.random(value.shape) > 0.9) if value.ndim == 4 else value for value in layer.get_weights()])
-  content = encode(lambda x: model(x, training=False), (96, 96, 3), sparse=True, variables=model.variables)
-  try:
-    (found,) = wasm.measure([content], images)
-  except UserError as error:
-    assert 'A model runs in LiteRT.js' in str(error)
-  else:
-    np.testing.assert_allclose(found.outputs, model(images), atol=1e-4)
+@pytest.mark.parametrize('line', ['ERROR: failed to reshape runtime', 'Failed to allocate tensors'])
+def test_an_allocation_failure_that_is_only_logged_is_an_error(line):
+  entry = {'outputs': [[1.0]], 'milliseconds': [], 'complaints': ['some warning', line]}
+  with pytest.raises(UserError, match=rf'A model runs in LiteRT.js\. Received: {line}'):
+    wasm._measured(entry)
+  assert wasm._measured(entry | {'complaints': ['some warning']}).outputs.tolist() == [[1]]
 
 
 def test_what_is_missing_is_named_with_the_way_out(monkeypatch, tmp_path, images):

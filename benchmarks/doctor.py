@@ -1,0 +1,55 @@
+"""Does the doctor say what wasm does? Twenty graphs, half of which run sparsely, each against itself stored the other way.
+
+python benchmarks/doctor.py [--rounds=15]      (from the checkout, on an idle machine; needs Chromium and `make web`)
+"""
+
+from collections.abc import Sequence
+import dataclasses
+
+from absl import flags as absl_flags
+
+from st_tf import command, flags
+
+SPARSE_FROM = 1.2  # Times as fast as dense; measured ratios of graphs that run dense lie between 0.9 and 1.13.
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+  """How long to measure."""
+
+  rounds: int = dataclasses.field(default=15, metadata={'help': 'How often each file is timed, in turns with the other.'})
+
+
+def main(argv: Sequence[str]) -> int:
+  """Prints the table; 1 where doctor and measurement differ."""
+  values = absl_flags.FlagValues()
+  flags.define(values, dataclasses.fields(Options))
+  flags.parse(argv, values, __doc__)
+  options = flags.options_from(values, Options)
+  with command.quiet_imports():
+    import numpy as np
+
+    from tests.sparse_graphs import CASES, files
+    from tflite import flat
+    from tflite.runtimes import wasm
+    from tflite.runtimes.measured import speedup
+    from tflite.sparse_rules import diagnose
+  agreed = 0
+  print('| graph | doctor | stored sparse, times as fast as dense | what prevents it |')
+  print('|---|---|---|---|')
+  for case in CASES:
+    own, other = files(case)
+    model = flat.read(own, case.name)
+    diagnosis = diagnose(model)
+    image = np.zeros(model.tensors[model.inputs[0]].shape, np.float32)
+    faster = speedup(*reversed(wasm.measure([own, other], image, options.rounds)))
+    agreed += diagnosis.sparse == (faster > SPARSE_FROM)
+    reason = diagnosis.findings[0].what if diagnosis.findings else ''
+    note = '' if case.stored_sparsely else ' (the file itself is the dense one)'
+    print(f'| {case.name} | {"sparse" if diagnosis.sparse else "dense"} | {faster:.2f}{note} | {reason} |', flush=True)
+  print(f'\n{agreed} of {len(CASES)} agree.')
+  return int(agreed < len(CASES))
+
+
+if __name__ == '__main__':
+  command.run(main)
