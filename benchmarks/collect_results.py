@@ -9,8 +9,6 @@ import json
 import pathlib
 import shutil
 
-from absl import flags as absl_flags
-
 from st_tf import command, flags
 from st_tf.errors import UserError
 
@@ -33,10 +31,7 @@ class Options:
 
 def main(argv: Sequence[str]) -> None:
   """Runs the command."""
-  values = absl_flags.FlagValues()
-  flags.define(values, dataclasses.fields(Options))
-  flags.parse(argv, values, __doc__)
-  options = flags.options_from(values, Options)
+  options = flags.read_options(argv, Options, __doc__)
   with command.quiet_imports():
     from st_tf import report
     from st_tf.ticket import MODEL

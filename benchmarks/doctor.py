@@ -6,8 +6,6 @@ python benchmarks/doctor.py [--rounds=15]      (from the checkout, on an idle ma
 from collections.abc import Sequence
 import dataclasses
 
-from absl import flags as absl_flags
-
 from st_tf import command, flags
 
 SPARSE_FROM = 1.2  # Times as fast as dense; measured ratios of graphs that run dense lie between 0.9 and 1.13.
@@ -22,10 +20,7 @@ class Options:
 
 def main(argv: Sequence[str]) -> int:
   """Prints the table; 1 where doctor and measurement differ."""
-  values = absl_flags.FlagValues()
-  flags.define(values, dataclasses.fields(Options))
-  flags.parse(argv, values, __doc__)
-  options = flags.options_from(values, Options)
+  options = flags.read_options(argv, Options, __doc__)
   with command.quiet_imports():
     import numpy as np
 

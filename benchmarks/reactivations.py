@@ -13,8 +13,6 @@ import statistics
 import subprocess
 import sys
 
-from absl import flags as absl_flags
-
 from st_tf import command, flags
 from st_tf.config import REACTIVATIONS
 
@@ -39,10 +37,7 @@ class Options:
 
 def main(argv: Sequence[str]) -> None:
   """Trains what is missing and prints the table."""
-  values = absl_flags.FlagValues()
-  flags.define(values, dataclasses.fields(Options))
-  flags.parse(argv, values, __doc__)
-  options = flags.options_from(values, Options)
+  options = flags.read_options(argv, Options, __doc__)
   print('| | ' + ' | '.join(f'{sparsity:.0%}' for sparsity in options.sparsities) + ' |')
   print('|---' * (1 + len(options.sparsities)) + '|')
   for reactivation in REACTIVATIONS:

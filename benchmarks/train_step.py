@@ -15,8 +15,6 @@ import resource
 import statistics
 import time
 
-from absl import flags as absl_flags
-
 from st_tf import command, flags
 
 _VARIANTS = ('plain', 'wrapped', 'shrunk')
@@ -35,10 +33,7 @@ class Options:
 
 def main(argv: Sequence[str]) -> None:
   """Prints the table."""
-  values = absl_flags.FlagValues()
-  flags.define(values, dataclasses.fields(Options))
-  flags.parse(argv, values, __doc__)
-  options = flags.options_from(values, Options)
+  options = flags.read_options(argv, Options, __doc__)
   context = multiprocessing.get_context('spawn')
   ends = {}
   for variant in _VARIANTS:

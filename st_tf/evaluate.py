@@ -10,7 +10,6 @@ import json
 import time
 from typing import Any
 
-from absl import flags as absl_flags
 import numpy as np
 
 from st_tf import command, flags
@@ -92,12 +91,7 @@ class Evaluation:
 
 def main(argv: Sequence[str]) -> None:
   """Runs the command."""
-  values = absl_flags.FlagValues()
-  flags.define(values, dataclasses.fields(Options))
-  flags.define(values, dataclasses.fields(DataConfig), 'data')
-  flags.parse(argv, values, __doc__)
-  options = flags.options_from(values, Options)
-  given = {field.name: values[field.name].value for field in dataclasses.fields(DataConfig) if values[field.name].present}
+  options, given = flags.read_options_and_data(argv, Options, __doc__, DataConfig)
   network, task = _ticket(options, given) if options.ticket else _file(options, given)
   result = evaluate(network, task, options.split, options.batch_size)
   if options.json:

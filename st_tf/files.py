@@ -45,9 +45,18 @@ def write_folder(path: pathlib.Path, fill: Callable[[pathlib.Path], None]) -> No
 
 def write_text(path: pathlib.Path, text: str) -> None:
   """Replaces the file at once."""
+  write_bytes(path, text.encode())
+
+
+def write_bytes(path: pathlib.Path, content: bytes) -> None:
+  """Replaces the file at once.
+
+  Raises:
+    OSError: it cannot be written; an older one stays, and nothing half-written is left.
+  """
   unfinished = path.with_name(f'.{path.name}{_UNFINISHED}')
   try:
-    unfinished.write_text(text, encoding='utf-8')
+    unfinished.write_bytes(content)
     _flush(unfinished)
     os.replace(unfinished, path)
   except OSError:

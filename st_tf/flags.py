@@ -125,6 +125,31 @@ def config_from(values: flags.FlagValues) -> Config:
     raise (ConfigError(f'{error} (Settings of {path} and of the command line.)') if path else error) from None
 
 
+def read_options(argv: Sequence[str], options: type, about: str | None) -> Any:
+  """The options of a command that has nothing but them: an instance of the dataclass `options`.
+
+  Args:
+    argv: program name and arguments.
+    options: its fields are the flags.
+    about: what the command does, shown by `--help`.
+
+  Raises:
+    FlagError, ConfigError: as `parse`.
+  """
+  return read_options_and_data(argv, options, about, None)[0]
+
+
+def read_options_and_data(argv: Sequence[str], options: type, about: str | None, data: type | None) -> tuple[Any, dict[str, Any]]:
+  """(a command's options, what was given of the fields of the dataclass `data`); as `read_options`."""
+  values = flags.FlagValues()
+  define(values, dataclasses.fields(options))
+  names = [field.name for field in dataclasses.fields(data)] if data else []
+  if data:
+    define(values, dataclasses.fields(data), 'data')
+  parse(argv, values, about or '')
+  return options_from(values, options), {name: values[name].value for name in names if values[name].present}
+
+
 def options_from(values: flags.FlagValues, options: type) -> Any:
   """A command's own options: an instance of the dataclass `options`, whose fields were given to `define`."""
   return options(**{field.name: values[field.name].value for field in dataclasses.fields(options)})

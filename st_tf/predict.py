@@ -8,8 +8,6 @@ import dataclasses
 import pathlib
 import sys
 
-from absl import flags as absl_flags
-
 from st_tf import command, flags
 from st_tf.errors import UserError
 from st_tf.pictures import center_crop, normalised, open_rgb
@@ -36,10 +34,7 @@ class Options:
 
 def main(argv: Sequence[str]) -> None:
   """Runs the command."""
-  values = absl_flags.FlagValues()
-  flags.define(values, dataclasses.fields(Options))
-  flags.parse(argv, values, __doc__)
-  options = flags.options_from(values, Options)
+  options = flags.read_options(argv, Options, __doc__)
   with command.quiet_imports():
     from st_tf.ticket import Ticket
   picture = open_rgb(pathlib.Path(options.image), options.image)

@@ -12,7 +12,6 @@ import platform
 import statistics
 from typing import Any
 
-from absl import flags as absl_flags
 import numpy as np
 
 from st_tf import command, flags
@@ -52,10 +51,7 @@ class Options:
 
 def main(argv: Sequence[str]) -> None:
   """Runs the command."""
-  values = absl_flags.FlagValues()
-  flags.define(values, dataclasses.fields(Options))
-  flags.parse(argv, values, __doc__)
-  options = flags.options_from(values, Options)
+  options = flags.read_options(argv, Options, __doc__)
   with command.quiet_imports():
     from tflite.flat import FileError, read
   contents = [_read(path) for path in options.paths]

@@ -5,13 +5,12 @@ put in its place, so a file under the final name is always a file that was verif
 """
 
 import dataclasses
-import os
 import pathlib
-import tempfile
 
 import numpy as np
 import tf_keras as keras
 
+from st_tf import files
 from st_tf.errors import UserError
 from tflite.encode import encode
 from tflite.runner import ModelFileError, Runner
@@ -99,17 +98,7 @@ def replace(path: pathlib.Path, content: bytes) -> None:
     ConversionError: it cannot be written.
   """
   try:
-    descriptor, temporary = tempfile.mkstemp(prefix=f'.{path.name}.', dir=path.parent)
-    try:
-      with os.fdopen(descriptor, 'wb') as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-      os.chmod(temporary, 0o644)  # mkstemp keeps others from reading
-      os.replace(temporary, path)
-    except BaseException:
-      pathlib.Path(temporary).unlink(missing_ok=True)
-      raise
+    files.write_bytes(path, content)
   except OSError as error:
     raise ConversionError(
       f'A .tflite file is written to {path}. Received: {error.strerror}. Free some space or choose another folder.'

@@ -8,8 +8,6 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from absl import flags as absl_flags
-
 from st_tf import command, flags
 from st_tf.errors import UserError
 
@@ -33,10 +31,7 @@ class Options:
 
 def main(argv: Sequence[str]) -> int:
   """Runs the command; 0 = a part of the graph runs sparsely, 1 = nothing does."""
-  values = absl_flags.FlagValues()
-  flags.define(values, dataclasses.fields(Options))
-  flags.parse(argv, values, __doc__)
-  options = flags.options_from(values, Options)
+  options = flags.read_options(argv, Options, __doc__)
   with command.quiet_imports():
     from tflite import flat, sparse_rules
   diagnosis = sparse_rules.diagnose(flat.read(_content(options), options.model or options.ticket))

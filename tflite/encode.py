@@ -1,36 +1,13 @@
 """From a function of TensorFlow to the bytes of a .tflite file."""
 
 from collections.abc import Callable, Sequence
-import dataclasses
 
 import numpy as np
 import tensorflow as tf
 
 from st_tf.errors import UserError
 from tflite import quiet
-
-
-@dataclasses.dataclass(frozen=True)
-class Format:
-  """A number format and what is accepted of files in it.
-
-  Attributes:
-    name: as given to `--format`.
-    tolerance: largest difference from Keras, as a fraction of its largest output.
-    loss: largest loss of the task's primary metric.
-    runs_sparsely: whether runtimes execute it sparsely.
-  """
-
-  name: str
-  tolerance: float
-  loss: float
-  runs_sparsely: bool
-
-
-FORMATS = {
-  found.name: found
-  for found in (Format('float32', 1e-4, 0.001, True), Format('float16', 0.02, 0.005, True), Format('int8', 0.3, 0.03, False))
-}
+from tflite.formats import FORMATS
 
 
 class EncodingError(UserError):

@@ -12,15 +12,13 @@ import pathlib
 import sys
 from typing import Any
 
-from absl import flags as absl_flags
 import numpy as np
 
 from st_tf import command, flags
 from st_tf.errors import UserError
 from st_tf.task import DataConfig
+from tflite.formats import FORMATS, STORAGES
 
-_FORMATS = ('float32', 'float16', 'int8')
-_SPARSE = ('auto', 'always', 'never')
 _CALIBRATION_IMAGES = 200
 
 
@@ -34,11 +32,11 @@ class Options:
 
   ticket: str = dataclasses.field(default='', metadata={'help': 'Folder of the ticket.'})
   format: str = dataclasses.field(
-    default='float32', metadata={'help': 'Numbers in the file; it reads and gives float32.', 'choices': _FORMATS}
+    default='float32', metadata={'help': 'Numbers in the file; it reads and gives float32.', 'choices': tuple(FORMATS)}
   )
   sparse: str = dataclasses.field(
     default='auto',
-    metadata={'help': 'Whether kernels are stored without their zeros; auto = where that measures faster.', 'choices': _SPARSE},
+    metadata={'help': 'Whether kernels are stored without their zeros; auto = where that measures faster.', 'choices': STORAGES},
   )
   out: str = dataclasses.field(default='', metadata={'help': 'File to write; empty = TICKET/model_FORMAT.tflite.'})
   samples: int = dataclasses.field(default=32, metadata={'help': 'Validation images on which file and ticket are compared.'})
@@ -48,8 +46,10 @@ class Options:
       raise flags.FlagError('--ticket is needed. Received: none. Write --ticket=FOLDER.')
     if self.samples < 1:
       raise flags.FlagError(f'--samples is at least 1. Received: {self.samples}.')
-    if self.format == 'int8' and self.sparse == 'always':
-      raise flags.FlagError('int8 is stored dense, since no runtime executes it sparsely. Received: --sparse=always. Leave it out.')
+    if not FORMATS[self.format].runs_sparsely and self.sparse == 'always':
+      raise flags.FlagError(
+        f'{self.format} is stored dense, since no runtime executes it sparsely. Received: --sparse=always. Leave it out.'
+      )
 
   @property
   def path(self) -> pathlib.Path:
@@ -59,12 +59,7 @@ class Options:
 
 def main(argv: Sequence[str]) -> None:
   """Runs the command."""
-  values = absl_flags.FlagValues()
-  flags.define(values, dataclasses.fields(Options))
-  flags.define(values, dataclasses.fields(DataConfig), 'data')
-  flags.parse(argv, values, __doc__)
-  options = flags.options_from(values, Options)
-  given = {field.name: values[field.name].value for field in dataclasses.fields(DataConfig) if values[field.name].present}
+  options, given = flags.read_options_and_data(argv, Options, __doc__, DataConfig)
   with command.quiet_imports():
     from st_tf.ticket import Ticket
     from st_tf.ticket_task import task_of
@@ -87,15 +82,17 @@ def export(ticket: Any, task: Any, options: Options) -> dict[str, Any]:
     UserError: the network has no form as such a file, or it cannot be written.
   """
   from st_tf.scoring import score
+  from st_tf.ticket_task import renormalisation
   from tflite import convert, storage
-  from tflite.encode import FORMATS, encode
+  from tflite.encode import encode
   from tflite.runner import Runner
 
   chosen, model = FORMATS[options.format], ticket.build_model()
   function, kept, note = _function(model)
   pixels = Pixels(ticket.task['mean'], ticket.task['deviation'])
-  samples = _images(task, 'validation', options.samples)
-  calibration = pixels.of(_images(task, 'train', _CALIBRATION_IMAGES)) if options.format == 'int8' else None
+  scale, shift = renormalisation(task, ticket.task)
+  samples = _images(task, 'validation', options.samples) * scale + shift
+  calibration = pixels.of(_images(task, 'train', _CALIBRATION_IMAGES) * scale + shift) if options.format == 'int8' else None
   stored = storage.store(
     lambda sparse: encode(pixels.reading(function), model.input_shape[1:], options.format, sparse, calibration, model.variables),
     *(options.format, options.sparse, pixels.of(samples[:4]), chosen.tolerance),
@@ -107,9 +104,9 @@ def export(ticket: Any, task: Any, options: Options) -> dict[str, Any]:
       f' {len(samples)} images. Nothing was written. Use another --format.'
     )
   metric = task.primary_metric
-  expected = score(lambda images: model(images, training=False).numpy(), task, 'validation', 256).result()[metric]
+  expected = score(lambda images: model(images * scale + shift, training=False).numpy(), task, 'validation', 256).result()[metric]
   runner = Runner(stored.content)
-  found = score(lambda images: runner(pixels.of(images)), task, 'validation', 256).result()[metric]
+  found = score(lambda images: runner(pixels.of(images * scale + shift)), task, 'validation', 256).result()[metric]
   if found < expected - chosen.loss:
     raise ExportError(
       f'A {options.format} file loses at most {chosen.loss:.1%} of {metric}. Received: {found:.1%}, where the ticket has {expected:.1%} on'

@@ -6,13 +6,12 @@ import dataclasses
 import numpy as np
 
 from st_tf.errors import UserError
-from tflite.encode import FORMATS
 from tflite.flat import read
+from tflite.formats import FORMATS
 from tflite.runtimes import wasm
 from tflite.runtimes.measured import speedup
 from tflite.sparse_rules import diagnose
 
-CHOICES = ('auto', 'always', 'never')
 WORTHWHILE = 1.1  # Ratios of measured times are uncertain by some percent.
 _ROUNDS = 15
 
@@ -42,7 +41,7 @@ def store(encoded: Callable[[bool], bytes], number_format: str, choice: str, ima
   Args:
     encoded: whether sparse -> the file's content.
     number_format: one of `FORMATS`.
-    choice: one of `CHOICES`.
+    choice: one of `STORAGES`.
     images: [n, height, width, 3] float32 to compare and time both on.
     tolerance: largest difference between the outputs of both, as a fraction of the largest.
 

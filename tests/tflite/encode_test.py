@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from tests.graphs import conv, graph, image
 from tflite.deploy.emit import emit
-from tflite.encode import FORMATS, EncodingError, encode
+from tflite.encode import EncodingError, encode
+from tflite.formats import FORMATS
 from tflite.runner import Runner
 
 SHAPE = (6, 6, 3)

@@ -13,7 +13,7 @@ from st_tf import evaluate, task
 from st_tf.errors import UserError
 from tests import tiny
 from tflite import export
-from tflite.encode import FORMATS
+from tflite.formats import FORMATS
 from tflite.metadata import NAME
 from tflite.runner import Runner
 from tflite.runtimes import wasm
@@ -66,6 +66,16 @@ def test_a_network_with_a_transformer_is_exported_as_trained(tmp_path, monkeypat
   ticket, _ = tiny.draw(tmp_path / 'run', dataclasses.replace(tiny.SPECK, tokens=2), epochs=1, method='dense')
   facts = export.export(ticket, tiny.task(), export.Options(ticket='x', out=str(tmp_path / 'model.tflite')))
   assert facts['graph'].startswith('as trained. A deployment graph consists of') and facts['largest_difference'] < 1e-4
+
+
+def test_images_are_normalised_as_the_ticket_was_trained_not_as_its_task_does_today(tiny_ticket, shapes, tmp_path, monkeypatch):
+  monkeypatch.setattr(wasm, 'missing', lambda: 'No browser in this test.')
+  other = dataclasses.replace(tiny_ticket, task=tiny_ticket.task | {'mean': [0.2, 0.3, 0.4], 'deviation': [0.5, 0.6, 0.7]})
+  facts = export.export(other, shapes, export.Options(ticket='x', out=str(tmp_path / 'model.tflite')))
+  images = next(iter(shapes.dataset('validation', shapes.sizes['validation']).as_numpy_iterator()))
+  pixels = images[0] * np.float32(shapes.deviation) + np.float32(shapes.mean)
+  outputs = other.build_model()(((pixels - [0.2, 0.3, 0.4]) / [0.5, 0.6, 0.7]).astype(np.float32), training=False).numpy()
+  assert facts['ticket_validation']['top1'] == pytest.approx(np.mean(outputs.argmax(-1) == images[1].argmax(-1)), abs=0.005)
 
 
 @pytest.mark.slow
@@ -143,7 +153,6 @@ def test_a_file_that_differs_is_not_written(ticket_folder, loaded, tmp_path, mon
   else:
     monkeypatch.setattr('tflite.convert.difference', lambda *arguments: 0.0)
     monkeypatch.setattr(broken, lambda self, images: np.tile(np.eye(10, dtype=np.float32)[3], (len(images), 1)))
-    monkeypatch.setattr('tflite.encode.FORMATS', {'float32': FORMATS['float32']})
   with pytest.raises(UserError, match=message):
     run(ticket_folder, f'--out={tmp_path / "model.tflite"}')
   assert not list(tmp_path.iterdir())
