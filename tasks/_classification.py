@@ -104,7 +104,7 @@ class ClassificationTask(Task):
       rng = np.random.default_rng((*key, _MIXUP))
       mixing = tf.constant(rng.beta(self._config.mixup, self._config.mixup, len(labels)), tf.float32)
 
-    def finish(indices, pixels):
+    def finish(indices: tf.Tensor, pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
       images = tf.cast(pixels, tf.float32)
       if changes is not None:
         images = _randaugment.apply(images, tf.gather(changes, indices))

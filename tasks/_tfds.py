@@ -115,7 +115,7 @@ def _reachable(*urls: str) -> bool:
   """Whether any of the hosts answers; asked first because tensorflow-datasets itself retries for more than a minute."""
   answers = queue.SimpleQueue()
 
-  def ask(url):
+  def ask(url: str):
     try:
       requests.head(url, timeout=_PROBE_SECONDS)
       answers.put(True)
