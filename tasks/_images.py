@@ -97,11 +97,11 @@ class EncodedImages(Images):
     return EncodedImages([self._items[i] for i in indices], [self._names[i] for i in indices], self._size, self._keep)
 
   def batches(self, order: np.ndarray, batch_size: int, draws: np.ndarray | None) -> tf.data.Dataset:
-    def read(index: tf.Tensor):
+    def read(index: np.ndarray) -> np.ndarray:
       pixels = self._read(int(index), None if draws is None else draws[index])
       return np.ascontiguousarray(pixels)
 
-    def decode(index: np.ndarray):
+    def decode(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
       # Not stateful: reading a file twice gives the same, and stateful maps run one by one when operations are deterministic.
       pixels = tf.numpy_function(read, [index], tf.uint8, stateful=False)
       return index, tf.ensure_shape(pixels, [self._size, self._size, 3])

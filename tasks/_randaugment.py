@@ -41,7 +41,7 @@ def apply(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
     strength = STRENGTH * (0.5 + 0.5 * draws[:, index, 1])
     signed = tf.where(draws[:, index, 2] < 0.5, -strength, strength)
 
-    def amount(change: tf.Tensor, value: tf.Tensor, which: tf.Tensor = which):
+    def amount(change: str, value: tf.Tensor, which: tf.Tensor = which):
       return tf.where(which == _CHANGES.index(change), value, tf.zeros_like(value))
 
     images = _move(images, amount, signed)
