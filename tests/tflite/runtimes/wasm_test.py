@@ -13,7 +13,7 @@ from tests.graphs import random_network
 from tflite.deploy import deployed
 from tflite.deploy.emit import emit
 from tflite.encode import encode
-from tflite.runtimes import wasm
+from tflite.runtimes import browser, wasm
 
 needs_wasm = pytest.mark.skipif(bool(wasm.missing()), reason=wasm.missing() or 'all there')
 
@@ -58,15 +58,8 @@ def test_an_allocation_failure_that_is_only_logged_is_an_error(line):
   assert wasm._measured(entry | {'complaints': ['some warning']}).outputs.tolist() == [[1]]
 
 
-def test_what_is_missing_is_named_with_the_way_out(monkeypatch, tmp_path, images):
-  monkeypatch.setenv(wasm.PACKAGE_VARIABLE, str(tmp_path))
-  monkeypatch.setattr(wasm, '_browser', lambda: 'chromium')
-  assert wasm.missing().startswith(f'LiteRT.js is needed. Received: none in {tmp_path}. Run: make web')
-  (tmp_path / 'core' / 'dist').mkdir(parents=True)
-  (tmp_path / 'core' / 'dist' / 'index.js').write_text('')
-  assert wasm.missing() == ''
-  monkeypatch.setattr(wasm, '_browser', lambda: None)
-  assert 'apt-get install chromium' in wasm.missing()
+def test_without_a_browser_nothing_is_measured(monkeypatch, images):
+  monkeypatch.setattr(browser, 'browser', lambda: None)
   with pytest.raises(wasm.RuntimeMissingError, match='Chromium is needed'):
     wasm.measure([b''], images)
 

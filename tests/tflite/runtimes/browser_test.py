@@ -1,0 +1,58 @@
+"""What is missing is named; pages, packages and posts go over localhost and nothing else does."""
+
+import urllib.error
+import urllib.request
+
+import pytest
+
+from tflite.runtimes import browser
+
+
+@pytest.fixture
+def packages(monkeypatch, tmp_path):
+  monkeypatch.setenv(browser.PACKAGE_VARIABLE, str(tmp_path / 'packages'))
+  (tmp_path / 'packages').mkdir()
+  (tmp_path / 'secret.js').write_text('not for you')
+  return tmp_path / 'packages'
+
+
+def test_what_is_missing_is_named_with_the_way_out(monkeypatch, packages):
+  monkeypatch.setattr(browser, 'browser', lambda: 'chromium')
+  assert browser.missing().startswith(f'LiteRT.js is needed. Received: none in {packages}. Run: make web')
+  (packages / 'core' / 'dist').mkdir(parents=True)
+  (packages / 'core' / 'dist' / 'index.js').write_text('')
+  assert browser.missing() == ''
+  monkeypatch.setattr(browser, 'browser', lambda: None)
+  assert 'apt-get install chromium' in browser.missing()
+
+
+def test_pages_and_packages_are_served_with_their_types(packages):
+  (packages / 'one.wasm').write_bytes(b'code')
+  with browser.served({'/': b'front', '/part.js': b'script', '/model': b'bytes'}) as address:
+    for path, content, kind in (
+      ('', b'front', 'text/html; charset=utf-8'),
+      ('part.js?version=2', b'script', 'text/javascript; charset=utf-8'),
+      ('model', b'bytes', 'application/octet-stream'),
+      ('litert/one.wasm', b'code', 'application/wasm'),
+    ):
+      with urllib.request.urlopen(address + path) as answer:
+        assert (answer.read(), answer.headers['Content-Type']) == (content, kind)
+
+
+@pytest.mark.parametrize('path', ['nothing', 'litert/../secret.js', 'litert/nothing.js', '../secret.js'])
+def test_what_is_not_a_page_is_not_served(packages, path):
+  with browser.served({}) as address, pytest.raises(urllib.error.HTTPError) as error:
+    urllib.request.urlopen(address + path)
+  assert error.value.code == 404
+
+
+def test_what_is_posted_arrives(packages):
+  posts = []
+  with browser.served({}, on_post=posts.append) as address:
+    urllib.request.urlopen(urllib.request.Request(address, data=b'result'))
+  assert posts == [b'result']
+
+
+def test_a_port_that_is_taken_is_an_error(packages):
+  with browser.served({}) as address, pytest.raises(OSError), browser.served({}, int(address.rsplit(':', 1)[1].strip('/'))):
+    pass

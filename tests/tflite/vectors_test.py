@@ -1,0 +1,34 @@
+"""Golden vectors say what Pillow and NumPy say."""
+
+import numpy as np
+
+from tflite import vectors
+
+
+def test_a_picture_of_the_right_size_stays_and_others_have_the_size_that_was_asked_for():
+  for line in vectors.crops().splitlines():
+    *numbers, keep, pixels, expected = line.split()
+    width, height, out_height, out_width = map(int, numbers)
+    assert len(bytes.fromhex(pixels)) == width * height * 3
+    assert len(bytes.fromhex(expected)) == out_width * out_height * 3
+    if (width, height, float(keep)) == (out_width, out_height, 1):
+      assert pixels == expected
+
+
+def test_half_the_size_is_what_a_triangle_filter_gives():
+  line = next(line for line in vectors.crops().splitlines() if line.startswith('64 64 32 32 1.0'))
+  pixels, expected = (np.frombuffer(bytes.fromhex(text), np.uint8) for text in line.split()[-2:])
+  pixels, expected = pixels.reshape(64, 64, 3).astype(float), expected.reshape(32, 32, 3)
+  weights = np.array([1, 3, 3, 1]) / 8
+  rows = np.stack([np.tensordot(weights, pixels[2 * i - 1 : 2 * i + 3], 1) for i in range(1, 31)])
+  inner = np.stack([np.tensordot(weights, rows[:, 2 * i - 1 : 2 * i + 3], (0, 1)) for i in range(1, 31)], 1)
+  assert np.abs(inner - expected[1:31, 1:31]).max() <= 1
+
+
+def test_guesses_are_sorted_and_equal_ones_keep_their_order():
+  for line in vectors.guesses(top=3).splitlines():
+    logits, indices, shares = ([float(number) for number in column.split(',')] for column in line.split())
+    exponentials = np.exp(np.array(logits) - max(logits))
+    order = sorted(range(len(logits)), key=lambda index: (-logits[index], index))[:3]
+    assert indices == order
+    np.testing.assert_allclose(shares, (exponentials / exponentials.sum())[order], rtol=1e-12)

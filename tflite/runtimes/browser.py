@@ -1,0 +1,116 @@
+"""Chromium, a server on localhost, and LiteRT.js for its pages."""
+
+from collections.abc import Callable, Iterator, Mapping
+import contextlib
+import http.server
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+from typing import Any
+
+PACKAGE_VARIABLE = 'ST_TF_LITERT_JS'
+FLAGS = (
+  *('--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'),
+  *('--disable-component-update', '--disable-sync', '--disable-dev-shm-usage'),
+)
+_PACKAGES = pathlib.Path(__file__).parents[1] / 'web' / 'node_modules' / '@litertjs'
+_UNDER = '/litert/'  # Where pages find the packages.
+_BROWSERS = ('chromium', 'chromium-browser', 'google-chrome')
+_TYPES = {
+  '.css': 'text/css; charset=utf-8',
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.json': 'application/json',
+  '.png': 'image/png',
+  '.wasm': 'application/wasm',
+}
+
+
+def browser() -> str | None:
+  """The path of Chromium, if there is one."""
+  return next(filter(None, map(shutil.which, _BROWSERS)), None)
+
+
+def missing_packages() -> str:
+  """What is to be done to have LiteRT.js; empty when it is there."""
+  if (_packages() / 'core' / 'dist' / 'index.js').is_file():
+    return ''
+  return f'LiteRT.js is needed. Received: none in {_packages()}. Run: make web, or point {PACKAGE_VARIABLE} to node_modules/@litertjs.'
+
+
+def missing() -> str:
+  """What is to be done to have Chromium and LiteRT.js; empty when both are there."""
+  if not browser():
+    return 'Chromium is needed. Received: none on the PATH. On Debian: apt-get install chromium.'
+  return missing_packages()
+
+
+@contextlib.contextmanager
+def served(pages: Mapping[str, bytes], port: int = 0, on_post: Callable[[bytes], Any] = lambda body: None) -> Iterator[str]:
+  """The address of a server on localhost, for as long as the context lasts.
+
+  Args:
+    pages: contents by path ('/index.html'); '/' is the front page. LiteRT.js is under '/litert/'.
+    port: 0 = any free one.
+    on_post: called with what a page posts.
+
+  Raises:
+    OSError: the port is taken.
+  """
+  packages = _packages().resolve()
+
+  class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+      path = self.path.split('?')[0]
+      content = pages.get(path)
+      file = (packages / path.removeprefix(_UNDER)).resolve()
+      if content is None and path.startswith(_UNDER) and file.is_relative_to(packages) and file.is_file():
+        content = file.read_bytes()
+      kind = _TYPES.get(pathlib.PurePath(path if path != '/' else 'index.html').suffix, 'application/octet-stream')
+      self.send_response(404 if content is None else 200)
+      self.send_header('Content-Type', kind)
+      self.send_header('Content-Length', str(len(content or b'')))
+      self.end_headers()
+      self.wfile.write(content or b'')
+
+    def do_POST(self) -> None:
+      on_post(self.rfile.read(int(self.headers['Content-Length'])))
+      self.send_response(204)
+      self.end_headers()
+
+    def log_message(self, *args: Any) -> None:
+      pass
+
+  server = http.server.ThreadingHTTPServer(('127.0.0.1', port), Handler)
+  threading.Thread(target=server.serve_forever, daemon=True).start()
+  try:
+    yield f'http://127.0.0.1:{server.server_port}/'
+  finally:
+    server.shutdown()
+    server.server_close()
+
+
+@contextlib.contextmanager
+def browsing(address: str) -> Iterator[subprocess.Popen]:
+  """A headless browser with a profile of its own, looking at `address`."""
+  with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+    process = subprocess.Popen(
+      [browser(), *FLAGS, f'--user-data-dir={profile}', address],
+      stdout=subprocess.DEVNULL,
+      stderr=subprocess.DEVNULL,
+      start_new_session=True,
+    )
+    try:
+      yield process
+    finally:
+      with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+      process.wait()
+
+
+def _packages() -> pathlib.Path:
+  return pathlib.Path(os.environ.get(PACKAGE_VARIABLE) or _PACKAGES)
