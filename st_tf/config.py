@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 from st_tf.errors import did_you_mean
+from st_tf.latency import PREFIX
 from st_tf.settings import ConfigError, checked
 from st_tf.task import DataConfig
 
@@ -21,14 +22,13 @@ PRUNING_SCHEDULES = ('cubic', 'stepwise', 'one_shot', 'constant')
 OPTIMIZERS = ('sgd', 'rmsprop', 'adamw')
 LEARNING_RATE_SCHEDULES = ('cosine', 'exponential', 'one_cycle', 'step')
 FACTOR_STEPS = ('proximal', 'subgradient')
-COSTS = ('macs',)
 # What each setting may be; the names are flags.
 _AT_LEAST_ONE = ('epochs', 'batch_size', 'replicas', 'keep_checkpoints')
 _POSITIVE = ('learning_rate', 'learning_rate_decay', 'decay_interval', 'search_interval', 'prune_interval')
 _BELOW_ONE = ('momentum', 'label_smoothing', 'ema_decay', 'minimum_saving', 'layer_floor')
 _NOT_NEGATIVE = (
   *('seed', 'data_seed', 'image_size', 'train_examples', 'mixup'),
-  *('penalty', 'target_macs', 'dead_below', 'penalty_ramp', 'search_end'),
+  *('penalty', 'target_macs', 'target_latency_ms', 'dead_below', 'penalty_ramp', 'search_end'),
   *('prune_begin', 'prune_end', 'reactivation_end', 'damping'),
   *('warmup', 'weight_decay', 'gradient_clip', 'recalibration_batches', 'fine_tune_epochs'),
 )
@@ -44,19 +44,27 @@ class SearchConfig:
   """How importance factors are pushed to zero (HR-NAS, CVPR 2021, section 3.3; SuperTickets, ECCV 2022, section 3)."""
 
   penalty: float = _field(
-    0.0005, 'Strength of the resource-aware L1 penalty on the importance factors; with --target_macs it is steered instead.'
+    0.0005, 'Strength of the resource-aware L1 penalty on the importance factors; with a target it is steered instead.'
   )
   target_macs: float = _field(
     0.6,
     'MACs the surviving network may have; up to 1 = a fraction of the supernet; 0 = --penalty acts as it is, and 0 of both = no search.',
   )
-  cost: str = _field('macs', 'What a unit costs.', COSTS)
+  target_latency_ms: float = _field(
+    0.0, 'Milliseconds the surviving network may take, by the table of --cost=latency:FILE; in place of --target_macs. 0 = no such target.'
+  )
+  cost: str = _field('macs', "What the penalty charges for a unit: 'macs', or latency:FILE with a table by tflite.latency_table.")
   factor_step: str = _field('proximal', 'How the penalty acts on the factors.', FACTOR_STEPS)
   dead_below: float = _field(1e-3, 'A unit is dead when the magnitude of its factor is at most this.')
   penalty_ramp: float = _field(0.07, 'Duration over which the penalty grows from 0.')
   search_interval: float = _field(0.05, 'Duration between two looks at the factors.')
   search_end: float = _field(0.6, 'When the search ends (a duration from the start).')
   minimum_saving: float = _field(0.05, 'A shrink happens when it saves at least this fraction of the current MACs, or at the last look.')
+
+  @property
+  def is_steered(self) -> bool:
+    """Whether there is a target that the penalty's strength is solved for."""
+    return self.target_macs > 0 or self.target_latency_ms > 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,6 +140,10 @@ class Config:
     _require(all(0 <= entry < 1 for entry in sparsity), '--sparsity lies in [0, 1).', sparsity, ' Write 90 percent as --sparsity=0.9.')
     rising = len(sparsity) >= 1 and list(sparsity) == sorted(set(sparsity))
     _require(rising, '--sparsity is one number or several rising ones.', sparsity, ' Write for example --sparsity=0.8,0.9.')
+    cost = self.search.cost
+    _require(cost == 'macs' or cost.startswith(PREFIX), f'--cost is macs or {PREFIX}FILE.', repr(cost), did_you_mean(cost, ('macs',)))
+    limited = not self.search.target_latency_ms or cost.startswith(PREFIX)
+    _require(limited, '--target_latency_ms needs a table.', f'--cost={cost}', f' Write --cost={PREFIX}FILE.')
     _require(self.batch_size % self.replicas == 0, '--batch_size is a multiple of --replicas.', f'{self.batch_size} for {self.replicas}')
     fine_tuning = self.training.fine_tune_epochs
     _require(fine_tuning < self.epochs, '--fine_tune_epochs is less than --epochs.', f'{fine_tuning} of {self.epochs}')

@@ -13,7 +13,7 @@ from st_tf import cost
 from st_tf.config import Config
 from st_tf.initial import network
 from st_tf.plan import Plan
-from st_tf.target import check_sparsity, check_target, target
+from st_tf.target import check_sparsity, check_target, initial, limited, shown, target
 from st_tf.task import Task
 from st_tf.trainer import Trainer
 from st_tf.wording import duration
@@ -69,8 +69,9 @@ def _search_lines(trainer: Trainer, plan: Plan) -> Iterator[str]:
   looks = [step for step in range(1, plan.search_end + 1) if plan.is_search_due(step)]
   units = sum(group.units for group in trainer.groups)
   yield f'  search      {units:,} units in {len(trainer.groups)} groups; {len(looks)} looks at steps {_some(looks)}'
-  if search.target_macs:
-    yield f'              target {target(trainer):,.0f} MACs ({target(trainer) / trainer.initial["macs"]:.0%}); the penalty is steered'
+  if search.is_steered:
+    wanted = shown(target(trainer), limited(trainer).symbol)
+    yield f'              target {wanted} ({target(trainer) / initial(trainer):.0%}); the penalty is steered'
   else:
     yield f'              penalty {search.penalty:g}'
   heaviest = sorted(trainer.penalties().values())

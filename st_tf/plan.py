@@ -76,7 +76,7 @@ class Plan:
     def steps(duration: float) -> int:
       return _steps(duration, main, steps_per_epoch)
 
-    searches = search.penalty > 0 or search.target_macs > 0
+    searches = search.penalty > 0 or search.is_steered
     prunes = max(pruning.sparsity) > 0
     search_end = min(steps(search.search_end), main) if searches else 0
     last_prune = min(steps(pruning.prune_end), main)

@@ -27,7 +27,7 @@ from st_tf.scoring import readable
 from st_tf.search import importance
 from st_tf.specs import ArchSpec
 from st_tf.state import State
-from st_tf.target import check_sparsity, check_target, steer, target_met
+from st_tf.target import check_sparsity, check_target, limited, present, shown, steer, target_flag, target_met
 from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.trainer import Trainer
@@ -161,6 +161,8 @@ class Run:
       'penalty': self.strength(),
       'seconds': sums.seconds,
     }
+    if trainer.cost_model.table is not None:
+      row['latency_ms'] = trainer.price()
     self.workdir.record(row)
     self.workdir.histogram({f'factors/{name}': value for name, value in trainer.factors().items()}, trainer.step)
     print(self._line(row), flush=True)
@@ -172,7 +174,7 @@ class Run:
   def strength(self) -> float:
     """Strength of the penalty on the factors at this step."""
     search = self.config.search
-    if search.target_macs:
+    if search.is_steered:
       return self.trainer.steering.strength if self.trainer.step < self.plan.search_end else 0.0
     return search.penalty * self.plan.ramp(self.trainer.step)
 
@@ -186,7 +188,7 @@ class Run:
   def search(self) -> None:
     """Corrects the penalty's strength, and removes dead units when a look at the factors is due and pays."""
     trainer, plan, search = self.trainer, self.plan, self.config.search
-    if search.target_macs:
+    if search.is_steered:
       steer(trainer, plan)
     if not plan.is_search_due(trainer.step):
       return
@@ -194,16 +196,16 @@ class Run:
     groups = importance.groups(trainer.model, trainer.arch, self.task.head)
     alive = importance.alive(trainer.factors(), search.dead_below)
     before = cost.of(trainer.model).macs
-    saved = before - importance.surviving_macs(before, groups, alive)
+    saved = before - importance.MACS.total(before, groups, alive)
     if saved >= search.minimum_saving * before or last and saved > 0:
       units = sum(value.size for value in alive.values())
       trainer.shrink(alive)
       left = sum(int(np.count_nonzero(value)) for value in alive.values())
       after = cost.of(trainer.model).macs
       self._record('shrink', macs_before=before, macs_after=after, units_before=units, units_after=left)
-    if last and search.target_macs and not target_met(trainer):
+    if last and search.is_steered and not target_met(trainer):
       print(
-        f'warning: {cost.of(trainer.model).macs:,} MACs are left; --target_macs={search.target_macs:g} was not met.'
+        f'warning: {shown(present(trainer), limited(trainer).symbol)} are left; {target_flag(trainer)} was not met.'
         ' Search longer (--search_end, --epochs) or raise the target.',
         file=sys.stderr,
       )
@@ -302,9 +304,12 @@ class Run:
       'seconds': seconds,
       'steps': self.trainer.step,
     }
+    table = self.trainer.cost_model.table
+    if table is not None:
+      facts['latency'] = {'milliseconds': self.trainer.price(), 'table': dict(table.settings)}
     # Before its end the search is still on its way to the target.
     searched = self.plan.search_every and self.trainer.step >= self.plan.search_end
-    return facts | ({'target_macs_met': target_met(self.trainer)} if searched and self.config.search.target_macs else {})
+    return facts | ({'target_met': target_met(self.trainer)} if searched and self.config.search.is_steered else {})
 
   def _line(self, row: dict[str, Any]) -> str:
     metric = self.task.primary_metric

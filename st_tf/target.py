@@ -1,10 +1,7 @@
-"""The MAC target: what it is, whether it can be met, and the penalty's strength on the way to it."""
+"""The target of a search: what it is, whether it can be met, and the penalty's strength on the way to it."""
 
 import math
 
-import numpy as np
-
-from st_tf import cost
 from st_tf.config import ConfigError
 from st_tf.plan import Plan
 from st_tf.pruning import rank
@@ -14,32 +11,62 @@ from st_tf.trainer import Trainer
 STEERS_PER_SEARCH = 5  # The penalty's strength is corrected this often between two looks at the factors.
 
 
+def limited(trainer: Trainer) -> importance.CostModel:
+  """What the target limits: MACs, or milliseconds by a table."""
+  return trainer.cost_model if trainer.config.search.target_latency_ms else importance.MACS
+
+
+def initial(trainer: Trainer) -> float:
+  """What the supernet costs, in the target's unit."""
+  return limited(trainer).total(trainer.initial['macs'], trainer.groups)
+
+
+def present(trainer: Trainer) -> float:
+  """What the network as it stands costs, in the target's unit."""
+  return trainer.price(limited(trainer))
+
+
 def target(trainer: Trainer) -> float:
-  """The MAC target: a value up to 1 is a fraction of the supernet's."""
-  value = trainer.config.search.target_macs
-  return value * trainer.initial['macs'] if value <= 1 else value
+  """The target in its unit: milliseconds, or MACs, where a value up to 1 is a fraction of the supernet's."""
+  search = trainer.config.search
+  if search.target_latency_ms:
+    return search.target_latency_ms
+  return search.target_macs * trainer.initial['macs'] if search.target_macs <= 1 else search.target_macs
+
+
+def target_flag(trainer: Trainer) -> str:
+  """The target as it was given."""
+  search = trainer.config.search
+  name = 'target_latency_ms' if search.target_latency_ms else 'target_macs'
+  return f'--{name}={getattr(search, name):g}'
 
 
 def target_met(trainer: Trainer) -> bool:
-  """Whether the network as it stands has at most the MACs that were asked for."""
-  return cost.of(trainer.model).macs <= target(trainer)
+  """Whether the network as it stands costs at most what was asked for."""
+  return present(trainer) <= target(trainer)
 
 
 def check_target(trainer: Trainer) -> None:
-  """Refuses a MAC target that no network of this supernet meets.
+  """Refuses a target that no network of this supernet meets.
 
   Raises:
-    ConfigError: naming the least MACs that are possible.
+    ConfigError: naming the least that is possible.
   """
-  if not trainer.config.search.target_macs:
+  if not trainer.config.search.is_steered:
     return
-  nothing = {group.name: np.zeros(group.units, bool) for group in trainer.groups}
-  least = importance.surviving_macs(trainer.initial['macs'], trainer.groups, nothing)
+  model = limited(trainer)
+  least = model.fixed(trainer.initial['macs'], trainer.groups)
   if target(trainer) < least:
+    name, received = target_flag(trainer).split('=')
     raise ConfigError(
-      f'--target_macs is at least what is left without any search unit, {math.ceil(least):,} here'
-      f' ({least / trainer.initial["macs"]:.1%} of the supernet). Received: {trainer.config.search.target_macs:g}.'
+      f'{name} is at least what is left without any search unit, {shown(least, model.symbol)} here'
+      f' ({least / initial(trainer):.1%} of the supernet). Received: {received}.'
     )
+
+
+def shown(amount: float, symbol: str) -> str:
+  """An amount with its unit, rounded up."""
+  return f'{math.ceil(amount):,} {symbol}' if symbol == 'MACs' else f'{math.ceil(100 * amount) / 100:.2f} {symbol}'
 
 
 def steer(trainer: Trainer, plan: Plan) -> None:
@@ -52,13 +79,14 @@ def steer(trainer: Trainer, plan: Plan) -> None:
     return
   ahead = range(trainer.step, min(trainer.step + every, plan.search_end))
   length = max(plan.search_end - plan.ramp_steps, 1)
+  model = limited(trainer)
   trainer.steering = steering.steer(
     trainer.steering,
     trainer.factors(),
     trainer.penalties(),
-    {group.name: group.macs / group.units for group in groups},
-    cost.of(trainer.model).macs,
-    steering.path(trainer.initial['macs'], target(trainer), (ahead[-1] + 1 - plan.ramp_steps) / length),
+    {group.name: model.group(group, group.units) / group.units for group in groups},
+    present(trainer),
+    steering.path(initial(trainer), target(trainer), (ahead[-1] + 1 - plan.ramp_steps) / length),
     sum(plan.learning_rate(step) for step in ahead),
     trainer.config.search.dead_below,
   )

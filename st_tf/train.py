@@ -104,7 +104,7 @@ def _summary(ticket: Any, path: pathlib.Path) -> str:
       f'  pruned      {cost["zeros"]:,} of {cost["prunable"]:,} prunable weights ({zeros:.2%})',
       f'  MACs        {cost["supernet_macs"]:,} -> {cost["macs"]:,} after the search -> {cost["nonzero_macs"]:,} non-zero',
       f'  parameters  {cost["supernet_params"]:,} -> {cost["params"]:,} -> {cost["nonzero_params"]:,}',
-      *([] if ticket.provenance.get('target_macs_met', True) else ['              the target was not met: see --target_macs']),
+      *([] if ticket.provenance.get('target_met', True) else ['              the target was not met: search longer, or raise it']),
       f'  ticket      {shown}',
       f'  model       {shown / model.name} ({model.stat().st_size:,} bytes)',
       f'  report      {shown / "report" / "index.html"}',

@@ -50,6 +50,7 @@ class Trainer:
     traces: how often the training step was traced.
     survivors: original indices of the units that are left, by group name.
     groups: the groups of search units of the initial supernet.
+    cost_model: what the penalty charges.
     steering: state of the penalty's controller.
     requested: sparsity that the last ranking was asked for.
     final: whether the mask stays as it is from now on.
@@ -71,6 +72,7 @@ class Trainer:
     with self.strategy.scope():
       self._build()
     self.groups = importance.groups(self.model, arch, task.head)
+    self.cost_model = importance.cost_model(config.search.cost, arch)
     self.survivors = {group.name: list(range(group.units)) for group in self.groups}
     found = cost.of(self.model)
     self.initial = {'params': found.params, 'macs': found.macs, 'prunable': current_mask(self.model).size}
@@ -187,6 +189,11 @@ class Trainer:
     values = self.values()
     return {group.name: values[group.factor] for group in importance.groups(self.model, self.arch, self.task.head)}
 
+  def price(self, model: importance.CostModel | None = None) -> float:
+    """What the network as it stands costs by `model`, or by the run's own cost model."""
+    found = importance.groups(self.model, self.arch, self.task.head)
+    return (model or self.cost_model).total(cost.of(self.model).macs, found)
+
   def shrink(self, alive: Mapping[str, np.ndarray]) -> None:
     """Rebuilds the network without its dead units; weights, masks, slots and averages follow.
 
@@ -299,8 +306,8 @@ class Trainer:
   def penalties(self) -> dict[str, float]:
     """The penalty of a unit of each group, computed on the initial supernet."""
     alive = {name: len(units) for name, units in self.survivors.items()}
-    model = importance.COST_MODELS[self.config.search.cost]
-    return importance.penalties(self.groups, importance.normaliser(self.groups, model), alive, model)
+    mean = importance.normaliser(self.groups, self.cost_model)
+    return importance.penalties(self.groups, mean, alive, self.cost_model)
 
   def _count_trace(self) -> None:
     self.traces += 1

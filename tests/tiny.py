@@ -5,6 +5,7 @@ Also a task module: `--task=module:tests.tiny`.
 
 from collections.abc import Iterator
 import importlib
+import json
 import pathlib
 from typing import Any
 
@@ -107,6 +108,15 @@ def draw(path: pathlib.Path, arch: ArchSpec = ARCH, **settings: Any) -> tuple[An
   chosen = config(supernet=str(supernet), **settings)
   workdir = Workdir(path, chosen)
   return importlib.import_module(f'st_tf.methods.{chosen.method}').draw(task(), chosen, workdir), workdir
+
+
+def write_table(path: pathlib.Path, arch: ArchSpec, groups: list[str], points: list[tuple[int, float]], base: float) -> pathlib.Path:
+  """A made-up latency table in which every group takes the same: (units, milliseconds)."""
+  units, milliseconds = zip(*points)
+  operation = {'groups': groups, 'units': units, 'milliseconds': milliseconds}
+  facts = {'supernet': arch.to_json(), 'settings': {'runtime': 'made up'}, 'base': base, 'whole': base, 'operations': [operation]}
+  path.write_text(json.dumps(facts))
+  return path
 
 
 def same_state(first: Any, second: Any) -> None:

@@ -12,7 +12,7 @@ from st_tf.workdir import Workdir
 
 def plan(config: Config, steps_per_epoch: int) -> Plan:
   """What happens when: training alone."""
-  search = dataclasses.replace(config.search, penalty=0.0, target_macs=0.0)
+  search = dataclasses.replace(config.search, penalty=0.0, target_macs=0.0, target_latency_ms=0.0, cost='macs')
   pruning = dataclasses.replace(config.pruning, sparsity=(0.0,))
   return Plan.of(dataclasses.replace(config, search=search, pruning=pruning), steps_per_epoch)
 

@@ -95,7 +95,9 @@ def _figures(
 ) -> dict[str, Markup]:
   metric = ticket.task['primary_metric']
   saved = [(row['sparsity'], row['validation']) for row in rows if row['validation'] is not None]
-  target = ticket.provenance.get('config', {}).get('target_macs') or 0
+  config = ticket.provenance.get('config', {})
+  target_ms = config.get('target_latency_ms') or 0
+  target = 0 if target_ms else config.get('target_macs') or 0
   figures = {
     'Loss': curves.loss(history),
     wording.score_name(metric).capitalize(): curves.accuracy(history, metric, dense_history),
@@ -104,6 +106,7 @@ def _figures(
     'Score and sparsity over the run': curves.sparsity(history, metric),
     'Score against sparsity': curves.trade_off(history, metric, saved),
     'MACs': curves.macs(history, ticket.cost['supernet_macs'], target * ticket.cost['supernet_macs'] if target <= 1 else target),
+    'Latency by the table': curves.latency(history, target_ms),
     'MACs by part': costs.macs(layers),
   }
   if ticket.masks:

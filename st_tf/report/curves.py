@@ -53,6 +53,18 @@ def macs(history: Sequence[Row], supernet_macs: float, target_macs: float | None
   return figure
 
 
+def latency(history: Sequence[Row], target: float | None = None) -> Figure | None:
+  """Milliseconds that a latency table foretells over the epochs; None where the run had no table."""
+  points = _series(history, 'latency_ms')
+  if not points:
+    return None
+  figure = _over_epochs([('milliseconds', points)], history, floor=0)
+  if figure is not None and target:
+    _level(figure.axes[0], target, 'target')
+    figure.axes[0].set_ylim(0, 1.12 * max(target, *(y for _, y in points)))
+  return figure
+
+
 def sparsity(history: Sequence[Row], metric: str) -> Figure | None:
   """Score and sparsity over the epochs, above each other, with every pruning and shrinking marked."""
   scores, prunings = _series(history, 'validation', metric), events(history, 'prune')

@@ -11,6 +11,7 @@ import numpy as np
 import tf_keras as keras
 
 from st_tf import cost
+from st_tf.latency import PREFIX, LatencyTable
 from st_tf.models.transformer import SIDE
 from st_tf.specs import ArchSpec, HeadSpec, layout
 
@@ -74,29 +75,61 @@ def groups(model: keras.Model, arch: ArchSpec, head: HeadSpec) -> tuple[Group, .
 
 @dataclasses.dataclass(frozen=True)
 class CostModel:
-  """What the penalty charges for units.
+  """What units and networks cost.
 
   Attributes:
-    group: price of a whole group.
-    unit: price of one unit of a group; of a token, of the last of so many that are alive (None = all).
+    symbol: of one of what is counted, for people.
+    group: price of a group of which so many units are left.
+    unit: what the penalty charges for one unit of a group; of a token, for the last of so many that are alive (None = all).
+    fixed: price of what no unit carries, of a network of so many MACs with these groups.
+    table: where the prices come from, when they are latencies.
   """
 
-  group: Callable[[Group], float]
+  symbol: str
+  group: Callable[[Group, float], float]
   unit: Callable[[Group, int | None], float]
+  fixed: Callable[[float, tuple[Group, ...]], float]
+  table: LatencyTable | None = None
+
+  def total(self, macs: float, found: tuple[Group, ...], living: Mapping[str, np.ndarray] | None = None) -> float:
+    """Price of a network of `macs` MACs and the groups `found`; with `living`, of what is left of it without its dead units."""
+    left = {name: int(np.count_nonzero(units)) for name, units in (living or {}).items()}
+    return self.fixed(macs, found) + sum(self.group(group, left.get(group.name, group.units)) for group in found)
 
 
-COST_MODELS = {'macs': CostModel(group=lambda group: group.macs, unit=Group.unit_macs)}
+MACS = CostModel('MACs', Group.macs_of, Group.unit_macs, lambda macs, found: macs - sum(group.macs for group in found))
 
 
-def normaliser(found: tuple[Group, ...], model: CostModel = COST_MODELS['macs']) -> float:
-  """Mean price of a unit over all groups of the initial supernet, each weighted by its units."""
+def cost_model(name: str, supernet: ArchSpec) -> CostModel:
+  """The cost model that `--cost` names.
+
+  Args:
+    name: 'macs', or 'latency:FILE' with a table.
+    supernet: what is searched.
+
+  Raises:
+    LatencyError: the file is no latency table of this supernet.
+  """
+  if not name.startswith(PREFIX):
+    return MACS
+  table = LatencyTable.load(name.removeprefix(PREFIX))
+  table.check(supernet)
+  return CostModel(
+    'ms',
+    lambda group, units: table.milliseconds(group.name, units),
+    lambda group, alive: table.milliseconds(group.name, group.units) / group.units,
+    lambda macs, found: table.base,
+    table,
+  )
+
+
+def normaliser(found: tuple[Group, ...], model: CostModel = MACS) -> float:
+  """Mean price of a unit over all groups of the initial supernet, each weighted by its units; 1 where nothing costs anything."""
   units = sum(group.units for group in found)
-  return sum(model.group(group) for group in found) / units if units else 1.0
+  return (sum(model.group(group, group.units) for group in found) / units if units else 1.0) or 1.0
 
 
-def penalties(
-  found: tuple[Group, ...], mean: float, alive: Mapping[str, int] | None = None, model: CostModel = COST_MODELS['macs']
-) -> dict[str, float]:
+def penalties(found: tuple[Group, ...], mean: float, alive: Mapping[str, int] | None = None, model: CostModel = MACS) -> dict[str, float]:
   """The resource-aware penalty of each group: the price of a unit over the mean price.
 
   Args:
@@ -117,11 +150,3 @@ def alive(factors: Mapping[str, np.ndarray], dead_below: float) -> dict[str, np.
     dead_below: the largest magnitude of a dead unit's factor.
   """
   return {name: np.abs(value) > dead_below for name, value in factors.items()}
-
-
-def surviving_macs(total: int, found: tuple[Group, ...], living: Mapping[str, np.ndarray]) -> float:
-  """MACs of a network of `total` MACs once the dead units of `found` (its groups as they stand) are gone."""
-  for group in found:
-    left = int(np.count_nonzero(living[group.name]))
-    total -= group.macs - group.macs_of(left)
-  return total

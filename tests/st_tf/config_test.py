@@ -9,7 +9,14 @@ from st_tf.task import DataConfig
 
 # A value of each setting that differs from its default and that a run can have.
 OTHER_VALUES = {
-  **{'task': 'shapes', 'method': 'dense', 'supernet': 'tiny', 'init_from': 'ticket', 'cost': 'macs', 'factor_step': 'subgradient'},
+  **{
+    'task': 'shapes',
+    'method': 'dense',
+    'supernet': 'tiny',
+    'init_from': 'ticket',
+    'cost': 'latency:table.json',
+    'factor_step': 'subgradient',
+  },
   **{'sparsity': (0.5, 0.8), 'pruning_schedule': 'stepwise', 'reactivation': 'masked', 'ranking': 'erk', 'optimizer': 'adamw'},
   **{'learning_rate_schedule': 'step', 'data_dir': 'elsewhere', 'class_weights': 'balanced', 'batch_size': 64},
 }
@@ -51,9 +58,10 @@ def test_missing_settings_keep_their_defaults():
 # 'cost' has only one value so far.
 @pytest.mark.parametrize('field', [field for field in leaves() if field.name != 'cost'], ids=lambda field: field.name)
 def test_the_fingerprint_changes_with_every_setting_that_changes_the_result(field):
-  changed = Config.from_flat({field.name: _other_value(field)})
-  assert changed != Config()
-  assert (changed.fingerprint == Config().fingerprint) == (field.name in ('keep_checkpoints', 'data_dir'))
+  before = Config.from_flat({'cost': 'latency:first.json'} if field.name == 'target_latency_ms' else {})
+  changed = Config.from_flat(before.flat() | {field.name: _other_value(field)})
+  assert changed != before
+  assert (changed.fingerprint == before.fingerprint) == (field.name in ('keep_checkpoints', 'data_dir'))
 
 
 def test_a_whole_number_and_its_float_are_the_same_setting():
@@ -122,3 +130,15 @@ def test_a_configuration_is_readable_json():
 
 def test_a_config_error_is_the_users_to_put_right():
   assert issubclass(ConfigError, UserError)
+
+
+@pytest.mark.parametrize(
+  'cost, target, message',
+  [
+    ('milliseconds', 0, r"--cost is macs or latency:FILE\. Received: 'milliseconds'"),
+    ('macs', 5.0, r'--target_latency_ms needs a table\. Received: --cost=macs\. Write --cost=latency:FILE'),
+  ],
+)
+def test_a_latency_target_needs_a_table(cost, target, message):
+  with pytest.raises(ConfigError, match=message):
+    Config.from_flat({'cost': cost, 'target_latency_ms': target})

@@ -37,5 +37,5 @@ def test_a_dense_run_plans_neither_search_nor_pruning(network_file):
 
 
 def test_an_impossible_target_names_the_least(network_file):
-  with pytest.raises(ConfigError, match=r'at least what is left without any search unit, [\d,]+ here'):
+  with pytest.raises(ConfigError, match=r'at least what is left without any search unit, [\d,]+ MACs here'):
     plan(network_file, target_macs=10.0)

@@ -5,10 +5,12 @@ import pytest
 
 from st_tf import cost, target
 from st_tf.config import ConfigError
+from st_tf.latency import LatencyError
 from st_tf.models import build
 from st_tf.plan import Plan
 from st_tf.specs import BlockSpec, layout
 from tests import tiny
+from tests.tiny import write_table
 
 
 @pytest.fixture(scope='module')
@@ -20,7 +22,7 @@ def trainer():
 def wanting(trainer, macs: float):
   """`trainer` with another target."""
   parts = {name: getattr(trainer, name) for name in ('initial', 'groups', 'model')}
-  return types.SimpleNamespace(config=tiny.config(target_macs=macs), **parts)
+  return types.SimpleNamespace(config=tiny.config(target_macs=macs), price=trainer.price, **parts)
 
 
 def least(trainer) -> int:
@@ -47,7 +49,9 @@ def test_an_impossible_target_is_refused_with_the_least_that_is_possible(trainer
   target.check_target(wanting(trainer, lowest))
   target.check_target(wanting(trainer, 0))
   for macs in (lowest - 1, 0.999 * lowest / trainer.initial['macs']):
-    with pytest.raises(ConfigError, match=rf'--target_macs is at least what is left without any search unit, {math.ceil(lowest):,} here'):
+    with pytest.raises(
+      ConfigError, match=rf'--target_macs is at least what is left without any search unit, {math.ceil(lowest):,} MACs here'
+    ):
       target.check_target(wanting(trainer, macs))
 
 
@@ -68,7 +72,7 @@ def test_the_penalty_is_corrected_between_the_ramp_and_the_end_of_the_search(tra
 def test_a_search_of_some_length_meets_its_target(tmp_path):
   ticket, workdir = tiny.draw(tmp_path, target_macs=0.6, epochs=10, search_interval=0.2, minimum_saving=0.2, sparsity=(0.5,))
   shrinks = [row for row in workdir.history() if row['event'] == 'shrink']
-  assert ticket.provenance['target_macs_met'] is True
+  assert ticket.provenance['target_met'] is True
   assert shrinks[-1]['macs_after'] == ticket.cost['macs'] <= 0.6 * ticket.cost['supernet_macs']
   assert ticket.cost['macs'] > 0.4 * ticket.cost['supernet_macs'], 'not far more than asked for'
 
@@ -76,6 +80,44 @@ def test_a_search_of_some_length_meets_its_target(tmp_path):
 def test_a_search_that_was_too_short_says_so(tmp_path, capsys):
   # Subgradients leave no factor at zero for long.
   ticket, _ = tiny.draw(tmp_path, target_macs=0.4, epochs=1, factor_step='subgradient', sparsity=(0.0,))
-  assert ticket.provenance['target_macs_met'] is False
+  assert ticket.provenance['target_met'] is False
   assert '--target_macs=0.4 was not met. Search longer' in capsys.readouterr().err
   assert ticket.cost['macs'] > 0.4 * ticket.cost['supernet_macs']
+
+
+@pytest.fixture
+def table(trainer, tmp_path):
+  """Every group takes a hundredth of a millisecond per unit; the rest a tenth."""
+  names = [group.name for group in trainer.groups]
+  return write_table(tmp_path / 'table.json', trainer.supernet, names, [(1, 0.01), (1000, 10.0)], base=0.1)
+
+
+def test_a_search_meets_a_target_in_milliseconds(trainer, table, tmp_path):
+  whole = 0.1 + 0.01 * sum(group.units for group in trainer.groups)
+  settings = {
+    'target_macs': 0.6,
+    'cost': f'latency:{table}',
+    'epochs': 14,
+    'search_interval': 0.2,
+    'minimum_saving': 0.05,
+    'sparsity': (0.5,),
+  }
+  ticket, workdir = tiny.draw(tmp_path / 'run', target_latency_ms=0.6 * whole, **settings)
+  rows = [row for row in workdir.history() if row['event'] == 'epoch']
+  assert rows[0]['latency_ms'] == pytest.approx(whole)
+  assert 0.4 * whole < rows[-1]['latency_ms'] <= 0.6 * whole
+  assert ticket.provenance['target_met'] is True
+  left = sum(len(units) for units in ticket.survivors.values())
+  assert ticket.provenance['latency'] == {'milliseconds': pytest.approx(0.1 + 0.01 * left), 'table': {'runtime': 'made up'}}
+
+
+def test_an_impossible_latency_is_refused_with_the_least_that_is_possible(table):
+  with pytest.raises(
+    ConfigError, match=r'--target_latency_ms is at least what is left without any search unit, 0\.10 ms here .* Received: 0\.05'
+  ):
+    target.check_target(tiny.trainer(target_latency_ms=0.05, cost=f'latency:{table}'))
+
+
+def test_a_table_of_another_supernet_is_refused(table):
+  with pytest.raises(LatencyError, match='A latency table belongs to the supernet it was measured with'):
+    tiny.trainer(tiny.SPECK, cost=f'latency:{table}')

@@ -58,7 +58,7 @@ def finished(tmp_path_factory, supernet):
     ('--replicas=64', r'--replicas is at most the number of devices'),
     ('--batch_size=1000', r'A batch is at most the training split'),
     ('--sparsity=0.999999', r'at most 0\.\d+ is reachable here'),
-    ('--target_macs=0.01', r'--target_macs is at least what is left without any search unit, [\d,]+ here'),
+    ('--target_macs=0.01', r'--target_macs is at least what is left without any search unit, [\d,]+ MACs here'),
     ('--target_macs=5', r'--target_macs is at least what is left'),
     ('--search_end=0.9', r'The search ends before the last pruning'),
     ('--prune_begin=0.8', r'Pruning begins before it ends'),

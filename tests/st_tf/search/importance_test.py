@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from st_tf import cost
+from st_tf.latency import LatencyError
 from st_tf.models import build
 from st_tf.models.reference import reference_names
 from st_tf.search import importance
@@ -13,6 +14,7 @@ from st_tf.search.importance import Group
 from st_tf.search.shrink import shrunk_arch
 from st_tf.specs import ArchSpec, HeadSpec, StageSpec
 from tests import golden
+from tests.tiny import write_table
 
 ARCH = ArchSpec(
   stages=(StageSpec((1,), (4,)), StageSpec((0, 1), (4, 6))),
@@ -100,11 +102,32 @@ def test_surviving_macs_are_those_of_the_network_that_is_built_without_the_dead(
   groups, rng = importance.groups(model, arch, HEAD), np.random.default_rng(seed)
   alive = {group.name: rng.random(group.units) < rng.choice([0, 0.5, 1]) for group in groups}
   left = build(shrunk_arch(arch, HEAD, alive), HEAD, SHAPE)
-  assert importance.surviving_macs(cost.of(model).macs, groups, alive) == pytest.approx(cost.of(left).macs, abs=1e-3)
+  assert importance.MACS.total(cost.of(model).macs, groups, alive) == pytest.approx(cost.of(left).macs, abs=1e-3)
 
 
 def test_with_all_alive_nothing_is_saved_and_with_none_every_group_is_gone(with_tokens):
   groups, total = importance.groups(with_tokens, TOKENS, HEAD), cost.of(with_tokens).macs
-  assert importance.surviving_macs(total, groups, {group.name: np.ones(group.units, bool) for group in groups}) == total
+  assert importance.MACS.total(total, groups, {group.name: np.ones(group.units, bool) for group in groups}) == total
+  assert importance.MACS.total(total, groups) == total
   nothing = {group.name: np.zeros(group.units, bool) for group in groups}
-  assert importance.surviving_macs(total, groups, nothing) == total - sum(group.macs for group in groups)
+  assert importance.MACS.total(total, groups, nothing) == total - sum(group.macs for group in groups)
+
+
+def test_a_latency_table_prices_groups_by_the_units_that_are_left(plain, tmp_path):
+  groups = importance.groups(plain, ARCH, HEAD)
+  file = write_table(tmp_path / 'table.json', ARCH, [group.name for group in groups], [(4, 1.0), (8, 3.0)], base=10.0)
+  model = importance.cost_model(f'latency:{file}', ARCH)
+  assert model.symbol == 'ms'
+  assert [model.group(groups[0], units) for units in (0, 2, 4, 6, 8)] == [0, 0.5, 1, 2, 3]
+  assert model.total(0, groups) == 10 + 3 * len(groups)
+  half = {group.name: np.arange(group.units) < 4 for group in groups}
+  assert model.total(0, groups, half) == 10 + len(groups)
+  mean = 3 * len(groups) / sum(group.units for group in groups)
+  assert importance.normaliser(groups, model) == pytest.approx(mean)
+  assert importance.penalties(groups, mean, model=model) == {group.name: pytest.approx(3 / group.units / mean) for group in groups}
+
+
+def test_macs_and_latency_are_the_cost_models():
+  assert importance.cost_model('macs', ARCH) is importance.MACS
+  with pytest.raises(LatencyError, match=r'A latency table is a file that .* has finished\. Received: nowhere\.json'):
+    importance.cost_model('latency:nowhere.json', ARCH)

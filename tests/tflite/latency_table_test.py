@@ -1,0 +1,120 @@
+"""The command writes a table that a search takes, goes on where it stopped, and names what it does not accept."""
+
+import json
+
+import numpy as np
+import pytest
+
+from st_tf import presets
+from st_tf.errors import UserError
+from st_tf.latency import LatencyTable
+from st_tf.specs import HeadSpec
+from tests import tiny
+from tflite import latency_graphs, latency_table
+from tflite.runtimes import native, wasm
+from tflite.runtimes.measured import Measured, RuntimeMissingError
+
+
+@pytest.fixture
+def runtime(monkeypatch):
+  """x86 that takes a millisecond per file and times none; the calls are counted."""
+  calls = []
+
+  def measure(contents, images, rounds):
+    calls.append(len(contents))
+    return [Measured(np.zeros(1), (float(index + 1),)) for index, _ in enumerate(contents)]
+
+  monkeypatch.setattr(native, 'measure', measure)
+  return calls
+
+
+def arguments(path, **changes):
+  settings = {
+    'supernet': tiny.SUPERNET,
+    'runtime': 'x86',
+    'image_size': tiny.SIDE,
+    'outputs': 3,
+    'density': 1,
+    'fractions': '0.5,1',
+    'out': path,
+  }
+  return ['latency_table', *(f'--{name}={value}' for name, value in (settings | changes).items())]
+
+
+def test_the_table_is_what_a_search_reads(tmp_path, runtime, capsys):
+  latency_table.main(arguments(tmp_path / 'table.json'))
+  table = LatencyTable.load(tmp_path / 'table.json')
+  table.check(tiny.ARCH)
+  groups = {name for names in latency_graphs.operations(tiny.ARCH, HeadSpec('classification', 3), tiny.SIDE).values() for name in names}
+  assert set(table.groups) == groups
+  assert (table.base, table.whole) == (1.0, 2.0)
+  # Of files that take 1, 2, 3, 4 ms the pairs differ by 1, which four more copies share.
+  assert set(next(iter(table.groups.values()))[1]) == {0.25}
+  assert table.settings['runtime'] == 'x86' and table.settings['image_size'] == tiny.SIDE
+  text = capsys.readouterr().out
+  assert '2.00 ms measured whole' in text and 'slowest operations' in text
+
+
+def test_an_interrupted_table_is_continued(tmp_path, runtime):
+  latency_table.main(arguments(tmp_path / 'whole.json'))
+  expected, first = json.loads((tmp_path / 'whole.json').read_text()), len(runtime)
+  part = {name: value for name, value in expected.items() if name not in ('base', 'whole')} | {'operations': expected['operations'][:2]}
+  part['settings'] = expected['settings']
+  (tmp_path / 'part.json').write_text(json.dumps(part))
+  latency_table.main(arguments(tmp_path / 'part.json'))
+  assert len(runtime) - first == first - 2
+  assert json.loads((tmp_path / 'part.json').read_text()) == expected
+  latency_table.main(arguments(tmp_path / 'part.json'))
+  assert len(runtime) - first == first - 2, 'a finished table is only shown'
+
+
+@pytest.mark.parametrize('content', ['{}', 'nothing', '[]'])
+def test_a_file_of_something_else_is_left_alone(tmp_path, runtime, content):
+  (tmp_path / 'table.json').write_text(content)
+  with pytest.raises(
+    UserError, match=r'continued with the settings it was begun with\. Received: .*table\.json, which is another table or none'
+  ):
+    latency_table.main(arguments(tmp_path / 'table.json'))
+  assert (tmp_path / 'table.json').read_text() == content and not runtime
+
+
+def test_a_table_of_other_settings_is_left_alone(tmp_path, runtime):
+  latency_table.main(arguments(tmp_path / 'table.json'))
+  before = (tmp_path / 'table.json').read_bytes()
+  with pytest.raises(UserError, match='which is another table or none'):
+    latency_table.main(arguments(tmp_path / 'table.json', rounds=3))
+  assert (tmp_path / 'table.json').read_bytes() == before
+
+
+@pytest.mark.parametrize(
+  'changes, message',
+  [
+    ({'out': ''}, r'--out is needed\. Received: none'),
+    ({'out': 'nowhere/table.json'}, r'--out is a file in an existing folder\. Received: nowhere/table\.json'),
+    ({'density': 0}, r'--density lies in \(0, 1\]\. Received: 0'),
+    ({'density': 0.1}, r'x86 never executes sparsely\. Received: --density=0\.1'),
+    ({'fractions': '1,0.5'}, r'--fractions are rising shares that end with 1'),
+    ({'fractions': '0.5'}, r'--fractions are rising shares that end with 1'),
+    ({'rounds': 0}, r'--image_size, --outputs and --rounds are at least 1'),
+    ({'runtime': 'arm64'}, r'--runtime is one of wasm, x86, adb\. Received'),
+    ({'supernet': 'mobil'}, r'A supernet is one of .*Did you mean'),
+  ],
+)
+def test_bad_input_is_named(tmp_path, runtime, changes, message):
+  with pytest.raises(UserError, match=message):
+    latency_table.main(arguments(**({'path': tmp_path / 'table.json', **changes} if 'out' not in changes else {'path': changes['out']})))
+  assert not list(tmp_path.iterdir()) and not runtime
+
+
+def test_a_supernet_with_tokens_is_refused(tmp_path):
+  path = tmp_path / 'arch.json'
+  path.write_text(presets.to_text(presets.PRESETS['tiny']).replace('"tokens": 0', '"tokens": 4'))
+  with pytest.raises(UserError, match=r'of convolutions\. Received: a supernet with transformer tokens'):
+    latency_table.main(arguments(tmp_path / 'table.json', supernet=path))
+
+
+def test_a_missing_runtime_is_named(tmp_path, monkeypatch):
+  monkeypatch.setattr(wasm, 'missing', lambda: 'Chromium is needed. Received: none.')
+  with pytest.raises(UserError, match='Chromium is needed'):
+    latency_table.main(arguments(tmp_path / 'table.json', runtime='wasm'))
+  assert issubclass(RuntimeMissingError, UserError)

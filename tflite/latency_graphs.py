@@ -1,0 +1,149 @@
+"""The small networks from which latencies of single operations are read.
+
+Runtimes execute sparsely only from a strided stem to a spatial mean, so that an operation cannot be timed alone. Several copies
+of it stand side by side between the two, as the kernels of a block do; what the second to the last copy add, shared out among
+them, is what one takes.
+"""
+
+from collections.abc import Callable, Sequence
+import dataclasses
+
+import numpy as np
+import tf_keras as keras
+
+from st_tf.models import build, named_variables
+from st_tf.models.variables import layers
+from st_tf.specs import ArchSpec, BlockSpec, HeadSpec, layout
+from tflite.deploy import deployed
+from tflite.deploy.emit import emit
+from tflite.deploy.graph import Graph, Node
+from tflite.encode import encode
+from tflite.runtimes.measured import Measured
+
+_COPIES = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Operation:
+  """One kernel of a search block: expansion, depthwise convolution, projection.
+
+  Attributes:
+    kernel: side of the depthwise kernel.
+    stride: of the same, 1 or 2.
+    in_channels: channels it reads.
+    units: channels in between, in the supernet.
+    out_channels: channels it writes.
+    height: of what it reads, in pixels.
+    width: of the same.
+  """
+
+  kernel: int
+  stride: int
+  in_channels: int
+  units: int
+  out_channels: int
+  height: int
+  width: int
+
+
+def operations(arch: ArchSpec, head: HeadSpec, image_size: int) -> dict[Operation, list[str]]:
+  """The operations of a supernet, each with the names of the groups that are such ones.
+
+  Args:
+    arch: the supernet.
+    head: its head.
+    image_size: side of the images it reads, in pixels.
+  """
+  shapes = {layer.name: outer.output_shape for outer, layer in layers(build(arch, head, (image_size, image_size, 3)))}
+  found: dict[Operation, list[str]] = {}
+  for block in layout(arch, head):
+    for kernel, units in block.spec.kernels:
+      name = f'{block.name}/k{kernel}'
+      height, width = shapes[f'{name}/expand'][1:3]
+      operation = Operation(kernel, block.stride, block.in_channels, units, block.out_channels, height, width)
+      found.setdefault(operation, []).append(name)
+  return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Meter:
+  """Measures operations on a runtime.
+
+  Attributes:
+    measure: of the runtime.
+    density: share of the 1x1 weights that is not zero.
+    sparse: whether they are stored without their zeros.
+    activation: of the network.
+    rounds: how often each model is timed.
+  """
+
+  measure: Callable[[Sequence[bytes], np.ndarray, int], list[Measured]]
+  density: float
+  sparse: bool
+  activation: str
+  rounds: int
+
+  def times(self, operation: Operation, units: Sequence[int]) -> list[float]:
+    """Milliseconds of an operation with each number of units; noise can make one negative."""
+    pairs = [(dataclasses.replace(operation, units=count), copies) for count in units for copies in (1, _COPIES)]
+    found = self._measured([harness(*pair, self.activation, self.density) for pair in pairs])
+    return [(many.latency - one.latency) / (_COPIES - 1) for one, many in zip(found[::2], found[1::2])]
+
+  def networks(self, arch: ArchSpec, head: HeadSpec, image_size: int) -> tuple[float, float]:
+    """Milliseconds of the supernet (without any unit, as it is)."""
+    empty = arch.with_searched({block.name: BlockSpec(()) for block in layout(arch, head)})
+    shape = (image_size, image_size, 3)
+    found = self._measured([deployed(_thinned(build(each, head, shape), self.density)) for each in (empty, arch)])
+    return found[0].latency, found[1].latency
+
+  def _measured(self, graphs: Sequence[Graph]) -> list[Measured]:
+    shape = graphs[0].nodes[0].shape
+    contents = [encode(emit(graph), shape, sparse=self.sparse) for graph in graphs]
+    return self.measure(contents, np.random.default_rng(0).random((1, *shape), np.float32), self.rounds)
+
+
+def harness(operation: Operation, copies: int, activation: str, density: float) -> Graph:
+  """A network of a stem, so many copies of the operation side by side, and a spatial mean.
+
+  Args:
+    operation: what is measured, with as many units as it has here.
+    copies: how often.
+    activation: between its convolutions.
+    density: share of the 1x1 weights that is not zero.
+  """
+  rng = np.random.default_rng(0)
+  height, width, inner = operation.height, operation.width, operation.units
+  nodes = [Node('image', 'image', (), (2 * height, 2 * width, 3))]
+
+  def add(name: str, op: str, source: str, kernel: np.ndarray, stride: int = 1, act: bool = True) -> str:
+    before = next(node for node in nodes if node.name == source)
+    side = tuple(-(-size // stride) for size in before.shape[:2])
+    shape = (*side, kernel.shape[-1])
+    settings = {'stride': stride, 'pad': kernel.shape[0] // 2}
+    nodes.append(Node(name, op, (source,), shape, settings, {'kernel': kernel, 'bias': rng.normal(size=kernel.shape[-1])}))
+    if act:
+      nodes.append(Node(f'{name}/act', 'act', (name,), shape, {'kind': activation}))
+    return nodes[-1].name
+
+  def pointwise(before: int, after: int) -> np.ndarray:
+    return rng.normal(size=(1, 1, before, after)) * (rng.random((1, 1, before, after)) < density)
+
+  stem = add('stem', 'conv', 'image', rng.normal(size=(3, 3, 3, operation.in_channels)), 2)
+  ends = []
+  for copy in range(copies):
+    name = add(f'{copy}/expand', 'conv', stem, pointwise(operation.in_channels, inner))
+    name = add(f'{copy}/depthwise', 'depthwise', name, rng.normal(size=(operation.kernel, operation.kernel, inner)), operation.stride)
+    ends.append(add(f'{copy}/project', 'conv', name, pointwise(inner, operation.out_channels), act=False))
+  if copies > 1:
+    nodes.append(Node('sum', 'add', tuple(ends), nodes[-1].shape))
+  nodes.append(Node('mean', 'mean', (nodes[-1].name,), (operation.out_channels,)))
+  return Graph(tuple(nodes), 'mean')
+
+
+def _thinned(model: keras.Model, density: float) -> keras.Model:
+  """The model with so many of the 1x1 weights left, by chance."""
+  rng = np.random.default_rng(0)
+  for name, variable in named_variables(model).items():
+    if name.endswith('/kernel') and tuple(variable.shape[:2]) == (1, 1):
+      variable.assign(variable * (rng.random(variable.shape) < density).astype(np.float32))
+  return model

@@ -1,0 +1,150 @@
+"""Measures what each operation of a supernet takes: python -m tflite.latency_table --supernet=mobile --image_size=224 --out=FILE
+
+A search that is told --cost=latency:FILE then trades accuracy for milliseconds on that runtime. An operation is one (block,
+kernel): expansion, depthwise convolution, projection. The same command continues a table that was interrupted.
+"""
+
+from collections.abc import Iterator, Sequence
+import dataclasses
+import importlib
+import json
+import pathlib
+import platform
+from typing import Any
+
+import tqdm
+
+from st_tf import command, flags, presets
+from st_tf.errors import UserError
+from st_tf.files import write_bytes
+from st_tf.specs import HeadSpec
+
+RUNTIMES = {'wasm': 'wasm', 'x86': 'native', 'adb': 'adb'}  # Emulated ARM64 has no latencies.
+_SPARSE_BELOW = 1 / 3  # Runtimes skip zeros where less than a third of a kernel is left.
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+  """What to measure, where."""
+
+  supernet: str = dataclasses.field(default='mobile', metadata={'help': 'Preset or JSON file with an ArchSpec.'})
+  runtime: str = dataclasses.field(
+    default='wasm', metadata={'help': 'LiteRT.js in Chromium, this processor, or an Android device.', 'choices': tuple(RUNTIMES)}
+  )
+  image_size: int = dataclasses.field(default=224, metadata={'help': 'Side in pixels of the images that the deployed network reads.'})
+  outputs: int = dataclasses.field(default=1000, metadata={'help': 'Labels of the network.'})
+  density: float = dataclasses.field(default=0.1, metadata={'help': 'Share of the 1x1 weights that is not zero; 1 = measure dense.'})
+  fractions: tuple[float, ...] = dataclasses.field(
+    default=(0.25, 0.5, 1.0), metadata={'help': 'Shares of the units of an operation at which it is measured, rising to 1.'}
+  )
+  rounds: int = dataclasses.field(default=9, metadata={'help': 'How often each model is timed; the models take turns.'})
+  out: str = dataclasses.field(default='', metadata={'help': 'JSON file to write; one that the same command has begun is continued.'})
+
+  def __post_init__(self):
+    if not self.out:
+      raise flags.FlagError('--out is needed. Received: none. Write --out=FILE.json.')
+    if self.image_size < 1 or self.outputs < 1 or self.rounds < 1:
+      received = f'{self.image_size}, {self.outputs}, {self.rounds}'
+      raise flags.FlagError(f'--image_size, --outputs and --rounds are at least 1. Received: {received}.')
+    if not 0 < self.density <= 1:
+      raise flags.FlagError(f'--density lies in (0, 1]. Received: {self.density:g}. Write 90 percent zeros as --density=0.1.')
+    rising = list(self.fractions) == sorted(set(self.fractions)) and self.fractions[-1:] == (1.0,) and self.fractions[0] > 0
+    if not rising:
+      raise flags.FlagError(f'--fractions are rising shares that end with 1. Received: {self.fractions}.')
+
+  @property
+  def path(self) -> pathlib.Path:
+    """The file to write."""
+    return pathlib.Path(self.out).expanduser()
+
+
+def main(argv: Sequence[str]) -> None:
+  """Runs the command."""
+  options = flags.read_options(argv, Options, __doc__)
+  arch = presets.supernet(options.supernet)
+  if arch.tokens:
+    raise UserError('A latency table is of convolutions. Received: a supernet with transformer tokens. Use one with tokens=0.')
+  if not options.path.parent.is_dir():
+    raise UserError(f'--out is a file in an existing folder. Received: {options.out}. Create the folder first.')
+  facts = _begun(options, arch)
+  with command.quiet_imports():
+    from tflite import latency_graphs
+  _check_runtime(options)
+  measure = importlib.import_module(f'tflite.runtimes.{RUNTIMES[options.runtime]}').measure
+  meter = latency_graphs.Meter(measure, options.density, options.density < _SPARSE_BELOW, arch.activation, options.rounds)
+  head = HeadSpec('classification', options.outputs)
+  operations = latency_graphs.operations(arch, head, options.image_size)
+  known = {tuple(entry['operation'].values()) for entry in facts['operations']}
+  for operation, groups in tqdm.tqdm(operations.items(), 'operations', unit='operation', disable=None):
+    if dataclasses.astuple(operation) in known:
+      continue
+    units = sorted({max(round(fraction * operation.units), 1) for fraction in options.fractions})
+    entry = {'operation': dataclasses.asdict(operation), 'groups': groups, 'units': units, 'milliseconds': meter.times(operation, units)}
+    facts['operations'].append(entry)
+    _write(options.path, facts)
+  if 'whole' not in facts:
+    facts['base'], facts['whole'] = meter.networks(arch, head, options.image_size)
+    _write(options.path, facts)
+  print('\n'.join(lines(facts, options.path)))
+
+
+def lines(facts: dict[str, Any], path: pathlib.Path) -> Iterator[str]:
+  """The table in short, for people."""
+  total = sum(entry['milliseconds'][-1] * len(entry['groups']) for entry in facts['operations'])
+  groups, settings = sum(len(entry['groups']) for entry in facts['operations']), facts['settings']
+  yield f'table     {path}: {len(facts["operations"])} operations for {groups} groups'
+  yield f'runtime   {settings["runtime"]}, {settings["image_size"]} pixels, {settings["density"]:.0%} of the 1x1 weights not zero'
+  yield f'supernet  {facts["whole"]:.2f} ms measured whole; {facts["base"] + total:.2f} ms by the table, {facts["base"]:.2f} ms of it fixed'
+  yield 'slowest operations, ms with all units:'
+  slowest = sorted(facts['operations'], key=lambda entry: -entry['milliseconds'][-1] * len(entry['groups']))
+  for entry in slowest[:5]:
+    operation = entry['operation']
+    kernel, channels = operation['kernel'], [operation[name] for name in ('in_channels', 'units', 'out_channels')]
+    yield (
+      f'  {entry["milliseconds"][-1]:6.3f} x {len(entry["groups"])}  {kernel}x{kernel}, stride {operation["stride"]},'
+      f' {" -> ".join(map(str, channels))} channels, from {operation["height"]}x{operation["width"]}'
+    )
+
+
+def _begun(options: Options, arch: Any) -> dict[str, Any]:
+  """The table as far as it is there.
+
+  Raises:
+    UserError: the file is something else, or was begun with other settings.
+  """
+  settings = {name: value for name, value in dataclasses.asdict(options).items() if name not in ('supernet', 'out')}
+  settings = json.loads(json.dumps(settings | {'machine': platform.platform()}))
+  fresh = {'supernet': json.loads(json.dumps(arch.to_json())), 'settings': settings, 'operations': []}
+  if not options.path.exists():
+    return fresh
+  try:
+    facts = json.loads(options.path.read_text(encoding='utf-8'))
+    same = all(facts[name] == fresh[name] for name in ('supernet', 'settings')) and isinstance(facts['operations'], list)
+  except (OSError, ValueError, KeyError, TypeError):
+    same = False
+  if not same:
+    raise UserError(
+      f'A table is continued with the settings it was begun with. Received: {options.path}, which is another table or none.'
+      ' Choose another --out, or remove it.'
+    )
+  return facts
+
+
+def _check_runtime(options: Options) -> None:
+  runtime = importlib.import_module(f'tflite.runtimes.{RUNTIMES[options.runtime]}')
+  reason = getattr(runtime, 'missing', str)()
+  if reason:
+    raise UserError(reason)
+  if options.runtime == 'x86' and options.density < 1:
+    raise UserError(f'x86 never executes sparsely. Received: --density={options.density:g}. Write --density=1, or --runtime=wasm.')
+
+
+def _write(path: pathlib.Path, facts: dict[str, Any]) -> None:
+  try:
+    write_bytes(path, (json.dumps(facts, indent=1) + '\n').encode())
+  except OSError as error:
+    raise UserError(f'A table is written to {path}. Received: {error.strerror}. Free some space or choose another folder.') from error
+
+
+if __name__ == '__main__':
+  command.run(main)
