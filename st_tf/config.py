@@ -15,7 +15,7 @@ from st_tf.latency import PREFIX
 from st_tf.settings import ConfigError, checked
 from st_tf.task import DataConfig
 
-METHODS = ('supertickets', 'dense')
+METHODS = ('supertickets', 'dense', 'fine_tune')
 REACTIVATIONS = ('soft_threshold', 'masked', 'dense_gradient')
 RANKINGS = ('global', 'layer', 'erk')
 PRUNING_SCHEDULES = ('cubic', 'stepwise', 'one_shot', 'constant')

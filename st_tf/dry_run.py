@@ -85,10 +85,13 @@ def _pruning_lines(trainer: Trainer, plan: Plan) -> Iterator[str]:
     return
   check_sparsity(trainer, plan)
   events = [(step, schedule.sparsity_at(step)) for step in range(1, plan.total_steps + 1) if schedule.is_event(step)]
-  shown = sorted({*events[:: math.ceil(len(events) / _SHOWN_EVENTS)], events[-1]})
+  if not events:
+    yield f'  pruning     the mask of {schedule.target_sparsity:.0%} stays as it is'
+    return
+  listed = sorted({*events[:: math.ceil(len(events) / _SHOWN_EVENTS)], events[-1]})
   pruning = trainer.config.pruning
   yield f'  pruning     {pruning.pruning_schedule}, {pruning.reactivation}, {pruning.ranking} ranking; {len(events)} rankings'
-  yield f'              {", ".join(f"{sparsity:.0%} at step {step}" for step, sparsity in shown)}'
+  yield f'              {", ".join(f"{sparsity:.0%} at step {step}" for step, sparsity in listed)}'
   first, last = schedule.reactivation[0]
   yield f'              every {schedule.frequency} steps; pruned weights may return from step {first} to {last}'
   yield f'  tickets     at {", ".join(f"{sparsity:.0%}" for sparsity in pruning.sparsity)} sparsity'

@@ -75,7 +75,8 @@ def draw(task: Any, config: Config, workdir: Any) -> int:
   started = time.monotonic()
   method = importlib.import_module(f'st_tf.methods.{config.method}')
   print(f'{config.method} on {task.name}: {task.sizes["train"]:,} training images, {config.epochs} epochs, workdir {workdir.path}')
-  last = max(config.pruning.sparsity) if method.plan(config, task.steps_per_epoch(config.batch_size)).pruning else 0.0
+  pruning = method.plan(config, task.steps_per_epoch(config.batch_size)).pruning
+  last = pruning.target_sparsity if pruning else 0.0
   if not workdir.ticket_path(last).is_dir():
     method.draw(task, config, workdir)
   paths = list(workdir.tickets())

@@ -14,12 +14,12 @@ import tensorflow as tf
 import tf_keras as keras
 
 from st_tf import averaging, cost, optimizers, replicas
-from st_tf.config import Config
+from st_tf.config import Config, ConfigError
 from st_tf.models import build, named_variables
 from st_tf.models.high_resolution import CLASSIFIER, STEM, activation
 from st_tf.pruning import Mask
 from st_tf.pruning.fit import apply_ranking, is_closed, wrap_layers
-from st_tf.pruning.wrapper import bake, current_mask, effective_values, get_state, prunable, set_state
+from st_tf.pruning.wrapper import bake, current_mask, effective_values, get_state, prunable, set_masks, set_state
 from st_tf.scoring import readable, score
 from st_tf.search import importance, shrink
 from st_tf.search.steering import Steering
@@ -159,6 +159,21 @@ class Trainer:
     if final:
       self._close()
     return {'sparsity': mask.sparsity, 'pruned': before.returned(mask), 'returned': mask.returned(before)}
+
+  def keep_mask(self, mask: Mask) -> None:
+    """Makes `mask` the mask from here on.
+
+    Raises:
+      ConfigError: it covers other weights than these settings prune.
+    """
+    magnitudes = {name: np.abs(values) for name, values in self.values().items() if name in prunable(self.model)}
+    if set(mask) != set(magnitudes):
+      raise ConfigError(
+        f'A mask covers the weights that are pruned. Received: masks of {len(mask)} kernels, where these settings prune'
+        f' {len(magnitudes)}. Give the --prune_stem, --prune_depthwise and --prune_classifier that the ticket was drawn with.'
+      )
+    set_masks(self.model, mask, dict.fromkeys(mask, 0.0), magnitudes, final=True)
+    self.requested, self.final = mask.sparsity, True
 
   @contextlib.contextmanager
   def pruned_for_now(self, sparsity: float) -> Iterator[Mask]:

@@ -1,0 +1,177 @@
+"""The mobile result: tickets against themselves stored dense, against the dense supernet and against MobileNets.
+
+python benchmarks/mobile.py --tickets=FOLDER,... --dense=FOLDER --mobilenets=FOLDER,... --image_size=224 --out=docs/results/mobile/NAME.md
+
+Folders of tickets, and of benchmarks/mobilenets.py. All files are float32 and timed in turns, in LiteRT.js.
+"""
+
+from collections.abc import Sequence
+import dataclasses
+import json
+import pathlib
+import shlex
+import statistics
+
+import numpy as np
+
+from st_tf import command, flags
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+  """What to compare."""
+
+  tickets: str = dataclasses.field(default='', metadata={'help': 'Folders of the tickets, with commas between them.'})
+  dense: str = dataclasses.field(default='', metadata={'help': "Folder of the dense supernet's ticket."})
+  mobilenets: str = dataclasses.field(default='', metadata={'help': 'Folders with MobileNets, with commas between them.'})
+  image_size: int = dataclasses.field(default=224, metadata={'help': 'Side in pixels at which files are timed.'})
+  rounds: int = dataclasses.field(default=25, metadata={'help': 'How often each file is timed.'})
+  out: str = dataclasses.field(default='', metadata={'help': 'Markdown file to write.'})
+
+  def __post_init__(self):
+    if not (self.tickets and self.dense and self.out):
+      raise flags.FlagError('--tickets, --dense and --out are needed. Received: not all of them.')
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+  """One file of the table."""
+
+  name: str
+  test: float
+  macs: int
+  nonzero_macs: int
+  parameters: int
+  content: bytes
+  dense_of: int | None = None  # Index of the row that is the same network stored dense.
+
+
+def main(argv: Sequence[str]) -> None:
+  """Measures and writes the table."""
+  options = flags.read_options(argv, Options, __doc__)
+  with command.quiet_imports():
+    from st_tf.ticket import Ticket
+    from tflite.runtimes import wasm
+  rows: list[Row] = []
+  tickets = [Ticket.load(path) for path in options.tickets.split(',')]
+  for ticket in tickets:
+    add_ticket(rows, ticket, options.image_size)
+  rows.append(_dense(Ticket.load(options.dense), options.image_size))
+  rows += [_mobilenet(pathlib.Path(path), tickets[0], options.image_size) for path in filter(None, options.mobilenets.split(','))]
+  image = np.random.default_rng(0).random((1, options.image_size, options.image_size, 3), np.float32)
+  found = wasm.measure([row.content for row in rows], image, options.rounds)
+  text = '\n'.join(_table(rows, found, tickets[0], options)) + '\n'
+  print(text)
+  pathlib.Path(options.out).write_text(text, encoding='utf-8')
+
+
+def resized(ticket, side: int):
+  """The ticket's model for images of another size."""
+  return dataclasses.replace(ticket, input_shape=(side, side, 3)).build_model()
+
+
+def encoded(model, ticket) -> bytes:
+  """A Keras model as it is, as a file that reads pixels from 0 to 1."""
+  from tflite.encode import encode
+  from tflite.export import Pixels
+
+  reading = Pixels(ticket.task['mean'], ticket.task['deviation']).reading(lambda image: model(image, training=False))
+  return encode(reading, model.input_shape[1:], variables=model.variables)
+
+
+def encoded_ticket(ticket, model, sparse: bool) -> bytes:
+  """A ticket's model in its deployment form, as such a file."""
+  from tflite.deploy import deployed
+  from tflite.deploy.emit import emit
+  from tflite.encode import encode
+  from tflite.export import Pixels
+
+  reading = Pixels(ticket.task['mean'], ticket.task['deviation']).reading(emit(deployed(model)))
+  return encode(reading, model.input_shape[1:], sparse=sparse)
+
+
+def add_ticket(rows: list[Row], ticket, side: int) -> None:
+  """Adds the ticket, stored dense and sparse."""
+  from st_tf import cost
+
+  model = resized(ticket, side)
+  found = cost.of(model, ticket.masks)
+  tuned = ', trained further' if ticket.provenance['method'] == 'fine_tune' else ''
+  facts = (ticket.metrics['test']['top1'], found.macs, found.nonzero_macs, found.nonzero_params)
+  name = f'SuperTicket {ticket.sparsity:.0%}{tuned}'
+  rows.append(Row(f'{name}, stored dense', *facts, encoded_ticket(ticket, model, False)))
+  rows.append(Row(f'**{name}**', *facts, encoded_ticket(ticket, model, True), dense_of=len(rows) - 1))
+
+
+def _dense(ticket, side: int) -> Row:
+  from st_tf import cost
+
+  model = resized(ticket, side)
+  found = cost.of(model)
+  return Row('dense supernet', ticket.metrics['test']['top1'], found.macs, found.macs, found.params, encoded_ticket(ticket, model, False))
+
+
+def _mobilenet(folder: pathlib.Path, ticket, side: int) -> Row:
+  from mobilenets import network
+
+  from st_tf import cost
+  from st_tf.models import named_variables
+
+  facts = json.loads((folder / 'result.json').read_text(encoding='utf-8'))
+  model = network(facts['network'], facts['width'], side, len(ticket.task['labels']))
+  with np.load(folder / 'weights.npz') as weights:
+    for name, variable in named_variables(model).items():
+      variable.assign(weights[name])
+  found = cost.of(model)
+  name = {'mobilenet_v2': 'MobileNetV2'}.get(facts['network'], 'MobileNetV3Small minimalistic')
+  return Row(f'{name} {facts["width"]:g}', facts['test']['top1'], found.macs, found.macs, found.params, encoded(model, ticket))
+
+
+def _table(rows: Sequence[Row], found: Sequence, ticket, options: Options):
+  from tflite.runtimes.measured import speedup
+
+  config = ticket.provenance['config']
+  yield (
+    f'{ticket.task["name"]}, trained at {ticket.input_shape[0]} pixels ({config["epochs"]} epochs, batch {config["batch_size"]}, seed'
+    f' {config["seed"]}), timed at {options.image_size} pixels in LiteRT.js (wasm), float32, medians of {options.rounds} rounds in turns.'
+  )
+  yield ''
+  yield '| | test top-1 | MACs | non-zero MACs | non-zero parameters | bytes | of dense | ms | least to most | than stored dense |'
+  yield '|---|---|---|---|---|---|---|---|---|---|'
+  for row, times in zip(rows, found):
+    share = faster = ''
+    if row.dense_of is not None:
+      share = f'{len(row.content) / len(rows[row.dense_of].content):.2f}'
+      faster = f'{speedup(found[row.dense_of], times):.2f}x'
+    yield (
+      f'| {row.name} | {row.test:.1%} | {row.macs / 1e6:.1f} M | {row.nonzero_macs / 1e6:.1f} M | {row.parameters:,}'
+      f' | {len(row.content):,} | {share} | {statistics.median(times.milliseconds):.2f}'
+      f' | {min(times.milliseconds):.2f} to {max(times.milliseconds):.2f} | {faster} |'
+    )
+  yield ''
+  yield 'Commands of the trainings:'
+  yield ''
+  yield '```'
+  yield from dict.fromkeys(_command(path) for path in [*options.tickets.split(','), options.dense])
+  for path in filter(None, options.mobilenets.split(',')):
+    facts = json.loads((pathlib.Path(path) / 'result.json').read_text(encoding='utf-8'))
+    given = {name: facts['config'][name] for name in ('task', 'image_size', 'epochs', 'batch_size', 'learning_rate', 'seed')}
+    words = [
+      f'--network={facts["network"]}',
+      f'--width={facts["width"]:g}',
+      *(f'--{name}={value}' for name, value in given.items() if value),
+    ]
+    yield shlex.join(['python', 'benchmarks/mobilenets.py', *words])
+  yield '```'
+
+
+def _command(path: str) -> str:
+  from st_tf.ticket import Ticket
+
+  words = shlex.split(Ticket.load(path).provenance['command'])
+  private = ('--workdir', '--data_dir', '--fresh', '--init_from')
+  return shlex.join([word for word in words if not word.startswith(private)])
+
+
+if __name__ == '__main__':
+  command.run(main)

@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+
+from st_tf.config import ConfigError
+from st_tf.methods import fine_tune
+from st_tf.ticket import Ticket, TicketError
+from st_tf.train import draw as train
+from st_tf.workdir import Workdir
+from tests import tiny
+
+
+@pytest.fixture(scope='module')
+def source(tmp_path_factory):
+  """A ticket that was saved on the way to a higher sparsity, and its folder."""
+  path = tmp_path_factory.mktemp('source') / 'run'
+  tiny.draw(path, target_macs=0.8, sparsity=(0.5, 0.8), search_interval=0.3, minimum_saving=0.1, prune_depthwise=True)
+  folder = path / 'tickets' / 'sparsity_0.5'
+  return Ticket.load(folder), folder
+
+
+def settings(folder, **changes):
+  return tiny.config(**{'method': 'fine_tune', 'init_from': str(folder), 'epochs': 2, 'prune_depthwise': True} | changes)
+
+
+def test_architecture_and_mask_stay_and_the_weights_learn(source, tmp_path):
+  ticket, folder = source
+  config = settings(folder)
+  tuned = fine_tune.draw(tiny.task(), config, Workdir(tmp_path / 'run', config))
+  assert tuned.arch == ticket.arch and tuned.sparsity == ticket.sparsity == 0.5
+  assert set(tuned.masks) == set(ticket.masks)
+  for name, mask in ticket.masks.items():
+    np.testing.assert_array_equal(tuned.masks[name], mask)
+    assert not tuned.weights[name][~mask].any() and (tuned.weights[name][mask] != ticket.weights[name][mask]).any()
+  assert tuned.cost['macs'] == ticket.cost['macs'] and tuned.cost['nonzero_macs'] == ticket.cost['nonzero_macs']
+
+
+def test_with_no_learning_rate_to_speak_of_it_stays_what_it_was(source, tmp_path):
+  ticket, folder = source
+  config = settings(folder, epochs=1, learning_rate=1e-12, weight_decay=0.0)
+  tuned = fine_tune.draw(tiny.task(), config, Workdir(tmp_path / 'run', config))
+  for name in ticket.masks:
+    np.testing.assert_allclose(tuned.weights[name], ticket.weights[name], atol=1e-6)
+
+
+def test_the_command_delivers_the_ticket_under_its_own_sparsity_and_an_interrupted_run_goes_on_under_its_mask(
+  source, tmp_path, monkeypatch
+):
+  _, folder = source
+  config = settings(folder)
+  whole, parts = Workdir(tmp_path / 'whole', config), Workdir(tmp_path / 'parts', config)
+  fine_tune.draw(tiny.task(), config, whole)
+  with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    patch.setattr('st_tf.stages.Run.end_epoch', interrupted_after(1))
+    fine_tune.draw(tiny.task(), config, parts)
+  assert train(tiny.task(), config, Workdir(tmp_path / 'parts', config)) == 0
+  tickets = [Ticket.load(tmp_path / name / 'tickets' / 'sparsity_0.5') for name in ('whole', 'parts')]
+  assert tickets[0].fingerprint == tickets[1].fingerprint and 'test' in tickets[1].metrics
+
+
+def interrupted_after(epochs: int):
+  from st_tf.stages import Run
+
+  original = Run.end_epoch
+
+  def end_epoch(self, epoch):
+    original(self, epoch)
+    if epoch + 1 == epochs:
+      raise KeyboardInterrupt
+
+  return end_epoch
+
+
+def test_a_ticket_is_needed(tmp_path):
+  with pytest.raises(ConfigError, match=r'--method=fine_tune trains a ticket\. Received: no --init_from'):
+    fine_tune.plan(tiny.config(method='fine_tune'), tiny.STEPS_PER_EPOCH)
+  with pytest.raises(TicketError, match='A ticket is a folder with ticket.json'):
+    fine_tune.plan(settings(tmp_path / 'gone'), tiny.STEPS_PER_EPOCH)
+
+
+def test_a_mask_of_other_layers_is_refused(source, tmp_path):
+  _, folder = source
+  config = settings(folder, prune_depthwise=False)
+  with pytest.raises(
+    ConfigError, match=r'A mask covers the weights that are pruned\. Received: masks of \d+ kernels, where these settings prune \d+'
+  ):
+    fine_tune.draw(tiny.task(), config, Workdir(tmp_path / 'run', config))
