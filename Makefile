@@ -3,7 +3,7 @@
 #   make test   the tests                                            make format  repair style
 #   make slow   the long tests: kills of real processes, real runs   make bazel   check the BUILD graph (needs Bazel)
 #   make setup  only the set-up                                      make web     LiteRT.js, to measure sparse models (npm)
-#   make clean  remove .venv and runs                                make mediapipe, make arm64: more runtimes to test files with
+#   make clean  remove .venv and runs                                make mediapipe, make arm64, make kotlin: what more tests need
 # Settings: make setup PYTHON=python3.12 (after make clean); make demo DEMO_FLAGS='--epochs=2'; make test WORKERS=4 PYTEST_FLAGS='-k ranking'.
 
 PYTHON ?= python3
@@ -20,7 +20,7 @@ PYTEST := $(BIN)/python -m pytest
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow lint format web mediapipe arm64 bazel clean
+.PHONY: help setup demo test slow lint format web mediapipe arm64 kotlin bazel clean
 
 help:
 	@sed -n '2,7s/^# *//p' Makefile
@@ -56,7 +56,7 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-# LiteRT.js, which executes sparse models in a browser. Needs npm, and Chromium to be of use.
+# LiteRT.js, which executes sparse models in a browser, and playwright-core, with which tests drive one. Needs npm, and Chromium for tests.
 web:
 	npm ci --prefix tflite/web --silent --no-fund --no-audit
 
@@ -68,6 +68,15 @@ mediapipe: $(STAMP)
 # LiteRT for ARM64 under emulation, to test files with the kernels of phones. Debian, as root.
 arm64: $(STAMP)
 	tflite/runtimes/arm64_root.sh '$(abspath $(VENV))/arm64' $(BIN)/pip
+
+# The Kotlin compiler, to compile the Android app and to run its unit tests. Needs Java and JUnit to be of use.
+KOTLIN := $(VENV)/kotlin
+KOTLIN_JARS := run_kotlin_kernel/jars/kotlin-jupyter-kernel-*-all.jar run_kotlin_kernel/jars/kotlin-stdlib-*.jar
+kotlin: $(STAMP)
+	test -e $(KOTLIN)/complete || { rm -rf $(KOTLIN) \
+	  && $(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --dest $(KOTLIN) kotlin-jupyter-kernel==0.19.0.944 \
+	  && $(BIN)/python -m zipfile -e $(KOTLIN)/*.whl $(KOTLIN)/wheel \
+	  && mv $(addprefix $(KOTLIN)/wheel/,$(KOTLIN_JARS)) $(KOTLIN) && rm -r $(KOTLIN)/wheel $(KOTLIN)/*.whl && touch $(KOTLIN)/complete; }
 
 bazel: $(STAMP)
 	PATH="$(abspath $(BIN)):$$PATH" .ci/check_bazel

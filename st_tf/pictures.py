@@ -51,8 +51,9 @@ def center_crop(picture: Image.Image, size: tuple[int, int], keep: float = 1.0) 
   if picture.size == (width, height) and keep == 1:
     return np.asarray(picture)
   scale = keep * min(picture.width / width, picture.height / height)
-  left, top = (picture.width - scale * width) / 2, (picture.height - scale * height) / 2
-  box = (left, top, left + scale * width, top + scale * height)
+  # Rounding can put the edge a hair outside.
+  left, top = max((picture.width - scale * width) / 2, 0.0), max((picture.height - scale * height) / 2, 0.0)
+  box = (left, top, min(left + scale * width, picture.width), min(top + scale * height, picture.height))
   return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR, box))
 
 

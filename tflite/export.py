@@ -88,7 +88,7 @@ def export(ticket: Any, task: Any, options: Options) -> dict[str, Any]:
   from tflite.runner import Runner
 
   chosen, model = FORMATS[options.format], ticket.build_model()
-  function, kept, note = _function(model)
+  function, kept, note = function_of(model)
   pixels = Pixels(ticket.task['mean'], ticket.task['deviation'])
   scale, shift = renormalisation(task, ticket.task)
   samples = _images(task, 'validation', options.samples) * scale + shift
@@ -190,8 +190,8 @@ class Pixels:
     return lambda image: function(image * scale.astype(np.float32) + shift.astype(np.float32))
 
 
-def _function(model: Any) -> tuple[Callable, list[np.ndarray], str]:
-  """(what is converted, its kernels, what was done to it)."""
+def function_of(model: Any) -> tuple[Callable, list[np.ndarray], str]:
+  """(what is converted: images [1, height, width, 3] -> outputs, its kernels, what was done to it)."""
   from tflite.deploy import deployed
   from tflite.deploy.emit import emit
   from tflite.deploy.lower import LoweringError

@@ -64,3 +64,8 @@ def test_sixteen_bits_of_grey_are_refused(tmp_path):
   Image.fromarray(np.full((2, 2), 4000, np.uint16)).save(tmp_path / 'deep.png')
   with pytest.raises(TaskError, match="mode 'I;16' of deep.png"):
     open_rgb(tmp_path / 'deep.png', 'deep.png')
+
+
+@pytest.mark.parametrize('size, wanted', [((115, 87), (27, 105)), ((94, 69), (24, 83)), ((60, 87), (56, 58))])
+def test_rounding_does_not_put_the_crop_outside_the_picture(size, wanted):
+  assert center_crop(Image.new('RGB', size, (9, 8, 7)), wanted).tolist() == np.full((*wanted, 3), (9, 8, 7)).tolist()

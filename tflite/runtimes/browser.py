@@ -74,8 +74,9 @@ def served(pages: Mapping[str, bytes], port: int = 0, on_post: Callable[[bytes],
       self.send_response(404 if content is None else 200)
       self.send_header('Content-Type', kind)
       self.send_header('Content-Length', str(len(content or b'')))
-      self.end_headers()
-      self.wfile.write(content or b'')
+      with contextlib.suppress(ConnectionError):  # A page that is reloaded no longer wants what it asked for.
+        self.end_headers()
+        self.wfile.write(content or b'')
 
     def do_POST(self) -> None:
       on_post(self.rfile.read(int(self.headers['Content-Length'])))

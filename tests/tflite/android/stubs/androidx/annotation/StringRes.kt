@@ -1,0 +1,4 @@
+package androidx.annotation
+
+@Target(AnnotationTarget.VALUE_PARAMETER)
+annotation class StringRes

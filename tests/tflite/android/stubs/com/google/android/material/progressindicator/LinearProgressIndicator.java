@@ -1,0 +1,3 @@
+package com.google.android.material.progressindicator;
+
+public final class LinearProgressIndicator extends android.widget.ProgressBar {}

@@ -1,0 +1,119 @@
+"""What the command serves and what it refuses; the page itself is tested in a browser by page_test.py."""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+from st_tf.errors import UserError
+from st_tf.task import TaskError
+from tflite.runtimes import browser
+from tflite.web import __main__ as web
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(autouse=True)
+def packages(monkeypatch, tmp_path):
+  """LiteRT.js, as far as the command looks at it."""
+  (tmp_path / 'packages' / 'core' / 'dist').mkdir(parents=True)
+  (tmp_path / 'packages' / 'core' / 'dist' / 'index.js').write_text('export {};')
+  monkeypatch.setenv(browser.PACKAGE_VARIABLE, str(tmp_path / 'packages'))
+
+
+@pytest.fixture
+def loaded(shapes, monkeypatch):
+  """The task is drawn once."""
+  monkeypatch.setattr('st_tf.task.load', lambda name, config: shapes)
+
+
+def get(address: str) -> bytes:
+  with urllib.request.urlopen(address) as answer:
+    return answer.read()
+
+
+def test_page_runtime_files_and_examples_are_served(ticket_folder, loaded):
+  with web.serving(web.Options(ticket=str(ticket_folder), port=0, examples=2), {}) as address:
+    assert address.startswith('http://127.0.0.1:')
+    facts = json.loads(get(f'{address}facts.json'))
+    for name, file in facts['files'].items():
+      assert len(get(address + file['url'])) == file['bytes'], name
+    assert [get(address + example['url'])[:4] for example in facts['examples']] == [b'\x89PNG'] * 2
+    assert b'<title>' in get(address) and get(f'{address}litert/core/dist/index.js') == b'export {};'
+
+
+def test_without_the_data_the_page_has_no_examples_and_the_terminal_says_so(ticket_folder, monkeypatch, capsys):
+  def gone(name, config):
+    raise TaskError('The data is on the disk or can be downloaded. Received: nothing. Ways out: --data_dir.')
+
+  monkeypatch.setattr('st_tf.task.load', gone)
+  with web.serving(web.Options(ticket=str(ticket_folder), port=0), {}) as address:
+    assert json.loads(get(f'{address}facts.json'))['examples'] == []
+  assert capsys.readouterr().err == (
+    'note: the page has no example pictures. The data is on the disk or can be downloaded. Received: nothing. Ways out: --data_dir.\n'
+  )
+
+
+def test_with_no_examples_the_data_is_not_looked_for(ticket_folder, monkeypatch, capsys):
+  monkeypatch.setattr('st_tf.task.load', lambda name, config: pytest.fail('looked for'))
+  with web.serving(web.Options(ticket=str(ticket_folder), port=0, examples=0), {}) as address:
+    assert json.loads(get(f'{address}facts.json'))['examples'] == []
+  assert capsys.readouterr().err == ''
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'message'),
+  [
+    ([], r'--ticket is needed\. Received: none\. Write --ticket=FOLDER'),
+    (['--ticket=x', '--port=65536'], r'--port is from 0 to 65535\. Received: 65536\. Leave it out'),
+    (['--ticket=x', '--port=-1'], r'--port is from 0 to 65535\. Received: -1'),
+    (['--ticket=x', '--port=web'], r'--port is a whole number\. Received: .web'),
+    (['--ticket=x', '--format=int8'], r'--format is one of float32, float16\. Received: .int8'),
+    (['--ticket=x', '--examples=-1'], r'--examples is not negative\. Received: -1'),
+    (['--ticket=gone', '--port=0'], r'A ticket is a folder with ticket\.json\. Received: gone'),
+  ],
+)
+def test_what_cannot_be_shown_is_said(arguments, message, tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  with pytest.raises(UserError, match=message):
+    web.main(['web', *arguments])
+
+
+def test_without_the_runtime_nothing_is_served(ticket_folder, monkeypatch, tmp_path):
+  monkeypatch.setenv(browser.PACKAGE_VARIABLE, str(tmp_path))
+  with pytest.raises(UserError, match=r'LiteRT\.js is needed\. Received: none in .* Run: make web'):
+    web.main(['web', f'--ticket={ticket_folder}'])
+
+
+def test_a_port_that_is_taken_is_said_before_the_ticket_is_read(tmp_path):
+  with socket.create_server(('127.0.0.1', 0)) as taken:
+    port = taken.getsockname()[1]
+    with pytest.raises(UserError, match=rf'--port is one that is free.* Received: {port} \(Address already in use\)\. Take another'):
+      web.main(['web', f'--ticket={tmp_path / "gone"}', f'--port={port}'])
+
+
+@pytest.mark.parametrize('signal_number', [signal.SIGINT, signal.SIGTERM])
+def test_the_command_prints_its_address_and_ends_quietly(ticket_folder, signal_number):
+  command = [sys.executable, '-m', 'tflite.web', f'--ticket={ticket_folder}', '--port=0', '--examples=0']
+  with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)) as process:
+    try:
+      assert 'dense and sparse' in process.stdout.readline()
+      line = process.stdout.readline()
+      assert f'shows {ticket_folder}' in line
+      assert b'What does this network see' in get(line.split()[0])
+      process.send_signal(signal_number)
+      rest, errors = process.communicate(timeout=60)
+    finally:
+      process.kill()
+  assert (process.returncode, rest, errors) == (0, '', '')
+
+
+def test_flags_and_their_errors_need_no_tensorflow():
+  script = 'import sys\nimport tflite.web.__main__\nassert "tensorflow" not in sys.modules'
+  assert subprocess.run([sys.executable, '-c', script], check=False, cwd=ROOT).returncode == 0

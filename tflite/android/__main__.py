@@ -1,0 +1,115 @@
+"""Writes an Android app with a ticket in it: python -m tflite.android --ticket=FOLDER --out=FOLDER [--format=float16]
+
+A Gradle project in Kotlin that says what is in a picture from camera or gallery; its README.md says how to build it. The model is
+exported as python -m tflite.export does it, or, with --model=FILE, taken as it is, which needs no data.
+"""
+
+from collections.abc import Mapping, Sequence
+import dataclasses
+import pathlib
+import re
+import sys
+import tempfile
+from typing import Any
+
+from st_tf import command, flags
+from st_tf.errors import UserError
+from st_tf.task import DataConfig
+from tflite import export
+
+_APPLICATION_ID = re.compile(r'[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+')
+_EXPORTED = ('format', 'sparse')
+
+
+def _as_exported(name: str) -> Any:
+  found = {field.name: field for field in dataclasses.fields(export.Options)}[name]
+  return dataclasses.field(default=found.default, metadata=found.metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+  """What to make an app of, and where to put it."""
+
+  ticket: str = dataclasses.field(default='', metadata={'help': 'Folder of the ticket.'})
+  out: str = dataclasses.field(default='', metadata={'help': 'Folder to write; it must not be there yet.'})
+  model: str = dataclasses.field(
+    default='', metadata={'help': 'A .tflite file that was exported from the ticket, to be taken as it is; empty = export one.'}
+  )
+  application_id: str = dataclasses.field(
+    default='org.supertickets.classifier', metadata={'help': 'What sets the app apart from all others on a phone.'}
+  )
+
+  def __post_init__(self):
+    for name in ('ticket', 'out'):
+      if not getattr(self, name):
+        raise flags.FlagError(f'--ticket and --out are both needed. Received: no --{name}. Write --ticket=FOLDER --out=FOLDER.')
+    if not _APPLICATION_ID.fullmatch(self.application_id):
+      raise flags.FlagError(
+        '--application_id is two or more words of letters, digits and _, each beginning with a letter, with dots between them.'
+        f' Received: {self.application_id!r}. Write for example --application_id=com.example.classifier.'
+      )
+
+  @property
+  def path(self) -> pathlib.Path:
+    """The folder to write."""
+    return pathlib.Path(self.out).expanduser()
+
+
+@dataclasses.dataclass(frozen=True)
+class Making(DataConfig):
+  """How a model is made from the ticket and its data."""
+
+  format: str = _as_exported('format')
+  sparse: str = _as_exported('sparse')
+
+
+def main(argv: Sequence[str]) -> None:
+  """Runs the command."""
+  options, given = flags.read_options_and_data(argv, Options, __doc__, Making)
+  if options.model and given:
+    raise flags.FlagError(f'A --model is taken as it is. Received: --{next(iter(given))} too. Leave one of them out.')
+  how = export.Options(ticket=options.ticket, **{name: given.pop(name) for name in _EXPORTED if name in given})
+  _check_place(options.path)
+  with command.quiet_imports():
+    from st_tf.ticket import Ticket
+    from tflite.android import given as given_file
+    from tflite.android import template
+  ticket = Ticket.load(options.ticket)
+  if ticket.head.kind != 'classification':
+    raise UserError(
+      f'The app shows labels of a whole picture. Received: a ticket with a {ticket.head.kind} head. Use one of classification.'
+    )
+  if options.model:
+    content, facts = given_file.model(pathlib.Path(options.model).expanduser(), ticket), None
+  else:
+    content, facts = _exported(ticket, given, how)
+    _check_place(options.path)  # Minutes have passed.
+  template.write(options.path, ticket, content, facts, options.application_id)
+  print(f'project  {options.path}; its README.md says how to build it')
+
+
+def _check_place(path: pathlib.Path) -> None:
+  if path.exists() or path.is_symlink():
+    raise UserError(f'A project overwrites nothing. Received: {path}, which exists. Choose another --out, or remove it.')
+  if not path.parent.is_dir():
+    raise UserError(f'A project is written into an existing folder. Received: {path}. Create {path.parent} first.')
+
+
+def _exported(ticket: Any, given: Mapping[str, Any], how: export.Options) -> tuple[bytes, dict[str, Any]]:
+  """(a verified file, what is known of it); says the latter."""
+  with command.quiet_imports():
+    from st_tf.ticket_task import task_of
+
+    task = task_of(ticket, given)
+  with tempfile.TemporaryDirectory() as folder:
+    file = dataclasses.replace(how, out=str(pathlib.Path(folder) / 'model.tflite'))
+    facts = export.export(ticket, task, file)
+    content = file.path.read_bytes()
+  print('\n'.join(export.lines(facts, file.path)[1:]))
+  if facts['sparse_verified'] is False:
+    print(f'warning: {facts["storage"]}', file=sys.stderr)
+  return content, facts
+
+
+if __name__ == '__main__':
+  command.run(main)

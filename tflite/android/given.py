@@ -1,0 +1,45 @@
+"""A .tflite file that the app takes as it is."""
+
+import io
+import pathlib
+import zipfile
+
+import numpy as np
+
+from st_tf.errors import UserError
+from st_tf.ticket import Ticket
+from tflite.metadata import LABELS
+from tflite.runner import Runner
+
+_WAY_OUT = 'Export it from this ticket with python -m tflite.export.'
+_FROM_0_TO_1 = ([0.0], [255.0])
+
+
+def model(path: pathlib.Path, ticket: Ticket) -> bytes:
+  """The content of a file that was exported from `ticket`, or from one like it.
+
+  Raises:
+    UserError: it cannot be read, or reads, gives or says something else than an export of the ticket.
+  """
+  runner = Runner.load(path)
+  content = path.read_bytes()
+  found = labels(content)
+  if not found:
+    raise UserError(f'The app takes its labels from {LABELS} in the metadata of its model. Received: {path} without it. {_WAY_OUT}')
+  if found != list(ticket.task['labels']) or runner.output_shape != (len(found),):
+    raise UserError(f'The labels of a --model are those of its ticket. Received: others, in {path}. {_WAY_OUT}')
+  if runner.image_size != tuple(ticket.input_shape[:2]):
+    expected, received = ('x'.join(map(str, size)) for size in (ticket.input_shape[:2], runner.image_size))
+    raise UserError(f'A --model reads images of the size of its ticket, {expected}. Received: {received}, in {path}. {_WAY_OUT}')
+  if runner.normalization is None or not all(map(np.array_equal, runner.normalization, _FROM_0_TO_1)):
+    raise UserError(f'A --model reads pixels from 0 to 1, and its metadata say so. Received: another normalisation, in {path}. {_WAY_OUT}')
+  return content
+
+
+def labels(content: bytes) -> list[str]:
+  """The labels that are packed behind a .tflite file; none where there are none."""
+  try:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+      return archive.read(LABELS).decode().removesuffix('\n').split('\n')
+  except (zipfile.BadZipFile, KeyError, UnicodeDecodeError):
+    return []

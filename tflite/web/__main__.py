@@ -1,0 +1,110 @@
+"""Shows a ticket in the browser: python -m tflite.web --ticket=FOLDER [--port=8000]
+
+One page on localhost, until Ctrl-C: it names what is in a picture, and times the ticket stored dense next to sparse. Nothing is
+written, and nothing leaves this computer.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+import contextlib
+import dataclasses
+import sys
+import threading
+from typing import Any
+
+from st_tf import command, flags
+from st_tf.errors import UserError
+from st_tf.task import DataConfig
+from tflite.formats import FORMATS
+from tflite.runtimes.browser import missing_packages, served
+
+_LAST_PORT = 65535
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+  """What to show, and where."""
+
+  ticket: str = dataclasses.field(default='', metadata={'help': 'Folder of the ticket.'})
+  port: int = dataclasses.field(default=8000, metadata={'help': 'Where on localhost; 0 = any free one.'})
+  format: str = dataclasses.field(
+    default='float32',
+    metadata={
+      'help': 'Numbers in the files.',
+      'choices': tuple(name for name, found in FORMATS.items() if found.runs_sparsely),
+    },
+  )
+  examples: int = dataclasses.field(
+    default=6, metadata={'help': "Pictures of the ticket's validation split to try; with 0 its data is not needed."}
+  )
+
+  def __post_init__(self):
+    if not self.ticket:
+      raise flags.FlagError('--ticket is needed. Received: none. Write --ticket=FOLDER.')
+    if not 0 <= self.port <= _LAST_PORT:
+      raise flags.FlagError(f'--port is from 0 to {_LAST_PORT}. Received: {self.port}. Leave it out, or take 0 for any free one.')
+    if self.examples < 0:
+      raise flags.FlagError(f'--examples is not negative. Received: {self.examples}. Take 0 for none.')
+
+
+def main(argv: Sequence[str]) -> None:
+  """Runs the command until Ctrl-C."""
+  options, given = flags.read_options_and_data(argv, Options, __doc__, DataConfig)
+  if missing_packages():
+    raise UserError(missing_packages())
+  print(f'Storing {options.ticket} dense and sparse; a large ticket takes a minute', flush=True)
+  with serving(options, given) as address, contextlib.suppress(KeyboardInterrupt):
+    print(f'{address} shows {options.ticket}; Ctrl-C ends it', flush=True)
+    threading.Event().wait()
+
+
+@contextlib.contextmanager
+def serving(options: Options, given: Mapping[str, Any]) -> Iterator[str]:
+  """The address of the page, for as long as the context lasts.
+
+  Args:
+    options: what to show.
+    given: settings of `DataConfig` that replace those of the training.
+
+  Raises:
+    UserError: there is no such ticket, it cannot be shown, or the port cannot be had.
+  """
+  pages: dict[str, bytes] = {}
+  with contextlib.ExitStack() as stack:
+    try:
+      # Before the ticket is converted, which takes a while: the port may be taken.
+      address = stack.enter_context(served(pages, options.port))
+    except OSError as error:
+      raise UserError(
+        f'--port is one that is free and may be used. Received: {options.port} ({error.strerror}). Take another, or 0 for any free one.'
+      ) from error
+    pages |= _pages(options, given)
+    yield address
+
+
+def _pages(options: Options, given: Mapping[str, Any]) -> dict[str, bytes]:
+  with command.quiet_imports():
+    from st_tf.ticket import Ticket
+    from tflite.web import site
+  ticket = Ticket.load(options.ticket)
+  files = site.models(ticket, options.format)
+  return site.site(ticket, options.format, files, _examples(ticket, options, given))
+
+
+def _examples(ticket: Any, options: Options, given: Mapping[str, Any]) -> list[Any]:
+  """Pictures to try; none where the data is missing, which is said."""
+  if not options.examples:
+    return []
+  with command.quiet_imports():
+    from st_tf.ticket_task import task_of
+    from tflite.web import site
+  try:
+    with command.quiet_imports():
+      task = task_of(ticket, given)
+    return site.examples(task, ticket.task, options.examples)
+  except UserError as error:
+    print(f'note: the page has no example pictures. {error}', file=sys.stderr)
+    return []
+
+
+if __name__ == '__main__':
+  command.run(main)

@@ -1,0 +1,164 @@
+/** What is on the page. */
+
+import { finding, milliseconds, percent } from './words.js';
+
+const SMALL = 200; // Pictures up to this side are enlarged pixel by pixel.
+const STORED = ['dense', 'sparse'];
+
+const part = (id) => document.getElementById(id);
+let shownUrl = '';
+
+/**
+ * Lays out what is known of the ticket before any picture.
+ * @param {object} facts as site.py makes them.
+ * @param {(example: {url: string, truth: string}) => void} onExample called with one that is chosen.
+ */
+export function prepare(facts, onExample) {
+  part('lead').textContent = `A network for ${facts.task} with ${facts.labels.length} labels, ${facts.sparsity} of whose prunable weights are zero.
+    It runs in your browser. Show it a picture: nothing leaves this computer.`;
+  document.title = `${facts.task}: a ticket in the browser`;
+  part('seen_size').textContent = `what it sees: ${facts.size[1]}×${facts.size[0]} pixels`;
+  part('seen').width = facts.size[1];
+  part('seen').height = facts.size[0];
+  part('fingerprint').textContent = facts.fingerprint;
+  part('tiles').replaceChildren(...facts.tiles.map(({ title, value, note }) => made('div', { className: 'tile' }, [
+    made('span', { textContent: title }), made('b', { textContent: value }), made('small', { textContent: note }),
+  ])));
+  part('guesses').replaceChildren(...Array.from({ length: Math.min(facts.top, facts.labels.length) }, () => made('li', {}, row('–', ''))));
+  part('times').replaceChildren(...STORED.map((name) => made('div', { className: name }, row(name, '–'))));
+  part('sizes').replaceChildren(...STORED.map((name) => made('div', { className: name }, row(name, facts.files[name].size))));
+  const bytes = STORED.map((name) => facts.files[name].bytes);
+  fill(part('sizes'), bytes.map((count) => count / Math.max(...bytes)));
+  part('examples').hidden = !facts.examples.length;
+  part('thumbnails').replaceChildren(...facts.examples.map((example, index) => {
+    const picture = made('img', { src: example.url, alt: `Example ${index + 1}`, draggable: false });
+    return made('button', { type: 'button', ariaPressed: 'false', onclick: () => onExample(example) }, [picture]);
+  }));
+}
+
+/**
+ * @param {string} text
+ * @param {boolean} isWrong whether something failed.
+ */
+export function say(text, isWrong = false) {
+  part('status').textContent = text;
+  part('status').classList.toggle('wrong', isWrong);
+}
+
+/** @param {string} text for those who do not see the bars. */
+export function announce(text) {
+  part('announcement').textContent = text;
+}
+
+/**
+ * Empties the stage and the answer, and then shows what is being looked at.
+ * @param {{blob?: Blob, url?: string, isCamera?: boolean}} picture nothing = the invitation to show one.
+ */
+export function stage({ blob, url, isCamera = false } = {}) {
+  clear();
+  URL.revokeObjectURL(shownUrl);
+  shownUrl = blob ? URL.createObjectURL(blob) : '';
+  const image = part('shown');
+  image.hidden = !blob;
+  image.onload = () => image.classList.toggle('small', Math.max(image.naturalWidth, image.naturalHeight) <= SMALL);
+  if (blob) image.src = shownUrl;
+  else image.removeAttribute('src');
+  part('video').hidden = !isCamera;
+  part('invitation').hidden = Boolean(blob) || isCamera;
+  part('stage').classList.toggle('full', Boolean(blob) || isCamera);
+  part('camera').textContent = isCamera ? 'Stop the camera' : 'Use the camera';
+  part('camera').classList.toggle('on', isCamera);
+  for (const button of part('thumbnails').children) {
+    button.ariaPressed = String(Boolean(url) && button.firstChild.getAttribute('src') === url);
+  }
+}
+
+/**
+ * @param {{index: number, share: number}[]} guesses most likely first.
+ * @param {string[]} labels
+ * @param {Uint8ClampedArray} crop RGB rows of what the network saw.
+ * @param {string} truth its label, where it is known.
+ */
+export function answer(guesses, labels, crop, truth = '') {
+  const best = labels[guesses[0].index];
+  part('best').textContent = best;
+  part('truth').textContent = truth && (truth === best ? '✓ right' : `✗ wrong: it shows ${truth}`);
+  part('truth').className = `verdict ${truth === best ? 'right' : 'wrong'}`;
+  [...part('guesses').children].forEach((item, place) => {
+    const { index, share } = guesses[place];
+    const [label, , number] = item.children;
+    label.textContent = label.title = labels[index];
+    number.textContent = percent(share);
+    item.dataset.share = share;
+  });
+  fill(part('guesses'), guesses.map(({ share }) => share));
+  draw(crop);
+  part('seen').ariaLabel = `What the network sees, the middle of the picture in ${part('seen').width}×${part('seen').height} pixels`;
+}
+
+/**
+ * @param {import('./runtime.js').Race} race
+ * @param {object} facts as site.py makes them.
+ */
+export function comparison(race, facts) {
+  const times = race.milliseconds;
+  [...part('times').children].forEach((line, index) => {
+    line.lastChild.textContent = milliseconds(times[index]);
+    line.dataset.milliseconds = times[index];
+  });
+  fill(part('times'), times.map((value) => value / Math.max(...times)));
+  const { isFaster, claim, rest, why } = finding(times, facts);
+  part('finding').replaceChildren(made('b', { textContent: claim }), rest);
+  part('finding').classList.toggle('right', isFaster);
+  part('why').textContent = why;
+  part('method').textContent = `Medians of ${race.rounds.length} rounds in turns: WebAssembly, one thread, ${facts.format}.`;
+}
+
+/** @param {string} text why there is no comparison. */
+export function noComparison(text) {
+  part('finding').replaceChildren(made('b', { textContent: 'There is nothing to compare' }), `: ${text}`);
+}
+
+/** @param {boolean} isPossible whether times can be taken again. */
+export function offerTiming(isPossible) {
+  part('again').disabled = !isPossible;
+}
+
+function clear() {
+  part('best').textContent = '–';
+  part('truth').textContent = '';
+  for (const item of part('guesses').children) {
+    delete item.dataset.share;
+    item.children[0].textContent = '–';
+    item.children[0].removeAttribute('title');
+    item.children[2].textContent = '';
+  }
+  fill(part('guesses'), Array.from(part('guesses').children, () => 0));
+  const canvas = part('seen');
+  canvas.getContext('2d').clearRect(0, 0, canvas.width, canvas.height);
+  canvas.ariaLabel = 'What the network sees: nothing yet';
+}
+
+function draw(crop) {
+  const canvas = part('seen');
+  const image = new ImageData(canvas.width, canvas.height);
+  for (let place = 0; place < canvas.width * canvas.height; place++) {
+    image.data.set(crop.subarray(3 * place, 3 * place + 3), 4 * place);
+    image.data[4 * place + 3] = 255;
+  }
+  canvas.getContext('2d').putImageData(image, 0, 0);
+}
+
+function fill(table, shares) {
+  [...table.querySelectorAll('u')].forEach((bar, index) => { bar.style.width = `${(100 * shares[index]).toFixed(2)}%`; });
+}
+
+function row(title, value) {
+  return [made('span', { textContent: title }), made('i', { ariaHidden: 'true' }, [made('u')]), made('span', { className: 'number', textContent: value })];
+}
+
+function made(tag, properties = {}, children = []) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}

@@ -1,0 +1,162 @@
+"""What the page consists of: its files, the ticket stored in both ways, example pictures and what is to be said about them."""
+
+from collections.abc import Mapping, Sequence
+import dataclasses
+import io
+import json
+import pathlib
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from st_tf import wording
+from st_tf.errors import UserError
+from st_tf.scoring import readable
+from st_tf.task import Task
+from st_tf.ticket import Ticket
+from tflite.encode import EncodingError, encode
+from tflite.export import Pixels, function_of
+from tflite.flat import read
+from tflite.sparse_rules import diagnose
+from tflite.storage import WORTHWHILE
+
+TOP = 5
+_PAGE = pathlib.Path(__file__).with_name('page')
+_FRONT = 'index.html'
+_STORED_DENSELY = 'None of its kernels has enough zeros for leaving them out to save space.'
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+  """A picture to try.
+
+  Attributes:
+    picture: [height, width, 3] uint8, as the network is scored on it.
+    truth: its label.
+  """
+
+  picture: np.ndarray
+  truth: str
+
+  @property
+  def png(self) -> bytes:
+    """The picture as a file, pixel for pixel."""
+    file = io.BytesIO()
+    Image.fromarray(self.picture).save(file, 'PNG')
+    return file.getvalue()
+
+
+def page() -> dict[str, bytes]:
+  """The files of the page itself by path; the front page is '/'."""
+  files = {f'/{path.name}': path.read_bytes() for path in sorted(_PAGE.iterdir()) if path.is_file()}
+  return files | {'/': files.pop(f'/{_FRONT}')}
+
+
+def site(ticket: Ticket, number_format: str, files: Mapping[str, bytes], examples: Sequence[Example]) -> dict[str, bytes]:
+  """Everything that is served, by path.
+
+  Args:
+    ticket: of a classification task.
+    number_format: of the files.
+    files: what `models` gives.
+    examples: pictures to try; may be empty.
+  """
+  said = facts(ticket, number_format, files, [example.truth for example in examples])
+  served = {said['files'][name]['url']: content for name, content in files.items()}
+  served |= {entry['url']: example.png for entry, example in zip(said['examples'], examples)}
+  return page() | {f'/{path}': content for path, content in served.items()} | {'/facts.json': json.dumps(said).encode()}
+
+
+def models(ticket: Ticket, number_format: str) -> dict[str, bytes]:
+  """The ticket as the files 'dense', with its zeros, and 'sparse', without them; both read pixels from 0 to 1.
+
+  Raises:
+    UserError: the ticket is none of classification, or has no form as one of the files.
+  """
+  if ticket.head.kind != 'classification':
+    raise UserError(
+      f'This page shows tickets that name what is in a picture. Received: one with a {ticket.head.kind} head, whose answers it cannot show'
+      ' yet. Use a classification ticket.'
+    )
+  model = ticket.build_model()
+  function = Pixels(ticket.task['mean'], ticket.task['deviation']).reading(function_of(model)[0])
+  try:
+    return {
+      name: encode(function, model.input_shape[1:], number_format, name == 'sparse', variables=model.variables)
+      for name in ('dense', 'sparse')
+    }
+  except EncodingError as error:
+    raise UserError(f'The page shows a ticket stored dense next to sparse. Received: {error} Use another --format or ticket.') from error
+
+
+def facts(ticket: Ticket, number_format: str, files: Mapping[str, bytes], truths: Sequence[str]) -> dict[str, Any]:
+  """What the page knows of its ticket, as JSON has it.
+
+  Args:
+    ticket: of a classification task.
+    number_format: of the files.
+    files: what `models` gives.
+    truths: labels of the example pictures.
+  """
+  return {
+    'task': ticket.task['name'],
+    'labels': list(ticket.task['labels']),
+    'size': list(ticket.input_shape[:2]),
+    'keep': ticket.task.get('keep', 1.0),
+    'top': TOP,
+    'sparsity': wording.percent(ticket.sparsity),
+    'format': number_format,
+    'fingerprint': ticket.fingerprint,
+    'tiles': tiles(ticket),
+    'files': {
+      name: {'url': f'{name}.tflite', 'bytes': len(content), 'size': wording.size(len(content))} for name, content in files.items()
+    },
+    'worthwhile': WORTHWHILE,
+    'obstacle': obstacle(files['sparse']),
+    'examples': [{'url': f'example{index}.png', 'truth': truth} for index, truth in enumerate(truths)],
+  }
+
+
+def tiles(ticket: Ticket) -> list[dict[str, str]]:
+  """The headline numbers: {'title', 'value', 'note'}."""
+  metric, labels = ticket.task['primary_metric'], ticket.task['labels']
+  found = [('Task', ticket.task['name'], ''), ('Sparsity', wording.percent(ticket.sparsity), 'of the prunable weights are zero')]
+  for split in ('validation', 'test'):
+    if metric in ticket.metrics.get(split, {}):
+      found.append((f'{split.capitalize()} score', wording.score(metric, ticket.metrics[split][metric]), wording.score_name(metric)))
+  found.append(('Labels', str(len(labels)), ', '.join([*labels[:3], '…'] if len(labels) > 3 else labels)))
+  found.append(('Image size', '×'.join(map(str, ticket.input_shape[:2])), 'pixels, after a centre crop'))
+  return [{'title': title, 'value': value, 'note': note} for title, value, note in found]
+
+
+def obstacle(sparse: bytes) -> str:
+  """The first thing that keeps the sparse file from being executed sparsely, as a sentence; empty where there is none."""
+  model = read(sparse, 'the sparse file')
+  if not any(tensor.stored_sparsely for tensor in model.tensors):
+    return _STORED_DENSELY
+  for finding in diagnose(model).findings[:1]:
+    return f'{finding.where}: {finding.what}; {finding.change}.'
+  return ''
+
+
+def examples(task: Task, trained: Mapping[str, Any], count: int, seed: int = 0) -> list[Example]:
+  """A seeded choice of validation pictures, never one picked for its answer.
+
+  Args:
+    task: of classification, whose targets are class numbers [batch] or shares of the classes [batch, classes].
+    trained: the ticket's task, whose labels are shown.
+    count: how many; fewer where the split is smaller.
+    seed: of the choice.
+
+  Raises:
+    TaskError: a picture cannot be read.
+  """
+  size = task.sizes['validation']
+  found = []
+  for index in np.random.default_rng(seed).choice(size, min(count, size), replace=False).tolist():
+    images, targets = next(iter(readable(task.dataset('validation', 1, start_batch=index).as_numpy_iterator())))
+    pixels = (images[0].astype(np.float64) * task.deviation + task.mean) * 255
+    truth = int(targets[0] if targets.ndim == 1 else targets[0].argmax())
+    found.append(Example(np.clip(np.rint(pixels), 0, 255).astype(np.uint8), trained['labels'][truth]))
+  return found
