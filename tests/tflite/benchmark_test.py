@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from st_tf.errors import UserError
 from tests.graphs import conv, graph, image
@@ -19,6 +20,8 @@ def folder(tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
   for name, side in (('a', 6), ('b', 6), ('large', 8)):
     (tmp_path / f'{name}.tflite').write_bytes(encode(emit(graph(image(), conv('a', 'image', np.eye(3)))), (side, side, 3)))
+  anything = encode(lambda image: tf.reduce_mean(image, (1, 2)), (None, None, 3))
+  (tmp_path / 'anything.tflite').write_bytes(anything)
   (tmp_path / 'none.tflite').write_text('not a model')
   return tmp_path
 
@@ -52,7 +55,8 @@ def test_x86_says_that_it_tells_nothing_about_sparse_files(folder, capsys):
   [
     ([], '--model is needed'),
     (['--model=a.tflite', '--rounds=0'], '--rounds is at least 1'),
-    (['--model=a.tflite', '--runtime=ios'], '--runtime'),
+    (['--model=a.tflite', '--runtime=ios'], r'--runtime is one of x86, wasm, arm64, adb\. Received: .ios'),
+    (['--model=anything.tflite'], r'A file has an input of fixed size\. Received: \(1, -1, -1, 3\) in anything\.tflite'),
     (['--model=gone.tflite'], 'Received: gone.tflite'),
     (['--model=none.tflite'], 'carries the identifier TFL3'),
     (['--model=a.tflite,large.tflite'], r'read images of one size\. Received: \[\(1, 6, 6, 3\), \(1, 8, 8, 3\)\]'),

@@ -11,6 +11,7 @@ import pytest
 
 from st_tf import evaluate, task
 from st_tf.errors import UserError
+from st_tf.task import TaskError
 from tests import tiny
 from tflite import export
 from tflite.formats import FORMATS
@@ -161,3 +162,13 @@ def test_a_file_that_differs_is_not_written(ticket_folder, loaded, tmp_path, mon
 def test_flags_and_their_errors_need_no_tensorflow():
   script = 'import sys\nfrom tflite import export\nassert "tensorflow" not in sys.modules'
   assert subprocess.run([sys.executable, '-c', script], check=False).returncode == 0
+
+
+def test_int8_without_the_task_s_data_is_no_int8_file(ticket_folder, tmp_path, monkeypatch):
+  def missing(ticket, given):
+    raise TaskError('The data is on the disk or can be downloaded. Received: nothing.')
+
+  monkeypatch.setattr('st_tf.ticket_task.task_of', missing)
+  with pytest.raises(TaskError, match='The data is on the disk'):
+    export.main(['export', f'--ticket={ticket_folder}', '--format=int8', f'--out={tmp_path}/model.tflite'])
+  assert not list(tmp_path.iterdir())

@@ -16,6 +16,7 @@ from tflite.runtimes.measured import Measured, RuntimeMissingError
 _PAGE = pathlib.Path(__file__).with_name('wasm.html')
 _SECONDS = 600
 _LEAST_MILLISECONDS = 30
+_WARMUP_MILLISECONDS = 500
 
 
 def measure(contents: Sequence[bytes], images: np.ndarray, rounds: int = 0) -> list[Measured]:
@@ -37,6 +38,7 @@ def measure(contents: Sequence[bytes], images: np.ndarray, rounds: int = 0) -> l
     'shape': [1, *images.shape[1:]],
     'rounds': rounds,
     'least': _LEAST_MILLISECONDS,
+    'warmup': _WARMUP_MILLISECONDS,
   }
   pages = {'/': _PAGE.read_bytes(), '/job.json': json.dumps(job).encode(), '/images': np.ascontiguousarray(images, '<f4').tobytes()}
   pages |= dict(zip(job['models'], contents))
