@@ -72,8 +72,8 @@ def resized(ticket, side: int):
 
 def encoded(model, ticket) -> bytes:
   """A Keras model as it is, as a file that reads pixels from 0 to 1."""
+  from tflite.deployment import Pixels
   from tflite.encode import encode
-  from tflite.export import Pixels
 
   reading = Pixels(ticket.task['mean'], ticket.task['deviation']).reading(lambda image: model(image, training=False))
   return encode(reading, model.input_shape[1:], variables=model.variables)
@@ -81,12 +81,10 @@ def encoded(model, ticket) -> bytes:
 
 def encoded_ticket(ticket, model, sparse: bool) -> bytes:
   """A ticket's model in its deployment form, as such a file."""
-  from tflite.deploy import deployed
-  from tflite.deploy.emit import emit
+  from tflite.deployment import Pixels, deployment
   from tflite.encode import encode
-  from tflite.export import Pixels
 
-  reading = Pixels(ticket.task['mean'], ticket.task['deviation']).reading(emit(deployed(model)))
+  reading = Pixels(ticket.task['mean'], ticket.task['deviation']).reading(deployment(model).function)
   return encode(reading, model.input_shape[1:], sparse=sparse)
 
 

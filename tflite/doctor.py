@@ -59,16 +59,12 @@ def _content(options: Options) -> bytes:
       raise UserError(f'A .tflite file is a file that can be read. Received: {options.model} ({error.strerror}).') from error
   with command.quiet_imports():
     from st_tf.ticket import Ticket
-    from tflite.deploy import deployed
-    from tflite.deploy.emit import emit
-    from tflite.deploy.lower import LoweringError
+    from tflite.deployment import Pixels, deployment
     from tflite.encode import encode
-  model = Ticket.load(options.ticket).build_model()
-  try:
-    function = emit(deployed(model))
-  except LoweringError:
-    return encode(lambda image: model(image, training=False), model.input_shape[1:], sparse=True, variables=model.variables)
-  return encode(function, model.input_shape[1:], sparse=True)
+  ticket = Ticket.load(options.ticket)
+  network = deployment(ticket.build_model())
+  reading = Pixels(ticket.task['mean'], ticket.task['deviation']).reading(network.function)
+  return encode(reading, ticket.input_shape, sparse=True, variables=network.variables)
 
 
 if __name__ == '__main__':

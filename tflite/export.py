@@ -4,7 +4,7 @@ The file reads pixels from 0 to 1. It is compared with the ticket's Keras model 
 place.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 import dataclasses
 import gzip
 import json
@@ -83,21 +83,21 @@ def export(ticket: Any, task: Any, options: Options) -> dict[str, Any]:
   """
   from st_tf.scoring import score
   from st_tf.ticket_task import renormalisation
-  from tflite import convert, storage
+  from tflite import convert, deployment, storage
   from tflite.encode import encode
   from tflite.runner import Runner
 
   chosen, model = FORMATS[options.format], ticket.build_model()
-  function, kept, note = function_of(model)
-  pixels = Pixels(ticket.task['mean'], ticket.task['deviation'])
+  network = deployment.deployment(model)
+  pixels = deployment.Pixels(ticket.task['mean'], ticket.task['deviation'])
   scale, shift = renormalisation(task, ticket.task)
   samples = _images(task, 'validation', options.samples) * scale + shift
   calibration = pixels.of(_images(task, 'train', _CALIBRATION_IMAGES) * scale + shift) if options.format == 'int8' else None
   stored = storage.store(
-    lambda sparse: encode(pixels.reading(function), model.input_shape[1:], options.format, sparse, calibration, model.variables),
+    lambda sparse: encode(pixels.reading(network.function), model.input_shape[1:], options.format, sparse, calibration, network.variables),
     *(options.format, options.sparse, pixels.of(samples[:4]), chosen.tolerance),
   )
-  error = convert.difference(convert.outputs(model, samples), stored.content, pixels.of(samples))
+  error = convert.difference(network.repeated(convert.outputs(model, samples)), stored.content, pixels.of(samples))
   if not error <= chosen.tolerance:  # Written so that NaN fails.
     raise ExportError(
       f'A {options.format} file gives the outputs of its ticket to {chosen.tolerance:g} of the largest. Received: {error:.3g} on'
@@ -106,7 +106,7 @@ def export(ticket: Any, task: Any, options: Options) -> dict[str, Any]:
   metric = task.primary_metric
   expected = score(lambda images: model(images * scale + shift, training=False).numpy(), task, 'validation', 256).result()[metric]
   runner = Runner(stored.content)
-  found = score(lambda images: runner(pixels.of(images * scale + shift)), task, 'validation', 256).result()[metric]
+  found = score(lambda images: network.single(runner(pixels.of(images * scale + shift))), task, 'validation', 256).result()[metric]
   if found < expected - chosen.loss:
     raise ExportError(
       f'A {options.format} file loses at most {chosen.loss:.1%} of {metric}. Received: {found:.1%}, where the ticket has {expected:.1%} on'
@@ -120,10 +120,10 @@ def export(ticket: Any, task: Any, options: Options) -> dict[str, Any]:
     'sparse_verified': stored.verified,
     'storage': stored.reason,
     'wasm_milliseconds': stored.milliseconds,
-    'graph': note,
+    'graph': network.note,
     'bytes': len(content),
     'gzipped': len(gzip.compress(content, mtime=0)),
-    'lower_bound': _lower_bound(kept, options.format),
+    'lower_bound': _lower_bound(network.kernels, options.format),
     'largest_difference': error,
     'validation': {metric: found},
     'ticket_validation': {metric: expected},
@@ -163,47 +163,6 @@ def lines(facts: dict[str, Any], path: pathlib.Path) -> list[str]:
     f'outputs  differ from the ticket by at most {facts["largest_difference"]:.2g} of the largest',
     f'scores   {score_name(metric)} {score(metric, found)} on the validation split; the ticket {score(metric, expected)}',
   ]
-
-
-@dataclasses.dataclass(frozen=True)
-class Pixels:
-  """What a file does that reads pixels from 0 to 1, where its network reads normalised ones.
-
-  MediaPipe Tasks refuse a normalisation per channel, so the file brings its own.
-
-  Attributes:
-    mean: per channel, of images in [0, 1].
-    deviation: per channel, of the same.
-  """
-
-  mean: Sequence[float]
-  deviation: Sequence[float]
-
-  def of(self, images: np.ndarray) -> np.ndarray:
-    """Pixels from 0 to 1 that were normalised to `images` [..., 3]."""
-    return (images * np.float32(self.deviation) + np.float32(self.mean)).astype(np.float32)
-
-  def reading(self, function: Callable) -> Callable:
-    """`function` of normalised images as one of pixels from 0 to 1."""
-    scale = 1 / np.asarray(self.deviation, np.float64)
-    shift = -np.asarray(self.mean, np.float64) * scale
-    return lambda image: function(image * scale.astype(np.float32) + shift.astype(np.float32))
-
-
-def function_of(model: Any) -> tuple[Callable, list[np.ndarray], str]:
-  """(what is converted: images [1, height, width, 3] -> outputs, its kernels, what was done to it)."""
-  from tflite.deploy import deployed
-  from tflite.deploy.emit import emit
-  from tflite.deploy.lower import LoweringError
-
-  try:
-    graph = deployed(model)
-  except LoweringError as error:
-    kernels = [np.asarray(value) for value in model.get_weights() if value.ndim > 1]
-    return lambda image: model(image, training=False), kernels, f'as trained. {error}'
-  kernels = [node['kernel'] for node in graph.nodes if 'kernel' in node.arrays]
-  note = f'{len(graph.nodes) - 1} operations for {len(model.layers)} layers; norms folded, silent units removed'
-  return emit(graph), kernels, note
 
 
 def _images(task: Any, split: str, count: int) -> np.ndarray:

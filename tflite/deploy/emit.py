@@ -41,6 +41,8 @@ def _value(node: Node, inputs: list[tf.Tensor]) -> tf.Tensor:
     return ACTIVATIONS[node['kind']](x)
   if node.op == 'resize':
     return tf.image.resize(x, node.shape[:2], node['method'])
+  if node.op == 'depth_to_space':
+    return tf.nn.depth_to_space(x, 2)
   if node.op == 'mean':
     return tf.reduce_mean(x, (1, 2))
   return x @ _constant(node['kernel']) + _constant(node['bias'])

@@ -19,7 +19,7 @@ class Node:
     op: what it does; the attributes and arrays it has are
       'image'; 'conv' (stride, pad; kernel [h, w, in, out], bias [out]); 'depthwise' (stride, pad; kernel [h, w, channels], bias
       [channels]); 'affine' (scale, shift [channels]); 'add'; 'concat'; 'act' (kind); 'resize' (height, width, method);
-      'mean'; 'dense' (kernel [in, out], bias [out]).
+      'mean'; 'depth_to_space' (blocks of 2 x 2); 'dense' (kernel [in, out], bias [out]).
     inputs: names of what it reads.
     shape: of its output without the batch: (height, width, channels), or (channels,).
     attributes: settings by name.

@@ -52,6 +52,20 @@ def crop_kernels(graph: Graph) -> Graph:
   return graph.replaced(changes)
 
 
+def repeat_pixels(graph: Graph) -> Graph:
+  """A network that ends in a 1x1 convolution with each pixel of its map four times: the end that sparse inference has for maps.
+
+  Where it ends otherwise, the graph as it is.
+  """
+  end = graph[graph.output]
+  if not end.is_pointwise:
+    return graph
+  wide = end.having(kernel=np.tile(end['kernel'], 4), bias=np.tile(end['bias'], 4), shape=(*end.shape[:2], 4 * end.shape[2]))
+  shape = (2 * end.shape[0], 2 * end.shape[1], end.shape[2])
+  pixels = Node(f'{end.name}/pixels', 'depth_to_space', (end.name,), shape)
+  return Graph(tuple(wide if node is end else node for node in graph.nodes) + (pixels,), pixels.name)
+
+
 def _ring(kernel: np.ndarray) -> np.ndarray:
   inner = np.zeros(kernel.shape[:2], bool)
   inner[1:-1, 1:-1] = True

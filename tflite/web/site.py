@@ -15,8 +15,8 @@ from st_tf.errors import UserError
 from st_tf.scoring import readable
 from st_tf.task import Task
 from st_tf.ticket import Ticket
+from tflite.deployment import Pixels, deployment
 from tflite.encode import EncodingError, encode
-from tflite.export import Pixels, function_of
 from tflite.flat import read
 from tflite.sparse_rules import diagnose
 from tflite.storage import WORTHWHILE
@@ -79,11 +79,11 @@ def models(ticket: Ticket, number_format: str) -> dict[str, bytes]:
       f'This page shows tickets that name what is in a picture. Received: one with a {ticket.head.kind} head, whose answers it cannot show'
       ' yet. Use a classification ticket.'
     )
-  model = ticket.build_model()
-  function = Pixels(ticket.task['mean'], ticket.task['deviation']).reading(function_of(model)[0])
+  network = deployment(ticket.build_model())
+  function = Pixels(ticket.task['mean'], ticket.task['deviation']).reading(network.function)
   try:
     return {
-      name: encode(function, model.input_shape[1:], number_format, name == 'sparse', variables=model.variables)
+      name: encode(function, ticket.input_shape, number_format, name == 'sparse', variables=network.variables)
       for name in ('dense', 'sparse')
     }
   except EncodingError as error:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from tests.graphs import SIDE, act, add, conv, depthwise, graph, image, ops, same
+from tests.graphs import SIDE, act, add, conv, depthwise, graph, image, ops, outputs, same
 from tflite.deploy.graph import Node
-from tflite.deploy.simplify import crop_kernels, split_concats, unstride_pointwise
+from tflite.deploy.simplify import crop_kernels, repeat_pixels, split_concats, unstride_pointwise
 
 RNG = np.random.default_rng(0)
 
@@ -59,3 +59,15 @@ def test_rings_of_zeros_are_cropped_with_their_padding(node, size):
   after = crop_kernels(before)
   assert after['a']['kernel'].shape[:2] == (size, size)
   same(before, after)
+
+
+def test_a_map_ends_with_each_of_its_pixels_four_times():
+  before = graph(image(), conv('a', 'image', RNG.normal(size=(3, 5)), RNG.normal(size=5)))
+  after = repeat_pixels(before)
+  assert ops(after) == ['conv', 'depth_to_space'] and after[after.output].shape == (2 * SIDE, 2 * SIDE, 5)
+  np.testing.assert_allclose(outputs(after), outputs(before).repeat(2, 1).repeat(2, 2), atol=1e-6)
+
+
+def test_another_end_stays():
+  ending = graph(image(), conv('a', 'image', RNG.normal(size=(3, 3, 3, 2))))
+  assert repeat_pixels(ending) is ending

@@ -1,0 +1,61 @@
+"""What goes into a file says what the network says, and ends where sparse inference may end."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from st_tf.presets import PRESETS
+from st_tf.specs import HeadSpec
+from tests import tiny
+from tests.graphs import random_network
+from tflite.deployment import Pixels, deployment
+from tflite.encode import encode
+from tflite.flat import read
+from tflite.sparse_rules import diagnose
+
+
+def images(side: int) -> np.ndarray:
+  return np.random.default_rng(1).normal(size=(2, side, side, 3)).astype(np.float32)
+
+
+def test_a_classifier_is_said_as_it_is():
+  model = random_network(tiny.ARCH, HeadSpec('classification', 3), 8)
+  network = deployment(model)
+  expected = model(images(8), training=False).numpy()
+  assert network.repeats == 1 and network.repeated(expected) is expected and network.single(expected) is expected
+  np.testing.assert_allclose(network.function(images(8)).numpy(), expected, atol=1e-5 * np.abs(expected).max())
+  assert 'norms folded' in network.note and all(kernel.ndim > 1 for kernel in network.kernels)
+
+
+def test_a_map_comes_with_each_pixel_four_times():
+  model = random_network(tiny.ARCH, HeadSpec('dense', 3), 8)
+  network = deployment(model)
+  expected = model(images(8), training=False).numpy()
+  found = network.function(images(8)).numpy()
+  assert network.repeats == 2 and found.shape == (2, 2 * expected.shape[1], 2 * expected.shape[2], 3)
+  np.testing.assert_allclose(found, network.repeated(expected), atol=1e-5 * np.abs(expected).max())
+  np.testing.assert_allclose(network.single(found), expected, atol=1e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize('kind', ['classification', 'dense'])
+def test_both_heads_of_the_mobile_preset_would_be_executed_sparsely(kind):
+  model = random_network(PRESETS['mobile'], HeadSpec(kind, 5), 64, 0.9)
+  content = encode(Pixels((0.5, 0.4, 0.3), (0.2, 0.3, 0.4)).reading(deployment(model).function), (64, 64, 3), sparse=True)
+  diagnosis = diagnose(read(content, 'x'))
+  inside, every = diagnosis.operations
+  assert diagnosis.sparse and inside == every and not diagnosis.findings
+
+
+def test_a_network_with_a_layer_of_its_own_goes_in_as_it_stands():
+  model = random_network(dataclasses.replace(tiny.SPECK, tokens=2), HeadSpec('classification', 3), 8)
+  network = deployment(model)
+  assert network.note.startswith('as trained. A deployment graph consists of') and network.variables and network.repeats == 1
+  np.testing.assert_array_equal(network.function(images(8)).numpy(), model(images(8), training=False).numpy())
+
+
+def test_pixels_from_0_to_1_are_normalised_in_the_file():
+  pixels = Pixels((0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
+  normalised = images(4)
+  np.testing.assert_allclose(pixels.reading(lambda image: image)(pixels.of(normalised)), normalised, atol=1e-6)
+  assert pixels.of(np.zeros((1, 1, 3), np.float32)).tolist() == [[[np.float32(0.5), np.float32(0.4), np.float32(0.3)]]]

@@ -1,0 +1,82 @@
+"""What becomes of a ticket's network on its way into a file: the deployment graph, or the network as it stands."""
+
+from collections.abc import Callable, Sequence
+import dataclasses
+from typing import Any
+
+import numpy as np
+import tf_keras as keras
+
+from tflite.deploy import deployed
+from tflite.deploy.emit import emit
+from tflite.deploy.lower import LoweringError
+from tflite.deploy.simplify import repeat_pixels
+
+
+@dataclasses.dataclass(frozen=True)
+class Deployment:
+  """A network as it goes into a file.
+
+  Attributes:
+    function: normalised images [batch, height, width, 3] -> outputs.
+    variables: what it reads.
+    kernels: its weights with more than one axis.
+    note: what was done to the network, for people.
+    repeats: how often each pixel of a map comes in the output, per direction.
+  """
+
+  function: Callable[[Any], Any]
+  variables: Sequence[Any]
+  kernels: Sequence[np.ndarray]
+  note: str
+  repeats: int = 1
+
+  def repeated(self, outputs: np.ndarray) -> np.ndarray:
+    """Outputs of the network as the file gives them."""
+    return outputs.repeat(self.repeats, 1).repeat(self.repeats, 2) if self.repeats > 1 else outputs
+
+  def single(self, outputs: np.ndarray) -> np.ndarray:
+    """Outputs of the file as the network gives them."""
+    return outputs[:, :: self.repeats, :: self.repeats] if self.repeats > 1 else outputs
+
+
+def deployment(model: keras.Model) -> Deployment:
+  """The deployment of a plain Keras model; a layer that deployment graphs do not have leaves the network as it stands.
+
+  A map ends with each of its pixels four times, by DEPTH_TO_SPACE: where sparse inference may end.
+  """
+  try:
+    graph = deployed(model)
+  except LoweringError as error:
+    kernels = [np.asarray(value) for value in model.get_weights() if value.ndim > 1]
+    return Deployment(lambda image: model(image, training=False), model.variables, kernels, f'as trained. {error}')
+  ended = repeat_pixels(graph)
+  kernels = [node['kernel'] for node in ended.nodes if 'kernel' in node.arrays]
+  note = f'{len(graph.nodes) - 1} operations for {len(model.layers)} layers; norms folded, silent units removed'
+  repeats = ended[ended.output].shape[0] // graph[graph.output].shape[0] if ended is not graph else 1
+  return Deployment(emit(ended), (), kernels, note, repeats)
+
+
+@dataclasses.dataclass(frozen=True)
+class Pixels:
+  """What a file does that reads pixels from 0 to 1, where its network reads normalised ones.
+
+  MediaPipe Tasks refuse a normalisation per channel, so the file brings its own.
+
+  Attributes:
+    mean: per channel, of images in [0, 1].
+    deviation: per channel, of the same.
+  """
+
+  mean: Sequence[float]
+  deviation: Sequence[float]
+
+  def of(self, images: np.ndarray) -> np.ndarray:
+    """Pixels from 0 to 1 that were normalised to `images` [..., 3]."""
+    return (images * np.float32(self.deviation) + np.float32(self.mean)).astype(np.float32)
+
+  def reading(self, function: Callable) -> Callable:
+    """`function` of normalised images as one of pixels from 0 to 1."""
+    scale = 1 / np.asarray(self.deviation, np.float64)
+    shift = -np.asarray(self.mean, np.float64) * scale
+    return lambda image: function(image * scale.astype(np.float32) + shift.astype(np.float32))
