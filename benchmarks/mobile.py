@@ -30,7 +30,9 @@ class Options:
 
   def __post_init__(self):
     if not (self.tickets and self.dense and self.out):
-      raise flags.FlagError('--tickets, --dense and --out are needed. Received: not all of them.')
+      raise flags.FlagError('--tickets, --dense and --out are needed. Received: not all of them. Give the missing ones.')
+    if not pathlib.Path(self.out).parent.is_dir():
+      raise flags.FlagError(f'--out is a file in an existing folder. Received: {self.out}. Create the folder first.')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Row:
   """One file of the table."""
 
   name: str
+  epochs: float
   test: float
   macs: int
   nonzero_macs: int
@@ -54,9 +57,10 @@ def main(argv: Sequence[str]) -> None:
     from tflite.runtimes import wasm
   rows: list[Row] = []
   tickets = [Ticket.load(path) for path in options.tickets.split(',')]
+  dense = Ticket.load(options.dense)
   for ticket in tickets:
-    add_ticket(rows, ticket, options.image_size)
-  rows.append(_dense(Ticket.load(options.dense), options.image_size))
+    add_ticket(rows, ticket, options.image_size, _epochs(ticket, tickets, dense))
+  rows.append(_dense(dense, options.image_size))
   rows += [_mobilenet(pathlib.Path(path), tickets[0], options.image_size) for path in filter(None, options.mobilenets.split(','))]
   image = np.random.default_rng(0).random((1, options.image_size, options.image_size, 3), np.float32)
   found = wasm.measure([row.content for row in rows], image, options.rounds)
@@ -88,17 +92,26 @@ def encoded_ticket(ticket, model, sparse: bool) -> bytes:
   return encode(reading, model.input_shape[1:], sparse=sparse)
 
 
-def add_ticket(rows: list[Row], ticket, side: int) -> None:
+def add_ticket(rows: list[Row], ticket, side: int, epochs: float) -> None:
   """Adds the ticket, stored dense and sparse."""
   from st_tf import cost
 
   model = resized(ticket, side)
   found = cost.of(model, ticket.masks)
-  tuned = ', trained further' if ticket.provenance['method'] == 'fine_tune' else ''
-  facts = (ticket.metrics['test']['top1'], found.macs, found.nonzero_macs, found.nonzero_params)
-  name = f'SuperTicket {ticket.sparsity:.0%}{tuned}'
+  how = (
+    ', trained further' if ticket.provenance['method'] == 'fine_tune' else ', searched by latency' if 'latency' in ticket.provenance else ''
+  )
+  facts = (epochs, ticket.metrics['test']['top1'], found.macs, found.nonzero_macs, found.nonzero_params)
+  name = f'SuperTicket {ticket.sparsity:.0%}{how}'
   rows.append(Row(f'{name}, stored dense', *facts, encoded_ticket(ticket, model, False)))
   rows.append(Row(f'**{name}**', *facts, encoded_ticket(ticket, model, True), dense_of=len(rows) - 1))
+
+
+def _epochs(ticket, tickets: Sequence, dense) -> float:
+  """Passes over the training data until the ticket was cut, those of the ticket it was made of included."""
+  steps = ticket.provenance['steps']
+  steps += sum(other.provenance['steps'] for other in tickets if other.fingerprint == ticket.provenance.get('source'))
+  return steps / dense.provenance['steps'] * dense.provenance['config']['epochs']
 
 
 def _dense(ticket, side: int) -> Row:
@@ -106,7 +119,10 @@ def _dense(ticket, side: int) -> Row:
 
   model = resized(ticket, side)
   found = cost.of(model)
-  return Row('dense supernet', ticket.metrics['test']['top1'], found.macs, found.macs, found.params, encoded_ticket(ticket, model, False))
+  content = encoded_ticket(ticket, model, False)
+  return Row(
+    'dense supernet', ticket.provenance['config']['epochs'], ticket.metrics['test']['top1'], found.macs, found.macs, found.params, content
+  )
 
 
 def _mobilenet(folder: pathlib.Path, ticket, side: int) -> Row:
@@ -122,27 +138,34 @@ def _mobilenet(folder: pathlib.Path, ticket, side: int) -> Row:
       variable.assign(weights[name])
   found = cost.of(model)
   name = {'mobilenet_v2': 'MobileNetV2'}.get(facts['network'], 'MobileNetV3Small minimalistic')
-  return Row(f'{name} {facts["width"]:g}', facts['test']['top1'], found.macs, found.macs, found.params, encoded(model, ticket))
+  return Row(
+    f'{name} {facts["width"]:g}',
+    facts['config']['epochs'],
+    facts['test']['top1'],
+    found.macs,
+    found.macs,
+    found.params,
+    encoded(model, ticket),
+  )
 
 
 def _table(rows: Sequence[Row], found: Sequence, ticket, options: Options):
   from tflite.runtimes.measured import speedup
 
-  config = ticket.provenance['config']
   yield (
-    f'{ticket.task["name"]}, trained at {ticket.input_shape[0]} pixels ({config["epochs"]} epochs, batch {config["batch_size"]}, seed'
-    f' {config["seed"]}), timed at {options.image_size} pixels in LiteRT.js (wasm), float32, medians of {options.rounds} rounds in turns.'
+    f'{ticket.task["name"]}, trained at {ticket.input_shape[0]} pixels, seed {ticket.provenance["config"]["seed"]}; timed at'
+    f' {options.image_size} pixels in LiteRT.js (wasm), float32, medians of {options.rounds} rounds in turns.'
   )
   yield ''
-  yield '| | test top-1 | MACs | non-zero MACs | non-zero parameters | bytes | of dense | ms | least to most | than stored dense |'
-  yield '|---|---|---|---|---|---|---|---|---|---|'
+  yield '| | epochs | test top-1 | MACs | non-zero MACs | non-zero parameters | bytes | of dense | ms | least to most | than stored dense |'
+  yield '|---|---|---|---|---|---|---|---|---|---|---|'
   for row, times in zip(rows, found):
     share = faster = ''
     if row.dense_of is not None:
       share = f'{len(row.content) / len(rows[row.dense_of].content):.2f}'
       faster = f'{speedup(found[row.dense_of], times):.2f}x'
     yield (
-      f'| {row.name} | {row.test:.1%} | {row.macs / 1e6:.1f} M | {row.nonzero_macs / 1e6:.1f} M | {row.parameters:,}'
+      f'| {row.name} | {row.epochs:.1f} | {row.test:.1%} | {row.macs / 1e6:.1f} M | {row.nonzero_macs / 1e6:.1f} M | {row.parameters:,}'
       f' | {len(row.content):,} | {share} | {statistics.median(times.milliseconds):.2f}'
       f' | {min(times.milliseconds):.2f} to {max(times.milliseconds):.2f} | {faster} |'
     )
@@ -159,16 +182,18 @@ def _table(rows: Sequence[Row], found: Sequence, ticket, options: Options):
       f'--width={facts["width"]:g}',
       *(f'--{name}={value}' for name, value in given.items() if value),
     ]
-    yield shlex.join(['python', 'benchmarks/mobilenets.py', *words])
+    yield shlex.join(['python', 'benchmarks/mobilenets.py', *words, '--workdir=FOLDER'])
   yield '```'
 
 
 def _command(path: str) -> str:
+  """The command that gave a ticket, with words for what lies on the machine it ran on."""
   from st_tf.ticket import Ticket
 
   words = shlex.split(Ticket.load(path).provenance['command'])
-  private = ('--workdir', '--data_dir', '--fresh', '--init_from')
-  return shlex.join([word for word in words if not word.startswith(private)])
+  public = {'--init_from': '--init_from=TICKET', '--cost': '--cost=latency:TABLE'}
+  private = ('--workdir', '--data_dir', '--fresh')
+  return ' '.join(public.get(word.split('=')[0], word) for word in words if not word.startswith(private))
 
 
 if __name__ == '__main__':

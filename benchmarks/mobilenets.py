@@ -29,7 +29,7 @@ class Options:
 
   def __post_init__(self):
     if not self.workdir or self.width <= 0:
-      raise flags.FlagError(f'--workdir is needed and --width is positive. Received: {self.workdir!r}, {self.width}.')
+      raise flags.FlagError(f'--workdir is needed and --width is positive. Received: {self.workdir!r}, {self.width}. Give both.')
 
 
 def network(name: str, width: float, image_size: int, outputs: int):

@@ -48,7 +48,7 @@ class SearchConfig:
   )
   target_macs: float = _field(
     0.6,
-    'MACs the surviving network may have; up to 1 = a fraction of the supernet; 0 = --penalty acts as it is, and 0 of both = no search.',
+    "MACs the surviving network may have; up to 1 = a share of the supernet's; 0 = no target: --penalty acts as it is.",
   )
   target_latency_ms: float = _field(
     0.0, 'Milliseconds the surviving network may take, by the table of --cost=latency:FILE; in place of --target_macs. 0 = no such target.'
@@ -141,7 +141,8 @@ class Config:
     rising = len(sparsity) >= 1 and list(sparsity) == sorted(set(sparsity))
     _require(rising, '--sparsity is one number or several rising ones.', sparsity, ' Write for example --sparsity=0.8,0.9.')
     cost = self.search.cost
-    _require(cost == 'macs' or cost.startswith(PREFIX), f'--cost is macs or {PREFIX}FILE.', repr(cost), did_you_mean(cost, ('macs',)))
+    named = cost == 'macs' or cost.startswith(PREFIX) and cost != PREFIX
+    _require(named, f'--cost is macs or {PREFIX}FILE.', repr(cost), ' A FILE comes from python -m tflite.latency_table.')
     limited = not self.search.target_latency_ms or cost.startswith(PREFIX)
     _require(limited, '--target_latency_ms needs a table.', f'--cost={cost}', f' Write --cost={PREFIX}FILE.')
     _require(self.batch_size % self.replicas == 0, '--batch_size is a multiple of --replicas.', f'{self.batch_size} for {self.replicas}')

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 import dataclasses
+import hashlib
 import json
 import math
 import pathlib
@@ -26,6 +27,7 @@ class LatencyTable:
 
   Attributes:
     arch: the supernet.
+    head: kind of its head.
     settings: how it was measured: 'runtime', 'image_size' in pixels, 'density' of the 1x1 kernels, and the like.
     base: milliseconds of the network without any unit.
     whole: milliseconds of the whole supernet, measured in one piece.
@@ -33,6 +35,7 @@ class LatencyTable:
   """
 
   arch: ArchSpec
+  head: str
   settings: Mapping[str, Any]
   base: float
   whole: float
@@ -48,29 +51,36 @@ class LatencyTable:
     rule = 'A latency table is a file that python -m tflite.latency_table has finished.'
     try:
       facts = json.loads(pathlib.Path(path).expanduser().read_text(encoding='utf-8'))
-      arch = ArchSpec.from_json(facts['supernet'])
+      arch, head = ArchSpec.from_json(facts['supernet']), str(facts['head'])
       groups = {name: _rising(entry) for entry in facts['operations'] for name in entry['groups']}
       base, whole = float(facts['base']), float(facts['whole'])
       settings = dict(facts['settings'])
     except OSError as error:
-      raise LatencyError(f'{rule} Received: {path} ({error.strerror}).') from error
+      raise LatencyError(f'{rule} Received: {path} ({error.strerror}). Measure one first.') from error
     except (ValueError, KeyError, TypeError, SpecError) as error:
       raise LatencyError(f'{rule} Received: {path} ({type(error).__name__}: {error}). Measure it again.') from error
     if not groups or not all(math.isfinite(number) and number >= 0 for number in (base, whole)):
       raise LatencyError(f'{rule} Received: {path}, without operations or with times that are none. Measure it again.')
-    return cls(arch, settings, base, whole, groups)
+    return cls(arch, head, settings, base, whole, groups)
 
-  def check(self, arch: ArchSpec) -> None:
-    """Refuses a supernet that this table is not of.
+  def check(self, arch: ArchSpec, head: str) -> None:
+    """Refuses a supernet, or a kind of head, that this table is not of.
 
     Raises:
       LatencyError: so it is.
     """
-    if arch != self.arch:
+    if arch != self.arch or head != self.head:
+      what = 'a table of another one' if arch != self.arch else f'a table with a {self.head} head, where the task has a {head} head'
       raise LatencyError(
-        'A latency table belongs to the supernet it was measured with. Received: a table of another one.'
-        ' Measure this one: python -m tflite.latency_table --supernet=... --out=FILE.'
+        f'A latency table belongs to the supernet it was measured with. Received: {what}.'
+        ' Measure this one: python -m tflite.latency_table --supernet=... --head=... --out=FILE.'
       )
+
+  @property
+  def digest(self) -> str:
+    """Changes with everything that changes a search."""
+    content = json.dumps([self.arch.to_json(), self.head, self.base, self.groups], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
   def milliseconds(self, group: str, units: float) -> float:
     """What a group takes when so many of its units are left: between two measured numbers, in proportion.
@@ -85,7 +95,7 @@ class LatencyTable:
 
 
 def _rising(entry: Mapping[str, Any]) -> tuple[tuple[int, ...], tuple[float, ...]]:
-  """(units, milliseconds) with noise taken out: more units never take less time, and and some time."""
+  """(units, milliseconds) with noise taken out: more units never take less time, and none takes none."""
   units, times = entry['units'], [float(time) for time in entry['milliseconds']]
   if len(units) != len(times) or not units or list(units) != sorted(set(units)) or units[0] < 1 or not all(map(math.isfinite, times)):
     raise ValueError(f'units {units} and milliseconds {times} of one operation')

@@ -81,7 +81,10 @@ class Plan:
     search_end = min(steps(search.search_end), main) if searches else 0
     last_prune = min(steps(pruning.prune_end), main)
     if searches and not search_end:
-      raise ConfigError('A search lasts at least one step. Received: --search_end=0. Raise it, or set --penalty=0 --target_macs=0.')
+      raise ConfigError(
+        'A search lasts at least one step. Received: --search_end=0. Raise it, or set no target (--target_macs=0, no --target_latency_ms)'
+        ' and --penalty=0.'
+      )
     if searches and steps(search.penalty_ramp) >= search_end:
       raise ConfigError(
         'The penalty has grown before the search ends, else nothing is searched. Received: --penalty_ramp until step'
@@ -129,6 +132,13 @@ class Plan:
   def is_search_due(self, step: int) -> bool:
     """Whether to look at the factors after `step` steps."""
     return bool(self.search_every) and 0 < step <= self.search_end and (step % self.search_every == 0 or step == self.search_end)
+
+
+def training_alone(config: Config, steps_per_epoch: int) -> Plan:
+  """The plan of a run that neither searches nor prunes, whatever the settings of both are."""
+  search = dataclasses.replace(config.search, penalty=0.0, target_macs=0.0, target_latency_ms=0.0)
+  pruning = dataclasses.replace(config.pruning, sparsity=(0.0,))
+  return Plan.of(dataclasses.replace(config, search=search, pruning=pruning), steps_per_epoch)
 
 
 def _pruning(config: Config, steps, last_prune: int) -> RegrowthSchedule:

@@ -249,8 +249,6 @@ class Run:
       raise WorkdirError(f'A ticket can be written. Received: {error}. Make room and give the same command again.') from error
     return ticket
 
-  # Parts.
-
   def _diverged(self, rule: str, received: Any) -> DivergedError:
     return DivergedError(
       f'{rule}. Received: {received} at step {self.trainer.step}. Try a lower --learning_rate, --gradient_clip=1 or a longer --warmup,'
@@ -264,12 +262,22 @@ class Run:
         f'A run continues with the settings it began with. Received: checkpoints of other settings in {self.workdir.path}.'
         ' Use another --workdir, or --fresh to start over.'
       )
+    if state.facts.get('inputs', self._inputs()) != self._inputs():
+      raise WorkdirError(
+        'A run continues with the latency table and the ticket it began with. Received: others at the same places.'
+        ' Put them back, or use --fresh to start over.'
+      )
     if ArchSpec.from_json(state.facts['supernet']) != self.trainer.supernet or state.facts['sizes'] != sizes:
       what = f'{state.facts["sizes"]} examples, now {sizes}' if state.facts['sizes'] != sizes else 'another network'
       raise WorkdirError(
         f'A run continues with the network and the data it began with. Received: {what}, in {self.workdir.path}.'
         ' Use another --workdir, or --fresh to start over.'
       )
+
+  def _inputs(self) -> dict[str, str]:
+    """What the run reads beside its settings and its data."""
+    table = self.trainer.cost_model.table
+    return {'table': table.digest if table else '', 'source': self.trainer.source}
 
   def _record(self, event: str, **facts: Any) -> None:
     epoch = (self.trainer.step - 1) // self.plan.steps_per_epoch + 1
@@ -283,7 +291,12 @@ class Run:
   def _save(self) -> None:
     self._count_time()
     state = self.trainer.state()
-    facts = {'sums': dataclasses.asdict(self._sums), 'sizes': dict(self.task.sizes), 'config': self.config.fingerprint}
+    facts = {
+      'sums': dataclasses.asdict(self._sums),
+      'sizes': dict(self.task.sizes),
+      'config': self.config.fingerprint,
+      'inputs': self._inputs(),
+    }
     self._is_saved = self.workdir.save(State(state.facts | facts, state.arrays))
 
   def _stop(self) -> None:
@@ -304,6 +317,7 @@ class Run:
       'seconds': seconds,
       'steps': self.trainer.step,
     }
+    facts |= {'source': self.trainer.source} if self.trainer.source else {}
     table = self.trainer.cost_model.table
     if table is not None:
       facts['latency'] = {'milliseconds': self.trainer.price(), 'table': dict(table.settings)}
@@ -320,6 +334,17 @@ class Run:
     )
 
 
-def begin(task: Task, config: Config, plan: Plan, workdir: Workdir) -> Run:
-  """A run of the configured network, pruned and searched as far as `plan` says so."""
-  return Run(Trainer(network(task, config), task, config, plan.pruning, searching=plan.search_every > 0), plan, workdir)
+def train_to_the_end(run: Run) -> None:
+  """All epochs that are left, with nothing but training in them."""
+  for epoch in run.epochs():
+    for images, targets in run.batches(epoch):
+      run.step(images, targets)
+    run.end_epoch(epoch)
+
+
+def begin(task: Task, config: Config, plan: Plan, workdir: Workdir, source: Ticket | None = None) -> Run:
+  """A run of the configured network, pruned and searched as far as `plan` says so; with `source`, of that ticket, under its mask."""
+  trainer = Trainer(network(task, config), task, config, plan.pruning, searching=plan.search_every > 0)
+  if source is not None:
+    trainer.descend(source)
+  return Run(trainer, plan, workdir)

@@ -98,6 +98,6 @@ def check_sparsity(trainer: Trainer, plan: Plan) -> None:
   Raises:
     RankingError: naming the highest that is possible.
   """
-  if plan.pruning is not None:
+  if plan.pruning is not None and plan.pruning.begin_step <= plan.total_steps:
     pruning = trainer.config.pruning
     rank(trainer.magnitudes(), max(pruning.sparsity), pruning.ranking, pruning.layer_floor)

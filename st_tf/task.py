@@ -54,6 +54,28 @@ class Metrics(abc.ABC):
     """The scores of each class: {label: {'count': n, score: value}}."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Sample:
+  """One image and what a network says about it, for people.
+
+  Attributes:
+    pictures: (caption, [height, width, 3] uint8), the image itself first.
+    truth: what the image shows, in words; empty where a picture says it.
+    guesses: (label, share), largest first.
+    legend: (label, colour as '#rrggbb') of what the pictures mark with colours.
+  """
+
+  pictures: tuple[tuple[str, np.ndarray], ...]
+  truth: str = ''
+  guesses: tuple[tuple[str, float], ...] = ()
+  legend: tuple[tuple[str, str], ...] = ()
+
+  @property
+  def is_right(self) -> bool | None:
+    """Whether the first guess is the truth; None where the truth is no word."""
+    return bool(self.guesses) and self.guesses[0][0] == self.truth if self.truth else None
+
+
 class Task(abc.ABC):
   """One problem: its data, its head, its loss, its scores and its pictures.
 
@@ -108,6 +130,16 @@ class Task(abc.ABC):
   @abc.abstractmethod
   def explain(self, output: np.ndarray, top: int = 5) -> list[tuple[str, float]]:
     """What one output says in words: (label, probability), most likely first."""
+
+  @abc.abstractmethod
+  def sample(self, image: np.ndarray, target: np.ndarray, output: np.ndarray) -> Sample:
+    """One example and a network's output in pictures and words.
+
+    Args:
+      image: [height, width, 3] uint8, as the network saw it.
+      target: one of `dataset`'s targets.
+      output: the network's.
+    """
 
   def steps_per_epoch(self, batch_size: int) -> int:
     """Full training batches per epoch.

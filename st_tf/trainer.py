@@ -14,18 +14,19 @@ import tensorflow as tf
 import tf_keras as keras
 
 from st_tf import averaging, cost, optimizers, replicas
-from st_tf.config import Config, ConfigError
+from st_tf.config import Config
 from st_tf.models import build, named_variables
 from st_tf.models.high_resolution import CLASSIFIER, STEM, activation
 from st_tf.pruning import Mask
-from st_tf.pruning.fit import apply_ranking, is_closed, wrap_layers
-from st_tf.pruning.wrapper import bake, current_mask, effective_values, get_state, prunable, set_masks, set_state
+from st_tf.pruning.fit import apply_ranking, hold_mask, is_closed, wrap_layers
+from st_tf.pruning.wrapper import bake, current_mask, effective_values, get_state, prunable, set_state
 from st_tf.scoring import readable, score
 from st_tf.search import importance, shrink
 from st_tf.search.steering import Steering
 from st_tf.specs import ArchSpec
 from st_tf.state import State
 from st_tf.task import Metrics, Task
+from st_tf.ticket import Ticket
 from st_tf.training_step import TrainingStep, decayed
 
 Arrays = dict[str, np.ndarray]
@@ -51,6 +52,7 @@ class Trainer:
     survivors: original indices of the units that are left, by group name.
     groups: the groups of search units of the initial supernet.
     cost_model: what the penalty charges.
+    source: fingerprint of the ticket that is trained further; empty = none.
     steering: state of the penalty's controller.
     requested: sparsity that the last ranking was asked for.
     final: whether the mask stays as it is from now on.
@@ -65,6 +67,7 @@ class Trainer:
     self.steering = Steering()
     self.requested = 0.0
     self.final = False
+    self.source = ''
     self._schedule = schedule
     self._searching = searching
     self._synchronized = synchronized or config.replicas > 1
@@ -72,7 +75,7 @@ class Trainer:
     with self.strategy.scope():
       self._build()
     self.groups = importance.groups(self.model, arch, task.head)
-    self.cost_model = importance.cost_model(config.search.cost, arch)
+    self.cost_model = importance.cost_model(config.search.cost, arch, task.head) if searching else importance.MACS
     self.survivors = {group.name: list(range(group.units)) for group in self.groups}
     found = cost.of(self.model)
     self.initial = {'params': found.params, 'macs': found.macs, 'prunable': current_mask(self.model).size}
@@ -160,20 +163,17 @@ class Trainer:
       self._close()
     return {'sparsity': mask.sparsity, 'pruned': before.returned(mask), 'returned': mask.returned(before)}
 
-  def keep_mask(self, mask: Mask) -> None:
-    """Makes `mask` the mask from here on.
+  def descend(self, source: Ticket) -> None:
+    """Makes this a fresh trainer of what `source` is: under its mask, and as a part of the same supernet.
 
     Raises:
-      ConfigError: it covers other weights than these settings prune.
+      RankingError: its mask covers other weights than these settings prune.
     """
-    magnitudes = {name: np.abs(values) for name, values in self.values().items() if name in prunable(self.model)}
-    if set(mask) != set(magnitudes):
-      raise ConfigError(
-        f'A mask covers the weights that are pruned. Received: masks of {len(mask)} kernels, where these settings prune'
-        f' {len(magnitudes)}. Give the --prune_stem, --prune_depthwise and --prune_classifier that the ticket was drawn with.'
-      )
-    set_masks(self.model, mask, dict.fromkeys(mask, 0.0), magnitudes, final=True)
-    self.requested, self.final = mask.sparsity, True
+    if source.masks:
+      hold_mask(self.model, Mask(source.masks))
+      self.requested, self.final = source.sparsity, True
+    self.supernet, self.survivors, self.source = source.supernet, copy.deepcopy(source.survivors), source.fingerprint
+    self.initial = {name: source.cost[f'supernet_{name}'] for name in self.initial}
 
   @contextlib.contextmanager
   def pruned_for_now(self, sparsity: float) -> Iterator[Mask]:

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from st_tf.specs import HeadSpec
-from st_tf.task import SPLITS, DataConfig, Metrics, Task, TaskError, most_likely
+from st_tf.task import SPLITS, DataConfig, Metrics, Sample, Task, TaskError, most_likely
 from tasks import _augment, _randaugment
 from tasks._images import ArrayImages
 from tasks._splits import Examples, check_labels, drawn, subset
@@ -135,6 +135,10 @@ class ClassificationTask(Task):
   def explain(self, output: np.ndarray, top: int = 5) -> list[tuple[str, float]]:
     """The most likely labels and their probabilities, from [classes] logits."""
     return most_likely(np.asarray(output), self.labels, top)
+
+  def sample(self, image: np.ndarray, target: np.ndarray, output: np.ndarray) -> Sample:
+    """The image with its label and the most likely ones; `target` is [classes], shares of each."""
+    return Sample((('', image),), self.labels[int(np.argmax(target))], tuple(self.explain(output)))
 
 
 class ClassificationMetrics(Metrics):

@@ -114,7 +114,14 @@ def write_table(path: pathlib.Path, arch: ArchSpec, groups: list[str], points: l
   """A made-up latency table in which every group takes the same: (units, milliseconds)."""
   units, milliseconds = zip(*points)
   operation = {'groups': groups, 'units': units, 'milliseconds': milliseconds}
-  facts = {'supernet': arch.to_json(), 'settings': {'runtime': 'made up'}, 'base': base, 'whole': base, 'operations': [operation]}
+  facts = {
+    'supernet': arch.to_json(),
+    'head': 'classification',
+    'settings': {'runtime': 'made up'},
+    'base': base,
+    'whole': base,
+    'operations': [operation],
+  }
   path.write_text(json.dumps(facts))
   return path
 

@@ -17,7 +17,7 @@ import tqdm
 from st_tf import command, flags, presets
 from st_tf.errors import UserError
 from st_tf.files import write_bytes
-from st_tf.specs import HeadSpec
+from st_tf.specs import HEADS, HeadSpec
 
 RUNTIMES = {'wasm': 'wasm', 'x86': 'native', 'adb': 'adb'}  # Emulated ARM64 has no latencies.
 _SPARSE_BELOW = 1 / 3  # Runtimes skip zeros where less than a third of a kernel is left.
@@ -33,6 +33,7 @@ class Options:
   )
   image_size: int = dataclasses.field(default=224, metadata={'help': 'Side in pixels of the images that the deployed network reads.'})
   outputs: int = dataclasses.field(default=1000, metadata={'help': 'Labels of the network.'})
+  head: str = dataclasses.field(default='classification', metadata={'help': 'End of the network.', 'choices': HEADS})
   density: float = dataclasses.field(default=0.1, metadata={'help': 'Share of the 1x1 weights that is not zero; 1 = measure dense.'})
   fractions: tuple[float, ...] = dataclasses.field(
     default=(0.25, 0.5, 1.0), metadata={'help': 'Shares of the units of an operation at which it is measured, rising to 1.'}
@@ -45,12 +46,14 @@ class Options:
       raise flags.FlagError('--out is needed. Received: none. Write --out=FILE.json.')
     if self.image_size < 1 or self.outputs < 1 or self.rounds < 1:
       received = f'{self.image_size}, {self.outputs}, {self.rounds}'
-      raise flags.FlagError(f'--image_size, --outputs and --rounds are at least 1. Received: {received}.')
+      raise flags.FlagError(f'--image_size, --outputs and --rounds are at least 1. Received: {received}. Raise what is below.')
     if not 0 < self.density <= 1:
       raise flags.FlagError(f'--density lies in (0, 1]. Received: {self.density:g}. Write 90 percent zeros as --density=0.1.')
     rising = list(self.fractions) == sorted(set(self.fractions)) and self.fractions[-1:] == (1.0,) and self.fractions[0] > 0
     if not rising:
-      raise flags.FlagError(f'--fractions are rising shares that end with 1. Received: {self.fractions}.')
+      raise flags.FlagError(
+        f'--fractions are rising shares that end with 1. Received: {self.fractions}. Write for example --fractions=0.5,1.'
+      )
 
   @property
   def path(self) -> pathlib.Path:
@@ -72,11 +75,11 @@ def main(argv: Sequence[str]) -> None:
   _check_runtime(options)
   measure = importlib.import_module(f'tflite.runtimes.{RUNTIMES[options.runtime]}').measure
   meter = latency_graphs.Meter(measure, options.density, options.density < _SPARSE_BELOW, arch.activation, options.rounds)
-  head = HeadSpec('classification', options.outputs)
+  head = HeadSpec(options.head, options.outputs)
   operations = latency_graphs.operations(arch, head, options.image_size)
-  known = {tuple(entry['operation'].values()) for entry in facts['operations']}
+  known = {latency_graphs.Operation(**entry['operation']) for entry in facts['operations']}
   for operation, groups in tqdm.tqdm(operations.items(), 'operations', unit='operation', disable=None):
-    if dataclasses.astuple(operation) in known:
+    if operation in known:
       continue
     units = sorted({max(round(fraction * operation.units), 1) for fraction in options.fractions})
     entry = {'operation': dataclasses.asdict(operation), 'groups': groups, 'units': units, 'milliseconds': meter.times(operation, units)}
@@ -112,14 +115,15 @@ def _begun(options: Options, arch: Any) -> dict[str, Any]:
   Raises:
     UserError: the file is something else, or was begun with other settings.
   """
-  settings = {name: value for name, value in dataclasses.asdict(options).items() if name not in ('supernet', 'out')}
+  settings = {name: value for name, value in dataclasses.asdict(options).items() if name not in ('supernet', 'head', 'out')}
   settings = json.loads(json.dumps(settings | {'machine': platform.platform()}))
-  fresh = {'supernet': json.loads(json.dumps(arch.to_json())), 'settings': settings, 'operations': []}
+  fresh = {'supernet': json.loads(json.dumps(arch.to_json())), 'head': options.head, 'settings': settings, 'operations': []}
   if not options.path.exists():
     return fresh
   try:
     facts = json.loads(options.path.read_text(encoding='utf-8'))
-    same = all(facts[name] == fresh[name] for name in ('supernet', 'settings')) and isinstance(facts['operations'], list)
+    same = all(facts[name] == fresh[name] for name in ('supernet', 'head', 'settings')) and ('base' in facts) == ('whole' in facts)
+    same &= all({'operation', 'groups', 'units', 'milliseconds'} == set(entry) for entry in facts['operations'])
   except (OSError, ValueError, KeyError, TypeError):
     same = False
   if not same:

@@ -8,7 +8,7 @@ from tensorflow_model_optimization.python.core.sparsity.keras.pruning_schedule i
 import tf_keras as keras
 
 from st_tf.pruning.mask import Mask
-from st_tf.pruning.ranking import rank, thresholds
+from st_tf.pruning.ranking import RankingError, rank, thresholds
 from st_tf.pruning.wrapper import RegrowthPruning, bake, current_mask, prunable, set_masks, wrappers
 
 
@@ -172,6 +172,21 @@ def apply_ranking(
   mask = rank(ranked, sparsity, ranking, floor)
   set_masks(model, mask, thresholds(scores, mask, ranking), scores, closed)
   return mask
+
+
+def hold_mask(model: keras.Model, mask: Mask) -> None:
+  """Makes `mask` the final mask of a wrapped model.
+
+  Raises:
+    RankingError: it covers other weights than those that are wrapped.
+  """
+  own = current_mask(model)
+  if {name: kept.shape for name, kept in mask.items()} != {name: kept.shape for name, kept in own.items()}:
+    raise RankingError(
+      f'A mask covers the weights that are pruned, in their shapes. Received: masks of {len(mask)} kernels, where {len(own)} are pruned'
+      ' here. Give the --prune_stem, --prune_depthwise and --prune_classifier of the ticket, and a task with as many outputs.'
+    )
+  set_masks(model, mask, dict.fromkeys(mask, 0.0), magnitudes(model), final=True)
 
 
 def _cloning(wrap_layer: Callable) -> Callable:

@@ -10,7 +10,8 @@ from markupsafe import Markup
 from st_tf import cost, files, wording
 from st_tf.cost import LayerCost
 from st_tf.report import costs, curves, densities, ink, page, survivors
-from st_tf.report.samples import Sample
+from st_tf.report.samples import address
+from st_tf.task import Sample
 from st_tf.ticket import Ticket
 
 _HEAVIEST_LAYERS = 12
@@ -119,6 +120,6 @@ def _template() -> jinja2.Template:
   environment = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
   )
-  environment.filters |= {'count': wording.count, 'percent': wording.percent, 'score_name': wording.score_name}
+  environment.filters |= {'address': address, 'count': wording.count, 'percent': wording.percent, 'score_name': wording.score_name}
   environment.globals['score'] = wording.score
   return environment.get_template('page.html')

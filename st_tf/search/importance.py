@@ -100,12 +100,13 @@ class CostModel:
 MACS = CostModel('MACs', Group.macs_of, Group.unit_macs, lambda macs, found: macs - sum(group.macs for group in found))
 
 
-def cost_model(name: str, supernet: ArchSpec) -> CostModel:
+def cost_model(name: str, supernet: ArchSpec, head: HeadSpec) -> CostModel:
   """The cost model that `--cost` names.
 
   Args:
     name: 'macs', or 'latency:FILE' with a table.
     supernet: what is searched.
+    head: its head.
 
   Raises:
     LatencyError: the file is no latency table of this supernet.
@@ -113,7 +114,7 @@ def cost_model(name: str, supernet: ArchSpec) -> CostModel:
   if not name.startswith(PREFIX):
     return MACS
   table = LatencyTable.load(name.removeprefix(PREFIX))
-  table.check(supernet)
+  table.check(supernet, head.kind)
   return CostModel(
     'ms',
     lambda group, units: table.milliseconds(group.name, units),

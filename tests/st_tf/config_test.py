@@ -55,8 +55,7 @@ def test_missing_settings_keep_their_defaults():
   )
 
 
-# 'cost' has only one value so far.
-@pytest.mark.parametrize('field', [field for field in leaves() if field.name != 'cost'], ids=lambda field: field.name)
+@pytest.mark.parametrize('field', leaves(), ids=lambda field: field.name)
 def test_the_fingerprint_changes_with_every_setting_that_changes_the_result(field):
   before = Config.from_flat({'cost': 'latency:first.json'} if field.name == 'target_latency_ms' else {})
   changed = Config.from_flat(before.flat() | {field.name: _other_value(field)})
@@ -136,6 +135,7 @@ def test_a_config_error_is_the_users_to_put_right():
   'cost, target, message',
   [
     ('milliseconds', 0, r"--cost is macs or latency:FILE\. Received: 'milliseconds'"),
+    ('latency:', 0, r"--cost is macs or latency:FILE\. Received: 'latency:'"),
     ('macs', 5.0, r'--target_latency_ms needs a table\. Received: --cost=macs\. Write --cost=latency:FILE'),
   ],
 )

@@ -37,9 +37,11 @@ def test_noise_never_makes_more_units_quicker_or_free(file):
 
 def test_a_table_belongs_to_its_supernet(file):
   table = LatencyTable.load(file)
-  table.check(tiny.SPECK)
+  table.check(tiny.SPECK, 'classification')
   with pytest.raises(LatencyError, match=r'belongs to the supernet it was measured with\. Received: a table of another one'):
-    table.check(tiny.ARCH)
+    table.check(tiny.ARCH, 'classification')
+  with pytest.raises(LatencyError, match='Received: a table with a classification head, where the task has a dense head'):
+    table.check(tiny.SPECK, 'dense')
 
 
 @pytest.mark.parametrize(
@@ -75,3 +77,9 @@ def test_a_file_of_something_else_is_refused(file, content):
 def test_a_missing_file_is_named(tmp_path):
   with pytest.raises(LatencyError, match=r'Received: .*none\.json \(No such file'):
     LatencyTable.load(tmp_path / 'none.json')
+
+
+def test_the_digest_tells_tables_apart_by_what_a_search_takes_from_them(file):
+  digest = LatencyTable.load(file).digest
+  assert LatencyTable.load(changed(file, settings={'runtime': 'another'})).digest == digest
+  assert LatencyTable.load(changed(file, milliseconds=[1.0, 3.5])).digest != digest

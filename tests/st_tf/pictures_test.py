@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 import pytest
 
-from st_tf.pictures import center_crop, normalised, open_rgb
+from st_tf.pictures import center_crop, denormalised, normalised, open_rgb
 from st_tf.task import TaskError
 
 
@@ -69,3 +69,12 @@ def test_sixteen_bits_of_grey_are_refused(tmp_path):
 @pytest.mark.parametrize('size, wanted', [((115, 87), (27, 105)), ((94, 69), (24, 83)), ((60, 87), (56, 58))])
 def test_rounding_does_not_put_the_crop_outside_the_picture(size, wanted):
   assert center_crop(Image.new('RGB', size, (9, 8, 7)), wanted).tolist() == np.full((*wanted, 3), (9, 8, 7)).tolist()
+
+
+def test_normalisation_is_undone():
+  image = np.float32([[[0.0, 2.0, -1.0]]])
+  assert denormalised(image, (0.5, 0.2, 0.25), (0.5, 0.4, 0.25)).tolist() == [[[128, 255, 0]]]
+  pixels = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
+  np.testing.assert_array_equal(
+    denormalised(normalised(pixels, (0.4, 0.5, 0.6), (0.2, 0.3, 0.1)), (0.4, 0.5, 0.6), (0.2, 0.3, 0.1)), pixels
+  )

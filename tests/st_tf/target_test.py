@@ -9,6 +9,7 @@ from st_tf.latency import LatencyError
 from st_tf.models import build
 from st_tf.plan import Plan
 from st_tf.specs import BlockSpec, layout
+from st_tf.workdir import WorkdirError
 from tests import tiny
 from tests.tiny import write_table
 
@@ -109,6 +110,19 @@ def test_a_search_meets_a_target_in_milliseconds(trainer, table, tmp_path):
   assert ticket.provenance['target_met'] is True
   left = sum(len(units) for units in ticket.survivors.values())
   assert ticket.provenance['latency'] == {'milliseconds': pytest.approx(0.1 + 0.01 * left), 'table': {'runtime': 'made up'}}
+
+
+def test_a_search_does_not_continue_with_another_table_in_the_place_of_its_own(trainer, table, tmp_path):
+  settings = {'cost': f'latency:{table}', 'target_latency_ms': 0.5, 'epochs': 2, 'sparsity': (0.5,)}
+  tiny.draw(tmp_path / 'run', **settings)
+  names = [group.name for group in trainer.groups]
+  write_table(table, trainer.supernet, names, [(1, 0.02), (1000, 20.0)], base=0.1)
+  with pytest.raises(WorkdirError, match=r'continues with the latency table and the ticket it began with\. Received: others'):
+    tiny.draw(tmp_path / 'run', **settings)
+
+
+def test_what_is_not_searched_needs_no_table():
+  assert tiny.trainer(tiny.SPECK, searching=False, cost='latency:nowhere.json').cost_model.symbol == 'MACs'
 
 
 def test_an_impossible_latency_is_refused_with_the_least_that_is_possible(table):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from st_tf import task
-from st_tf.task import DataConfig, TaskError
+from st_tf.task import DataConfig, Sample, TaskError
 
 OWN_TASK = """
 from tasks import shapes
@@ -76,3 +76,11 @@ def test_an_epoch_has_only_full_batches_and_at_least_one():
   assert shapes.steps_per_epoch(16) == 3
   with pytest.raises(TaskError, match=r'batch_size=51 for 50 training examples of shapes'):
     shapes.steps_per_epoch(51)
+
+
+def test_a_sample_is_right_when_its_first_guess_is_the_truth():
+  pictures = (('', np.zeros((1, 1, 3), np.uint8)),)
+  assert Sample(pictures, 'a', (('a', 0.6), ('b', 0.4))).is_right is True
+  assert Sample(pictures, 'b', (('a', 0.6), ('b', 0.4))).is_right is False
+  assert Sample(pictures, 'b').is_right is False
+  assert Sample(pictures).is_right is None

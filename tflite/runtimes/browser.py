@@ -50,13 +50,13 @@ def missing() -> str:
 
 
 @contextlib.contextmanager
-def served(pages: Mapping[str, bytes], port: int = 0, on_post: Callable[[bytes], Any] = lambda body: None) -> Iterator[str]:
+def served(pages: Mapping[str, bytes], port: int = 0, on_post: Callable[[bytes], Any] | None = None) -> Iterator[str]:
   """The address of a server on localhost, for as long as the context lasts.
 
   Args:
     pages: contents by path ('/index.html'); '/' is the front page. LiteRT.js is under '/litert/'.
     port: 0 = any free one.
-    on_post: called with what a page posts.
+    on_post: called with what a page posts; None = nothing is taken.
 
   Raises:
     OSError: the port is taken.
@@ -64,7 +64,15 @@ def served(pages: Mapping[str, bytes], port: int = 0, on_post: Callable[[bytes],
   packages = _packages().resolve()
 
   class Handler(http.server.BaseHTTPRequestHandler):
+    def is_own(self) -> bool:
+      """Whether a page of ours asks: no other name leads here, and no other site's script."""
+      names = {f'{name}:{self.server.server_port}' for name in ('127.0.0.1', 'localhost')}
+      origin = self.headers.get('Origin', '')
+      return self.headers.get('Host') in names and (not origin or origin.removeprefix('http://') in names)
+
     def do_GET(self) -> None:
+      if not self.is_own():
+        return self.send_error(403)
       path = self.path.split('?')[0]
       content = pages.get(path)
       file = (packages / path.removeprefix(_UNDER)).resolve()
@@ -79,7 +87,10 @@ def served(pages: Mapping[str, bytes], port: int = 0, on_post: Callable[[bytes],
         self.wfile.write(content or b'')
 
     def do_POST(self) -> None:
-      on_post(self.rfile.read(int(self.headers['Content-Length'])))
+      length = self.headers.get('Content-Length', '')
+      if on_post is None or not self.is_own() or not length.isdigit():
+        return self.send_error(403)
+      on_post(self.rfile.read(int(length)))
       self.send_response(204)
       self.end_headers()
 

@@ -1,11 +1,15 @@
+import dataclasses
+import shutil
+
 import numpy as np
 import pytest
 
 from st_tf.config import ConfigError
 from st_tf.methods import fine_tune
+from st_tf.pruning.ranking import RankingError
 from st_tf.ticket import Ticket, TicketError
 from st_tf.train import draw as train
-from st_tf.workdir import Workdir
+from st_tf.workdir import Workdir, WorkdirError
 from tests import tiny
 
 
@@ -31,6 +35,11 @@ def test_architecture_and_mask_stay_and_the_weights_learn(source, tmp_path):
   for name, mask in ticket.masks.items():
     np.testing.assert_array_equal(tuned.masks[name], mask)
     assert not tuned.weights[name][~mask].any() and (tuned.weights[name][mask] != ticket.weights[name][mask]).any()
+  assert tuned.survivors == ticket.survivors and tuned.supernet == ticket.supernet != tuned.arch
+  assert tuned.provenance['source'] == ticket.fingerprint and tuned.provenance['config']['sparsity'] == (0.5,)
+  assert {name: value for name, value in tuned.cost.items() if name.startswith('supernet')} == {
+    name: value for name, value in ticket.cost.items() if name.startswith('supernet')
+  }
   assert tuned.cost['macs'] == ticket.cost['macs'] and tuned.cost['nonzero_macs'] == ticket.cost['nonzero_macs']
 
 
@@ -81,6 +90,27 @@ def test_a_mask_of_other_layers_is_refused(source, tmp_path):
   _, folder = source
   config = settings(folder, prune_depthwise=False)
   with pytest.raises(
-    ConfigError, match=r'A mask covers the weights that are pruned\. Received: masks of \d+ kernels, where these settings prune \d+'
+    RankingError,
+    match=r'A mask covers the weights that are pruned, in their shapes\. Received: masks of \d+ kernels, where \d+ are pruned here',
   ):
+    fine_tune.draw(tiny.task(), config, Workdir(tmp_path / 'run', config))
+
+
+def test_a_ticket_that_keeps_everything_can_be_tuned(tmp_path):
+  tiny.draw(tmp_path / 'run', tiny.SPECK, sparsity=(0.0, 0.5), epochs=2)
+  config = settings(tmp_path / 'run' / 'tickets' / 'sparsity_0', epochs=1, prune_depthwise=False)
+  assert fine_tune.draw(tiny.task(), config, Workdir(tmp_path / 'tuned', config)).sparsity == 0.0
+
+
+def test_a_run_does_not_continue_with_another_ticket_in_the_place_of_its_own(source, tmp_path, monkeypatch):
+  ticket, folder = source
+  shutil.copytree(folder, tmp_path / 'ticket')
+  config = settings(tmp_path / 'ticket')
+  with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    patch.setattr('st_tf.stages.Run.end_epoch', interrupted_after(1))
+    fine_tune.draw(tiny.task(), config, Workdir(tmp_path / 'run', config))
+  shutil.rmtree(tmp_path / 'ticket')
+  other = {name: value * 1.01 for name, value in ticket.weights.items()}
+  dataclasses.replace(ticket, weights=other).save(tmp_path / 'ticket')
+  with pytest.raises(WorkdirError, match=r'continues with the latency table and the ticket it began with\. Received: others'):
     fine_tune.draw(tiny.task(), config, Workdir(tmp_path / 'run', config))

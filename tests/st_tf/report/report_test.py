@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from st_tf import report
-from st_tf.report.samples import Sample
+from st_tf.task import Sample
 
 HISTORY = [
   {
@@ -29,7 +29,7 @@ HISTORY = [
   {'event': 'prune', 'step': 12, 'epoch': 2, 'sparsity': 0.3},
   {'event': 'shrink', 'step': 25, 'epoch': 3, 'macs_before': 1200, 'macs_after': 1000},
 ]
-SAMPLE = Sample(np.zeros((8, 8, 3), np.uint8), 'star <b>', (('star <b>', 0.9), ('ring', 0.1)))
+SAMPLE = Sample((('', np.zeros((8, 8, 3), np.uint8)),), 'star <b>', (('star <b>', 0.9), ('ring', 0.1)))
 
 
 @pytest.fixture(scope='module')

@@ -6,24 +6,11 @@ import io
 import numpy as np
 from PIL import Image
 
-from st_tf.report.samples import Sample, collect, picture
-
-
-def test_normalisation_is_undone():
-  image = np.float32([[[0.0, 2.0, -1.0]]])
-  assert picture(image, (0.5, 0.2, 0.25), (0.5, 0.4, 0.25)).tolist() == [[[128, 255, 0]]]
-
-
-def test_a_sample_is_right_when_its_first_guess_is():
-  image = np.zeros((1, 1, 3), np.uint8)
-  assert Sample(image, 'a', (('a', 0.6), ('b', 0.4))).is_right
-  assert not Sample(image, 'b', (('a', 0.6), ('b', 0.4))).is_right
-  assert not Sample(image, 'b', ()).is_right
+from st_tf.report.samples import address, collect
 
 
 def _shown(image):
-  source = Sample(image, '', ()).source
-  return Image.open(io.BytesIO(base64.b64decode(source.removeprefix('data:image/png;base64,'))))
+  return Image.open(io.BytesIO(base64.b64decode(address(image).removeprefix('data:image/png;base64,'))))
 
 
 def test_small_images_are_enlarged_without_smoothing():
@@ -42,7 +29,7 @@ def test_the_choice_is_seeded_and_does_not_look_at_answers(shapes):
   first, again, other = (collect(shapes, model, 5, seed=seed) for model, seed in ((says(0), 1), (says(3), 1), (says(0), 2)))
   truths = [[sample.truth for sample in samples] for samples in (first, again, other)]
   assert len(first) == 5 and truths[0] == truths[1]
-  assert any((a.image != b.image).any() for a, b in zip(first, other))
+  assert any((a.pictures[0][1] != b.pictures[0][1]).any() for a, b in zip(first, other))
   assert {sample.guesses[0][0] for sample in again} == {shapes.labels[3]}
 
 

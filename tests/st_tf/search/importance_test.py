@@ -116,7 +116,7 @@ def test_with_all_alive_nothing_is_saved_and_with_none_every_group_is_gone(with_
 def test_a_latency_table_prices_groups_by_the_units_that_are_left(plain, tmp_path):
   groups = importance.groups(plain, ARCH, HEAD)
   file = write_table(tmp_path / 'table.json', ARCH, [group.name for group in groups], [(4, 1.0), (8, 3.0)], base=10.0)
-  model = importance.cost_model(f'latency:{file}', ARCH)
+  model = importance.cost_model(f'latency:{file}', ARCH, HEAD)
   assert model.symbol == 'ms'
   assert [model.group(groups[0], units) for units in (0, 2, 4, 6, 8)] == [0, 0.5, 1, 2, 3]
   assert model.total(0, groups) == 10 + 3 * len(groups)
@@ -128,6 +128,6 @@ def test_a_latency_table_prices_groups_by_the_units_that_are_left(plain, tmp_pat
 
 
 def test_macs_and_latency_are_the_cost_models():
-  assert importance.cost_model('macs', ARCH) is importance.MACS
+  assert importance.cost_model('macs', ARCH, HEAD) is importance.MACS
   with pytest.raises(LatencyError, match=r'A latency table is a file that .* has finished\. Received: nowhere\.json'):
-    importance.cost_model('latency:nowhere.json', ARCH)
+    importance.cost_model('latency:nowhere.json', ARCH, HEAD)

@@ -5,6 +5,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 from xml.etree import ElementTree
 
 import numpy as np
@@ -16,7 +17,8 @@ from tflite.android import template
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 STUBS = pathlib.Path(__file__).with_name('stubs')
-COMPILER = sorted((ROOT / '.venv' / 'kotlin').glob('*.jar'))
+_FOLDER = pathlib.Path(sys.prefix) / 'kotlin'
+COMPILER = sorted(_FOLDER.glob('*.jar')) if (_FOLDER / 'complete').exists() else []
 JUNIT = [pathlib.Path('/usr/share/java') / name for name in ('junit4.jar', 'hamcrest.jar')]
 LANGUAGE = '2.3'
 TESTS = ('PreprocessingTest', 'PostprocessingTest')

@@ -56,3 +56,26 @@ def test_what_is_posted_arrives(packages):
 def test_a_port_that_is_taken_is_an_error(packages):
   with browser.served({}) as address, pytest.raises(OSError), browser.served({}, int(address.rsplit(':', 1)[1].strip('/'))):
     pass
+
+
+@pytest.mark.parametrize(
+  ('headers', 'data'),
+  [
+    ({'Host': 'evil.example'}, None),
+    ({'Origin': 'http://evil.example'}, None),
+    ({'Origin': 'http://evil.example'}, b'result'),
+    ({'Host': 'evil.example'}, b'result'),
+    ({'Content-Length': 'many'}, b'result'),
+  ],
+)
+def test_other_sites_and_other_names_get_nothing(packages, headers, data):
+  posts = []
+  with browser.served({'/': b'front'}, on_post=posts.append) as address, pytest.raises(urllib.error.HTTPError) as error:
+    urllib.request.urlopen(urllib.request.Request(address, data=data, headers=headers))
+  assert error.value.code == 403 and not posts
+
+
+def test_what_nobody_waits_for_is_not_taken(packages):
+  with browser.served({}) as address, pytest.raises(urllib.error.HTTPError) as error:
+    urllib.request.urlopen(urllib.request.Request(address, data=b'result'))
+  assert error.value.code == 403
