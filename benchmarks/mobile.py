@@ -76,19 +76,19 @@ def resized(ticket, side: int):
 
 def encoded(model, ticket) -> bytes:
   """A Keras model as it is, as a file that reads pixels from 0 to 1."""
-  from tflite.deployment import Pixels
+  from tflite.deployment import pixels_of
   from tflite.encode import encode
 
-  reading = Pixels(ticket.task['mean'], ticket.task['deviation']).reading(lambda image: model(image, training=False))
+  reading = pixels_of(ticket).reading(lambda image: model(image, training=False))
   return encode(reading, model.input_shape[1:], variables=model.variables)
 
 
 def encoded_ticket(ticket, model, sparse: bool) -> bytes:
   """A ticket's model in its deployment form, as such a file."""
-  from tflite.deployment import Pixels, deployment
+  from tflite.deployment import deployment, pixels_of
   from tflite.encode import encode
 
-  reading = Pixels(ticket.task['mean'], ticket.task['deviation']).reading(deployment(model).function)
+  reading = pixels_of(ticket).reading(deployment(model).function)
   return encode(reading, model.input_shape[1:], sparse=sparse)
 
 

@@ -62,13 +62,11 @@ class Sample:
     pictures: (caption, [height, width, 3] uint8), the image itself first.
     truth: what the image shows, in words; empty where a picture says it.
     guesses: (label, share), largest first.
-    legend: (label, colour as '#rrggbb') of what the pictures mark with colours.
   """
 
   pictures: tuple[tuple[str, np.ndarray], ...]
   truth: str = ''
   guesses: tuple[tuple[str, float], ...] = ()
-  legend: tuple[tuple[str, str], ...] = ()
 
   @property
   def is_right(self) -> bool | None:

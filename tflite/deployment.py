@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tf_keras as keras
 
+from st_tf.ticket import Ticket
 from tflite.deploy import deployed
 from tflite.deploy.emit import emit
 from tflite.deploy.lower import LoweringError
@@ -18,7 +19,7 @@ class Deployment:
   """A network as it goes into a file.
 
   Attributes:
-    function: normalised images [batch, height, width, 3] -> outputs.
+    function: images [batch, height, width, 3] -> outputs; normalised images, or pixels from 0 to 1 where so built.
     variables: what it reads.
     kernels: its weights with more than one axis.
     note: what was done to the network, for people.
@@ -38,6 +39,17 @@ class Deployment:
   def single(self, outputs: np.ndarray) -> np.ndarray:
     """Outputs of the file as the network gives them."""
     return outputs[:, :: self.repeats, :: self.repeats] if self.repeats > 1 else outputs
+
+
+def of_ticket(ticket: Ticket) -> Deployment:
+  """The deployment of a ticket, which reads pixels from 0 to 1."""
+  network = deployment(ticket.build_model())
+  return dataclasses.replace(network, function=pixels_of(ticket).reading(network.function))
+
+
+def pixels_of(ticket: Ticket) -> 'Pixels':
+  """The pixels that the ticket's files read."""
+  return Pixels(ticket.task['mean'], ticket.task['deviation'])
 
 
 def deployment(model: keras.Model) -> Deployment:

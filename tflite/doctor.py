@@ -59,12 +59,11 @@ def _content(options: Options) -> bytes:
       raise UserError(f'A .tflite file is a file that can be read. Received: {options.model} ({error.strerror}).') from error
   with command.quiet_imports():
     from st_tf.ticket import Ticket
-    from tflite.deployment import Pixels, deployment
+    from tflite.deployment import of_ticket
     from tflite.encode import encode
   ticket = Ticket.load(options.ticket)
-  network = deployment(ticket.build_model())
-  reading = Pixels(ticket.task['mean'], ticket.task['deviation']).reading(network.function)
-  return encode(reading, ticket.input_shape, sparse=True, variables=network.variables)
+  network = of_ticket(ticket)
+  return encode(network.function, ticket.input_shape, sparse=True, variables=network.variables)
 
 
 if __name__ == '__main__':

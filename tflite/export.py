@@ -88,13 +88,12 @@ def export(ticket: Any, task: Any, options: Options) -> dict[str, Any]:
   from tflite.runner import Runner
 
   chosen, model = FORMATS[options.format], ticket.build_model()
-  network = deployment.deployment(model)
-  pixels = deployment.Pixels(ticket.task['mean'], ticket.task['deviation'])
+  network, pixels = deployment.of_ticket(ticket), deployment.pixels_of(ticket)
   scale, shift = renormalisation(task, ticket.task)
   samples = _images(task, 'validation', options.samples) * scale + shift
   calibration = pixels.of(_images(task, 'train', _CALIBRATION_IMAGES) * scale + shift) if options.format == 'int8' else None
   stored = storage.store(
-    lambda sparse: encode(pixels.reading(network.function), model.input_shape[1:], options.format, sparse, calibration, network.variables),
+    lambda sparse: encode(network.function, model.input_shape[1:], options.format, sparse, calibration, network.variables),
     *(options.format, options.sparse, pixels.of(samples[:4]), chosen.tolerance),
   )
   error = convert.difference(network.repeated(convert.outputs(model, samples)), stored.content, pixels.of(samples))

@@ -25,7 +25,7 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
   """The ticket as it is after further training.
 
   Raises:
-    ConfigError: the ticket's mask covers other layers than these settings prune.
+    RankingError: the ticket's mask covers other layers than these settings prune.
   """
   ticket = _source(config)
   config = dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, sparsity=(ticket.sparsity,)))

@@ -12,10 +12,11 @@ from PIL import Image
 
 from st_tf import wording
 from st_tf.errors import UserError
+from st_tf.pictures import denormalised
 from st_tf.scoring import readable
 from st_tf.task import Task
 from st_tf.ticket import Ticket
-from tflite.deployment import Pixels, deployment
+from tflite.deployment import of_ticket
 from tflite.encode import EncodingError, encode
 from tflite.flat import read
 from tflite.sparse_rules import diagnose
@@ -79,11 +80,10 @@ def models(ticket: Ticket, number_format: str) -> dict[str, bytes]:
       f'This page shows tickets that name what is in a picture. Received: one with a {ticket.head.kind} head, whose answers it cannot show'
       ' yet. Use a classification ticket.'
     )
-  network = deployment(ticket.build_model())
-  function = Pixels(ticket.task['mean'], ticket.task['deviation']).reading(network.function)
+  network = of_ticket(ticket)
   try:
     return {
-      name: encode(function, ticket.input_shape, number_format, name == 'sparse', variables=network.variables)
+      name: encode(network.function, ticket.input_shape, number_format, name == 'sparse', variables=network.variables)
       for name in ('dense', 'sparse')
     }
   except EncodingError as error:
@@ -156,7 +156,6 @@ def examples(task: Task, trained: Mapping[str, Any], count: int, seed: int = 0) 
   found = []
   for index in np.random.default_rng(seed).choice(size, min(count, size), replace=False).tolist():
     images, targets = next(iter(readable(task.dataset('validation', 1, start_batch=index).as_numpy_iterator())))
-    pixels = (images[0].astype(np.float64) * task.deviation + task.mean) * 255
     truth = int(targets[0] if targets.ndim == 1 else targets[0].argmax())
-    found.append(Example(np.clip(np.rint(pixels), 0, 255).astype(np.uint8), trained['labels'][truth]))
+    found.append(Example(denormalised(images[0], task.mean, task.deviation), trained['labels'][truth]))
   return found
