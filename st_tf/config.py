@@ -27,7 +27,7 @@ _AT_LEAST_ONE = ('epochs', 'batch_size', 'replicas', 'keep_checkpoints')
 _POSITIVE = ('learning_rate', 'learning_rate_decay', 'decay_interval', 'search_interval', 'prune_interval')
 _BELOW_ONE = ('momentum', 'label_smoothing', 'ema_decay', 'minimum_saving', 'layer_floor')
 _NOT_NEGATIVE = (
-  *('seed', 'data_seed', 'image_size', 'train_examples', 'mixup'),
+  *('seed', 'data_seed', 'image_size', 'image_width', 'train_examples', 'mixup'),
   *('penalty', 'target_macs', 'target_latency_ms', 'dead_below', 'penalty_ramp', 'search_end'),
   *('prune_begin', 'prune_end', 'reactivation_end', 'damping'),
   *('warmup', 'weight_decay', 'gradient_clip', 'recalibration_batches', 'fine_tune_epochs'),

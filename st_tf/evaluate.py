@@ -108,10 +108,10 @@ def evaluate(network: Network, task: Task, split: str, batch_size: int) -> Evalu
     EvaluationError: it reads other images or gives other outputs than the task has.
   """
   if network.image_size != tuple(task.image_size):
+    wanted = ' '.join(f'--{name}={value}' for name, value in tasks.size_settings(network.image_size).items())
     sizes = ['x'.join(map(str, size)) for size in (network.image_size, task.image_size)]
     raise EvaluationError(
-      f'The images of the task have the size the network reads, {sizes[0]}. Received: {sizes[1]}'
-      f' from {task.name}. Use --image_size={network.image_size[0]}.'
+      f'The images of the task have the size the network reads, {sizes[0]}. Received: {sizes[1]} from {task.name}. Use {wanted}.'
     )
   if network.outputs != task.head.outputs:
     raise EvaluationError(
@@ -176,7 +176,7 @@ def _file(options: Options, given: Mapping[str, Any]) -> tuple[Network, Task]:
   with command.quiet_imports():
     from tflite.runner import Runner
   runner = Runner.load(options.model)
-  task = _task(options.task, {'image_size': runner.image_size[0]} | given)
+  task = _task(options.task, tasks.size_settings(runner.image_size) | given)
   outputs = runner.output_shape[-1] if runner.output_shape else 1
   return Network(options.model, size(runner.bytes), runner.image_size, outputs, _as_normalised(runner, task)), task
 

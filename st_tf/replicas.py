@@ -30,15 +30,17 @@ def strategy(replicas: int) -> tf.distribute.Strategy:
   return tf.distribute.MirroredStrategy([device.name for device in devices[:replicas]])
 
 
-def spread(where: tf.distribute.Strategy, batch: tf.Tensor) -> Any:
-  """A batch [examples, ...] in equal shares, one per replica; the batch itself where there is but one."""
+def spread(where: tf.distribute.Strategy, batch: Any) -> Any:
+  """A batch, tensors [examples, ...], in equal shares, one per replica; the batch itself where there is but one."""
   replicas = where.num_replicas_in_sync
   if replicas == 1:
     return batch
-  share = len(batch) // replicas
-  return where.experimental_distribute_values_from_function(
-    lambda context: batch[context.replica_id_in_sync_group * share : (context.replica_id_in_sync_group + 1) * share]
-  )
+
+  def part(context: tf.distribute.experimental.ValueContext) -> Any:
+    index = context.replica_id_in_sync_group
+    return tf.nest.map_structure(lambda values: tf.split(values, replicas)[index], batch)
+
+  return where.experimental_distribute_values_from_function(part)
 
 
 def gathered(where: tf.distribute.Strategy, outputs: Any) -> np.ndarray:

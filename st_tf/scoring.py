@@ -21,7 +21,7 @@ def score(infer: Callable[[np.ndarray], np.ndarray], task: Task, split: str, bat
   """
   metrics = task.metrics()
   for images, targets in readable(task.dataset(split, batch_size).as_numpy_iterator()):
-    metrics.update(targets, np.asarray(infer(images)))
+    metrics.update(targets, task.answers(infer, images))
   return metrics
 
 

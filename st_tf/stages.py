@@ -125,10 +125,8 @@ class Run:
     loss, outputs = trainer.train(images, targets, self.plan.learning_rate(trainer.step), self.strength())
     if not math.isfinite(loss):
       raise self._diverged('The loss is a finite number', loss)
-    metrics = self.task.metrics()
-    metrics.update(targets.numpy(), outputs)
     self._sums.loss += loss
-    self._sums.score += metrics.result()[self.task.primary_metric]
+    self._sums.score += self.task.batch_score(tf.nest.map_structure(np.asarray, targets), outputs)
     self._sums.batches += 1
     self._count_time()
 
@@ -150,7 +148,7 @@ class Run:
       'epoch': epoch + 1,
       'step': trainer.step,
       'loss': sums.loss / sums.batches,
-      f'train_{self.task.primary_metric}': sums.score / sums.batches,
+      f'train_{self.task.training_metric or self.task.primary_metric}': sums.score / sums.batches,
       'validation': validation,
       'sparsity': mask.sparsity,
       'params': found.params,
@@ -326,9 +324,10 @@ class Run:
     return facts | ({'target_met': target_met(self.trainer)} if searched and self.config.search.is_steered else {})
 
   def _line(self, row: dict[str, Any]) -> str:
-    metric = self.task.primary_metric
+    metric, training = self.task.primary_metric, self.task.training_metric
+    trained = f'train {row[f"train_{training or metric}"]:6.1%}' + f' ({training})' * bool(training)
     return (
-      f'epoch {row["epoch"]:>3}/{self.config.epochs}  loss {row["loss"]:6.3f}  train {row[f"train_{metric}"]:6.1%}'
+      f'epoch {row["epoch"]:>3}/{self.config.epochs}  loss {row["loss"]:6.3f}  {trained}'
       f'  val {row["validation"][metric]:6.1%}  sparsity {row["sparsity"]:5.1%}  MACs {row["macs"] / 1e6:8.2f}M'
       f'  non-zero {row["nonzero_macs"] / 1e6:8.2f}M  lr {row["learning_rate"]:.1e}  {row["seconds"]:5.0f} s'
     )

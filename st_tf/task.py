@@ -5,7 +5,7 @@ user's own) and calls its `load` function.
 """
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import dataclasses
 import importlib
 import pkgutil
@@ -29,12 +29,25 @@ class DataConfig:
 
   data_dir: str = dataclasses.field(default='', metadata={'help': "Folder with the data; empty = the source's default."})
   image_size: int = dataclasses.field(default=0, metadata={'help': "Side of the training images in pixels; 0 = the task's own."})
+  image_width: int = dataclasses.field(
+    default=0, metadata={'help': "Segmentation, keypoints: width in pixels where it is not --image_size; 0 = the task's own, or square."}
+  )
   train_examples: int = dataclasses.field(default=0, metadata={'help': 'Use only so many training images (stratified, seeded); 0 = all.'})
   data_seed: int = dataclasses.field(default=0, metadata={'help': 'Seed of split drawing and of procedural data; not of training.'})
   randaugment: bool = dataclasses.field(default=False, metadata={'help': 'Add RandAugment to crop and flip.'})
   mixup: float = dataclasses.field(default=0.0, metadata={'help': 'Strength of mixup (Beta parameter); 0 = off.'})
   class_weights: str = dataclasses.field(
     default='', metadata={'help': "Weights of the classes in the loss: 'balanced', or one number per class, comma-separated."}
+  )
+  class_names: str = dataclasses.field(
+    default='', metadata={'help': 'Segmentation: names of the classes 1, 2, ..., comma-separated, or a text file with one per line.'}
+  )
+  detections: str = dataclasses.field(
+    default='',
+    metadata={'help': "Keypoints: JSON with detected person boxes to score on (COCO's results format); empty = the true ones."},
+  )
+  flip_test: bool = dataclasses.field(
+    default=False, metadata={'help': 'Segmentation, keypoints: score the mean of an image and its mirror image.'}
   )
 
 
@@ -62,11 +75,13 @@ class Sample:
     pictures: (caption, [height, width, 3] uint8), the image itself first.
     truth: what the image shows, in words; empty where a picture says it.
     guesses: (label, share), largest first.
+    legend: (label, '#rrggbb') of what colours in the pictures mean.
   """
 
   pictures: tuple[tuple[str, np.ndarray], ...]
   truth: str = ''
   guesses: tuple[tuple[str, float], ...] = ()
+  legend: tuple[tuple[str, str], ...] = ()
 
   @property
   def is_right(self) -> bool | None:
@@ -84,6 +99,7 @@ class Task(abc.ABC):
     labels: names of the outputs, in order.
     sizes: examples per split.
     primary_metric: the score, higher is better, that decides.
+    training_metric: the score that is taken of every training batch; '' = the primary one.
     mean: per-channel mean that was subtracted from images in [0, 1].
     deviation: per-channel standard deviation they were divided by.
     keep: share of a picture's shorter side that evaluation keeps.
@@ -96,6 +112,7 @@ class Task(abc.ABC):
   labels: Sequence[str]
   sizes: Mapping[str, int]
   primary_metric: str
+  training_metric: str = ''
   mean: tuple[float, float, float]
   deviation: tuple[float, float, float]
   keep: float = 1.0
@@ -106,7 +123,8 @@ class Task(abc.ABC):
     """A finite `tf.data.Dataset` of (images [batch, height, width, 3] float32 normalised, targets).
 
     With `training` it is shuffled and augmented, keyed by (seed, epoch, example) so that the same call always gives
-    the same batches, and incomplete batches are dropped; without, it is in a fixed order and complete.
+    the same batches, and incomplete batches are dropped; without, it is in a fixed order and complete. Targets are a tensor
+    or a dictionary of tensors, one row per example.
 
     Args:
       split: one of `SPLITS`.
@@ -139,6 +157,16 @@ class Task(abc.ABC):
       output: the network's.
     """
 
+  def answers(self, infer: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> np.ndarray:
+    """Outputs for a batch of scored images; a task may look at them more than once."""
+    return np.asarray(infer(images))
+
+  def batch_score(self, targets: Any, outputs: np.ndarray) -> float:
+    """`training_metric` of one training batch."""
+    metrics = self.metrics()
+    metrics.update(targets, outputs)
+    return metrics.result()[self.training_metric or self.primary_metric]
+
   def steps_per_epoch(self, batch_size: int) -> int:
     """Full training batches per epoch.
 
@@ -152,6 +180,25 @@ class Task(abc.ABC):
         f' examples of {self.name}. Use a smaller --batch_size.'
       )
     return steps
+
+
+def size_settings(size: tuple[int, int]) -> dict[str, int]:
+  """The settings of `DataConfig` that ask for images of `size`, (height, width) in pixels."""
+  height, width = size
+  return {'image_size': height} | ({'image_width': width} if width != height else {})
+
+
+def refuse(config: DataConfig, fields: Sequence[str], kind: str) -> None:
+  """Refuses settings that a kind of task does nothing with.
+
+  Raises:
+    TaskError: one of `fields` is not at its default.
+  """
+  defaults = DataConfig()
+  for field in fields:
+    value = getattr(config, field)
+    if value != getattr(defaults, field):
+      raise TaskError(f'--{field} means nothing to {kind}. Received: --{field}={value}. Leave it out.')
 
 
 def most_likely(logits: np.ndarray, labels: Sequence[str], top: int) -> list[tuple[str, float]]:

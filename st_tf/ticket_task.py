@@ -24,7 +24,7 @@ def task_of(ticket: Ticket, given: Mapping[str, Any], name: str = '') -> Task:
     TicketError: the task has other labels than the ticket.
   """
   known = {field.name for field in dataclasses.fields(DataConfig)}
-  settings = {'image_size': ticket.input_shape[0]}
+  settings = tasks.size_settings(ticket.input_shape[:2])
   if name in ('', ticket.task['name']):
     settings |= {key: value for key, value in ticket.provenance.get('config', {}).items() if key in known and value}
   task = tasks.load(name or ticket.task['name'], DataConfig(**settings | given))

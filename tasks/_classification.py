@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from st_tf.specs import HeadSpec
-from st_tf.task import SPLITS, DataConfig, Metrics, Sample, Task, TaskError, most_likely
+from st_tf.task import SPLITS, DataConfig, Metrics, Sample, Task, TaskError, most_likely, refuse
 from tasks import _augment, _randaugment
 from tasks._images import ArrayImages
 from tasks._splits import Examples, check_labels, drawn, subset
@@ -52,6 +52,7 @@ class ClassificationTask(Task):
     """
     if len(labels) < 2:
       raise TaskError(f'A classification task has at least two classes. Received: {list(labels)} in {name}. Add a class.')
+    refuse(config, ('class_names', 'detections', 'flip_test', 'image_width'), 'classification')
     if config.mixup < 0:
       raise TaskError(f'--mixup is not negative. Received: {config.mixup}.')
     checked = {

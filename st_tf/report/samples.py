@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+import tensorflow as tf
 
 from st_tf.pictures import denormalised
 from st_tf.task import Sample, Task
@@ -45,8 +46,9 @@ def collect(task: Task, model: Any, count: int = 12, split: str = 'test', seed: 
     first += len(images)
     if not chosen:
       continue
-    images, targets = np.asarray(images)[chosen], np.asarray(targets)[chosen]
-    for image, target, output in zip(images, targets, np.asarray(model(images))):
+    images, outputs = np.asarray(images)[chosen], task.answers(model, np.asarray(images)[chosen])
+    for place, image, output in zip(chosen, images, outputs):
+      target = tf.nest.map_structure(lambda values: np.asarray(values[place]), targets)  # noqa: B023 (called at once)
       samples.append(task.sample(denormalised(image, task.mean, task.deviation), target, output))
     if len(samples) == len(wanted):
       break

@@ -18,6 +18,7 @@ OTHER_VALUES = {
     'factor_step': 'subgradient',
   },
   **{'sparsity': (0.5, 0.8), 'pruning_schedule': 'stepwise', 'reactivation': 'masked', 'ranking': 'erk', 'optimizer': 'adamw'},
+  **{'class_names': 'a,b', 'detections': 'boxes.json'},
   **{'learning_rate_schedule': 'step', 'data_dir': 'elsewhere', 'class_weights': 'balanced', 'batch_size': 64},
 }
 

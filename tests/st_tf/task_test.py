@@ -84,3 +84,59 @@ def test_a_sample_is_right_when_its_first_guess_is_the_truth():
   assert Sample(pictures, 'b', (('a', 0.6), ('b', 0.4))).is_right is False
   assert Sample(pictures, 'b').is_right is False
   assert Sample(pictures).is_right is None
+
+
+class TwiceAsked(task.Task):
+  """A task in which nothing is what the base class needs to be asked for."""
+
+  primary_metric = 'right'
+  labels = ('a',)
+
+  def dataset(self, split, batch_size, **how):
+    raise NotImplementedError
+
+  def loss(self, targets, outputs, label_smoothing=0.0):
+    raise NotImplementedError
+
+  def metrics(self):
+    return Right()
+
+  def explain(self, output, top=5):
+    raise NotImplementedError
+
+  def sample(self, image, target, output):
+    raise NotImplementedError
+
+
+class Right(task.Metrics):
+  def __init__(self):
+    self.rows = []
+
+  def update(self, targets, outputs):
+    self.rows += list(targets == outputs)
+
+  def result(self):
+    return {'right': float(np.mean(self.rows)), 'wrong': 1 - float(np.mean(self.rows))}
+
+  def per_class(self):
+    return {}
+
+
+def test_a_batch_is_scored_by_the_primary_metric_or_by_the_one_for_training():
+  found = TwiceAsked()
+  assert found.batch_score(np.asarray([1, 2, 3, 4]), np.asarray([1, 2, 3, 0])) == 0.75
+  found.training_metric = 'wrong'
+  assert found.batch_score(np.asarray([1, 2, 3, 4]), np.asarray([1, 2, 3, 0])) == 0.25
+
+
+def test_settings_that_mean_nothing_to_a_kind_of_task_are_refused():
+  task.refuse(DataConfig(mixup=0.2), ('flip_test', 'detections'), 'a kind')
+  with pytest.raises(TaskError, match=r'--flip_test means nothing to a kind\. Received: --flip_test=True\. Leave it out'):
+    task.refuse(DataConfig(flip_test=True), ('detections', 'flip_test'), 'a kind')
+  with pytest.raises(TaskError, match=r'--image_width means nothing to classification'):
+    task.load('shapes', DataConfig(image_size=32, image_width=48))
+
+
+def test_a_size_is_asked_for_by_one_setting_where_it_is_square():
+  assert task.size_settings((32, 32)) == {'image_size': 32}
+  assert task.size_settings((24, 32)) == {'image_size': 24, 'image_width': 32}

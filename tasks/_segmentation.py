@@ -1,0 +1,264 @@
+"""Semantic segmentation: a class for every pixel. What all such tasks share, whatever their pictures come from."""
+
+from collections.abc import Callable, Mapping, Sequence
+import colorsys
+
+import numpy as np
+import tensorflow as tf
+
+from st_tf.specs import HeadSpec
+from st_tf.task import SPLITS, DataConfig, Metrics, Sample, Task, TaskError, refuse
+from tasks import _augment, _masks
+from tasks._classification import PHOTOGRAPHS
+from tasks._masks import IGNORED, MaskedImages
+
+# Streams of the numbers that are drawn per (seed, epoch).
+_ORDER, _GEOMETRY = range(2)
+# Streams of what is drawn by the data's seed.
+_VALIDATION, _TEST, _SUBSET = 1, 2, 3
+_GOLDEN = 0.618034
+_SMALLEST_SIDE = 16
+
+
+class SegmentationTask(Task):
+  """Pictures with a class for every pixel; the metric that decides is the mean intersection over union."""
+
+  primary_metric = 'miou'
+  training_metric = 'aacc'  # One batch shows too few of the classes for a mean over them.
+
+  def __init__(
+    self,
+    name: str,
+    labels: Sequence[str],
+    splits: Mapping[str, MaskedImages],
+    config: DataConfig,
+    *,
+    shape: tuple[int, int],
+    default_supernet: str = 'mobile',
+  ):
+    """Checks the settings; the pictures are read when they are due.
+
+    Args:
+      name: as given to `--task`.
+      labels: names of the classes, in order.
+      splits: 'train' and, where the source has them, 'validation' and 'test'.
+      config: how the data is prepared.
+      shape: (height, width) that the network reads, in pixels.
+      default_supernet: preset that suits the pictures.
+
+    Raises:
+      TaskError: fewer than two classes, an empty split, or settings that fit no such task.
+    """
+    if len(labels) < 2:
+      raise TaskError(f'A segmentation task has at least two classes. Received: {list(labels)} in {name}. Add a class.')
+    refuse(config, ('randaugment', 'mixup', 'detections'), 'segmentation')
+    for split, images in splits.items():
+      if not len(images):
+        raise TaskError(f'A split has at least one example. Received: an empty {split} split in {name}. Add pictures with masks.')
+    self.name, self.labels, self.default_supernet = name, tuple(labels), default_supernet
+    self.head = HeadSpec('dense', len(self.labels))
+    self.image_size = shape
+    self.mean, self.deviation = PHOTOGRAPHS
+    self._splits = drawn(splits, config, name)
+    self._flip_test = config.flip_test
+    self.sizes = {split: len(self._splits[split]) for split in SPLITS}
+    self._class_weights = _class_weights(config.class_weights, len(self.labels))
+
+  def dataset(
+    self, split: str, batch_size: int, *, training: bool = False, seed: int = 0, epoch: int = 0, start_batch: int = 0
+  ) -> tf.data.Dataset:
+    """As `Task.dataset`; targets are [batch, height, width] int32 with classes or `IGNORED`.
+
+    Outside of training every picture is shown at its own scale, in as many windows as it takes; each pixel counts once.
+
+    Raises:
+      TaskError: no such split, or a batch size or start below its minimum; in reading, a bad file.
+    """
+    if split not in self._splits:
+      raise TaskError(f'A split is one of {", ".join(SPLITS)}. Received: {split!r}.')
+    if batch_size < 1 or start_batch < 0:
+      raise TaskError(f'A batch has at least one example and batches count from 0. Received: {batch_size}, {start_batch}.')
+    images = self._splits[split]
+    if training:
+      order = np.random.default_rng((seed, epoch, _ORDER)).permutation(len(images))
+      draws = _augment.draw(seed, epoch, _GEOMETRY, (len(images), _masks.DRAWS))
+      batches = _masks.training_batches(images, order[start_batch * batch_size :], batch_size, draws, self.image_size)
+    else:
+      batches = _masks.scoring_batches(images, batch_size, self.image_size, start_batch)
+    scale = tf.constant(1 / (255 * np.asarray(self.deviation)), tf.float32)
+    shift = tf.constant(np.asarray(self.mean) / np.asarray(self.deviation), tf.float32)
+    options = tf.data.Options()
+    options.deterministic = True
+    normalised = batches.map(lambda pixels, labels: (tf.cast(pixels, tf.float32) * scale - shift, labels))
+    return normalised.prefetch(tf.data.AUTOTUNE).with_options(options)
+
+  def loss(self, targets: tf.Tensor, outputs: tf.Tensor, label_smoothing: float = 0.0) -> tf.Tensor:
+    """Softmax cross-entropy of each example, the mean over its pixels that count, [batch] float32.
+
+    Args:
+      targets: [batch, height, width] classes or `IGNORED`.
+      outputs: [batch, rows, columns, classes] logits, which are enlarged to the targets.
+      label_smoothing: share of the target that is spread evenly over all classes.
+    """
+    logits = tf.image.resize(outputs, tf.shape(targets)[1:3])
+    counted = tf.cast(tf.not_equal(targets, IGNORED), tf.float32)
+    if self._class_weights is not None:
+      counted *= tf.gather(self._class_weights, tf.maximum(targets, 0))
+    # A pixel that is ignored is all zeros here, and so has no loss.
+    wanted = tf.one_hot(targets, len(self.labels))
+    wanted = wanted * (1 - label_smoothing) + label_smoothing / len(self.labels)
+    losses = tf.nn.softmax_cross_entropy_with_logits(wanted, logits) * counted
+    return tf.reduce_sum(losses, (1, 2)) / tf.maximum(tf.reduce_sum(counted, (1, 2)), 1.0)
+
+  def metrics(self) -> 'SegmentationMetrics':
+    """A fresh accumulator."""
+    return SegmentationMetrics(self.labels)
+
+  def answers(self, infer: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> np.ndarray:
+    """Logits; with `flip_test` the mean of those of the images and of their mirror images."""
+    outputs = np.asarray(infer(images))
+    if self._flip_test:
+      outputs = (outputs + np.asarray(infer(images[:, :, ::-1]))[:, :, ::-1]) / 2
+    return outputs
+
+  def batch_score(self, targets: np.ndarray, outputs: np.ndarray) -> float:
+    """Accuracy of the batch's pixels; 0 where none of them counts."""
+    return super().batch_score(targets, outputs) if (targets != IGNORED).any() else 0.0
+
+  def explain(self, output: np.ndarray, top: int = 5) -> list[tuple[str, float]]:
+    """The classes that cover most of the picture with the share of it, from [rows, columns, classes] logits."""
+    shares = np.bincount(np.asarray(output).argmax(-1).ravel(), minlength=len(self.labels)) / output[..., 0].size
+    return [(self.labels[index], float(shares[index])) for index in np.argsort(-shares, kind='stable')[:top]]
+
+  def sample(self, image: np.ndarray, target: np.ndarray, output: np.ndarray) -> Sample:
+    """The image, the true and the predicted classes as colours side by side, and how well they agree."""
+    colours = palette(len(self.labels))
+    answer = tf.image.resize(output, image.shape[:2]).numpy().argmax(-1)
+    metrics = self.metrics()
+    metrics.update(target[None], output[None])
+    agreed = f', {metrics.result()["aacc"]:.0%} right' if (target != IGNORED).any() else ''
+    truth = np.where((target == IGNORED)[..., None], 0, colours[np.maximum(target, 0)]).astype(np.uint8)
+    pictures = (('image', image), ('truth', truth), (f'prediction{agreed}', colours[answer]))
+    return Sample(pictures, legend=tuple((label, _written(colour)) for label, colour in zip(self.labels, colours)))
+
+
+class SegmentationMetrics(Metrics):
+  """Mean IoU, mean accuracy of the classes and accuracy of all pixels, exactly, from one confusion matrix.
+
+  A class that is neither in the truth nor in the answers does not count, as in the usual evaluations (MMSegmentation).
+  """
+
+  def __init__(self, labels: Sequence[str]):
+    """Starts at zero pixels of `labels`."""
+    self._labels = labels
+    self.confusion = np.zeros((len(labels), len(labels)), np.int64)  # [truth, answer]
+
+  def update(self, targets: np.ndarray, outputs: np.ndarray) -> None:
+    """Adds one batch: targets [batch, height, width], outputs [batch, rows, columns, classes] logits."""
+    targets = np.asarray(targets)
+    logits = tf.image.resize(outputs, targets.shape[1:3]).numpy()
+    counted = targets != IGNORED
+    count = len(self._labels)
+    # Answers that are no numbers are wrong, whatever the truth.
+    broken = ~np.isfinite(logits).all(-1)
+    answers = np.where(broken, (targets + 1) % count, logits.argmax(-1))
+    self.confusion += np.bincount((targets * count + answers)[counted], minlength=count**2).reshape(count, count)
+
+  def result(self) -> dict[str, float]:
+    """{'miou', 'macc', 'aacc'}, as fractions.
+
+    Raises:
+      TaskError: no pixel was added yet.
+    """
+    if not self.confusion.sum():
+      raise TaskError('Scores are taken over at least one pixel. Received: none that counts. Are all masks void?')
+    right, truths = np.diag(self.confusion), self.confusion.sum(1)
+    there = truths > 0
+    return {
+      'miou': float(np.nanmean(self._ious())),
+      'macc': float((right[there] / truths[there]).mean()),
+      'aacc': float(right.sum() / truths.sum()),
+    }
+
+  def per_class(self) -> dict[str, dict[str, float]]:
+    """{label: {'count', 'iou'}}; the score of a class that did not occur is 0."""
+    return {
+      label: {'count': int(count), 'iou': float(np.nan_to_num(iou))}
+      for label, count, iou in zip(self._labels, self.confusion.sum(1), self._ious())
+    }
+
+  def _ious(self) -> np.ndarray:
+    """[classes], NaN where a class did not occur."""
+    right = np.diag(self.confusion).astype(np.float64)
+    union = self.confusion.sum(0) + self.confusion.sum(1) - right
+    return np.divide(right, union, out=np.full(len(right), np.nan), where=union > 0)
+
+
+def palette(count: int) -> np.ndarray:
+  """[count, 3] uint8 colours that are easy to tell apart: hues in golden steps, in three brightnesses; the first is grey."""
+  hues = [colorsys.hsv_to_rgb(index * _GOLDEN % 1, (0.75, 0.55)[index // 3 % 2], (0.95, 0.7, 0.5)[index % 3]) for index in range(1, count)]
+  return np.asarray(np.rint(255 * np.asarray([(0.8, 0.8, 0.8), *hues])), np.uint8)
+
+
+def _written(colour: np.ndarray) -> str:
+  return '#' + bytes(colour.tolist()).hex()
+
+
+def drawn(splits: Mapping[str, MaskedImages], config: DataConfig, source: str) -> dict[str, MaskedImages]:
+  """Train, validation and test; only 'train' must be there.
+
+  Where there is no test, the validation split is the test. What is missing then is a seeded tenth of the original train split.
+
+  Raises:
+    TaskError: too few examples to draw from.
+  """
+  splits = dict(splits)
+  if 'test' not in splits and 'validation' in splits:
+    splits['test'] = splits.pop('validation')
+  tenth = max(1, round(len(splits['train']) / 10))
+  for split, stream in (('test', _TEST), ('validation', _VALIDATION)):
+    if split not in splits:
+      train = splits['train']
+      if len(train) <= tenth:
+        raise TaskError(f'A missing split is drawn from train. Received: too few images in {source} for a {split} split. Add images.')
+      taken, left = _parted(len(train), tenth, (config.data_seed, stream))
+      splits[split], splits['train'] = train.take(taken), train.take(left)
+  have, wanted = len(splits['train']), config.train_examples
+  if not 0 <= wanted <= have:
+    raise TaskError(f'--train_examples is at most the {have} training examples of {source}; 0 = all. Received: {wanted}.')
+  if wanted:
+    splits['train'] = splits['train'].take(_parted(have, wanted, (config.data_seed, _SUBSET))[0])
+  return splits
+
+
+def _parted(have: int, count: int, stream: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+  """`count` of `have` indices, drawn, and the others, both ascending."""
+  order = np.random.default_rng(stream).permutation(have)
+  return np.sort(order[:count]), np.sort(order[count:])
+
+
+def shape(config: DataConfig, default: tuple[int, int]) -> tuple[int, int]:
+  """(height, width) in pixels: the flags', or the task's own.
+
+  Raises:
+    TaskError: smaller than any network takes, or a width without a height.
+  """
+  if config.image_width and not config.image_size:
+    raise TaskError(f'--image_width goes with --image_size, the height. Received: --image_width={config.image_width} alone.')
+  given = (config.image_size, config.image_width or config.image_size) if config.image_size else default
+  if min(given) < _SMALLEST_SIDE:
+    raise TaskError(f"--image_size and --image_width are at least {_SMALLEST_SIDE} pixels; 0 = the task's own. Received: {given}.")
+  return given
+
+
+def _class_weights(text: str, count: int) -> tf.Tensor | None:
+  """[classes] float32, or None when every class weighs 1."""
+  if not text:
+    return None
+  try:
+    weights = np.asarray([float(number) for number in text.split(',')], np.float32)
+  except ValueError:
+    weights = np.zeros(0, np.float32)
+  if len(weights) != count or not np.isfinite(weights).all() or weights.min() < 0 or not weights.any():
+    raise TaskError(f'--class_weights is {count} comma-separated numbers here, none negative, not all 0. Received: {text!r}.')
+  return tf.constant(weights)
