@@ -98,9 +98,7 @@ def add_ticket(rows: list[Row], ticket, side: int, epochs: float) -> None:
 
   model = resized(ticket, side)
   found = cost.of(model, ticket.masks)
-  how = (
-    ', trained further' if ticket.provenance['method'] == 'fine_tune' else ', searched by latency' if 'latency' in ticket.provenance else ''
-  )
+  how = ', searched by latency' * ('latency' in ticket.provenance) + ', trained further' * (ticket.provenance['method'] == 'fine_tune')
   facts = (epochs, ticket.metrics['test']['top1'], found.macs, found.nonzero_macs, found.nonzero_params)
   name = f'SuperTicket {ticket.sparsity:.0%}{how}'
   rows.append(Row(f'{name}, stored dense', *facts, encoded_ticket(ticket, model, False)))
@@ -109,9 +107,12 @@ def add_ticket(rows: list[Row], ticket, side: int, epochs: float) -> None:
 
 def _epochs(ticket, tickets: Sequence, dense) -> float:
   """Passes over the training data until the ticket was cut, those of the ticket it was made of included."""
-  steps = ticket.provenance['steps']
-  steps += sum(other.provenance['steps'] for other in tickets if other.fingerprint == ticket.provenance.get('source'))
-  return steps / dense.provenance['steps'] * dense.provenance['config']['epochs']
+  source = ticket.provenance.get('source')
+  before = next((_epochs(other, tickets, dense) for other in tickets if other.fingerprint == source), None) if source else 0.0
+  if before is None:
+    raise flags.FlagError('The ticket that a tuned one was made of is among --tickets. Received: a tuned one without it. Add its folder.')
+  images, whole = (each.provenance['steps'] * each.provenance['config']['batch_size'] for each in (ticket, dense))
+  return before + images / whole * dense.provenance['config']['epochs']
 
 
 def _dense(ticket, side: int) -> Row:
@@ -187,13 +188,20 @@ def _table(rows: Sequence[Row], found: Sequence, ticket, options: Options):
 
 
 def _command(path: str) -> str:
-  """The command that gave a ticket, with words for what lies on the machine it ran on."""
+  """The command that gives such a ticket: its settings that are not the usual ones, with words for what lies on its machine."""
+  from st_tf.config import Config
   from st_tf.ticket import Ticket
 
-  words = shlex.split(Ticket.load(path).provenance['command'])
-  public = {'--init_from': '--init_from=TICKET', '--cost': '--cost=latency:TABLE'}
-  private = ('--workdir', '--data_dir', '--fresh')
-  return ' '.join(public.get(word.split('=')[0], word) for word in words if not word.startswith(private))
+  given, usual = Ticket.load(path).provenance['config'], Config().flat()
+  public = {'init_from': 'TICKET', 'data_dir': 'FOLDER'} | ({'cost': 'latency:TABLE'} if given['cost'] != usual['cost'] else {})
+  derived = {'sparsity'} if given['method'] == 'fine_tune' else set()
+  chosen = {name: value for name, value in given.items() if name in usual and name not in derived and _plain(value) != _plain(usual[name])}
+  words = [f'--{name}={public.get(name) or _plain(value)}' for name, value in chosen.items()]
+  return shlex.join(['python', '-m', 'st_tf.train', *words])
+
+
+def _plain(value) -> str:
+  return ','.join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 if __name__ == '__main__':

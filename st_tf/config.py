@@ -19,8 +19,8 @@ METHODS = ('supertickets', 'dense', 'fine_tune')
 REACTIVATIONS = ('soft_threshold', 'masked', 'dense_gradient')
 RANKINGS = ('global', 'layer', 'erk')
 PRUNING_SCHEDULES = ('cubic', 'stepwise', 'one_shot', 'constant')
-OPTIMIZERS = ('sgd', 'rmsprop', 'adamw')
-LEARNING_RATE_SCHEDULES = ('cosine', 'exponential', 'one_cycle', 'step')
+OPTIMIZERS = ('sgd', 'rmsprop', 'adam', 'adamw')
+LEARNING_RATE_SCHEDULES = ('cosine', 'exponential', 'one_cycle', 'step', 'milestones')
 FACTOR_STEPS = ('proximal', 'subgradient')
 # What each setting may be; the names are flags.
 _AT_LEAST_ONE = ('epochs', 'batch_size', 'replicas', 'keep_checkpoints')
@@ -30,7 +30,7 @@ _NOT_NEGATIVE = (
   *('seed', 'data_seed', 'image_size', 'image_width', 'train_examples', 'mixup'),
   *('penalty', 'target_macs', 'target_latency_ms', 'dead_below', 'penalty_ramp', 'search_end'),
   *('prune_begin', 'prune_end', 'reactivation_end', 'damping'),
-  *('warmup', 'weight_decay', 'gradient_clip', 'recalibration_batches', 'fine_tune_epochs'),
+  *('warmup', 'weight_decay', 'gradient_clip', 'recalibration_batches', 'fine_tune_epochs', 'optimizer_epsilon', 'initial_deviation'),
 )
 
 
@@ -93,10 +93,16 @@ class TrainingConfig:
   optimizer: str = _field('sgd', 'Optimizer of the weights.', OPTIMIZERS)
   learning_rate: float = _field(0.1, 'Peak learning rate.')
   learning_rate_schedule: str = _field('cosine', 'How the learning rate falls.', LEARNING_RATE_SCHEDULES)
-  learning_rate_decay: float = _field(0.97, "Factor per 'decay_interval' of the exponential and step schedules.")
+  learning_rate_decay: float = _field(0.97, "Factor per 'decay_interval' of the exponential and step schedules, or per milestone.")
   decay_interval: float = _field(2.4, 'Duration between two decays of the exponential and step schedules.')
+  learning_rate_milestones: tuple[float, ...] = _field(
+    (0.5, 0.75), "When the 'milestones' schedule multiplies the rate by 'learning_rate_decay' (durations from the start)."
+  )
   warmup: float = _field(0.05, 'Duration of the linear learning-rate warm-up.')
   momentum: float = _field(0.9, 'Momentum of SGD and RMSprop.')
+  optimizer_epsilon: float = _field(
+    0.0, "What RMSprop adds to a gradient's mean square and Adam to its root; 0 = the optimizer's own, 0.001 and 1e-7."
+  )
   weight_decay: float = _field(1e-4, 'L2 on convolution and dense kernels (decoupled with adamw).')
   label_smoothing: float = _field(0.1, 'Share of the target given to all classes alike.')
   gradient_clip: float = _field(0.0, 'Largest global norm of the gradient; 0 = no clipping.')
@@ -104,6 +110,7 @@ class TrainingConfig:
     0.9999, 'Decay of the averaged weights per 4096 examples; 0 = no averages. Under soft_threshold they begin with the final mask.'
   )
   recalibration_batches: int = _field(16, 'Batches from which batch-norm statistics are recomputed before evaluation; 0 = off.')
+  initial_deviation: float = _field(0.0, 'Standard deviation of the initial convolution kernels; 0 = that of He et al. (2015), by outputs.')
   fine_tune_epochs: int = _field(0, 'Of the epochs, how many at the end train the final mask on a fresh learning-rate cycle.')
 
 
@@ -113,7 +120,9 @@ class Config:
 
   task: str = _field('cifar100', 'What to train on: shapes, cifar100, cifar10, tfds:NAME, folder:PATH or module:PACKAGE.')
   method: str = _field('supertickets', 'How the ticket is drawn.', METHODS)
-  supernet: str = _field('', "Preset (tiny, cifar, mobile, hrnas) or a JSON file with an ArchSpec; empty = the task's default.")
+  supernet: str = _field(
+    '', "Preset (tiny, cifar, mobile, hrnas, hrnas_cityscapes, ...) or a JSON file with an ArchSpec; empty = the task's default."
+  )
   epochs: int = _field(16, 'Passes over the training data, fine-tuning included.')
   batch_size: int = _field(128, 'Images per training step.')
   seed: int = _field(0, 'Seed of initialisation, data order, augmentation and dropout.')
@@ -140,9 +149,13 @@ class Config:
     _require(all(0 <= entry < 1 for entry in sparsity), '--sparsity lies in [0, 1).', sparsity, ' Write 90 percent as --sparsity=0.9.')
     rising = len(sparsity) >= 1 and list(sparsity) == sorted(set(sparsity))
     _require(rising, '--sparsity is one number or several rising ones.', sparsity, ' Write for example --sparsity=0.8,0.9.')
+    milestones = self.training.learning_rate_milestones
+    rises = bool(milestones) and milestones[0] > 0 and list(milestones) == sorted(set(milestones))
+    _require(rises, '--learning_rate_milestones are rising positive durations.', milestones, ' Write for example 0.5,0.75.')
     cost = self.search.cost
     named = cost == 'macs' or cost.startswith(PREFIX) and cost != PREFIX
-    _require(named, f'--cost is macs or {PREFIX}FILE.', repr(cost), ' A FILE comes from python -m tflite.latency_table.')
+    hint = did_you_mean(cost, ('macs',)) or ' A FILE comes from python -m tflite.latency_table.'
+    _require(named, f'--cost is macs or {PREFIX}FILE.', repr(cost), hint)
     limited = not self.search.target_latency_ms or cost.startswith(PREFIX)
     _require(limited, '--target_latency_ms needs a table.', f'--cost={cost}', f' Write --cost={PREFIX}FILE.')
     _require(self.batch_size % self.replicas == 0, '--batch_size is a multiple of --replicas.', f'{self.batch_size} for {self.replicas}')

@@ -71,4 +71,5 @@ def _described(task: Task) -> dict[str, Any]:
     'primary_metric': task.primary_metric,
     'image_size': list(task.image_size),
     'keep': task.keep,
+    'semantics': dict(task.semantics),
   }

@@ -11,8 +11,9 @@ import tensorflow as tf
 
 from st_tf import cost
 from st_tf.config import Config
-from st_tf.initial import network
+from st_tf.initial import fresh
 from st_tf.plan import Plan
+from st_tf.stand_in import StandIn
 from st_tf.target import check_sparsity, check_target, initial, limited, shown, target
 from st_tf.task import Task
 from st_tf.trainer import Trainer
@@ -23,7 +24,7 @@ _SHOWN_EVENTS = 6
 
 
 def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]:
-  """The plan, line by line; the last lines need a traced training step.
+  """The plan, line by line; the last line needs a traced training step, and so data.
 
   Args:
     task: what to train on.
@@ -35,12 +36,15 @@ def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]
   """
   method = importlib.import_module(f'st_tf.methods.{config.method}')
   plan = method.plan(config, task.steps_per_epoch(config.batch_size))
-  trainer = Trainer(network(task, config), task, config, plan.pruning, searching=plan.search_every > 0)
+  source = method.source(config) if hasattr(method, 'source') else None
+  trainer = fresh(task, config, plan, source)
   found = cost.of(trainer.model)
   height, width = task.image_size
   yield f'{config.method} on {task.name}, workdir {workdir}'
   sizes = ', '.join(f'{count:,} {split}' for split, count in task.sizes.items())
-  yield f'  data        {sizes}; {height}x{width} pixels, {len(task.labels)} classes'
+  without_data = isinstance(task, StandIn)
+  sizes = f'none was read; by the published sizes {sizes}' if without_data else sizes
+  yield f'  data        {sizes}; {height}x{width} pixels, {len(task.labels)} outputs'
   yield f'  network     {found.params:,} parameters, {found.macs:,} MACs; {trainer.mask.size:,} prunable weights'
   yield f'  training    {config.epochs} epochs of {plan.steps_per_epoch} steps of {config.batch_size} images = {plan.total_steps:,} steps'
   yield f'  rate        {_rates(plan)}; warm-up {plan.warmup_steps} steps'
@@ -48,6 +52,9 @@ def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]
     yield f'  fine-tuning from step {plan.fine_tune_step}, on a rate cycle of its own'
   yield from _search_lines(trainer, plan)
   yield from _pruning_lines(trainer, plan)
+  if without_data:
+    yield '  time        not measured, since no data was read; --data_dir=FOLDER reads some'
+    return
   seconds = _seconds_per_step(trainer, plan)
   yield f'  time        {seconds * 1000:.0f} ms per step: about {duration(seconds * plan.total_steps)} without evaluation and rebuilding'
 

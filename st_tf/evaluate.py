@@ -174,11 +174,12 @@ def _task(name: str, settings: Mapping[str, Any]) -> Task:
 
 def _file(options: Options, given: Mapping[str, Any]) -> tuple[Network, Task]:
   with command.quiet_imports():
-    from tflite.runner import Runner
+    from tflite.runner import Runner, single
   runner = Runner.load(options.model)
   task = _task(options.task, tasks.size_settings(runner.image_size) | given)
   outputs = runner.output_shape[-1] if runner.output_shape else 1
-  return Network(options.model, size(runner.bytes), runner.image_size, outputs, _as_normalised(runner, task)), task
+  infer = _as_normalised(runner, task)
+  return Network(options.model, size(runner.bytes), runner.image_size, outputs, lambda images: single(infer(images))), task
 
 
 def _as_normalised(runner: Any, task: Task) -> Callable[[np.ndarray], np.ndarray]:

@@ -13,6 +13,7 @@ from typing import Any
 from absl import flags
 
 from st_tf import config as config_lib
+from st_tf import recipes
 from st_tf.config import Config
 from st_tf.errors import UserError, did_you_mean
 from st_tf.settings import ConfigError, checked, shown
@@ -20,7 +21,20 @@ from st_tf.settings import ConfigError, checked, shown
 RUN = 'run'
 _HELP = ('-h', '--h', '-help', '--help', '-?', '--helpfull', '--helpshort')
 _WIDEST_HELP_COLUMNS = 110
-_CONFIG_FILE_HELP = "Read settings from a JSON file, such as a run's config.json; flags given beside it win."
+
+
+@dataclasses.dataclass(frozen=True)
+class _Sources:
+  """Where settings come from that no flag of their own gives."""
+
+  config: str = dataclasses.field(
+    default='', metadata={'help': "Read settings from a JSON file, such as a run's config.json; flags given beside it win."}
+  )
+  recipe: str = dataclasses.field(
+    default='',
+    metadata={'help': f'Settings of the paper in the place of the defaults: {", ".join(recipes.RECIPES)}; flags given beside it win.'},
+  )
+  scale_with_batch: bool = dataclasses.field(default=False, metadata={'help': "Scale a recipe's learning rate linearly with --batch_size."})
 
 
 class FlagError(UserError):
@@ -64,17 +78,12 @@ def define(values: flags.FlagValues, fields: Iterable[dataclasses.Field], group:
 
 
 def define_config(values: flags.FlagValues) -> None:
-  """Adds `--config` and a flag for every setting of `Config`, group by group."""
+  """Adds `--config`, `--recipe` and a flag for every setting of `Config`, group by group."""
   groups = {field.name: field.type for field in dataclasses.fields(Config) if dataclasses.is_dataclass(field.type)}
   define(values, [field for field in dataclasses.fields(Config) if field.name not in groups])
-  _define_config_file(values)
+  define(values, dataclasses.fields(_Sources))
   for name, group in groups.items():
     define(values, dataclasses.fields(group), name)
-
-
-def _define_config_file(values: flags.FlagValues) -> None:
-  file_field = dataclasses.field(default='', metadata={'help': _CONFIG_FILE_HELP})
-  define(values, dataclasses.fields(dataclasses.make_dataclass('ConfigFile', [('config', str, file_field)])))
 
 
 def parse(argv: Sequence[str], values: flags.FlagValues, about: str = '') -> None:
@@ -108,21 +117,35 @@ def parse(argv: Sequence[str], values: flags.FlagValues, about: str = '') -> Non
 
 
 def config_from(values: flags.FlagValues) -> Config:
-  """The settings of a run: a flag on the command line wins over the file of `--config`, which wins over the default.
+  """The settings of a run: a flag on the command line wins over the file of `--config` or the `--recipe`, which win over the default.
 
   Raises:
-    ConfigError: the file is missing or bad (its name is in the message), or no run can have these settings.
+    ConfigError: the file is missing or bad (its name is in the message), there is no such recipe, or no run can have these settings.
   """
-  path = values['config'].value
-  settings = _read_settings(path) if path else {}
-  given = {field.name: values[field.name].value for field in config_lib.leaves() if values[field.name].present}
+  path, recipe, given = values['config'].value, values['recipe'].value, given_settings(values)
+  if recipe and path:
+    raise ConfigError(f'Settings come from a file or from a recipe. Received: --config={path} and --recipe={recipe}. Leave out one.')
+  if values['scale_with_batch'].value and not recipe:
+    raise ConfigError(f'--scale_with_batch goes with a recipe. Received: none. Add --recipe={"|".join(recipes.RECIPES)}.')
+  settings = _read_settings(path) if path else recipe_settings(values)[0] if recipe else {}
   if given.get('init_from') and not given['init_from'].endswith('.npz'):
     settings.pop('supernet', None)  # A run always writes one, and a ticket brings its own.
   settings |= given
   try:
     return Config.from_flat(settings)
   except ConfigError as error:
-    raise (ConfigError(f'{error} (Settings of {path} and of the command line.)') if path else error) from None
+    source = path or recipe and f'--recipe={recipe}'
+    raise (ConfigError(f'{error} (Settings of {source} and of the command line.)') if source else error) from None
+
+
+def given_settings(values: flags.FlagValues) -> dict[str, Any]:
+  """The settings that have a flag on the command line, by name."""
+  return {field.name: values[field.name].value for field in config_lib.leaves() if values[field.name].present}
+
+
+def recipe_settings(values: flags.FlagValues) -> tuple[dict[str, Any], list[str]]:
+  """What `--recipe` and the flags beside it come to, and notes; as `recipes.settings`."""
+  return recipes.settings(values['recipe'].value, given_settings(values), values['scale_with_batch'].value)
 
 
 def read_options(argv: Sequence[str], options: type, about: str | None) -> Any:

@@ -6,6 +6,7 @@ from st_tf import presets
 from st_tf.config import Config, ConfigError
 from st_tf.models.high_resolution import CLASSIFIER
 from st_tf.models.reference import load_reference, read_tensors
+from st_tf.plan import Plan
 from st_tf.specs import ArchSpec
 from st_tf.task import Task
 from st_tf.ticket import Ticket
@@ -28,6 +29,18 @@ def network(task: Task, config: Config) -> ArchSpec:
       ' Leave out --supernet.'
     )
   return arch
+
+
+def fresh(task: Task, config: Config, plan: Plan, source: Ticket | None = None) -> Trainer:
+  """A trainer of the configured network that has trained nothing yet; with `source`, of that ticket, under its mask.
+
+  Raises:
+    UserError: there is no such network, or the mask covers other weights than these settings prune.
+  """
+  trainer = Trainer(network(task, config), task, config, plan.pruning, searching=plan.search_every > 0)
+  if source is not None:
+    trainer.descend(source)
+  return trainer
 
 
 def load_weights(trainer: Trainer) -> None:

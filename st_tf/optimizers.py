@@ -9,6 +9,7 @@ import tf_keras as keras
 from st_tf.config import TrainingConfig
 
 Slots = dict[str, dict[str, np.ndarray]]
+_EPSILONS = {'rmsprop': 1e-3, 'adam': 1e-7, 'adamw': 1e-7}  # Where the settings name none.
 
 
 def build(config: TrainingConfig, variables: Mapping[str, tf.Variable], decayed: Sequence[str]) -> keras.optimizers.Optimizer:
@@ -19,13 +20,16 @@ def build(config: TrainingConfig, variables: Mapping[str, tf.Variable], decayed:
     variables: what it trains, by name.
     decayed: names of the kernels that weight decay acts on; only AdamW decays by itself.
   """
-  rate = config.learning_rate
+  rate, epsilon = config.learning_rate, config.optimizer_epsilon or _EPSILONS.get(config.optimizer)
   if config.optimizer == 'sgd':
     optimizer = keras.optimizers.SGD(rate, config.momentum, nesterov=config.momentum > 0, jit_compile=False)
   elif config.optimizer == 'rmsprop':
-    optimizer = keras.optimizers.RMSprop(rate, rho=0.9, momentum=config.momentum, epsilon=1e-3, jit_compile=False)
+    optimizer = keras.optimizers.RMSprop(rate, rho=0.9, momentum=config.momentum, epsilon=epsilon, jit_compile=False)
+  elif config.optimizer == 'adam':
+    # Adaptive: the epsilon of the paper's Algorithm 1 and of PyTorch, for which recipes give theirs.
+    optimizer = keras.optimizers.Adam(rate, epsilon=epsilon, adaptive_epsilon=True, jit_compile=False)
   else:
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, jit_compile=False)
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, epsilon=epsilon, jit_compile=False)
     optimizer.exclude_from_weight_decay([variable for name, variable in variables.items() if name not in decayed])
   optimizer.build(list(variables.values()))
   return optimizer

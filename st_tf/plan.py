@@ -12,12 +12,13 @@ class LearningRate:
   """Learning rate per step: a linear warm-up, then a fall.
 
   Attributes:
-    kind: 'cosine', 'exponential', 'one_cycle' or 'step'.
+    kind: 'cosine', 'exponential', 'one_cycle', 'step' or 'milestones'.
     peak: highest learning rate.
     warmup_steps: steps of the rise from 0.
     total_steps: steps until the end.
-    decay: factor per interval ('exponential' continuously, 'step' at once).
-    decay_steps: steps per interval.
+    decay: factor per interval ('exponential' continuously, 'step' at once) or per milestone.
+    decay_steps: steps per interval, counted from the end of the warm-up.
+    milestones: steps from which on 'milestones' takes one more factor.
   """
 
   kind: str
@@ -26,6 +27,7 @@ class LearningRate:
   total_steps: int
   decay: float = 1.0
   decay_steps: int = 1
+  milestones: tuple[int, ...] = ()
 
   def at(self, step: int) -> float:
     """The learning rate of the training step number `step`, counted from 0."""
@@ -35,6 +37,8 @@ class LearningRate:
     left = max(self.total_steps - self.warmup_steps, 1)
     if self.kind in ('cosine', 'one_cycle'):
       return self.peak * 0.5 * (1 + math.cos(math.pi * done / left))
+    if self.kind == 'milestones':
+      return self.peak * self.decay ** sum(milestone <= step for milestone in self.milestones)
     intervals = done / self.decay_steps
     return self.peak * self.decay ** (intervals if self.kind == 'exponential' else math.floor(intervals))
 
@@ -155,8 +159,9 @@ def _rate(config: Config, total: int, steps_per_epoch: int) -> LearningRate:
   warmup = training.warmup if training.learning_rate_schedule != 'one_cycle' else max(training.warmup, 0.3)
   warmup_steps = min(_steps(warmup, total, steps_per_epoch), total)
   decay_steps = max(_steps(training.decay_interval, total, steps_per_epoch), 1)
+  milestones = tuple(_steps(milestone, total, steps_per_epoch) for milestone in training.learning_rate_milestones)
   return LearningRate(
-    training.learning_rate_schedule, training.learning_rate, warmup_steps, total, training.learning_rate_decay, decay_steps
+    training.learning_rate_schedule, training.learning_rate, warmup_steps, total, training.learning_rate_decay, decay_steps, milestones
   )
 
 

@@ -1,5 +1,6 @@
 """Supernets by name: plain data, so that another one is a JSON file and no code."""
 
+import dataclasses
 import json
 import pathlib
 
@@ -8,16 +9,51 @@ from st_tf.specs import ArchSpec, SpecError, StageSpec
 
 _FOUR_BRANCHES = StageSpec(blocks=(2, 2, 3, 4), channels=(18, 36, 72, 144))
 
-PRESETS: dict[str, ArchSpec] = {
-  # Tests and the demo. 10 classes at 32x32: 52,770 parameters, 1.5 M MACs.
-  'tiny': ArchSpec(
-    stages=(StageSpec((1,), (8,)), StageSpec((1, 1), (8, 16))),
-    stem_channels=(8, 8),
-    head_channels=(16, 48),
-    last_channel=128,
-    kernels=(3, 5),
-    dropout=0.0,
+# The ImageNet supernet of HR-NAS. 1,000 classes at 224x224: 13,243,868 parameters, 2,422.8 M MACs.
+_HRNAS = ArchSpec(
+  stages=(
+    StageSpec((1,), (24,)),
+    StageSpec((2, 2), (18, 36)),
+    StageSpec((2, 2, 3), (18, 36, 72)),
+    _FOUR_BRANCHES,
+    _FOUR_BRANCHES,
   ),
+  head_channels=(36, 72, 144, 320),
+)
+
+# Tests and the demo. 10 classes at 32x32: 52,770 parameters, 1.5 M MACs.
+_TINY = ArchSpec(
+  stages=(StageSpec((1,), (8,)), StageSpec((1, 1), (8, 16))),
+  stem_channels=(8, 8),
+  head_channels=(16, 48),
+  last_channel=128,
+  kernels=(3, 5),
+  dropout=0.0,
+)
+
+# Phones: only what sparse mobile inference runs (3x3 and 5x5 kernels, bilinear resizing, no full convolution but the first).
+# 100 classes at 128x128: 1,571,652 parameters, 110.5 M MACs.
+_MOBILE = ArchSpec(
+  stages=(
+    StageSpec((1,), (16,)),
+    StageSpec((1, 1), (16, 32)),
+    StageSpec((1, 1, 1), (16, 32, 64)),
+    StageSpec((1, 1, 2, 2), (16, 32, 64, 128)),
+  ),
+  stem_channels=(16, 16),
+  separable_stem=True,
+  head_channels=(32, 64, 128, 256),
+  last_channel=960,
+  kernels=(3, 5),
+  expansion=2,
+  activation='relu6',
+  upsampling='bilinear',
+)
+
+PRESETS: dict[str, ArchSpec] = {
+  'tiny': _TINY,
+  # The same body for maps.
+  'tiny_dense': dataclasses.replace(_TINY, last_channel=32),
   # 32x32 images on two CPU cores. 100 classes at 32x32: 663,484 parameters, 28.4 M MACs.
   'cifar': ArchSpec(
     stages=(StageSpec((1,), (24,)), StageSpec((1, 1), (24, 48)), StageSpec((0, 1, 2), (24, 48, 96))),
@@ -29,35 +65,17 @@ PRESETS: dict[str, ArchSpec] = {
     expansion=2,
     dropout=0.1,
   ),
-  # Phones: only what sparse mobile inference runs (3x3 and 5x5 kernels, bilinear resizing, no full convolution but the first).
-  # 100 classes at 128x128: 1,571,652 parameters, 110.5 M MACs.
-  'mobile': ArchSpec(
-    stages=(
-      StageSpec((1,), (16,)),
-      StageSpec((1, 1), (16, 32)),
-      StageSpec((1, 1, 1), (16, 32, 64)),
-      StageSpec((1, 1, 2, 2), (16, 32, 64, 128)),
-    ),
-    stem_channels=(16, 16),
-    separable_stem=True,
-    head_channels=(32, 64, 128, 256),
-    last_channel=960,
-    kernels=(3, 5),
-    expansion=2,
-    activation='relu6',
-    upsampling='bilinear',
-  ),
-  # The ImageNet supernet of HR-NAS. 1,000 classes at 224x224: 13,243,868 parameters, 2,422.8 M MACs.
-  'hrnas': ArchSpec(
-    stages=(
-      StageSpec((1,), (24,)),
-      StageSpec((2, 2), (18, 36)),
-      StageSpec((2, 2, 3), (18, 36, 72)),
-      _FOUR_BRANCHES,
-      _FOUR_BRANCHES,
-    ),
-    head_channels=(36, 72, 144, 320),
-  ),
+  'mobile': _MOBILE,
+  # The same body for maps: segmentation and keypoints.
+  'mobile_dense': dataclasses.replace(_MOBILE, last_channel=64),
+  'hrnas': _HRNAS,
+  # The same body with the ends of HR-NAS's dense prediction; `head_channels` are for a classification head alone.
+  # 19 classes at 512x1024: 10,110,235 parameters, 61.8 G MACs.
+  'hrnas_cityscapes': dataclasses.replace(_HRNAS, last_channel=90),
+  # 150 classes at 512x512: 10,427,706 parameters, 36.1 G MACs.
+  'hrnas_ade20k': dataclasses.replace(_HRNAS, last_channel=180),
+  # 17 joints at 256x192: 10,110,053 parameters, 5.8 G MACs. Batch norms as the pose networks have them (0.1 and 1e-5 in PyTorch's terms).
+  'hrnas_coco': dataclasses.replace(_HRNAS, last_channel=90, bn_momentum=0.9, bn_epsilon=1e-5),
 }
 
 

@@ -20,7 +20,7 @@ from st_tf import cost
 from st_tf.config import Config
 from st_tf.cutting import cut
 from st_tf.errors import UserError
-from st_tf.initial import load_weights, network
+from st_tf.initial import fresh, load_weights
 from st_tf.plan import Plan
 from st_tf.pruning.fit import is_last, may_return
 from st_tf.scoring import readable
@@ -260,10 +260,12 @@ class Run:
         f'A run continues with the settings it began with. Received: checkpoints of other settings in {self.workdir.path}.'
         ' Use another --workdir, or --fresh to start over.'
       )
-    if state.facts.get('inputs', self._inputs()) != self._inputs():
+    now = self._inputs()
+    changed = [name for name in now if state.facts.get('inputs', {}).get(name, now[name]) != now[name]]
+    if changed:
       raise WorkdirError(
-        'A run continues with the latency table and the ticket it began with. Received: others at the same places.'
-        ' Put them back, or use --fresh to start over.'
+        f'A run continues with the latency table and the ticket it began with. Received: another one of {", ".join(changed)}.'
+        ' Put it back, or use --fresh to start over.'
       )
     if ArchSpec.from_json(state.facts['supernet']) != self.trainer.supernet or state.facts['sizes'] != sizes:
       what = f'{state.facts["sizes"]} examples, now {sizes}' if state.facts['sizes'] != sizes else 'another network'
@@ -275,7 +277,7 @@ class Run:
   def _inputs(self) -> dict[str, str]:
     """What the run reads beside its settings and its data."""
     table = self.trainer.cost_model.table
-    return {'table': table.digest if table else '', 'source': self.trainer.source}
+    return {f'--cost={self.config.search.cost}': table.digest if table else '', f'--init_from={self.config.init_from}': self.trainer.source}
 
   def _record(self, event: str, **facts: Any) -> None:
     epoch = (self.trainer.step - 1) // self.plan.steps_per_epoch + 1
@@ -343,7 +345,4 @@ def train_to_the_end(run: Run) -> None:
 
 def begin(task: Task, config: Config, plan: Plan, workdir: Workdir, source: Ticket | None = None) -> Run:
   """A run of the configured network, pruned and searched as far as `plan` says so; with `source`, of that ticket, under its mask."""
-  trainer = Trainer(network(task, config), task, config, plan.pruning, searching=plan.search_every > 0)
-  if source is not None:
-    trainer.descend(source)
-  return Run(trainer, plan, workdir)
+  return Run(fresh(task, config, plan, source), plan, workdir)

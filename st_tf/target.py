@@ -2,6 +2,9 @@
 
 import math
 
+import numpy as np
+
+from st_tf import cost
 from st_tf.config import ConfigError
 from st_tf.plan import Plan
 from st_tf.pruning import rank
@@ -79,13 +82,18 @@ def steer(trainer: Trainer, plan: Plan) -> None:
     return
   ahead = range(trainer.step, min(trainer.step + every, plan.search_end))
   length = max(plan.search_end - plan.ramp_steps, 1)
-  model = limited(trainer)
+  model, values = limited(trainer), trainer.factors()
+  living = importance.alive(values, trainer.config.search.dead_below)
+  # Dead units are held dead by the penalty too, so they stay in the sum, at the price of a living one.
+  left = {group.name: int(np.count_nonzero(living[group.name])) or group.units for group in groups}
+  prices = {group.name: model.group(group, left[group.name]) / left[group.name] for group in groups}
+  dead = sum(prices[name] * float(np.count_nonzero(~units)) for name, units in living.items())
   trainer.steering = steering.steer(
     trainer.steering,
-    trainer.factors(),
+    values,
     trainer.penalties(),
-    {group.name: model.group(group, group.units) / group.units for group in groups},
-    present(trainer),
+    prices,
+    model.total(cost.of(trainer.model).macs, groups, living) + dead,
     steering.path(initial(trainer), target(trainer), (ahead[-1] + 1 - plan.ramp_steps) / length),
     sum(plan.learning_rate(step) for step in ahead),
     trainer.config.search.dead_below,

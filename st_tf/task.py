@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import dataclasses
 import importlib
 import pkgutil
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from st_tf.errors import UserError, did_you_mean
 from st_tf.specs import HeadSpec
 
 SPLITS = ('train', 'validation', 'test')
+KINDS = ('classification', 'segmentation', 'keypoints')
 
 
 class TaskError(UserError):
@@ -104,6 +106,8 @@ class Task(abc.ABC):
     deviation: per-channel standard deviation they were divided by.
     keep: share of a picture's shorter side that evaluation keeps.
     default_supernet: the preset that suits the images when `--supernet` names none.
+    semantics: what the outputs mean, for those who have a ticket and not its task: 'kind' (one of `KINDS`); of segmentation also
+      'colours', '#rrggbb' per label; of keypoints also 'skeleton', pairs of label numbers.
   """
 
   name: str
@@ -117,6 +121,7 @@ class Task(abc.ABC):
   deviation: tuple[float, float, float]
   keep: float = 1.0
   default_supernet: str = 'mobile'
+  semantics: Mapping[str, Any] = MappingProxyType({'kind': 'classification'})
 
   @abc.abstractmethod
   def dataset(self, split: str, batch_size: int, *, training: bool = False, seed: int = 0, epoch: int = 0, start_batch: int = 0) -> Any:

@@ -59,6 +59,11 @@ class Ticket:
   provenance: dict[str, Any] = dataclasses.field(default_factory=dict)
 
   @property
+  def kind(self) -> str:
+    """What its outputs are: one of `st_tf.task.KINDS`. Tickets from before there were several say nothing of it."""
+    return self.task.get('semantics', {'kind': 'classification'})['kind']
+
+  @property
   def fingerprint(self) -> str:
     """Changes with architecture, mask and weights, and with nothing else."""
     arrays = {f'weight/{name}': value for name, value in self.weights.items()}

@@ -15,9 +15,11 @@ from typing import Any
 
 from absl import flags as absl_flags
 
-from st_tf import command, flags
+from st_tf import command, flags, recipes
 from st_tf.config import Config
 from st_tf.presets import supernet
+from st_tf.stand_in import StandIn
+from st_tf.task import Task, TaskError, load
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,11 +45,13 @@ def main(argv: Sequence[str]) -> int | None:
     supernet(config.supernet)
   with command.quiet_imports():
     from st_tf import replicas
-    from st_tf import task as tasks
     from st_tf.stages import Interrupted
     from st_tf.workdir import Workdir
   replicas.prepare(config.replicas)
-  task = tasks.load(config.task, config.data)
+  recipe = values['recipe'].value
+  for note in flags.recipe_settings(values)[1] if recipe else ():
+    print(f'recipe {recipe}: {note}')
+  task = problem(config, recipe, options.dry_run)
   if not config.supernet and not config.init_from:
     config = dataclasses.replace(config, supernet=task.default_supernet)
   path = pathlib.Path(options.workdir or default_workdir(config))
@@ -68,6 +72,25 @@ def main(argv: Sequence[str]) -> int | None:
     return command.INTERRUPTED
 
 
+def problem(config: Config, recipe: str, planned_only: bool) -> Task:
+  """What to train on; a plan of a recipe's own task needs no data, and reads some only where `--data_dir` says.
+
+  Raises:
+    UserError: no such task, bad data, or a task that the recipe does not fit.
+  """
+  if recipe and planned_only and config.task == recipes.RECIPES[recipe].task and not config.data.data_dir:
+    return StandIn(recipes.RECIPES[recipe], config.data)
+  try:
+    task = load(config.task, config.data)
+  except TaskError as error:
+    if not recipe:
+      raise
+    raise TaskError(recipes.explained(recipe, str(error))) from error
+  if recipe:
+    recipes.check_fits(recipe, config.task, task.primary_metric)
+  return task
+
+
 def draw(task: Any, config: Config, workdir: Any) -> int:
   """Draws the tickets that are missing in `workdir`, and delivers all of them."""
   from st_tf.delivery import deliver
@@ -75,10 +98,12 @@ def draw(task: Any, config: Config, workdir: Any) -> int:
   started = time.monotonic()
   method = importlib.import_module(f'st_tf.methods.{config.method}')
   print(f'{config.method} on {task.name}: {task.sizes["train"]:,} training images, {config.epochs} epochs, workdir {workdir.path}')
-  pruning = method.plan(config, task.steps_per_epoch(config.batch_size)).pruning
-  last = pruning.target_sparsity if pruning else 0.0
-  if not workdir.ticket_path(last).is_dir():
-    method.draw(task, config, workdir)
+  # A tuned ticket is the only one of its run; what it was made of may be gone by now.
+  if config.method != 'fine_tune' or not any(workdir.tickets()):
+    pruning = method.plan(config, task.steps_per_epoch(config.batch_size)).pruning
+    last = pruning.target_sparsity if pruning else 0.0
+    if not workdir.ticket_path(last).is_dir():
+      method.draw(task, config, workdir)
   paths = list(workdir.tickets())
   for path, ticket in zip(paths, deliver(paths, task, workdir, config.batch_size)):
     print(_summary(ticket, path))

@@ -174,6 +174,10 @@ class Trainer:
       self.requested, self.final = source.sparsity, True
     self.supernet, self.survivors, self.source = source.supernet, copy.deepcopy(source.survivors), source.fingerprint
     self.initial = {name: source.cost[f'supernet_{name}'] for name in self.initial}
+    shape = (*self.task.image_size, 3)
+    if (shape, self.task.head) != (tuple(source.input_shape), source.head):
+      found = cost.of(build(source.supernet, self.task.head, shape))
+      self.initial |= {'params': found.params, 'macs': found.macs}
 
   @contextlib.contextmanager
   def pruned_for_now(self, sparsity: float) -> Iterator[Mask]:
@@ -298,8 +302,8 @@ class Trainer:
       if self._schedule is None
       else wrap_layers(self._schedule, pruning.reactivation, pruning.damping, lambda layer: _stays_dense(layer, pruning))
     )
-    shape = (*self.task.image_size, 3)
-    self.model = build(self.arch, self.task.head, shape, wrap, self.config.seed, self._synchronized)
+    shape, deviation = (*self.task.image_size, 3), self.config.training.initial_deviation
+    self.model = build(self.arch, self.task.head, shape, wrap, self.config.seed, self._synchronized, deviation)
     self.variables = named_variables(self.model)
     self.trainable = {name: variable for name, variable in self.variables.items() if variable.trainable}
     training = self.config.training

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 GEOMETRY_DRAWS = 5  # Position (2), flip, area, aspect.
 _PADDING = 1 / 8  # Of the side: the usual 4 pixels at 32.
-_SMALLEST_AREA = 0.35  # Of a random crop, as a share of the picture.
+SMALLEST_AREA = 0.35  # Of a random crop, as a share of the picture; ImageNet's tasks take less (`tasks.imagenet`).
 _LARGEST_ASPECT = 4 / 3
 
 
@@ -41,15 +41,18 @@ def crop_and_flip(draws: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
   return rows, tf.where(draws[:, 2:3] < 0.5, columns[:, ::-1], columns)
 
 
-def random_box(draws: np.ndarray, width: int, height: int) -> tuple[tuple[float, float, float, float], bool]:
+def random_box(
+  draws: np.ndarray, width: int, height: int, smallest_area: float = SMALLEST_AREA
+) -> tuple[tuple[float, float, float, float], bool]:
   """(left, top, right, bottom) of a random part of a picture, in pixels, and whether to flip it.
 
   Args:
     draws: [GEOMETRY_DRAWS] in [0, 1).
     width: of the picture, in pixels.
     height: of the picture, in pixels.
+    smallest_area: share of the picture that the smallest part covers.
   """
-  area = (_SMALLEST_AREA + (1 - _SMALLEST_AREA) * draws[3]) * width * height
+  area = (smallest_area + (1 - smallest_area) * draws[3]) * width * height
   aspect = _LARGEST_ASPECT ** (2 * draws[4] - 1)
   # A crop that would be wider or taller than the picture is cut off there.
   across, down = min(width, np.sqrt(area * aspect)), min(height, np.sqrt(area / aspect))

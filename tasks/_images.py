@@ -5,6 +5,7 @@ Both give batches of the same kind; the tasks do not see the difference.
 
 import abc
 from collections.abc import Sequence
+import math
 import pathlib
 
 import numpy as np
@@ -79,7 +80,14 @@ class ArrayImages(Images):
 class EncodedImages(Images):
   """Pictures of any size, kept as files or as the contents of files, decoded batch by batch."""
 
-  def __init__(self, items: Sequence[pathlib.Path | bytes], names: Sequence[str], size: int, keep: float):
+  def __init__(
+    self,
+    items: Sequence[pathlib.Path | bytes],
+    names: Sequence[str],
+    size: int,
+    keep: float,
+    smallest_area: float = _augment.SMALLEST_AREA,
+  ):
     """Does not look into the files.
 
     Args:
@@ -87,14 +95,16 @@ class EncodedImages(Images):
       names: what messages call them.
       size: side of the squares that come out, in pixels.
       keep: share of the shorter side that evaluation keeps.
+      smallest_area: share of a picture that the smallest random crop shows.
     """
-    self._items, self._names, self._size, self._keep = list(items), list(names), size, keep
+    self._items, self._names, self._size, self._keep, self._smallest_area = list(items), list(names), size, keep, smallest_area
 
   def __len__(self) -> int:
     return len(self._items)
 
   def take(self, indices: np.ndarray) -> 'EncodedImages':
-    return EncodedImages([self._items[i] for i in indices], [self._names[i] for i in indices], self._size, self._keep)
+    items, names = [self._items[i] for i in indices], [self._names[i] for i in indices]
+    return EncodedImages(items, names, self._size, self._keep, self._smallest_area)
 
   def batches(self, order: np.ndarray, batch_size: int, draws: np.ndarray | None) -> tf.data.Dataset:
     def read(index: np.ndarray) -> np.ndarray:
@@ -110,9 +120,15 @@ class EncodedImages(Images):
     return dataset.batch(batch_size, drop_remainder=draws is not None)
 
   def _read(self, index: int, draw: np.ndarray | None) -> np.ndarray:
-    picture = open_rgb(self._items[index], self._names[index], 0 if draw is None else 2 * self._size)
+    # At this size or above not even the smallest crop has to be enlarged.
+    reduced = math.ceil(self._size * max(2, self._smallest_area**-0.5))
+    picture = open_rgb(*self._item(index), 0 if draw is None else reduced)
     if draw is None:
       return center_crop(picture, (self._size, self._size), self._keep)
-    box, flip = _augment.random_box(draw, *picture.size)
+    box, flip = _augment.random_box(draw, *picture.size, self._smallest_area)
     pixels = np.asarray(picture.resize((self._size, self._size), Image.Resampling.BILINEAR, box))
     return pixels[:, ::-1] if flip else pixels
+
+  def _item(self, index: int) -> tuple[pathlib.Path | bytes, str]:
+    """(file or its contents, what messages call it)."""
+    return self._items[index], self._names[index]

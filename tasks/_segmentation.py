@@ -34,7 +34,7 @@ class SegmentationTask(Task):
     config: DataConfig,
     *,
     shape: tuple[int, int],
-    default_supernet: str = 'mobile',
+    default_supernet: str = 'mobile_dense',
   ):
     """Checks the settings; the pictures are read when they are due.
 
@@ -59,6 +59,7 @@ class SegmentationTask(Task):
     self.head = HeadSpec('dense', len(self.labels))
     self.image_size = shape
     self.mean, self.deviation = PHOTOGRAPHS
+    self.semantics = {'kind': 'segmentation', 'colours': [_written(colour) for colour in palette(len(self.labels))]}
     self._splits = drawn(splits, config, name)
     self._flip_test = config.flip_test
     self.sizes = {split: len(self._splits[split]) for split in SPLITS}
@@ -139,7 +140,7 @@ class SegmentationTask(Task):
     agreed = f', {metrics.result()["aacc"]:.0%} right' if (target != IGNORED).any() else ''
     truth = np.where((target == IGNORED)[..., None], 0, colours[np.maximum(target, 0)]).astype(np.uint8)
     pictures = (('image', image), ('truth', truth), (f'prediction{agreed}', colours[answer]))
-    return Sample(pictures, legend=tuple((label, _written(colour)) for label, colour in zip(self.labels, colours)))
+    return Sample(pictures, legend=tuple(zip(self.labels, self.semantics['colours'])))
 
 
 class SegmentationMetrics(Metrics):

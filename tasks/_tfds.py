@@ -38,8 +38,8 @@ def load(task_name: str, name: str, config: DataConfig) -> Task:
   Raises:
     TaskError: no such set, none of classification, too large for the memory, or neither data nor network.
   """
-  with _quiet():
-    builder = _builder(name, config)
+  with quiet():
+    builder = builder_of(name, config)
     image_key, label_key = _keys(builder, name)
     _prepare(builder, name, config)
     shape = builder.info.features[image_key].shape
@@ -61,7 +61,8 @@ def load(task_name: str, name: str, config: DataConfig) -> Task:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
+  """Within it tensorflow-datasets reports errors alone."""
   verbosity = logging.get_verbosity()
   logging.set_verbosity(logging.ERROR)
   tfds.disable_progress_bar()
@@ -71,7 +72,12 @@ def _quiet() -> Iterator[None]:
     logging.set_verbosity(verbosity)
 
 
-def _builder(name: str, config: DataConfig) -> tfds.core.DatasetBuilder:
+def builder_of(name: str, config: DataConfig) -> tfds.core.DatasetBuilder:
+  """The builder of the set `name`, as tensorflow-datasets writes it.
+
+  Raises:
+    TaskError: no such set.
+  """
   try:
     return tfds.builder(name, data_dir=config.data_dir or None)
   except tfds.core.DatasetNotFoundError as error:

@@ -24,7 +24,7 @@ def load(argument: str, config: DataConfig) -> Task:
   if not _SIDES[0] <= size <= _SIDES[1]:
     raise TaskError(f'Shapes are drawn at {_SIDES[0]} to {_SIDES[1]} pixels. Received: --image_size={size}.')
   splits = {split: _draw(stream, count, size, config.data_seed) for stream, (split, count) in enumerate(SIZES.items())}
-  return SegmentationTask('shapes_segmentation', LABELS, splits, config, shape=(size, size), default_supernet='tiny')
+  return SegmentationTask('shapes_segmentation', LABELS, splits, config, shape=(size, size), default_supernet='tiny_dense')
 
 
 def _draw(stream: int, count: int, size: int, seed: int) -> Arrays:

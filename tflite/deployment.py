@@ -63,8 +63,9 @@ def deployment(model: keras.Model) -> Deployment:
     kernels = [np.asarray(value) for value in model.get_weights() if value.ndim > 1]
     return Deployment(lambda image: model(image, training=False), model.variables, kernels, f'as trained. {error}')
   ended = repeat_pixels(graph)
-  kernels = [node['kernel'] for node in ended.nodes if 'kernel' in node.arrays]
-  note = f'{len(graph.nodes) - 1} operations for {len(model.layers)} layers; norms folded, silent units removed'
+  kernels = [node['kernel'] for node in graph.nodes if 'kernel' in node.arrays]
+  repeated = '; each pixel of the map comes four times' if ended is not graph else ''
+  note = f'{len(graph.nodes) - 1} operations for {len(model.layers)} layers; norms folded, silent units removed{repeated}'
   repeats = ended[ended.output].shape[0] // graph[graph.output].shape[0] if ended is not graph else 1
   return Deployment(emit(ended), (), kernels, note, repeats)
 

@@ -111,7 +111,7 @@ def export(ticket: Any, task: Any, options: Options) -> dict[str, Any]:
       f'A {options.format} file loses at most {chosen.loss:.1%} of {metric}. Received: {found:.1%}, where the ticket has {expected:.1%} on'
       ' the validation split. Nothing was written. Use another --format.'
     )
-  content = _described(stored.content, ticket)
+  content = _described(stored.content, ticket, network.repeats)
   facts = {
     'ticket': ticket.fingerprint,
     'format': options.format,
@@ -120,6 +120,7 @@ def export(ticket: Any, task: Any, options: Options) -> dict[str, Any]:
     'storage': stored.reason,
     'wasm_milliseconds': stored.milliseconds,
     'graph': network.note,
+    'repeats': network.repeats,
     'bytes': len(content),
     'gzipped': len(gzip.compress(content, mtime=0)),
     'lower_bound': _lower_bound(network.kernels, options.format),
@@ -177,12 +178,13 @@ def _lower_bound(kernels: Sequence[np.ndarray], number_format: str) -> int:
   return sum(width * int(np.count_nonzero(kernel)) + -(-kernel.size // 8) for kernel in kernels)
 
 
-def _described(content: bytes, ticket: Any) -> bytes:
+def _described(content: bytes, ticket: Any, repeats: int) -> bytes:
   from tflite.metadata import Description, with_metadata
 
   task = ticket.task['name']
   text = f'{task}, drawn as a SuperTicket at {ticket.sparsity:.0%} sparsity; fingerprint {ticket.fingerprint[:12]}.'
-  return with_metadata(content, Description(f'SuperTicket for {task}', text, ticket.input_shape[:2], ticket.task['labels']))
+  text += f' Each pixel of the map comes {repeats}x{repeats} times.' * (repeats > 1)
+  return with_metadata(content, Description(f'SuperTicket for {task}', text, ticket.input_shape[:2], ticket.task['labels'], ticket.kind))
 
 
 if __name__ == '__main__':

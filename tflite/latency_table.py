@@ -69,15 +69,14 @@ def main(argv: Sequence[str]) -> None:
     raise UserError('A latency table is of convolutions. Received: a supernet with transformer tokens. Use one with tokens=0.')
   if not options.path.parent.is_dir():
     raise UserError(f'--out is a file in an existing folder. Received: {options.out}. Create the folder first.')
-  facts = _begun(options, arch)
   with command.quiet_imports():
     from tflite import latency_graphs
+  facts, known = _begun(options, arch, latency_graphs.Operation)
   _check_runtime(options)
   measure = importlib.import_module(f'tflite.runtimes.{RUNTIMES[options.runtime]}').measure
   meter = latency_graphs.Meter(measure, options.density, options.density < _SPARSE_BELOW, arch.activation, options.rounds)
   head = HeadSpec(options.head, options.outputs)
   operations = latency_graphs.operations(arch, head, options.image_size)
-  known = {latency_graphs.Operation(**entry['operation']) for entry in facts['operations']}
   for operation, groups in tqdm.tqdm(operations.items(), 'operations', unit='operation', disable=None):
     if operation in known:
       continue
@@ -109,8 +108,8 @@ def lines(facts: dict[str, Any], path: pathlib.Path) -> Iterator[str]:
     )
 
 
-def _begun(options: Options, arch: Any) -> dict[str, Any]:
-  """The table as far as it is there.
+def _begun(options: Options, arch: Any, operation: type) -> tuple[dict[str, Any], set]:
+  """(the table as far as it is there, the operations in it).
 
   Raises:
     UserError: the file is something else, or was begun with other settings.
@@ -119,11 +118,12 @@ def _begun(options: Options, arch: Any) -> dict[str, Any]:
   settings = json.loads(json.dumps(settings | {'machine': platform.platform()}))
   fresh = {'supernet': json.loads(json.dumps(arch.to_json())), 'head': options.head, 'settings': settings, 'operations': []}
   if not options.path.exists():
-    return fresh
+    return fresh, set()
   try:
     facts = json.loads(options.path.read_text(encoding='utf-8'))
     same = all(facts[name] == fresh[name] for name in ('supernet', 'head', 'settings')) and ('base' in facts) == ('whole' in facts)
     same &= all({'operation', 'groups', 'units', 'milliseconds'} == set(entry) for entry in facts['operations'])
+    known = {operation(**entry['operation']) for entry in facts['operations']}
   except (OSError, ValueError, KeyError, TypeError):
     same = False
   if not same:
@@ -131,7 +131,7 @@ def _begun(options: Options, arch: Any) -> dict[str, Any]:
       f'A table is continued with the settings it was begun with. Received: {options.path}, which is another table or none.'
       ' Choose another --out, or remove it.'
     )
-  return facts
+  return facts, known
 
 
 def _check_runtime(options: Options) -> None:

@@ -22,6 +22,12 @@ _PARSER_VERSION = '1.0.0'
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 # Members of the schema's unions and enumerations.
 _FEATURE, _IMAGE, _NORMALIZATION, _RGB, _AXIS_LABELS = 1, 2, 1, 1, 2
+# (name, description) of the output.
+_OUTPUTS = {
+  'classification': ('logits', 'Unnormalised log-probability of each label.'),
+  'segmentation': ('masks', 'Unnormalised log-probability of each label at each place of the image.'),
+  'keypoints': ('heatmaps', 'Confidence that each joint is at each place of the image.'),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,12 +39,14 @@ class Description:
     text: what it is, for people.
     image_size: (height, width) in pixels.
     labels: of the outputs, in order.
+    kind: what the outputs are, one of `st_tf.task.KINDS`.
   """
 
   name: str
   text: str
   image_size: tuple[int, int]
   labels: Sequence[str]
+  kind: str = 'classification'
 
 
 def with_metadata(content: bytes, description: Description) -> bytes:
@@ -87,11 +95,12 @@ def packed(description: Description) -> bytes:
       5: write.table({0: write.floats([1.0]), 1: write.floats([0.0])}),
     }
   )
+  name, meaning = _OUTPUTS[description.kind]
   labels = write.table({0: write.text(LABELS), 1: write.text('Names of the outputs.'), 2: _AXIS_LABELS}, kinds='oob')
   scores = write.table(
     {
-      0: write.text('logits'),
-      1: write.text('Unnormalised log-probability of each label.'),
+      0: write.text(name),
+      1: write.text(meaning),
       3: write.table({1: write.table({}), 0: _FEATURE}, kinds='bo'),
       6: write.tables([labels]),
     }

@@ -17,6 +17,15 @@ class ModelFileError(UserError):
   """A file that is no .tflite model of one image."""
 
 
+def single(outputs: np.ndarray) -> np.ndarray:
+  """Maps [n, rows, columns, outputs] with each pixel once, where all come in blocks of 2x2 alike, as exported maps do."""
+  if outputs.ndim != 4 or outputs.shape[1] % 2 or outputs.shape[2] % 2:
+    return outputs
+  first = outputs[:, ::2, ::2]
+  alike = all(np.array_equal(first, outputs[:, row::2, column::2], equal_nan=True) for row, column in ((0, 1), (1, 0), (1, 1)))
+  return first if alike else outputs
+
+
 class Runner:
   """A .tflite model that reads one image at a time.
 

@@ -18,7 +18,7 @@ def plan(config: Config, steps_per_epoch: int) -> Plan:
     ConfigError: no ticket is given.
     TicketError: no ticket is there.
   """
-  return _plan(config, steps_per_epoch, _source(config))
+  return _plan(config, steps_per_epoch, source(config))
 
 
 def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
@@ -27,14 +27,20 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
   Raises:
     RankingError: the ticket's mask covers other layers than these settings prune.
   """
-  ticket = _source(config)
+  ticket = source(config)
   config = dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, sparsity=(ticket.sparsity,)))
   run = begin(task, config, _plan(config, task.steps_per_epoch(config.batch_size), ticket), workdir, ticket)
   train_to_the_end(run)
   return run.save_ticket(ticket.sparsity)
 
 
-def _source(config: Config) -> Ticket:
+def source(config: Config) -> Ticket:
+  """The ticket that `--init_from` names.
+
+  Raises:
+    ConfigError: it names none.
+    TicketError: no ticket is there.
+  """
   if not config.init_from:
     raise ConfigError('--method=fine_tune trains a ticket. Received: no --init_from. Write --init_from=FOLDER.')
   return Ticket.load(config.init_from)

@@ -28,6 +28,7 @@ def build(
   wrap: Wrap = lambda layer: layer,
   seed: int = 0,
   synchronized: bool = False,
+  deviation: float = 0.0,
 ) -> keras.Model:
   """The network for images of `input_shape`.
 
@@ -38,6 +39,7 @@ def build(
     wrap: applied to every convolution and dense layer; it may return the layer itself.
     seed: of the initial weights; each layer's depend on it and on the layer's name only.
     synchronized: whether batch norms share their statistics over replicas.
+    deviation: standard deviation of the initial convolution kernels; 0 = He, by fan-out (MnasNet, CVPR 2019).
 
   Returns:
     A model from [batch, height, width, channels] to logits: [batch, outputs], or, with a dense head,
@@ -49,7 +51,7 @@ def build(
   smallest = min(input_shape[:2]) / (arch.input_stride * 2 ** (len(arch.stages[-1].channels) - 1))
   if smallest < 1:
     raise SpecError(f'The coarsest branch needs at least one pixel. Received: images of {input_shape[0]}x{input_shape[1]}.')
-  graph = _Graph(arch, wrap, seed, synchronized)
+  graph = _Graph(arch, wrap, seed, synchronized, deviation)
   blocks = {block.name: block for block in layout(arch, head)}
   inputs = keras.Input(input_shape, name='image')
   branches = [_stem(graph, inputs)]
@@ -65,11 +67,12 @@ def build(
 class _Graph:
   """The settings that every layer shares, and the ways to make one."""
 
-  def __init__(self, arch: ArchSpec, wrap: Wrap, seed: int, synchronized: bool):
+  def __init__(self, arch: ArchSpec, wrap: Wrap, seed: int, synchronized: bool, deviation: float):
     self.arch = arch
     self.wrap = wrap
     self.seed = seed
     self.synchronized = synchronized
+    self.deviation = deviation
 
   def seed_of(self, name: str) -> int:
     return (self.seed * 1_000_003 + zlib.crc32(name.encode())) % 2**31
@@ -84,7 +87,7 @@ class _Graph:
         padding='same' if stride == 1 else 'valid',
         groups=groups,
         use_bias=bias,
-        kernel_initializer=self._he(name),
+        kernel_initializer=self._initial(name),
         name=name,
       )
     )
@@ -95,7 +98,7 @@ class _Graph:
       stride,
       padding='same' if stride == 1 else 'valid',
       use_bias=False,
-      depthwise_initializer=self._he(name),
+      depthwise_initializer=self._initial(name),
       name=name,
     )
     return self.wrap(layer)(self.pad(x, size, stride, name))
@@ -123,7 +126,9 @@ class _Graph:
       return x
     return keras.layers.Resizing(height, width, method, name=name)(x)
 
-  def _he(self, name: str) -> keras.initializers.Initializer:
+  def _initial(self, name: str) -> keras.initializers.Initializer:
+    if self.deviation:
+      return keras.initializers.RandomNormal(0.0, self.deviation, self.seed_of(name))
     return keras.initializers.VarianceScaling(2.0, 'fan_out', 'untruncated_normal', self.seed_of(name))
 
 

@@ -181,10 +181,13 @@ def hold_mask(model: keras.Model, mask: Mask) -> None:
     RankingError: it covers other weights than those that are wrapped.
   """
   own = current_mask(model)
-  if {name: kept.shape for name, kept in mask.items()} != {name: kept.shape for name, kept in own.items()}:
+  shapes, wanted = ({name: kept.shape for name, kept in each.items()} for each in (mask, own))
+  odd = next((name for name in sorted({*shapes, *wanted}) if shapes.get(name) != wanted.get(name)), None)
+  if odd is not None:
     raise RankingError(
-      f'A mask covers the weights that are pruned, in their shapes. Received: masks of {len(mask)} kernels, where {len(own)} are pruned'
-      ' here. Give the --prune_stem, --prune_depthwise and --prune_classifier of the ticket, and a task with as many outputs.'
+      f'A mask covers the weights that are pruned, in their shapes. Received: {shapes.get(odd, "none")} for {odd}, which'
+      f' {f"is {wanted[odd]}" if odd in wanted else "is not pruned"} here.'
+      ' Give the --prune_stem, --prune_depthwise and --prune_classifier of the ticket, and a task with as many outputs.'
     )
   set_masks(model, mask, dict.fromkeys(mask, 0.0), magnitudes(model), final=True)
 

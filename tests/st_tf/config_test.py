@@ -18,7 +18,7 @@ OTHER_VALUES = {
     'factor_step': 'subgradient',
   },
   **{'sparsity': (0.5, 0.8), 'pruning_schedule': 'stepwise', 'reactivation': 'masked', 'ranking': 'erk', 'optimizer': 'adamw'},
-  **{'class_names': 'a,b', 'detections': 'boxes.json'},
+  **{'class_names': 'a,b', 'detections': 'boxes.json', 'learning_rate_milestones': (0.3, 0.6)},
   **{'learning_rate_schedule': 'step', 'data_dir': 'elsewhere', 'class_weights': 'balanced', 'batch_size': 64},
 }
 
@@ -97,6 +97,11 @@ def test_a_whole_number_and_its_float_are_the_same_setting():
     ({'penalty': -1.0}, '--penalty is not negative'),
     ({'target_macs': -1.0}, '--target_macs is not negative'),
     ({'prune_interval': 0.0}, '--prune_interval is positive'),
+    ({'learning_rate_milestones': [0.6, 0.3]}, r'--learning_rate_milestones are rising positive durations. Received: \(0.6, 0.3\).'),
+    ({'learning_rate_milestones': [0, 0.5]}, 'rising positive durations'),
+    ({'learning_rate_milestones': []}, 'rising positive durations'),
+    ({'optimizer_epsilon': -1e-3}, '--optimizer_epsilon is not negative'),
+    ({'initial_deviation': -1.0}, '--initial_deviation is not negative'),
     ({'momentum': 1.0}, r'--momentum lies in \[0, 1\)'),
     ({'image_size': -32}, '--image_size is not negative'),
     ({'randaugment': 1}, '--randaugment is true or false. Received: 1. Write for example --randaugment or --norandaugment.'),

@@ -7,6 +7,10 @@ import pytest
 
 from st_tf.config import ConfigError
 from st_tf.dry_run import describe
+from st_tf.recipes import Recipe
+from st_tf.specs import HeadSpec
+from st_tf.stand_in import StandIn
+from st_tf.task import DataConfig
 from tests import tiny
 
 
@@ -23,7 +27,7 @@ def plan(network_file, **settings):
 
 def test_the_plan_names_sizes_events_and_time(network_file):
   text = plan(network_file, target_macs=0.7)
-  assert '96 train, 24 validation, 24 test; 8x8 pixels, 3 classes' in text
+  assert '96 train, 24 validation, 24 test; 8x8 pixels, 3 outputs' in text
   assert '4 epochs of 6 steps of 16 images = 24 steps' in text
   assert 'target' in text and '(70%); the penalty is steered' in text
   assert 'cubic, soft_threshold, global ranking' in text and '80% at step 18' in text
@@ -39,3 +43,13 @@ def test_a_dense_run_plans_neither_search_nor_pruning(network_file):
 def test_an_impossible_target_names_the_least(network_file):
   with pytest.raises(ConfigError, match=r'at least what is left without any search unit, [\d,]+ MACs here'):
     plan(network_file, target_macs=10.0)
+
+
+def test_without_data_everything_but_the_time_is_planned_and_that_is_said(network_file, monkeypatch):
+  recipe = Recipe({'task': 'elsewhere', 'supernet': network_file, 'image_size': 8}, 'top1', HeadSpec('classification', 3), tiny.SIZES)
+  with_data = plan(network_file).splitlines()
+  monkeypatch.setattr('st_tf.trainer.Trainer.train', None)
+  text = '\n'.join(describe(StandIn(recipe, DataConfig()), tiny.config(supernet=network_file), pathlib.Path('somewhere')))
+  assert '  data        none was read; by the published sizes 96 train, 24 validation, 24 test; 8x8 pixels, 3 outputs' in text
+  assert text.endswith('  time        not measured, since no data was read; --data_dir=FOLDER reads some')
+  assert text.splitlines()[2:-1] == with_data[2:-1], 'the plan is the same as with data'

@@ -101,6 +101,38 @@ def test_a_file_is_judged_together_with_the_flags_beside_it(tmp_path):
     _config(f'--config={path}')
 
 
+def test_a_flag_wins_over_the_recipe_and_the_recipe_over_the_default():
+  found = _config('--recipe=coco', '--epochs=7', '--seed=3')
+  assert (found.task, found.epochs, found.seed, found.training.learning_rate_milestones) == ('coco', 7, 3, (170.0, 200.0))
+  assert found.data.data_dir == Config().data.data_dir
+  assert _config('--recipe=coco', f'--epochs={Config().epochs}').epochs == Config().epochs
+
+
+def test_a_run_of_a_recipe_can_be_repeated_from_the_file_it_wrote(tmp_path):
+  config = _config('--recipe=imagenet', '--batch_size=64', '--scale_with_batch')
+  (tmp_path / 'config.json').write_text(config.to_json())
+  assert config.training.learning_rate == pytest.approx(0.004) and _config(f'--config={tmp_path / "config.json"}') == config
+
+
+def test_a_ticket_to_start_from_replaces_the_supernet_of_the_recipe():
+  assert _config('--recipe=coco', '--init_from=ticket').supernet == ''
+  assert _config('--recipe=coco', '--init_from=weights.npz').supernet == 'hrnas_coco'
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'message'),
+  [
+    (['--recipe=imagnet'], r"--recipe is one of imagenet, .*Received: 'imagnet'\. Did you mean imagenet\?"),
+    (['--recipe=coco', '--config=a.json'], r'from a file or from a recipe\. Received: --config=a\.json and --recipe=coco\. Leave out one'),
+    (['--scale_with_batch'], r'--scale_with_batch goes with a recipe\. Received: none\. Add --recipe='),
+    (['--recipe=coco', '--epochs=0'], r'--epochs is at least 1\..*\(Settings of --recipe=coco and of the command line\.\)'),
+  ],
+)
+def test_a_recipe_that_cannot_be_followed_is_refused(arguments, message):
+  with pytest.raises(ConfigError, match=message):
+    _config(*arguments)
+
+
 @pytest.mark.parametrize('content', [b'{', b'[]', b'\xff\xfe', b'{"epoch": 3}', b'{"epochs": "3"}', b'{"method": "sgd"}'])
 def test_a_bad_file_of_settings_is_named(content, tmp_path):
   (tmp_path / 'bad.json').write_bytes(content)
@@ -154,7 +186,7 @@ def test_a_command_line_that_cannot_be_understood_says_the_way_out(arguments, me
     ('--sparsity=90', '--sparsity lies in [0, 1). Received: (90.0,). Write 90 percent as --sparsity=0.9.'),
     ('--sparsity=1', '--sparsity lies in [0, 1). Received: (1.0,). Write 90 percent as --sparsity=0.9.'),
     ('--prune_stem=maybe', "--prune_stem is true or false. Received: 'maybe'. Write for example --prune_stem or --noprune_stem."),
-    ('--optimizer=adam', "--optimizer is one of sgd, rmsprop, adamw. Received: 'adam'. Did you mean adamw?"),
+    ('--optimizer=rmspop', "--optimizer is one of sgd, rmsprop, adam, adamw. Received: 'rmspop'. Did you mean rmsprop?"),
     ('--epochs=0', '--epochs is at least 1. Received: 0.'),
   ],
 )

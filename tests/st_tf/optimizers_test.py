@@ -10,16 +10,17 @@ SLOTS = {
   ('sgd', 0.0): {'momentums'},  # tf_keras keeps it without momentum too.
   ('rmsprop', 0.9): {'_velocities', '_momentums'},
   ('rmsprop', 0.0): {'_velocities'},
+  ('adam', 0.9): {'_momentums', '_velocities'},
   ('adamw', 0.9): {'_momentums', '_velocities'},
 }
 KINDS = [pytest.param(*kind, id=f'{kind[0]}-{kind[1]}') for kind in SLOTS]
 VALUES = {'conv/kernel': np.array([[1.0, -2.0]], np.float32), 'bn/gamma': np.array([3.0], np.float32), 'scalar': np.float32(0.5)}
 
 
-def made(name: str, momentum: float, weight_decay: float = 0.0):
+def made(name: str, momentum: float, weight_decay: float = 0.0, epsilon: float = 0.0):
   """(optimizer, its variables by name)."""
   variables = {key: tf.Variable(value) for key, value in VALUES.items()}
-  config = TrainingConfig(optimizer=name, momentum=momentum, weight_decay=weight_decay, learning_rate=0.1)
+  config = TrainingConfig(optimizer=name, momentum=momentum, weight_decay=weight_decay, learning_rate=0.1, optimizer_epsilon=epsilon)
   return optimizers.build(config, variables, ['conv/kernel']), variables
 
 
@@ -70,6 +71,35 @@ def test_rmsprop_steps_by_hand():
   np.testing.assert_allclose(variables['scalar'], 0.5 - 0.1 * 2 / np.sqrt(0.1 * 4 + 1e-3), rtol=1e-5)
 
 
+@pytest.mark.parametrize('name', ['adam', 'adamw'])
+def test_adam_steps_by_hand(name):
+  optimizer, variables = made(name, 0.9)
+  for gradient in (2.0, 1.0):
+    optimizer.apply_gradients([(gradient * tf.ones_like(variable), variable) for variable in variables.values()])
+  # Means 0.1 * 2 = 0.2 and 0.9 * 0.2 + 0.1 = 0.28, mean squares 0.001 * 4 = 0.004 and 0.999 * 0.004 + 0.001; each over what a mean of
+  # ones would be by then.
+  second = (0.28 / (1 - 0.9**2)) / np.sqrt(0.004996 / (1 - 0.999**2))
+  np.testing.assert_allclose(variables['scalar'], 0.5 - 0.1 * 1 - 0.1 * second, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+  ('name', 'gradient', 'epsilon', 'step'),
+  [
+    # Inside the root: 0.1 * 2^2 + 0.6 = 1.
+    ('rmsprop', 2.0, 0.6, 0.1 * 2),
+    ('rmsprop', 2.0, 0.0, 0.1 * 2 / np.sqrt(0.4 + 0.001)),
+    # Beside it: 2 / (2 + 1). Keras's AdamW takes it for that of a mean that has not been corrected for its start, 0.001 * 2^2.
+    ('adam', 2.0, 1.0, 0.1 * 2 / (2 + 1)),
+    ('adamw', 2.0, 1.0, 0.1 * 2 / (2 + 1 / np.sqrt(0.001))),
+    ('adam', 2.0, 0.0, 0.1),
+  ],
+)
+def test_the_epsilon_is_the_settings_or_else_the_optimizers_own(name, gradient, epsilon, step):
+  optimizer, variables = made(name, 0.0, epsilon=epsilon)
+  optimizer.apply_gradients([(gradient * tf.ones_like(variable), variable) for variable in variables.values()])
+  np.testing.assert_allclose(variables['scalar'], 0.5 - step, rtol=1e-4)
+
+
 def test_adamw_decays_the_kernels_alone():
   optimizer, variables = made('adamw', 0.9, weight_decay=2.0)
   optimizer.apply_gradients([(tf.zeros_like(variable), variable) for variable in variables.values()])
@@ -78,7 +108,7 @@ def test_adamw_decays_the_kernels_alone():
     assert np.array_equal(variables[name].numpy(), VALUES[name])
 
 
-@pytest.mark.parametrize('name', ['sgd', 'rmsprop'])
+@pytest.mark.parametrize('name', ['sgd', 'rmsprop', 'adam'])
 def test_other_optimizers_leave_the_decay_to_the_training_step(name):
   optimizer, variables = made(name, 0.9, weight_decay=2.0)
   optimizer.apply_gradients([(tf.zeros_like(variable), variable) for variable in variables.values()])

@@ -44,6 +44,18 @@ def test_the_exponential_decays_continuously_and_the_steps_at_once():
   assert [step.at(at) for at in (2, 11, 12, 21, 22)] == pytest.approx([1, 1, 0.5, 0.5, 0.25])
 
 
+def test_milestones_multiply_the_rate_from_their_step_on():
+  rate = LearningRate('milestones', 1.0, 2, 100, 0.1, milestones=(10, 30))
+  assert [rate.at(at) for at in (0, 1, 2, 9, 10, 29, 30, 99)] == pytest.approx([0.5, 1, 1, 1, 0.1, 0.1, 0.01, 0.01])
+
+
+def test_milestones_are_durations_from_the_start():
+  found = plan(
+    learning_rate_schedule='milestones', learning_rate_milestones=(0.5, 15), learning_rate_decay=0.1, learning_rate=1.0, warmup=0
+  )
+  assert [found.learning_rate(at) for at in (0, 99, 100, 149, 150)] == pytest.approx([1, 1, 0.1, 0.1, 0.01])
+
+
 def test_one_cycle_rises_for_three_tenths_and_falls_to_the_end():
   found = plan(learning_rate_schedule='one_cycle', learning_rate=1.0, warmup=0.05)
   rates = [found.learning_rate(step) for step in range(200)]
@@ -51,7 +63,7 @@ def test_one_cycle_rises_for_three_tenths_and_falls_to_the_end():
   assert rates[130] == pytest.approx(0.5) and rates[199] < 0.001
 
 
-@pytest.mark.parametrize('kind', ['cosine', 'exponential', 'one_cycle', 'step'])
+@pytest.mark.parametrize('kind', ['cosine', 'exponential', 'one_cycle', 'step', 'milestones'])
 def test_fine_tuning_is_a_cycle_of_its_own(kind):
   found = plan(learning_rate_schedule=kind, fine_tune_epochs=2, warmup=0.1, decay_interval=0.1, learning_rate_decay=0.5)
   rates = [found.learning_rate(step) for step in range(200)]

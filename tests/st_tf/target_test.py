@@ -8,6 +8,7 @@ from st_tf.config import ConfigError
 from st_tf.latency import LatencyError
 from st_tf.models import build
 from st_tf.plan import Plan
+from st_tf.search.steering import surviving
 from st_tf.specs import BlockSpec, layout
 from st_tf.workdir import WorkdirError
 from tests import tiny
@@ -70,6 +71,29 @@ def test_the_penalty_is_corrected_between_the_ramp_and_the_end_of_the_search(tra
   assert trainer.steering.goal == pytest.approx(0.5 * trainer.initial['macs'])
 
 
+def test_steering_prices_what_is_alive_by_the_table_and_not_in_proportion(tmp_path):
+  found = tiny.trainer()
+  names = [group.name for group in found.groups]
+  # Half of the units take nearly as long as all.
+  path = write_table(tmp_path / 'curved.json', found.supernet, names, [(4, 0.9), (8, 1.0), (1000, 1.1)], base=0.0)
+  trainer = tiny.trainer(cost=f'latency:{path}', target_latency_ms=0.5)
+  group = trainer.groups[0]
+  factors = trainer.variables[group.factor].numpy()
+  factors[: len(factors) // 2] = 0
+  trainer.variables[group.factor].assign(factors)
+  whole = sum(trainer.cost_model.group(each, each.units) for each in trainer.groups)
+  left = whole - trainer.cost_model.group(group, group.units) + trainer.cost_model.group(group, group.units - group.units // 2)
+  totals = []
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(
+      'st_tf.search.steering.steer',
+      lambda state, factors, penalty, prices, total, *rest: totals.append(surviving(factors, prices, total, rest[-1])) or state,
+    )
+    trainer.step = 6
+    target.steer(trainer, Plan.of(trainer.config, tiny.STEPS_PER_EPOCH))
+  assert totals == [pytest.approx(left)] and left > whole * (1 - 0.3 / len(names))
+
+
 def test_a_search_of_some_length_meets_its_target(tmp_path):
   ticket, workdir = tiny.draw(tmp_path, target_macs=0.6, epochs=10, search_interval=0.2, minimum_saving=0.2, sparsity=(0.5,))
   shrinks = [row for row in workdir.history() if row['event'] == 'shrink']
@@ -117,7 +141,10 @@ def test_a_search_does_not_continue_with_another_table_in_the_place_of_its_own(t
   tiny.draw(tmp_path / 'run', **settings)
   names = [group.name for group in trainer.groups]
   write_table(table, trainer.supernet, names, [(1, 0.02), (1000, 20.0)], base=0.1)
-  with pytest.raises(WorkdirError, match=r'continues with the latency table and the ticket it began with\. Received: others'):
+  with pytest.raises(
+    WorkdirError,
+    match=r'the ticket it began with\. .* another one of --cost=latency:.*table\.json',
+  ):
     tiny.draw(tmp_path / 'run', **settings)
 
 

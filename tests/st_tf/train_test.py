@@ -47,7 +47,7 @@ def finished(tmp_path_factory, supernet):
     ('--task=cifar1000', r"A task is one of .*Received: 'cifar1000'\. Did you mean cifar100\?"),
     ('--task=module:no.such_task', r'names an importable Python module'),
     ('--sparsty=0.9', r'Unknown flag --sparsty\. Did you mean --sparsity\?'),
-    ('--supernet=cifer', r"A supernet is one of tiny, cifar.*Received: 'cifer'\. Did you mean cifar\?"),
+    ('--supernet=cifer', r"A supernet is one of tiny, .*Received: 'cifer'\. Did you mean cifar\?"),
     ('--method=supertikets', r'--method.*supertickets'),
     ('--reactivation=hard', r'--reactivation'),
     ('--sparsity=1', r'--sparsity lies in \[0, 1\)'),
@@ -64,6 +64,11 @@ def finished(tmp_path_factory, supernet):
     ('--prune_begin=0.8', r'Pruning begins before it ends'),
     ('--init_from=nothing.npz', r'Reference weights are an \.npz file'),
     ('--config=nothing.json', r'--config names a readable JSON file'),
+    (
+      '--recipe=coco',
+      r'--image_width means nothing to classification.* \(--recipe=coco is for tasks scored by ap and sets --image_size=256 ',
+    ),
+    ('--recipe=ade20k', r'is for tasks scored by miou\. Received: --task=module:tests\.tiny, scored by top1\. Use --recipe=imagenet'),
   ],
 )
 def test_what_cannot_be_is_said_before_anything_is_trained(tmp_path, supernet, flag, message):
@@ -165,6 +170,25 @@ def test_a_dry_run_writes_nothing(tmp_path, supernet, capsys):
   assert run(workdir, supernet, dry_run='true') == 0
   assert 'ms per step' in capsys.readouterr().out
   assert not workdir.exists()
+
+
+def test_a_recipe_is_planned_where_its_data_is_not(tmp_path, supernet, capsys):
+  flags = ['--recipe=cityscapes', '--batch_size=16', '--scale_with_batch', f'--supernet={supernet}', '--sparsity=0.5', '--dry_run']
+  assert train.main(['train', *flags, f'--workdir={tmp_path / "run"}']) == 0
+  shown = capsys.readouterr().out
+  assert 'recipe cityscapes: learning rate 0.02: 0.04 for batches of 32, scaled to 16' in shown
+  assert 'none was read; by the published sizes 2,677 train, 298 validation, 500 test; 512x1024 pixels, 19 outputs' in shown
+  assert '430 epochs of 167 steps of 16 images' in shown and 'penalty 0.00014' in shown
+
+
+def test_where_the_data_is_said_to_be_it_is_read_also_for_a_plan(tmp_path):
+  with pytest.raises(UserError, match=rf'--task=cityscapes reads a folder.*Received: --data_dir={tmp_path}'):
+    train.main(['train', '--recipe=cityscapes', '--dry_run', f'--data_dir={tmp_path}'])
+
+
+def test_training_by_a_recipe_needs_its_data(tmp_path):
+  with pytest.raises(UserError, match=r'--task=cityscapes reads a folder.*Received: --data_dir= without'):
+    train.main(['train', '--recipe=cityscapes', f'--workdir={tmp_path / "run"}'])
 
 
 @pytest.mark.parametrize(

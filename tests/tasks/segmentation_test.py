@@ -1,12 +1,8 @@
-import os
-
 import numpy as np
 import pytest
 
 from st_tf.task import DataConfig, TaskError, load
 from tests.tasks._mask_folder_test import fill
-
-CAMVID = os.environ.get('ST_TF_CAMVID', '')
 
 
 def test_a_relative_folder_counts_from_the_data_folder(tmp_path):
@@ -20,9 +16,8 @@ def test_a_missing_folder_is_refused(tmp_path):
     load(f'segmentation:{tmp_path / "nowhere"}', DataConfig())
 
 
-@pytest.mark.skipif(not CAMVID, reason='ST_TF_CAMVID does not name the folder of CamVid in the layout of ADE20K')
-def test_camvid_is_read_as_a_whole():
-  task = load(f'segmentation:{CAMVID}', DataConfig())
+def test_camvid_is_read_as_a_whole(data_dir):
+  task = load(f'segmentation:{data_dir / "camvid"}', DataConfig())
   assert task.sizes == {'train': 330, 'validation': 37, 'test': 101} and task.image_size == (240, 320) and len(task.labels) == 11
   targets = np.concatenate([targets for _, targets in task.dataset('test', 16).as_numpy_iterator()])
   assert len(targets) == 101 and set(np.unique(targets)) == set(range(-1, 11))

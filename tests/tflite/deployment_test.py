@@ -34,6 +34,7 @@ def test_a_map_comes_with_each_pixel_four_times():
   expected = model(images(8), training=False).numpy()
   found = network.function(images(8)).numpy()
   assert network.repeats == 2 and found.shape == (2, 2 * expected.shape[1], 2 * expected.shape[2], 3)
+  assert 'comes four times' in network.note and network.kernels[-1].shape[-1] == 3
   np.testing.assert_allclose(found, network.repeated(expected), atol=1e-5 * np.abs(expected).max())
   np.testing.assert_allclose(network.single(found), expected, atol=1e-5 * np.abs(expected).max())
 

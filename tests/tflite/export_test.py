@@ -8,9 +8,12 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from st_tf import evaluate, task
+from st_tf.cutting import cut
 from st_tf.errors import UserError
+from st_tf.presets import PRESETS
 from st_tf.task import TaskError
 from tests import tiny
 from tflite import export
@@ -92,7 +95,7 @@ def test_mediapipe_tasks_take_the_file_as_it_is_and_agree_on_real_images(
   images = next(iter(real.dataset('test', 250).as_numpy_iterator()))[0]
   pixels = np.rint(255 * (images * np.float32(real.deviation) + np.float32(real.mean))).astype(np.uint8)
   np.save(tmp_path / 'images.npy', pixels)
-  command = [MEDIAPIPE, ROOT / 'tests' / 'mediapipe_driver.py', tmp_path / 'model.tflite', tmp_path / 'images.npy']
+  command = [MEDIAPIPE, ROOT / 'tests' / 'mediapipe_driver.py', 'classify', tmp_path / 'model.tflite', tmp_path / 'images.npy']
   found = subprocess.run(command, capture_output=True, text=True, timeout=280, cwd=tmp_path)
   assert found.returncode == 0, found.stderr
   normalised = (pixels / 255 - tiny_ticket.task['mean']) / tiny_ticket.task['deviation']
@@ -101,6 +104,49 @@ def test_mediapipe_tasks_take_the_file_as_it_is_and_agree_on_real_images(
   assert len(set(said)) > 1, 'the images are told apart'
   agreed = np.mean([label == tiny_ticket.task['labels'][index] for label, index in zip(said, best, strict=True)])
   assert agreed >= 0.99
+
+
+@pytest.fixture(scope='module')
+def maps():
+  """(a ticket for `shapes_segmentation`, never trained, its task)."""
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr('tasks.shapes_segmentation.SIZES', {'train': 40, 'validation': 20, 'test': 20})
+    found = task.load('shapes_segmentation', task.DataConfig())
+  trainer = tiny.trainer(PRESETS['tiny_dense'], pruned=False, searching=False, on=found)
+  return cut(trainer, found.dataset('train', 16, training=True).take(2), 0.0, {'method': 'dense', 'config': {}}), found
+
+
+@pytest.mark.parametrize('number_format', FORMATS)
+def test_a_map_in_every_format_scores_as_its_ticket(maps, tmp_path, capsys, monkeypatch, number_format):
+  ticket, found = maps
+  monkeypatch.setattr(wasm, 'missing', lambda: 'No browser in this test.')
+  monkeypatch.setattr('st_tf.task.load', lambda name, config: found)
+  path = tmp_path / 'model.tflite'
+  facts = export.export(ticket, found, export.Options(ticket='x', format=number_format, out=str(path)))
+  assert facts['repeats'] == 2 and 'each pixel of the map comes four times' in facts['graph'] and b'masks' in path.read_bytes()
+  evaluate.main(['evaluate', f'--model={path}', '--task=shapes_segmentation', '--split=validation', '--json'])
+  assert json.loads(capsys.readouterr().out)['scores']['miou'] == pytest.approx(facts['validation']['miou'], abs=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not MEDIAPIPE.is_file(), reason='no MediaPipe here: make mediapipe')
+def test_mediapipe_segments_as_the_ticket_does(maps, tmp_path, monkeypatch):
+  ticket, found = maps
+  monkeypatch.setattr(wasm, 'missing', lambda: 'No browser in this test.')
+  export.export(ticket, found, export.Options(ticket='x', out=str(tmp_path / 'model.tflite')))
+  images = next(found.dataset('test', 20).as_numpy_iterator())[0]
+  pixels = np.rint(255 * (images * np.float32(found.deviation) + np.float32(found.mean))).astype(np.uint8)
+  np.save(tmp_path / 'images.npy', pixels)
+  names = (tmp_path / name for name in ('model.tflite', 'images.npy', 'masks.npy'))
+  command = [MEDIAPIPE, ROOT / 'tests' / 'mediapipe_driver.py', 'segment', *names]
+  ran = subprocess.run(command, capture_output=True, text=True, timeout=280, cwd=tmp_path)
+  assert ran.returncode == 0, ran.stderr
+  assert json.loads(ran.stdout.splitlines()[-1]) == list(found.labels)
+  maps = Runner.load(tmp_path / 'model.tflite')(pixels / np.float32(255))
+  # MediaPipe enlarges maps with their corners on those of the image.
+  enlarged = tf.compat.v1.image.resize_bilinear(maps, pixels.shape[1:3], align_corners=True).numpy()
+  expected, seen = enlarged.argmax(-1), np.load(tmp_path / 'masks.npy')
+  assert len(np.unique(expected)) > 1 and (seen == expected).mean() > 0.99
 
 
 @pytest.mark.parametrize(

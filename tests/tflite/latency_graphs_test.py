@@ -72,6 +72,18 @@ def test_an_operation_takes_what_more_copies_of_it_add():
   assert 0 < times[0] < times[1] / 5
 
 
+@pytest.mark.parametrize('kind', ['classification', 'dense'])
+def test_networks_with_either_head_are_measured_as_they_would_be_executed(kind):
+  found = []
+
+  def looking(contents, images, rounds):
+    found.extend(diagnose(read(content, 'network')) for content in contents)
+    return [Measured(np.zeros(1), (1.0,)) for _ in contents]
+
+  Meter(looking, 0.1, True, 'relu6', 9).networks(PRESETS['mobile'], HeadSpec(kind, 5), 64)
+  assert len(found) == 2 and all(diagnosis.sparse and len(set(diagnosis.operations)) == 1 for diagnosis in found)
+
+
 def test_a_network_without_units_is_less_than_the_whole():
   model = build(tiny.ARCH, HEAD, (tiny.SIDE, tiny.SIDE, 3))
   base, whole = Meter(counting, 1.0, False, 'relu', 9).networks(tiny.ARCH, HEAD, tiny.SIDE)

@@ -68,12 +68,13 @@ def test_an_interrupted_table_is_continued(tmp_path, runtime):
   assert len(runtime) - first == first - 2, 'a finished table is only shown'
 
 
-@pytest.mark.parametrize('content', ['{}', 'nothing', '[]', 'damaged'])
+@pytest.mark.parametrize('content', ['{}', 'nothing', '[]', 'damaged', 'unknown'])
 def test_a_file_of_something_else_is_left_alone(tmp_path, runtime, content):
-  if content == 'damaged':
+  if content in ('damaged', 'unknown'):
     latency_table.main(arguments(tmp_path / 'table.json'))
     facts = json.loads((tmp_path / 'table.json').read_text())
-    content = json.dumps(facts | {'operations': [{}]})
+    damaged = {} if content == 'damaged' else facts['operations'][0] | {'operation': {'x': 1}}
+    content = json.dumps(facts | {'operations': [damaged]})
     runtime.clear()
   (tmp_path / 'table.json').write_text(content)
   with pytest.raises(

@@ -1,11 +1,13 @@
 """The tables are read back with flatbuffers alone, by the field numbers of the published schema."""
 
+import dataclasses
 import io
 import zipfile
 
 import flatbuffers
 from flatbuffers import number_types
 import numpy as np
+import pytest
 
 from tests.graphs import conv, graph, image
 from tflite.deploy.emit import emit
@@ -45,6 +47,12 @@ class Table:
 
 def root(buffer: bytes) -> Table:
   return Table(buffer, flatbuffers.encode.Get(flatbuffers.packer.uoffset, buffer, 0))
+
+
+@pytest.mark.parametrize(('kind', 'name'), [('classification', 'logits'), ('segmentation', 'masks'), ('keypoints', 'heatmaps')])
+def test_each_kind_of_output_has_its_name(kind, name):
+  (subgraph,) = root(packed(dataclasses.replace(ABOUT, kind=kind))).tables(3)
+  assert subgraph.tables(3)[0].text(0) == name
 
 
 def test_the_metadata_says_how_images_are_normalised_and_what_outputs_mean():

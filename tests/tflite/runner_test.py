@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tflite.runner import ModelFileError, Runner
+from tflite.runner import ModelFileError, Runner, single
 
 
 def _two_numbers(shape, batch=1):
@@ -66,3 +66,14 @@ def test_a_model_reads_one_colour_image(shape, batch):
 def test_images_of_another_size_are_refused(file):
   with pytest.raises(ModelFileError, match=r'images \[n, 8, 6, 3\]. Received: \[2, 6, 8, 3\]'):
     Runner.load(file)(np.zeros((2, 6, 8, 3), np.float32))
+
+
+def test_maps_whose_pixels_come_four_times_are_reduced_and_others_stay():
+  maps = np.random.default_rng(0).normal(size=(2, 3, 4, 5)).astype(np.float32)
+  repeated = maps.repeat(2, 1).repeat(2, 2)
+  np.testing.assert_array_equal(single(repeated), maps)
+  repeated[1, 3, 3, 2] += 1
+  assert single(repeated) is repeated
+  assert single(maps) is maps, 'an odd number of rows'
+  logits = np.zeros((2, 4), np.float32)
+  assert single(logits) is logits

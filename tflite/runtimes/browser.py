@@ -66,9 +66,9 @@ def served(pages: Mapping[str, bytes], port: int = 0, on_post: Callable[[bytes],
   class Handler(http.server.BaseHTTPRequestHandler):
     def is_own(self) -> bool:
       """Whether a page of ours asks: no other name leads here, and no other site's script."""
-      names = {f'{name}:{self.server.server_port}' for name in ('127.0.0.1', 'localhost')}
-      origin = self.headers.get('Origin', '')
-      return self.headers.get('Host') in names and (not origin or origin.removeprefix('http://') in names)
+      host, origin = self.headers.get('Host', ''), self.headers.get('Origin', '')
+      # Any port, since this one may be forwarded to another.
+      return host.partition(':')[0] in ('127.0.0.1', 'localhost') and origin in ('', f'http://{host}')
 
     def do_GET(self) -> None:
       if not self.is_own():
@@ -88,7 +88,7 @@ def served(pages: Mapping[str, bytes], port: int = 0, on_post: Callable[[bytes],
 
     def do_POST(self) -> None:
       length = self.headers.get('Content-Length', '')
-      if on_post is None or not self.is_own() or not length.isdigit():
+      if on_post is None or not self.is_own() or not length.isdecimal():
         return self.send_error(403)
       on_post(self.rfile.read(int(length)))
       self.send_response(204)

@@ -144,7 +144,7 @@ def examples(task: Task, trained: Mapping[str, Any], count: int, seed: int = 0) 
   """A seeded choice of validation pictures, never one picked for its answer.
 
   Args:
-    task: of classification, whose targets are class numbers [batch] or shares of the classes [batch, classes].
+    task: of classification, whose targets are shares of the classes, [batch, classes].
     trained: the ticket's task, whose labels are shown.
     count: how many; fewer where the split is smaller.
     seed: of the choice.
@@ -156,6 +156,6 @@ def examples(task: Task, trained: Mapping[str, Any], count: int, seed: int = 0) 
   found = []
   for index in np.random.default_rng(seed).choice(size, min(count, size), replace=False).tolist():
     images, targets = next(iter(readable(task.dataset('validation', 1, start_batch=index).as_numpy_iterator())))
-    truth = int(targets[0] if targets.ndim == 1 else targets[0].argmax())
+    truth = int(targets[0].argmax())
     found.append(Example(denormalised(images[0], task.mean, task.deviation), trained['labels'][truth]))
   return found

@@ -4,11 +4,14 @@ import shutil
 import numpy as np
 import pytest
 
+from st_tf import dry_run
 from st_tf.config import ConfigError
 from st_tf.methods import fine_tune
 from st_tf.pruning.ranking import RankingError
+from st_tf.pruning.schedules import Constant
 from st_tf.ticket import Ticket, TicketError
 from st_tf.train import draw as train
+from st_tf.trainer import Trainer
 from st_tf.workdir import Workdir, WorkdirError
 from tests import tiny
 
@@ -91,9 +94,28 @@ def test_a_mask_of_other_layers_is_refused(source, tmp_path):
   config = settings(folder, prune_depthwise=False)
   with pytest.raises(
     RankingError,
-    match=r'A mask covers the weights that are pruned, in their shapes\. Received: masks of \d+ kernels, where \d+ are pruned here',
+    match=r'A mask covers the weights that are pruned, .* Received: \(\d.*\) for .*/depthwise_kernel, which is not pruned here',
   ):
     fine_tune.draw(tiny.task(), config, Workdir(tmp_path / 'run', config))
+  with pytest.raises(RankingError, match='which is not pruned here'):
+    list(dry_run.describe(tiny.task(), config, tmp_path / 'run'))
+
+
+def test_a_finished_run_is_delivered_again_without_its_source(source, tmp_path):
+  shutil.copytree(source[1], tmp_path / 'ticket')
+  config = settings(tmp_path / 'ticket', epochs=1)
+  assert train(tiny.task(), config, Workdir(tmp_path / 'run', config)) == 0
+  shutil.rmtree(tmp_path / 'ticket')
+  assert train(tiny.task(), config, Workdir(tmp_path / 'run', config)) == 0
+
+
+def test_the_supernet_costs_what_it_costs_at_the_new_size(source):
+  ticket, _ = source
+  larger = tiny.task()
+  larger.image_size = (2 * tiny.SIDE, 2 * tiny.SIDE)
+  trainer = Trainer(ticket.arch, larger, tiny.config(prune_depthwise=True), Constant(0.5, 99, 99, 1), searching=False)
+  trainer.descend(ticket)
+  assert trainer.initial['macs'] > 3 * ticket.cost['supernet_macs'] and trainer.initial['params'] == ticket.cost['supernet_params']
 
 
 def test_a_ticket_that_keeps_everything_can_be_tuned(tmp_path):
@@ -112,5 +134,5 @@ def test_a_run_does_not_continue_with_another_ticket_in_the_place_of_its_own(sou
   shutil.rmtree(tmp_path / 'ticket')
   other = {name: value * 1.01 for name, value in ticket.weights.items()}
   dataclasses.replace(ticket, weights=other).save(tmp_path / 'ticket')
-  with pytest.raises(WorkdirError, match=r'continues with the latency table and the ticket it began with\. Received: others'):
+  with pytest.raises(WorkdirError, match=r'the ticket it began with\. .* another one of --init_from=.*ticket'):
     fine_tune.draw(tiny.task(), config, Workdir(tmp_path / 'run', config))

@@ -54,6 +54,18 @@ def walked_macs(model):
   return total
 
 
+@pytest.mark.parametrize('deviation', [0.001, 0.02])
+def test_initial_convolution_kernels_have_the_deviation_asked_for(deviation):
+  kernels = named_variables(build(SMALL, MAPS, (16, 16, 3), deviation=deviation))
+  values = np.concatenate([value.numpy().ravel() for name, value in kernels.items() if name.endswith('kernel')])
+  assert values.size > 1000 and values.std() == pytest.approx(deviation, rel=0.05) and abs(values.mean()) < 0.1 * deviation
+
+
+def test_initial_kernels_are_he_by_fan_out_otherwise():
+  values = named_variables(build(dataclasses.replace(SMALL, stem_channels=(64, 64)), MAPS, (16, 16, 3)))['stem/conv1/kernel'].numpy()
+  assert values.shape == (3, 3, 64, 64) and values.std() == pytest.approx((2 / (9 * 64)) ** 0.5, rel=0.05)
+
+
 @pytest.mark.parametrize('name', golden.CASES)
 def test_parameters_macs_and_penalties_equal_the_reference(name):
   # One test, since the networks of the paper take seconds to build.

@@ -69,6 +69,22 @@ class _Tags(html.parser.HTMLParser):
       assert self.open.pop() == tag
 
 
+def test_the_survivors_have_a_key_with_colours(text):
+  assert 'class="alive"' in text and all(f'.legend i{kind} {{' in text for kind in ('', '.alive', '.none'))
+
+
+def test_pictures_with_a_legend_stand_side_by_side(tiny_ticket, layers, tmp_path):
+  picture = np.zeros((8, 8, 3), np.uint8)
+  sample = Sample((('image', picture), ('truth', picture), ('prediction', picture)), legend=(('sky', '#ff0000'), ('road', '#00ff00')))
+  found = report.write(tmp_path, tiny_ticket, [], [sample], layers=layers).read_text()
+  assert (
+    all(f'<figcaption>{caption}</figcaption>' in found for caption in ('image', 'truth', 'prediction'))
+    and 'class="sample several"' in found
+    and 'background: #00ff00' in found
+  )
+  assert 'are named correctly' not in found
+
+
 def test_the_page_is_well_formed(text):
   tags = _Tags()
   tags.feed(text)

@@ -75,6 +75,17 @@ def test_other_sites_and_other_names_get_nothing(packages, headers, data):
   assert error.value.code == 403 and not posts
 
 
+def test_a_forwarded_port_leads_here_too(packages):
+  posts = []
+  with browser.served({'/': b'front'}, on_post=posts.append) as address:
+    headers = {'Host': 'localhost:9000', 'Origin': 'http://localhost:9000'}
+    assert urllib.request.urlopen(urllib.request.Request(address, headers=headers)).read() == b'front'
+    urllib.request.urlopen(urllib.request.Request(address, data=b'result', headers=headers))
+    with pytest.raises(urllib.error.HTTPError):
+      urllib.request.urlopen(urllib.request.Request(address, headers=headers | {'Origin': 'http://localhost:9001'}))
+  assert posts == [b'result']
+
+
 def test_what_nobody_waits_for_is_not_taken(packages):
   with browser.served({}) as address, pytest.raises(urllib.error.HTTPError) as error:
     urllib.request.urlopen(urllib.request.Request(address, data=b'result'))
