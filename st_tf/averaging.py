@@ -62,12 +62,12 @@ class Recalibration:
   """
 
   def __init__(self, model: keras.Model):
-    """For `model`; to be called in the strategy's scope."""
+    """For the batch norms of `model` that are trained; to be called in the strategy's scope."""
     self._model = model
     self._strategy = tf.distribute.get_strategy()
     self._statistics = []
     for layer in model.layers:
-      if isinstance(layer, keras.layers.BatchNormalization):
+      if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
         self._statistics += [(layer.moving_mean, layer.momentum), (layer.moving_variance, layer.momentum)]
     self._sums = [tf.Variable(tf.zeros(variable.shape), trainable=False) for variable, _ in self._statistics]
     self._accumulate = tf.function(self._one_batch, reduce_retracing=True)

@@ -15,7 +15,8 @@ from st_tf.latency import PREFIX
 from st_tf.settings import ConfigError, checked
 from st_tf.task import DataConfig
 
-METHODS = ('supertickets', 'dense', 'fine_tune')
+METHODS = ('supertickets', 'dense', 'fine_tune', 'transfer')
+CONTROLS = ('none', 'random_weights', 'random_mask', 'dense_body')
 REACTIVATIONS = ('soft_threshold', 'masked', 'dense_gradient')
 RANKINGS = ('global', 'layer', 'erk')
 PRUNING_SCHEDULES = ('cubic', 'stepwise', 'one_shot', 'constant')
@@ -115,10 +116,21 @@ class TrainingConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class TransferConfig:
+  """What becomes of a ticket on another task (SuperTickets, ECCV 2022, section 4)."""
+
+  control: str = _field('none', "With transfer: what the ticket's weights and mask are exchanged for, to compare with.", CONTROLS)
+  rewind: bool = _field(False, "With transfer: begin with the weights that the ticket's run began with.")
+  freeze_body: bool = _field(False, 'With transfer: train the new head alone.')
+  reactivate: bool = _field(False, 'With transfer: rank all weights anew while training, so that pruned ones may return.')
+  input_stride: int = _field(0, "With transfer: how much the stem shrinks the image, 1, 2 or 4; 0 = as in the ticket's network.")
+
+
+@dataclasses.dataclass(frozen=True)
 class Config:
   """All settings of a run."""
 
-  task: str = _field('cifar100', 'What to train on: shapes, cifar100, cifar10, tfds:NAME, folder:PATH or module:PACKAGE.')
+  task: str = _field('cifar100', 'What to train on: shapes, cifar100, folder:PATH, segmentation:PATH, keypoints:PATH, tfds:NAME and more.')
   method: str = _field('supertickets', 'How the ticket is drawn.', METHODS)
   supernet: str = _field(
     '', "Preset (tiny, cifar, mobile, hrnas, hrnas_cityscapes, ...) or a JSON file with an ArchSpec; empty = the task's default."
@@ -132,6 +144,7 @@ class Config:
   search: SearchConfig = SearchConfig()
   pruning: PruningConfig = PruningConfig()
   training: TrainingConfig = TrainingConfig()
+  transfer: TransferConfig = TransferConfig()
   data: DataConfig = DataConfig()
 
   def __post_init__(self):
@@ -159,6 +172,12 @@ class Config:
     limited = not self.search.target_latency_ms or cost.startswith(PREFIX)
     _require(limited, '--target_latency_ms needs a table.', f'--cost={cost}', f' Write --cost={PREFIX}FILE.')
     _require(self.batch_size % self.replicas == 0, '--batch_size is a multiple of --replicas.', f'{self.batch_size} for {self.replicas}')
+    transfer = self.transfer
+    _require(transfer.input_stride in (0, 1, 2, 4), "--input_stride is 1, 2 or 4; 0 = the ticket's.", transfer.input_stride)
+    contradicts = transfer.control != 'none' and (transfer.rewind or transfer.reactivate)
+    _require(not contradicts, '--control goes without --rewind and --reactivate.', transfer.control, ' Leave one out.')
+    frozen = transfer.freeze_body and (transfer.reactivate or transfer.control != 'none')
+    _require(not frozen, '--freeze_body keeps weights and mask of the body.', 'also --reactivate or --control', ' Leave one out.')
     fine_tuning = self.training.fine_tune_epochs
     _require(fine_tuning < self.epochs, '--fine_tune_epochs is less than --epochs.', f'{fine_tuning} of {self.epochs}')
 

@@ -36,8 +36,7 @@ def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]
   """
   method = importlib.import_module(f'st_tf.methods.{config.method}')
   plan = method.plan(config, task.steps_per_epoch(config.batch_size))
-  source = method.source(config) if hasattr(method, 'source') else None
-  trainer = fresh(task, config, plan, source)
+  trainer = getattr(method, 'trainer', fresh)(task, config, plan)
   found = cost.of(trainer.model)
   height, width = task.image_size
   yield f'{config.method} on {task.name}, workdir {workdir}'

@@ -1,12 +1,18 @@
 """What a run starts as: its network, and the weights that `--init_from` gives it."""
 
+from collections.abc import Mapping, Sequence
 import pathlib
 
-from st_tf import presets
+import numpy as np
+
+from st_tf import cost, presets
 from st_tf.config import Config, ConfigError
+from st_tf.models import build
 from st_tf.models.high_resolution import CLASSIFIER
 from st_tf.models.reference import load_reference, read_tensors
 from st_tf.plan import Plan
+from st_tf.pruning import Mask
+from st_tf.pruning.fit import hold_mask
 from st_tf.specs import ArchSpec
 from st_tf.task import Task
 from st_tf.ticket import Ticket
@@ -39,8 +45,47 @@ def fresh(task: Task, config: Config, plan: Plan, source: Ticket | None = None) 
   """
   trainer = Trainer(network(task, config), task, config, plan.pruning, searching=plan.search_every > 0)
   if source is not None:
-    trainer.descend(source)
+    descend(trainer, source, source.masks, source.supernet, source.survivors)
   return trainer
+
+
+def descend(
+  trainer: Trainer, ticket: Ticket, masks: Mapping[str, np.ndarray], supernet: ArchSpec, survivors: Mapping[str, Sequence[int]]
+) -> None:
+  """Makes a fresh trainer one of a part of what `ticket` is.
+
+  Args:
+    trainer: of the part.
+    ticket: the whole.
+    masks: what is kept from now on; empty = everything.
+    supernet: what the network is a part of.
+    survivors: original indices of the supernet's units that are left, by group name.
+
+  Raises:
+    RankingError: the masks cover other weights than are pruned here.
+  """
+  if masks:
+    hold_mask(trainer.model, Mask(masks))
+    trainer.requested, trainer.final = ticket.sparsity, True
+  trainer.supernet, trainer.source = supernet, ticket.fingerprint
+  trainer.survivors = {name: list(units) for name, units in survivors.items()}
+  trainer.initial = {name: ticket.cost[f'supernet_{name}'] for name in trainer.initial}
+  shape, head = (*trainer.task.image_size, 3), trainer.task.head
+  if (shape, head, supernet) != (tuple(ticket.input_shape), ticket.head, ticket.supernet):
+    found = cost.of(build(supernet, head, shape))
+    trainer.initial |= {'params': found.params, 'macs': found.macs}
+
+
+def source(config: Config) -> Ticket:
+  """The ticket that `--init_from` names.
+
+  Raises:
+    ConfigError: it names none.
+    TicketError: no ticket is there.
+  """
+  if not config.init_from:
+    raise ConfigError(f'--method={config.method} trains a ticket. Received: no --init_from. Write --init_from=FOLDER.')
+  return Ticket.load(config.init_from)
 
 
 def load_weights(trainer: Trainer) -> None:

@@ -1,6 +1,6 @@
 """What several methods share: going through the epochs, searching, pruning, saving tickets."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 import dataclasses
 import importlib.metadata
 import math
@@ -61,9 +61,10 @@ class Run:
     trainer: fresh; restored from the workdir's newest checkpoint if there is one.
     plan: what happens when.
     workdir: where state, metrics and tickets go.
+    prepare: gives a fresh trainer the weights it begins with.
   """
 
-  def __init__(self, trainer: Trainer, plan: Plan, workdir: Workdir):
+  def __init__(self, trainer: Trainer, plan: Plan, workdir: Workdir, prepare: Callable[[Trainer], None] = load_weights):
     self.trainer = trainer
     self.plan = plan
     self.workdir = workdir
@@ -76,7 +77,7 @@ class Run:
     check_sparsity(trainer, plan)
     state = workdir.latest()
     if state is None:
-      load_weights(trainer)
+      prepare(trainer)
     else:
       self._check_same(state)
       trainer.restore(state)
@@ -343,6 +344,6 @@ def train_to_the_end(run: Run) -> None:
     run.end_epoch(epoch)
 
 
-def begin(task: Task, config: Config, plan: Plan, workdir: Workdir, source: Ticket | None = None) -> Run:
-  """A run of the configured network, pruned and searched as far as `plan` says so; with `source`, of that ticket, under its mask."""
-  return Run(fresh(task, config, plan, source), plan, workdir)
+def begin(task: Task, config: Config, plan: Plan, workdir: Workdir) -> Run:
+  """A run of the configured network, pruned and searched as far as `plan` says so."""
+  return Run(fresh(task, config, plan), plan, workdir)

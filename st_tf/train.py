@@ -99,7 +99,7 @@ def draw(task: Any, config: Config, workdir: Any) -> int:
   method = importlib.import_module(f'st_tf.methods.{config.method}')
   print(f'{config.method} on {task.name}: {task.sizes["train"]:,} training images, {config.epochs} epochs, workdir {workdir.path}')
   # A tuned ticket is the only one of its run; what it was made of may be gone by now.
-  if config.method != 'fine_tune' or not any(workdir.tickets()):
+  if config.method not in ('fine_tune', 'transfer') or not any(workdir.tickets()):
     pruning = method.plan(config, task.steps_per_epoch(config.batch_size)).pruning
     last = pruning.target_sparsity if pruning else 0.0
     if not workdir.ticket_path(last).is_dir():

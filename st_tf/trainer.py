@@ -16,17 +16,18 @@ import tf_keras as keras
 from st_tf import averaging, cost, optimizers, replicas
 from st_tf.config import Config
 from st_tf.models import build, named_variables
-from st_tf.models.high_resolution import CLASSIFIER, STEM, activation
+from st_tf.models.high_resolution import activation
+from st_tf.models.variables import layers
 from st_tf.pruning import Mask
-from st_tf.pruning.fit import apply_ranking, hold_mask, is_closed, wrap_layers
+from st_tf.pruning.fit import apply_ranking, is_closed, wrap_layers
 from st_tf.pruning.wrapper import bake, current_mask, effective_values, get_state, prunable, set_state
+from st_tf.scope import EVERYTHING, Scope
 from st_tf.scoring import readable, score
 from st_tf.search import importance, shrink
 from st_tf.search.steering import Steering
 from st_tf.specs import ArchSpec
 from st_tf.state import State
 from st_tf.task import Metrics, Task
-from st_tf.ticket import Ticket
 from st_tf.training_step import TrainingStep, decayed
 
 Arrays = dict[str, np.ndarray]
@@ -42,6 +43,7 @@ class Trainer:
     schedule: pruning schedule for the wrappers; None = no wrappers.
     searching: whether factors are penalised.
     synchronized: whether batch norms work as over several replicas also where there is one.
+    scope: which layers are pruned and trained.
 
   Attributes:
     arch: the network as it stands.
@@ -58,7 +60,16 @@ class Trainer:
     final: whether the mask stays as it is from now on.
   """
 
-  def __init__(self, arch: ArchSpec, task: Task, config: Config, schedule: Any = None, searching: bool = False, synchronized: bool = False):
+  def __init__(
+    self,
+    arch: ArchSpec,
+    task: Task,
+    config: Config,
+    schedule: Any = None,
+    searching: bool = False,
+    synchronized: bool = False,
+    scope: Scope = EVERYTHING,
+  ):
     self.task = task
     self.config = config
     self.arch = self.supernet = arch
@@ -68,7 +79,7 @@ class Trainer:
     self.requested = 0.0
     self.final = False
     self.source = ''
-    self._schedule = schedule
+    self._schedule, self._scope = schedule, scope
     self._searching = searching
     self._synchronized = synchronized or config.replicas > 1
     self.strategy = replicas.strategy(config.replicas)
@@ -162,22 +173,6 @@ class Trainer:
     if final:
       self._close()
     return {'sparsity': mask.sparsity, 'pruned': before.returned(mask), 'returned': mask.returned(before)}
-
-  def descend(self, source: Ticket) -> None:
-    """Makes this a fresh trainer of what `source` is: under its mask, and as a part of the same supernet.
-
-    Raises:
-      RankingError: its mask covers other weights than these settings prune.
-    """
-    if source.masks:
-      hold_mask(self.model, Mask(source.masks))
-      self.requested, self.final = source.sparsity, True
-    self.supernet, self.survivors, self.source = source.supernet, copy.deepcopy(source.survivors), source.fingerprint
-    self.initial = {name: source.cost[f'supernet_{name}'] for name in self.initial}
-    shape = (*self.task.image_size, 3)
-    if (shape, self.task.head) != (tuple(source.input_shape), source.head):
-      found = cost.of(build(source.supernet, self.task.head, shape))
-      self.initial |= {'params': found.params, 'macs': found.macs}
 
   @contextlib.contextmanager
   def pruned_for_now(self, sparsity: float) -> Iterator[Mask]:
@@ -300,12 +295,14 @@ class Trainer:
     wrap = (
       (lambda layer: layer)
       if self._schedule is None
-      else wrap_layers(self._schedule, pruning.reactivation, pruning.damping, lambda layer: _stays_dense(layer, pruning))
+      else wrap_layers(self._schedule, pruning.reactivation, pruning.damping, lambda layer: self._scope.stays_dense(layer, pruning))
     )
     shape, deviation = (*self.task.image_size, 3), self.config.training.initial_deviation
     self.model = build(self.arch, self.task.head, shape, wrap, self.config.seed, self._synchronized, deviation)
     self.variables = named_variables(self.model)
-    self.trainable = {name: variable for name, variable in self.variables.items() if variable.trainable}
+    self.trainable = {name: variable for name, variable in self.variables.items() if variable.trainable and self._scope.trains(name)}
+    for outer, layer in layers(self.model):
+      outer.trainable = outer.trainable and not self._scope.is_frozen(layer.name)
     training = self.config.training
     self.optimizer = optimizers.build(training, self.trainable, decayed(self.trainable))
     self.averages = averaging.Averages(self.variables) if training.ema_decay else None
@@ -317,7 +314,9 @@ class Trainer:
         here = importance.groups(self.model, self.arch, self.task.head)
         penalty = self.penalties()
         penalised = {group.name: (self.variables[group.factor], penalty[group.name]) for group in here}
-      self._training_step = TrainingStep(self.model, self.optimizer, self.averages, self.task, self.config, penalised, self._count_trace)
+      self._training_step = TrainingStep(
+        *(self.model, self.trainable, self.optimizer, self.averages, self.task, self.config, penalised, self._count_trace)
+      )
       self._recalibration = averaging.Recalibration(self.model)
       spec = tf.TensorSpec([None, *self.model.input_shape[1:]], tf.float32)
       self._infer = tf.function(lambda images: self.model(images, training=False), input_signature=[spec])
@@ -334,14 +333,6 @@ class Trainer:
   def _assign(self, values: Mapping[str, np.ndarray]) -> None:
     for name, variable in self.variables.items():
       variable.assign(values[name])
-
-
-def _stays_dense(layer: keras.layers.Layer, pruning: Any) -> bool:
-  if isinstance(layer, keras.layers.DepthwiseConv2D):
-    return not pruning.prune_depthwise
-  if layer.name.startswith(f'{STEM}/'):
-    return not pruning.prune_stem
-  return layer.name == CLASSIFIER and not pruning.prune_classifier
 
 
 def _taken(entries: Mapping[str, np.ndarray], kept: shrink.Slices) -> Arrays:

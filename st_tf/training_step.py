@@ -7,7 +7,6 @@ import tf_keras as keras
 
 from st_tf.averaging import Averages
 from st_tf.config import Config
-from st_tf.models.variables import named_variables
 from st_tf.pruning.wrapper import wrappers
 from st_tf.task import Task
 
@@ -24,7 +23,8 @@ class TrainingStep:
 
   Args:
     model: what to train.
-    optimizer: built for the model's trainable variables.
+    trainable: its variables that are trained, by name.
+    optimizer: built for them.
     averages: updated after each step; None = none.
     task: gives the loss.
     config: the run's settings.
@@ -35,6 +35,7 @@ class TrainingStep:
   def __init__(
     self,
     model: keras.Model,
+    trainable: Mapping[str, tf.Variable],
     optimizer: keras.optimizers.Optimizer,
     averages: Averages | None,
     task: Task,
@@ -50,7 +51,7 @@ class TrainingStep:
     self._penalties = penalties
     self._on_trace = on_trace
     self._strategy = tf.distribute.get_strategy()
-    self._trainable = {name: variable for name, variable in named_variables(model).items() if variable.trainable}
+    self._trainable = dict(trainable)
     self._decayed = set(decayed(self._trainable)) if config.training.optimizer != 'adamw' else set()
     self._function = tf.function(self._step)
 

@@ -2,12 +2,14 @@
 
 import dataclasses
 
-from st_tf.config import Config, ConfigError
+from st_tf.config import Config
+from st_tf.initial import fresh, source
 from st_tf.plan import Plan, training_alone
 from st_tf.pruning.schedules import Constant
-from st_tf.stages import begin, train_to_the_end
+from st_tf.stages import Run, train_to_the_end
 from st_tf.task import Task
 from st_tf.ticket import Ticket
+from st_tf.trainer import Trainer
 from st_tf.workdir import Workdir
 
 
@@ -29,21 +31,19 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
   """
   ticket = source(config)
   config = dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, sparsity=(ticket.sparsity,)))
-  run = begin(task, config, _plan(config, task.steps_per_epoch(config.batch_size), ticket), workdir, ticket)
+  plan = _plan(config, task.steps_per_epoch(config.batch_size), ticket)
+  run = Run(fresh(task, config, plan, ticket), plan, workdir)
   train_to_the_end(run)
   return run.save_ticket(ticket.sparsity)
 
 
-def source(config: Config) -> Ticket:
-  """The ticket that `--init_from` names.
+def trainer(task: Task, config: Config, plan: Plan) -> Trainer:
+  """The ticket's network under its mask, as yet without its weights.
 
   Raises:
-    ConfigError: it names none.
-    TicketError: no ticket is there.
+    RankingError: the ticket's mask covers other layers than these settings prune.
   """
-  if not config.init_from:
-    raise ConfigError('--method=fine_tune trains a ticket. Received: no --init_from. Write --init_from=FOLDER.')
-  return Ticket.load(config.init_from)
+  return fresh(task, config, plan, source(config))
 
 
 def _plan(config: Config, steps_per_epoch: int, ticket: Ticket) -> Plan:

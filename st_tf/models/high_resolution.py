@@ -19,6 +19,7 @@ Wrap = Callable[[keras.layers.Layer], keras.layers.Layer]
 STEM = 'stem'
 CLASSIFIER = 'head/classifier'
 _DENSE_DEVIATION = 0.01
+_MAP_DEVIATION = 1e-3
 
 
 def build(
@@ -77,8 +78,10 @@ class _Graph:
   def seed_of(self, name: str) -> int:
     return (self.seed * 1_000_003 + zlib.crc32(name.encode())) % 2**31
 
-  def conv(self, filters: int, name: str, size: int = 1, stride: int = 1, groups: int = 1, bias: bool = False) -> keras.layers.Layer:
-    """A convolution; the caller pads when the stride is 2."""
+  def conv(
+    self, filters: int, name: str, size: int = 1, stride: int = 1, groups: int = 1, bias: bool = False, deviation: float = 0.0
+  ) -> keras.layers.Layer:
+    """A convolution; the caller pads when the stride is 2. `deviation` is that of its initial kernel; 0 = as all others."""
     return self.wrap(
       (GroupedConv2D if groups > 1 else keras.layers.Conv2D)(
         filters,
@@ -87,7 +90,7 @@ class _Graph:
         padding='same' if stride == 1 else 'valid',
         groups=groups,
         use_bias=bias,
-        kernel_initializer=self._initial(name),
+        kernel_initializer=self._initial(name, deviation),
         name=name,
       )
     )
@@ -126,9 +129,9 @@ class _Graph:
       return x
     return keras.layers.Resizing(height, width, method, name=name)(x)
 
-  def _initial(self, name: str) -> keras.initializers.Initializer:
-    if self.deviation:
-      return keras.initializers.RandomNormal(0.0, self.deviation, self.seed_of(name))
+  def _initial(self, name: str, deviation: float = 0.0) -> keras.initializers.Initializer:
+    if self.deviation or deviation:
+      return keras.initializers.RandomNormal(0.0, self.deviation or deviation, self.seed_of(name))
     return keras.initializers.VarianceScaling(2.0, 'fan_out', 'untruncated_normal', self.seed_of(name))
 
 
@@ -230,4 +233,5 @@ def _dense(graph: _Graph, blocks: dict[str, Block], branches: list[tf.Tensor], h
   resized = [graph.resize(branch, height, width, f'head/resize{i}') for i, branch in enumerate(branches)]
   x = keras.layers.Concatenate(name='head/concat')(resized) if len(resized) > 1 else resized[0]
   x = search_block(graph, x, blocks['head/transform'])
-  return graph.conv(head.outputs, CLASSIFIER, bias=True)(x)
+  # By fan-out, few outputs would begin far from zero: on heatmaps, training diverges from there.
+  return graph.conv(head.outputs, CLASSIFIER, bias=True, deviation=_MAP_DEVIATION)(x)

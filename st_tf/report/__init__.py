@@ -63,7 +63,7 @@ def _content(
   tickets: Sequence[Ticket],
   layers: Sequence[LayerCost],
 ) -> dict[str, Any]:
-  metric = ticket.task['primary_metric']
+  metric, per_class = ticket.task['primary_metric'], ticket.metrics.get('per_class', {})
   network = survivors.network(ticket.supernet, ticket.arch, ticket.head, ticket.survivors, ticket.input_shape[:2])
   others = [other for other in tickets if other.fingerprint != ticket.fingerprint]
   rows = page.ticket_rows([ticket, *others], metric)
@@ -75,7 +75,8 @@ def _content(
     'course': page.course(history),
     'score_title': wording.score_name(metric).capitalize(),
     'reductions': page.reductions(ticket.cost),
-    'classes': page.classes(ticket.metrics.get('per_class', {}), metric),
+    'classes': page.classes(per_class, page.class_metric(per_class)),
+    'class_title': wording.score_name(page.class_metric(per_class)).capitalize(),
     'settings': page.settings(ticket.provenance.get('config', {})),
     'origin': page.origin(ticket),
     'network': network,

@@ -120,6 +120,11 @@ def origin(ticket: Any) -> list[tuple[str, str]]:
   return [(name, _plain(value)) for name, value in rows if value is not None]
 
 
+def class_metric(per_class: Mapping[str, Mapping[str, float]]) -> str:
+  """The score that classes have each; '' where none has one."""
+  return next((name for scores in per_class.values() for name in scores if name != 'count'), '')
+
+
 def classes(per_class: Mapping[str, Mapping[str, float]], metric: str) -> list[tuple[str, list[tuple[str, float, int]]]]:
   """(title, [(label, score, examples)]): all classes where there are few, else the best and the worst."""
   rows = [(label, scores[metric], int(scores['count'])) for label, scores in per_class.items() if scores.get('count') and metric in scores]

@@ -21,11 +21,11 @@ LAYERS = (
   ('pruning', ('pruning/',)),
   ('search', ('search/',)),
   ('ticket', ('ticket', 'scoring', 'ticket_task')),
-  ('training', ('plan', 'averaging', 'optimizers', 'replicas', 'state', 'training_step', 'trainer', 'workdir')),
+  ('training', ('plan', 'averaging', 'optimizers', 'replicas', 'scope', 'state', 'training_step', 'trainer', 'workdir')),
   ('report', ('report/',)),
-  ('stages', ('initial', 'target', 'cutting', 'stages')),
+  ('stages', ('initial', 'moving', 'target', 'cutting', 'stages')),
   ('methods', ('methods/',)),
-  ('cli', ('delivery', 'dry_run', 'train', 'evaluate', 'predict')),
+  ('cli', ('delivery', 'dry_run', 'train', 'transfer', 'evaluate', 'predict')),
 )
 
 # What the other packages may take from st_tf, and which layer of st_tf may use them. st_tf reaches tasks by name only.

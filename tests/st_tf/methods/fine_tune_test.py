@@ -6,6 +6,7 @@ import pytest
 
 from st_tf import dry_run
 from st_tf.config import ConfigError
+from st_tf.initial import descend
 from st_tf.methods import fine_tune
 from st_tf.pruning.ranking import RankingError
 from st_tf.pruning.schedules import Constant
@@ -114,7 +115,7 @@ def test_the_supernet_costs_what_it_costs_at_the_new_size(source):
   larger = tiny.task()
   larger.image_size = (2 * tiny.SIDE, 2 * tiny.SIDE)
   trainer = Trainer(ticket.arch, larger, tiny.config(prune_depthwise=True), Constant(0.5, 99, 99, 1), searching=False)
-  trainer.descend(ticket)
+  descend(trainer, ticket, ticket.masks, ticket.supernet, ticket.survivors)
   assert trainer.initial['macs'] > 3 * ticket.cost['supernet_macs'] and trainer.initial['params'] == ticket.cost['supernet_params']
 
 

@@ -64,3 +64,9 @@ def test_the_origin_says_what_the_provenance_knows(tiny_ticket):
   rows = dict(page.origin(tiny_ticket))
   assert rows['Command'].endswith('--task=shapes --seed=5') and rows['Seed'] == 5
   assert rows['Versions'].startswith('numpy ') and 'Started' not in rows
+
+
+def test_classes_are_ranked_by_the_score_they_have():
+  per_class = {'sky': {'count': 3, 'iou': 0.5}, 'road': {'count': 2, 'iou': 0.75}}
+  assert page.class_metric(per_class) == 'iou' and page.class_metric({}) == ''
+  assert page.classes(per_class, 'iou') == [('All classes', [('road', 0.75, 2), ('sky', 0.5, 3)])]

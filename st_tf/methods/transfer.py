@@ -1,0 +1,121 @@
+"""Puts a ticket's body on another task: its architecture, mask and weights stay, the head is new (SuperTickets, ECCV 2022, section 4).
+
+For comparison the mask can be exchanged for a random one, the weights for fresh or for the run's first ones, or the mask left out.
+"""
+
+from collections.abc import Mapping
+import dataclasses
+
+import numpy as np
+
+from st_tf import moving, presets
+from st_tf.config import Config, ConfigError
+from st_tf.initial import descend, source
+from st_tf.models import build, named_variables
+from st_tf.plan import Plan, training_alone
+from st_tf.pruning.schedules import Constant
+from st_tf.scope import Scope
+from st_tf.specs import ArchSpec
+from st_tf.stages import Run
+from st_tf.task import Task
+from st_tf.ticket import Ticket
+from st_tf.trainer import Trainer
+from st_tf.workdir import Workdir
+
+_OTHER_SEED = 10_007  # Added to the run's: by the same seed, fresh weights could be those the ticket's run began with.
+
+
+def plan(config: Config, steps_per_epoch: int) -> Plan:
+  """What happens when: training alone under the ticket's mask, or with rankings at its sparsity (`--reactivate`).
+
+  Raises:
+    ConfigError: no ticket is given.
+    TicketError: no ticket is there.
+  """
+  return _plan(config, steps_per_epoch, source(config))
+
+
+def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
+  """The ticket on its new task.
+
+  Raises:
+    ConfigError: settings that contradict each other.
+  """
+  ticket = source(config)
+  config = dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, sparsity=(_sparsity(config, ticket),)))
+  plan = _plan(config, task.steps_per_epoch(config.batch_size), ticket)
+  run = Run(_trainer(task, config, plan, ticket), plan, workdir, lambda trainer: _give_weights(trainer, ticket))
+  for epoch in run.epochs():
+    for images, targets in run.batches(epoch):
+      run.step(images, targets)
+      run.prune()
+    run.end_epoch(epoch)
+  return run.save_ticket(_sparsity(config, ticket))
+
+
+def trainer(task: Task, config: Config, plan: Plan) -> Trainer:
+  """The moved network under its mask, as yet without its weights."""
+  return _trainer(task, config, plan, source(config))
+
+
+def supernet(task: Task, ticket: Ticket, input_stride: int = 0) -> ArchSpec:
+  """The supernet of the ticket's body for a task."""
+  return moving.moved(ticket.supernet, ticket.head, task.head, presets.supernet(task.default_supernet), input_stride)
+
+
+def _sparsity(config: Config, ticket: Ticket) -> float:
+  return 0.0 if config.transfer.control == 'dense_body' else ticket.sparsity
+
+
+def _plan(config: Config, steps_per_epoch: int, ticket: Ticket) -> Plan:
+  found = training_alone(config, steps_per_epoch)
+  if config.transfer.control == 'dense_body' or not ticket.masks:
+    return found
+  if config.transfer.reactivate:
+    search = dataclasses.replace(config.search, penalty=0.0, target_macs=0.0, target_latency_ms=0.0)
+    pruning = dataclasses.replace(config.pruning, sparsity=(ticket.sparsity,), pruning_schedule='constant', prune_begin=0.0)
+    return Plan.of(dataclasses.replace(config, search=search, pruning=pruning), steps_per_epoch)
+  never = found.total_steps + 1
+  return dataclasses.replace(found, pruning=Constant(ticket.sparsity, never, never, 1))
+
+
+def _trainer(task: Task, config: Config, plan: Plan, ticket: Ticket) -> Trainer:
+  settings, before, after = config.transfer, ticket.head, task.head
+  if config.supernet:
+    raise ConfigError(f'A ticket brings its own body. Received: --supernet={config.supernet}. Leave it out.')
+  ends = presets.supernet(task.default_supernet)
+  arch = moving.moved(ticket.arch, before, after, ends, settings.input_stride)
+  masks = _masks(config, ticket, task) if plan.pruning and not settings.reactivate else {}
+  scope = Scope(
+    prunable=None if settings.reactivate else frozenset(masks),
+    is_frozen=lambda name: settings.freeze_body and moving.is_body(f'{name}/', before, after),
+  )
+  found = Trainer(arch, task, config, plan.pruning, scope=scope)
+  survivors = found.survivors | {name: units for name, units in ticket.survivors.items() if moving.is_body(name, before, after)}
+  descend(found, ticket, masks, supernet(task, ticket, settings.input_stride), survivors)
+  return found
+
+
+def _masks(config: Config, ticket: Ticket, task: Task) -> dict[str, np.ndarray]:
+  masks = {name: mask for name, mask in ticket.masks.items() if moving.is_body(name, ticket.head, task.head)}
+  return moving.shuffled(masks, config.seed) if config.transfer.control == 'random_mask' else masks
+
+
+def _give_weights(trainer: Trainer, ticket: Ticket) -> None:
+  """Gives the body the weights it begins with; pruned ones are zero."""
+  before, after = ticket.head, trainer.task.head
+  for name, value in _weights(trainer, ticket).items():
+    if moving.is_body(name, before, after):
+      kept = trainer.mask.get(name, True) if trainer.final else True
+      trainer.variables[name].assign(value * kept)
+  trainer.restart_averages()
+
+
+def _weights(trainer: Trainer, ticket: Ticket) -> Mapping[str, np.ndarray]:
+  settings = trainer.config.transfer
+  if settings.control in ('random_weights', 'random_mask'):
+    shape = (*trainer.task.image_size, 3)
+    deviation = trainer.config.training.initial_deviation
+    fresh = build(trainer.arch, trainer.task.head, shape, seed=trainer.config.seed + _OTHER_SEED, deviation=deviation)
+    return {name: variable.numpy() for name, variable in named_variables(fresh).items()}
+  return moving.first_values(ticket) if settings.rewind else ticket.weights

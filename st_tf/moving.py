@@ -1,0 +1,61 @@
+"""A ticket's body under another task's head (SuperTickets, ECCV 2022, section 4), as pure functions.
+
+The body is all that lies before the head; between two heads of the same kind also the head, save for its last layer.
+"""
+
+from collections.abc import Mapping
+import dataclasses
+
+import numpy as np
+
+from st_tf.models import build, named_variables
+from st_tf.models.high_resolution import CLASSIFIER
+from st_tf.search import shrink
+from st_tf.specs import ArchSpec, HeadSpec, layout
+from st_tf.ticket import Ticket
+
+_HEAD = 'head/'
+
+
+def is_body(name: str, before: HeadSpec, after: HeadSpec) -> bool:
+  """Whether a layer, a block or a variable called `name` stays when the head `before` is replaced by `after`."""
+  return not name.startswith(f'{CLASSIFIER}/' if before.kind == after.kind else _HEAD)
+
+
+def moved(arch: ArchSpec, before: HeadSpec, after: HeadSpec, ends: ArchSpec, input_stride: int = 0) -> ArchSpec:
+  """The network whose body is that of `arch`, for the head `after`.
+
+  Args:
+    arch: a network, searched or not.
+    before: its head.
+    after: the other task's head.
+    ends: where the widths of a new kind of head come from: the other task's supernet.
+    input_stride: how much the stem shrinks the image from now on; 0 = as before.
+  """
+  changes = {'input_stride': input_stride or arch.input_stride}
+  if before.kind != after.kind:
+    changes['last_channel'] = ends.last_channel
+    if len(ends.head_channels) == len(arch.stages[-1].channels):
+      changes['head_channels'] = ends.head_channels
+    changes['searched'] = tuple((name, spec) for name, spec in arch.searched if is_body(name, before, after))
+  return dataclasses.replace(arch, **changes)
+
+
+def first_values(ticket: Ticket) -> dict[str, np.ndarray]:
+  """What the variables of a ticket were before its run had trained them: of the initial supernet, what is left."""
+  config = ticket.provenance['config']
+  model = build(ticket.supernet, ticket.head, ticket.input_shape, seed=config['seed'], deviation=config.get('initial_deviation', 0.0))
+  values = {name: variable.numpy() for name, variable in named_variables(model).items()}
+  alive = {}
+  for block in layout(ticket.supernet, ticket.head):
+    groups = {f'{block.name}/k{size}': units for size, units in block.spec.kernels} | {f'{block.name}/transformer': block.spec.tokens}
+    for name, units in groups.items():
+      alive[name] = np.isin(np.arange(units), ticket.survivors.get(name, np.arange(units)))
+  kept = shrink.slices(ticket.supernet, ticket.head, alive)
+  return shrink.take(values, kept, {name: value.shape for name, value in ticket.weights.items()})
+
+
+def shuffled(masks: Mapping[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
+  """Random masks that keep as many weights of each layer."""
+  rng = np.random.default_rng(seed)
+  return {name: rng.permutation(mask.reshape(-1)).reshape(mask.shape) for name, mask in sorted(masks.items())}

@@ -1,0 +1,40 @@
+"""Which layers a training prunes, and which it leaves as they are."""
+
+from collections.abc import Callable, Collection
+import dataclasses
+
+import tf_keras as keras
+
+from st_tf.config import PruningConfig
+from st_tf.models.high_resolution import CLASSIFIER, STEM
+
+
+@dataclasses.dataclass(frozen=True)
+class Scope:
+  """The layers of a training.
+
+  Attributes:
+    prunable: names of the kernels, 'layer/variable', that may be pruned; None = as the settings say.
+    is_frozen: whether the layer of that name is not trained; its batch norms keep their statistics too.
+  """
+
+  prunable: Collection[str] | None = None
+  is_frozen: Callable[[str], bool] = lambda name: False
+
+  def stays_dense(self, layer: keras.layers.Layer, pruning: PruningConfig) -> bool:
+    """Whether no weight of the layer is pruned."""
+    depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+    if self.prunable is not None:
+      return f'{layer.name}/{"depthwise_kernel" if depthwise else "kernel"}' not in self.prunable
+    if depthwise:
+      return not pruning.prune_depthwise
+    if layer.name.startswith(f'{STEM}/'):
+      return not pruning.prune_stem
+    return layer.name == CLASSIFIER and not pruning.prune_classifier
+
+  def trains(self, variable: str) -> bool:
+    """Whether the variable of that name, 'layer/variable', may be trained."""
+    return not self.is_frozen(variable.rsplit('/', 1)[0])
+
+
+EVERYTHING = Scope()

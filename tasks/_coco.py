@@ -1,0 +1,237 @@
+"""Files in COCO's format: keypoint annotations, detection results, and the folders they come in."""
+
+from collections.abc import Mapping, Sequence
+import json
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from st_tf.task import SPLITS, DataConfig, TaskError
+from tasks import _joints
+from tasks._people import Annotations, Detections, People, detected_people, true_people
+
+_PREFIX = 'person_keypoints_'
+# Draws for different purposes must not hang together: each has its own stream of the same seed.
+_STREAMS = {'validation': 1, 'test': 2}
+_IMAGE = {'id': int, 'file_name': str, 'width': int, 'height': int}
+_PERSON = {'id': int, 'image_id': int, 'category_id': int, 'keypoints': list, 'bbox': list, 'area': (int, float)}
+_DETECTION = {'image_id': int, 'category_id': int, 'bbox': list, 'score': (int, float)}
+_LARGEST = 2**53  # Of the whole numbers that every JSON reader knows.
+_KINDS = {int: 'a whole number', str: 'a text', list: 'a list', (int, float): 'a number'}
+
+
+def read_folder(root: pathlib.Path, name: str, config: DataConfig) -> dict[str, People]:
+  """{split: people} of a folder with annotations/person_keypoints_{train,val}*.json and a folder of images for each.
+
+  The images of person_keypoints_train2017.json are in train2017, and so on. The val file is the test, as everywhere here when
+  there is no test; the validation is a tenth of the train file's pictures with labelled people, drawn by `config.data_seed`, so
+  that no picture is in two splits. Without a val file the test is drawn likewise.
+
+  `config.detections` has boxes for the test's pictures, and may have some for the validation's; otherwise, as always in
+  training, boxes are the true ones.
+
+  Args:
+    root: the folder.
+    name: of the task.
+    config: how the data is prepared.
+
+  Raises:
+    TaskError: a file is missing or bad.
+  """
+  if not root.is_dir():
+    raise TaskError(f'--task={name} reads a folder that exists. Received: {root}.')
+  files = {part: _file(root, part) for part in ('train', 'val')}
+  if files['train'] is None:
+    raise TaskError(f'Annotations are a file annotations/{_PREFIX}train*.json. Received: {root}, which has none. Add it.')
+  found = {part: annotations(file, root / file.stem.removeprefix(_PREFIX)) for part, file in files.items() if file}
+  train, pictures = found['train'], {}
+  with_people = np.unique(train.picture[train.labelled])
+  tenth, rest = max(1, round(len(with_people) / 10)), with_people
+  for split in ('validation',) if 'val' in found else ('test', 'validation'):
+    taken = np.random.default_rng((config.data_seed, _STREAMS[split])).permutation(len(rest))[:tenth]
+    pictures[split], rest = rest[np.sort(taken)], np.delete(rest, taken)
+  whole = {split: (train, pictures[split]) for split in pictures} | {'train': (train, rest)}
+  if 'val' in found:
+    if found['val'].joints != train.joints:
+      raise TaskError(
+        f"All annotation files have the same joints. Received: 'categories' of {found['val'].source} that differ from those of"
+        f' {train.source}. Correct one of them.'
+      )
+    whole['test'] = found['val'], np.arange(len(found['val'].pictures))
+  splits = {split: true_people(*whole[split], split) for split in SPLITS}
+  return splits | (_detected(splits, config.detections, files['val'] or files['train']) if config.detections else {})
+
+
+def annotations(path: pathlib.Path, images: pathlib.Path) -> Annotations:
+  """The pictures and people of an annotation file, whose pictures are in the folder `images`.
+
+  Joints whose coordinates are all whole numbers, as in COCO's own files, name pixels: half a pixel is added, to their centres.
+
+  Raises:
+    TaskError: the file cannot be read or is not in COCO's format, or names an image that is not there.
+  """
+  source = str(path)
+  data = _json(path)
+  if not isinstance(data, dict) or not all(isinstance(data.get(key), list) for key in ('images', 'annotations', 'categories')):
+    raise TaskError(
+      f"An annotation file has the lists 'images', 'annotations' and 'categories'. Received: {source} without one. Correct it."
+    )
+  category = next((entry for entry in data['categories'] if isinstance(entry, dict) and 'keypoints' in entry), None)
+  if category is None or not isinstance(category.get('id'), int):
+    raise TaskError(f"One of the 'categories' has an 'id' and 'keypoints', the joints' names. Received: none in {source}. Add it.")
+  joints = _joints.joints(category, source)
+  _check(data['images'], _IMAGE, 'images', source)
+  _check(data['annotations'], {key: _PERSON[key] for key in ('id', 'image_id', 'category_id')}, 'annotations', source)
+  people = [entry for entry in data['annotations'] if entry['category_id'] == category['id']]
+  _check(people, _PERSON, 'annotations', source)
+  indices = _unique([entry['id'] for entry in data['images']], 'images', source)
+  _unique([entry['id'] for entry in people], 'annotations', source)
+  for entry in people:
+    if entry['image_id'] not in indices:
+      raise TaskError(
+        f"Every annotation's 'image_id' is the 'id' of an image. Received: {entry['image_id']} of annotation {entry['id']} in {source}."
+        ' Correct or remove it.'
+      )
+  found = Annotations(
+    source=source,
+    joints=joints,
+    category=category['id'],
+    pictures=[images / entry['file_name'] for entry in data['images']],
+    picture_ids=np.asarray(list(indices), np.int64),
+    shapes=np.asarray([(entry['height'], entry['width']) for entry in data['images']], np.int64).reshape(-1, 2),
+    person_ids=np.asarray([entry['id'] for entry in people], np.int64),
+    picture=np.asarray([indices[entry['image_id']] for entry in people], np.int64),
+    boxes=_numbers(people, 'bbox', 4, 'x, y, width, height', source),
+    areas=_numbers([{'id': entry['id'], 'area': [entry['area']]} for entry in people], 'area', 1, 'the area', source)[:, 0],
+    keypoints=_keypoints(people, len(joints.names), source),
+    crowd=np.asarray([bool(entry.get('iscrowd', 0)) for entry in people], bool),
+  )
+  _check_people(found)
+  return found
+
+
+def detections(path: pathlib.Path, category: int) -> Detections:
+  """The boxes of one category in a file in COCO's results format.
+
+  Raises:
+    TaskError: the file cannot be read or is not in this format.
+  """
+  data, source = _json(path), str(path)
+  if not isinstance(data, list):
+    raise TaskError(f'Detections are a list, as in COCO results. Received: {type(data).__name__} in {source}. Correct --detections.')
+  _check(data, _DETECTION, 'detections', source)
+  data = [entry for entry in data if entry['category_id'] == category]
+  boxes = _numbers(data, 'bbox', 4, 'x, y, width, height', source)
+  scores = _numbers([{'score': [entry['score']]} for entry in data], 'score', 1, 'the score', source)[:, 0]
+  return Detections(source, np.asarray([entry['image_id'] for entry in data], np.int64), boxes, scores)
+
+
+def _detected(splits: Mapping[str, People], file: str, test: pathlib.Path) -> dict[str, People]:
+  """The splits that have detections."""
+  found = detections(pathlib.Path(file).expanduser(), splits['test'].annotations.category)
+  known = np.concatenate([people.annotations.picture_ids for people in splits.values()])
+  unknown = np.flatnonzero(~np.isin(found.picture_ids, known))
+  if len(unknown):
+    raise TaskError(
+      f"Every detection's 'image_id' is that of an annotated image. Received: {found.picture_ids[unknown[0]]} in {found.source}"
+      f' ({len(unknown)} such detections). Use the detections of these images.'
+    )
+  # Two files may both count their images from 1: a number that the test has is the test's.
+  of_test = np.isin(found.picture_ids, splits['test'].picture_ids)
+  people = {split: detected_people(splits[split], found.take(mine)) for split, mine in (('validation', ~of_test), ('test', of_test))}
+  if not len(people['test']):
+    raise TaskError(f'Detections are of the images that are scored, those of {test}. Received: none of people in them in {found.source}.')
+  return {split: each for split, each in people.items() if len(each)}
+
+
+def _file(root: pathlib.Path, part: str) -> pathlib.Path | None:
+  files = sorted((root / 'annotations').glob(f'{_PREFIX}{part}*.json'))
+  if len(files) > 1:
+    raise TaskError(f'There is one annotation file {_PREFIX}{part}*.json. Received: {", ".join(map(str, files))}. Keep one of them there.')
+  return files[0] if files else None
+
+
+def _json(path: pathlib.Path) -> Any:
+  try:
+    return json.loads(path.read_bytes())
+  except (OSError, ValueError, RecursionError) as error:
+    raise TaskError(f'The file is JSON that can be read. Received: {path} ({error}). Replace it.') from error
+
+
+def _check(entries: Sequence[Any], keys: Mapping[str, Any], what: str, source: str) -> None:
+  """Refuses entries that lack a key or have something else there."""
+  for index, entry in enumerate(entries):
+    if not isinstance(entry, dict):
+      raise TaskError(f'Entry {index} of the {what} is an object. Received: {type(entry).__name__} in {source}. Correct it.')
+    for key, kind in keys.items():
+      if not isinstance(entry.get(key), kind) or (kind is int and abs(entry[key]) > _LARGEST):
+        received = f'{entry[key]!r:.60}' if key in entry else 'none'
+        raise TaskError(
+          f'Each of the {what} has {key!r}, {_KINDS[kind]}. Received: {received} in entry {index} of {source}. Correct or add it.'
+        )
+
+
+def _unique(numbers: Sequence[int], what: str, source: str) -> dict[int, int]:
+  """{number: its index}."""
+  indices: dict[int, int] = {}
+  for index, number in enumerate(numbers):
+    if indices.setdefault(number, index) != index:
+      raise TaskError(f"No two of the {what} have the same 'id'. Received: {number} twice in {source}. Correct one.")
+  return indices
+
+
+def _numbers(entries: Sequence[Mapping[str, Any]], key: str, count: int, meaning: str, source: str) -> np.ndarray:
+  """[entries, count] float64."""
+  try:
+    values = np.asarray([entry[key] for entry in entries], np.float64).reshape(len(entries), -1)
+  except (TypeError, ValueError, OverflowError):
+    values = np.zeros((len(entries), 0))
+  if len(entries) and values.shape[1] == count and np.isfinite(values).all():
+    return values
+  for index, entry in enumerate(entries):
+    if len(entry[key]) != count or not all(_is_number(value) for value in entry[key]):
+      where = f'annotation {entry["id"]}' if 'id' in entry else f'entry {index}'
+      raise TaskError(
+        f'{key!r} has {count} finite numbers, {meaning}. Received: {len(entry[key])}, {entry[key]!r:.60}, in {where} of {source}.'
+        ' Correct it.'
+      )
+  return np.zeros((0, count))
+
+
+def _is_number(value: Any) -> bool:
+  return isinstance(value, (int, float)) and -_LARGEST < value < _LARGEST  # False for NaN.
+
+
+def _keypoints(people: Sequence[Mapping[str, Any]], count: int, source: str) -> np.ndarray:
+  """[people, joints, 3] float64."""
+  values = _numbers(people, 'keypoints', 3 * count, f'x, y, v of each of the {count} joints that the category names', source)
+  keypoints = values.reshape(-1, count, 3)
+  bad = np.flatnonzero(~np.isin(keypoints[..., 2], (0, 1, 2)).all(1))
+  if len(bad):
+    raise TaskError(
+      'A joint is x, y and v: 0 not labelled, 1 hidden, 2 visible. Received: another v in annotation'
+      f' {people[bad[0]]["id"]} of {source} ({len(bad)} such annotations). Correct it.'
+    )
+  labelled = keypoints[keypoints[..., 2] > 0]
+  names_pixels = (labelled[:, :2] % 1 == 0).all()
+  return keypoints + [0.5, 0.5, 0] if names_pixels else keypoints
+
+
+def _check_people(found: Annotations) -> None:
+  """Refuses labelled people without a scale, and those whose image is not there."""
+  flat = np.flatnonzero(found.labelled & (found.areas <= 0))
+  if len(flat):
+    raise TaskError(
+      f"A person's 'area' is positive. Received: {found.areas[flat[0]]} of annotation {found.person_ids[flat[0]]} in {found.source}."
+      ' Correct it.'
+    )
+  needed = [found.pictures[index] for index in np.unique(found.picture[found.labelled])]
+  # One look into each folder: asking for every file takes minutes on a network's disk.
+  there = {folder: {entry.name for entry in folder.iterdir()} for folder in {path.parent for path in needed} if folder.is_dir()}
+  missing = [path for path in needed if path.name not in there.get(path.parent, ())]
+  if missing:
+    raise TaskError(
+      f'Every annotated image is a file that exists. Received: {missing[0]}, named by {found.source} ({len(missing)} such images).'
+      ' Add it or remove its annotations.'
+    )

@@ -1,0 +1,192 @@
+"""Human keypoints: a heatmap for every joint of a person. What all such tasks share, whatever their pictures come from."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from st_tf.specs import HeadSpec
+from st_tf.task import SPLITS, DataConfig, Sample, Task, TaskError, refuse
+from tasks import _augment, _crops, _heatmaps, _skeletons
+from tasks._classification import PHOTOGRAPHS
+from tasks._oks import KeypointMetrics, correct
+from tasks._people import People
+
+# Streams of the numbers that are drawn per (seed, epoch).
+_ORDER, _GEOMETRY = range(2)
+_SUBSET = 3
+_SHOWN_CONFIDENCE = 0.2  # From which an answer's joint is drawn in pictures.
+_LONGEST_LEGEND = 20
+
+
+class KeypointTask(Task):
+  """People in pictures, one per example, with places for their joints; the metric that decides is COCO's average precision.
+
+  The network sees the part of a picture around a person's box and answers with a heatmap per joint, [batch, rows, columns, joints], at
+  a resolution of its own. Targets are places and not heatmaps, so that the loss can draw them at that resolution.
+
+  Attributes:
+    left_out: how many annotations no split uses, by the reason.
+  """
+
+  primary_metric = 'ap'
+  training_metric = 'pck'
+
+  def __init__(
+    self,
+    name: str,
+    splits: Mapping[str, People],
+    config: DataConfig,
+    *,
+    shape: tuple[int, int],
+    turn: float = _crops.TURN,
+    default_supernet: str = 'mobile',
+  ):
+    """Checks the settings; the pictures are read when they are due.
+
+    Args:
+      name: as given to `--task`.
+      splits: 'train', 'validation' and 'test'.
+      config: how the data is prepared.
+      shape: (height, width) that the network reads, in pixels.
+      turn: deviation of the angle by which training examples are turned, in degrees.
+      default_supernet: preset that suits the pictures.
+
+    Raises:
+      TaskError: an empty split, or settings that fit no such task.
+    """
+    refuse(config, ('randaugment', 'mixup', 'class_weights', 'class_names'), 'keypoints')
+    for split in SPLITS:
+      if not len(splits[split]):
+        raise TaskError(f'A split has at least one person. Received: an empty {split} split of {name}. Add people.')
+    joints = splits['train'].annotations.joints
+    if config.flip_test and joints.pairs is None:
+      raise TaskError(
+        f'--flip_test needs to know which joints change places in a mirror. Received: the joints {", ".join(joints.names)} of {name}, which'
+        " tell nothing. Add 'flip_pairs' to the category in the annotation file."
+      )
+    self.name, self.labels, self.default_supernet = name, joints.names, default_supernet
+    self.head, self.image_size = HeadSpec('dense', len(self.labels)), shape
+    self.mean, self.deviation = PHOTOGRAPHS
+    self.semantics = {'kind': 'keypoints', 'skeleton': [list(limb) for limb in joints.limbs]}
+    self._config, self._turn, self._joints = config, turn, joints
+    self._splits = {split: splits[split] for split in SPLITS}
+    # Targets number the examples through all splits: a score is told the example, but not the split.
+    self._starts = dict(zip(SPLITS, np.cumsum([0, *(len(people) for people in self._splits.values())]).tolist()))
+    self._chosen = _chosen(len(splits['train']), config, name)
+    self.sizes = {split: len(people) for split, people in self._splits.items()} | {'train': len(self._chosen)}
+    sources = {people.annotations.source: people.annotations for people in self._splits.values()}
+    reasons = next(iter(sources.values())).left_out
+    self.left_out = {reason: sum(known.left_out[reason] for known in sources.values()) for reason in reasons}
+
+  def dataset(
+    self, split: str, batch_size: int, *, training: bool = False, seed: int = 0, epoch: int = 0, start_batch: int = 0
+  ) -> tf.data.Dataset:
+    """As `Task.dataset`; targets are a dictionary of
+
+    'joints': [batch, joints, 3] float32, x and y in pixels of the crop (as in `_crops`) and the weight: 1 for a labelled joint inside
+    the crop, else 0;
+    'example': [batch] int64, the example's number, counted through train, validation and test.
+
+    Raises:
+      TaskError: no such split, or a batch size or start below its minimum; in reading, a bad file.
+    """
+    if split not in self._splits:
+      raise TaskError(f'A split is one of {", ".join(SPLITS)}. Received: {split!r}.')
+    if batch_size < 1 or start_batch < 0:
+      raise TaskError(f'A batch has at least one example and batches count from 0. Received: {batch_size}, {start_batch}.')
+    people, draws = self._splits[split], None
+    order = self._chosen if split == 'train' else np.arange(len(people))
+    if training:
+      order = np.random.default_rng((seed, epoch, _ORDER)).permutation(order)
+      draws = _augment.draw(seed, epoch, _GEOMETRY, (len(people), _crops.DRAWS))
+
+    def load(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+      return self._example(people, int(index), None if draws is None else draws[index])
+
+    def read(index: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+      # Not stateful: reading a file twice gives the same, and stateful maps run one by one when operations are deterministic.
+      pixels, joints = tf.numpy_function(load, [index], (tf.uint8, tf.float32), stateful=False)
+      image = tf.cast(tf.ensure_shape(pixels, [*self.image_size, 3]), tf.float32) * scale - shift
+      return image, {'joints': tf.ensure_shape(joints, [len(self.labels), 3]), 'example': index + self._starts[split]}
+
+    scale = tf.constant(1 / (255 * np.asarray(self.deviation)), tf.float32)
+    shift = tf.constant(np.asarray(self.mean) / np.asarray(self.deviation), tf.float32)
+    options = tf.data.Options()
+    options.deterministic = True
+    indices = tf.data.Dataset.from_tensor_slices(order[start_batch * batch_size :].astype(np.int64))
+    examples = indices.map(read, num_parallel_calls=tf.data.AUTOTUNE)
+    return examples.batch(batch_size, drop_remainder=training).prefetch(tf.data.AUTOTUNE).with_options(options)
+
+  def _example(self, people: People, index: int, draw: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """(crop [height, width, 3] uint8, joints [joints, 3] float32) of an example, augmented where numbers are drawn."""
+    zoom, angle, flip = (1.0, 0.0, False) if draw is None else _crops.changes(draw, self._turn)
+    flip = flip and self._joints.pairs is not None
+    matrix = _crops.to_crop(people.boxes[index], self.image_size, zoom, angle, flip)
+    pixels = _crops.crop(people.annotations.read(int(people.picture[index])), matrix, self.image_size)
+    keypoints = people.keypoints(index)
+    places = _crops.moved(keypoints[:, :2], matrix)
+    inside = ((places >= 0) & (places < self.image_size[::-1])).all(1)
+    joints = np.concatenate([places, (inside & (keypoints[:, 2] > 0))[:, None]], 1)
+    joints = joints[self._joints.mirrored] if flip else joints
+    return np.ascontiguousarray(pixels), joints.astype(np.float32)
+
+  def loss(self, targets: Mapping[str, tf.Tensor], outputs: tf.Tensor, label_smoothing: float = 0.0) -> tf.Tensor:
+    """Squared error of each example's heatmaps, [batch] float32, as `_heatmaps.squared_error` defines it.
+
+    Args:
+      targets: as `dataset` gives them.
+      outputs: [batch, rows, columns, joints].
+      label_smoothing: without meaning here.
+    """
+    del label_smoothing
+    return _heatmaps.squared_error(targets['joints'], outputs, self.image_size)
+
+  def metrics(self) -> KeypointMetrics:
+    """A fresh accumulator, for the examples of one split."""
+    return KeypointMetrics(self._joints, self.image_size, tuple(self._splits.values()))
+
+  def batch_score(self, targets: Mapping[str, np.ndarray], outputs: np.ndarray) -> float:
+    """PCK of one training batch; 0 where it shows no labelled joint."""
+    answers = _heatmaps.decode(outputs, self.image_size)
+    labelled, hits = correct(np.asarray(targets['joints']), answers, self._joints, self.image_size)
+    return float(hits.sum() / max(labelled.sum(), 1))
+
+  def answers(self, infer: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> np.ndarray:
+    """Outputs for a batch of scored images; with `flip_test` the mean with those of the mirror images, mirrored back.
+
+    Column i of n and column n - 1 - i of the mirror image are the same place, by the convention in `_crops`, and training has shown
+    the network both. So nothing is shifted by a cell, as it has to be where cells lie at multiples of the stride (Huang et al., The
+    Devil is in the Details, CVPR 2020, section 3).
+    """
+    outputs = np.asarray(infer(images))
+    if not self._config.flip_test:
+      return outputs
+    mirrored = np.asarray(infer(np.ascontiguousarray(np.asarray(images)[:, :, ::-1])))
+    return (outputs + mirrored[:, :, ::-1][..., self._joints.mirrored]) / 2
+
+  def explain(self, output: np.ndarray, top: int = 5) -> list[tuple[str, float]]:
+    """The joints that are surest to be seen with their confidence, from [rows, columns, joints]."""
+    confidences = _heatmaps.decode(np.asarray(output)[None], self.image_size)[0, :, 2]
+    return [(self.labels[index], float(confidences[index])) for index in np.argsort(-confidences, kind='stable')[:top]]
+
+  def sample(self, image: np.ndarray, target: Mapping[str, np.ndarray], output: np.ndarray) -> Sample:
+    """The image, the true and the found joints side by side, and how many of them agree as PCK asks."""
+    truth, answer = np.asarray(target['joints']), _heatmaps.decode(np.asarray(output)[None], self.image_size)[0]
+    labelled, hits = correct(truth[None], answer[None], self._joints, self.image_size)
+    caption = f'prediction, {hits.sum()} of {labelled.sum()} right' if labelled.any() else 'prediction'
+    seen = {'truth': (truth, truth[:, 2] > 0), caption: (answer, answer[:, 2] >= _SHOWN_CONFIDENCE)}
+    pictures = ((name, np.where(there[:, None], places[:, :2], np.nan)) for name, (places, there) in seen.items())
+    legend = [(name, '#' + bytes(colour).hex()) for name, colour in zip(self.labels, _skeletons.colours(self._joints).tolist())]
+    return Sample(
+      (('image', image), *((name, _skeletons.drawn(image, places, self._joints)) for name, places in pictures)),
+      legend=tuple(legend) if len(legend) <= _LONGEST_LEGEND else (),
+    )
+
+
+def _chosen(have: int, config: DataConfig, name: str) -> np.ndarray:
+  """Indices of the training examples that are used, ascending."""
+  wanted = config.train_examples or have
+  if not 0 < wanted <= have:
+    raise TaskError(f'--train_examples is at most the {have} training examples of {name}; 0 = all. Received: {config.train_examples}.')
+  return np.sort(np.random.default_rng((config.data_seed, _SUBSET)).permutation(have)[:wanted])

@@ -1,0 +1,160 @@
+"""Scores of found joints: COCO's average precision, by COCO's own code, and PCK."""
+
+from collections.abc import Mapping, Sequence
+import contextlib
+import io
+
+import numpy as np
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from st_tf.task import Metrics, TaskError
+from tasks import _crops
+from tasks._heatmaps import decode
+from tasks._joints import Joints
+from tasks._people import People
+
+_NAMES = ('ap', 'ap50', 'ap75', 'ap_m', 'ap_l', 'ar')  # The first six of COCO's ten summaries.
+_TOLERANCE = 0.2  # Of the torso.
+_TORSO = 1 / 3  # Of a standing person's height, about.
+_NOWHERE = -1e4  # Far from every person, for a joint that was not found.
+_CATEGORY = 1
+
+
+class KeypointMetrics(Metrics):
+  """AP, AP50, AP75, AP-M, AP-L and AR as COCO defines them (https://cocodataset.org/#keypoints-eval), and PCK.
+
+  The score of a person is the box's score times the mean confidence of the joints. There is no suppression of overlapping answers.
+  A picture in which no box was to be looked at counts too: its people are missed.
+
+  PCK is the share of the labelled joints inside the crop that are found within 0.2 torsos of their place (Yang and Ramanan, PAMI 2013,
+  section 6.1). The torso reaches from the left shoulder to the right hip, else from the right shoulder to the left hip; where neither
+  is labelled inside the crop it is taken as a third of the longer side of the crop without its padding, what it is for a person
+  who stands upright in the box.
+  """
+
+  def __init__(self, joints: Joints, shape: tuple[int, int], splits: Sequence[People]):
+    """Starts at zero examples.
+
+    Args:
+      joints: those of the people.
+      shape: (height, width) of the crops in pixels.
+      splits: whose examples are numbered on from one to the next.
+    """
+    self._joints, self._shape, self._splits = joints, shape, splits
+    self._starts = np.cumsum([0, *map(len, splits)])
+    self._counts, self._hits = np.zeros(len(joints.names), np.int64), np.zeros(len(joints.names), np.int64)
+    self._examples: list[np.ndarray] = []
+    self._answers: list[np.ndarray] = []
+
+  def update(self, targets: Mapping[str, np.ndarray], outputs: np.ndarray) -> None:
+    """Adds one batch that is not augmented: targets as `KeypointTask.dataset` gives them, outputs [batch, rows, columns, joints]."""
+    answers = decode(outputs, self._shape)
+    labelled, hits = correct(np.asarray(targets['joints']), answers, self._joints, self._shape)
+    self._counts += labelled.sum(0)
+    self._hits += hits.sum(0)
+    self._examples.append(np.asarray(targets['example']))
+    self._answers.append(answers)
+
+  def result(self) -> dict[str, float]:
+    """{'ap', 'ap50', 'ap75', 'ap_m', 'ap_l', 'ar', 'pck'}, as fractions.
+
+    Left out is what has no value: 'ap_m' and 'ap_l' where no person is of that size, 'pck' where no box shows a labelled joint.
+
+    Raises:
+      TaskError: nothing was added yet, examples of two splits, or only such as have no person to be found.
+    """
+    examples = np.concatenate([np.zeros(0, np.int64), *self._examples])
+    if not len(examples):
+      raise TaskError('Scores are taken over at least one person. Received: 0.')
+    split = np.unique(np.searchsorted(self._starts, examples, 'right') - 1)
+    if len(split) > 1:
+      raise TaskError('Scores are taken over one split. Received: examples of two.')
+    people, own = self._splits[split[0]], examples - self._starts[split[0]]
+    scores = average_precision(people, own, np.concatenate(self._answers), self._joints, self._shape)
+    if 'ap' not in scores:
+      raise TaskError(f'Scores are taken over at least one person with labelled joints. Received: none in {people.annotations.source}.')
+    return scores | ({'pck': float(self._hits.sum() / self._counts.sum())} if self._counts.any() else {})
+
+  def per_class(self) -> dict[str, dict[str, float]]:
+    """{joint: {'count', 'pck'}}; the score of a joint that is labelled nowhere is 0."""
+    found = zip(self._joints.names, self._counts, self._hits)
+    return {name: {'count': int(count), 'pck': float(hits / max(count, 1))} for name, count, hits in found}
+
+
+def correct(truth: np.ndarray, answers: np.ndarray, joints: Joints, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+  """(which joints count, which of them are found as PCK asks), both [batch, joints] bool.
+
+  Args:
+    truth: [batch, joints, 3]: x, y in pixels of the crop, and weight.
+    answers: [batch, joints, 3]: x, y, and confidence; NaN for a joint that was not found.
+    joints: those of the people.
+    shape: (height, width) of the crops in pixels.
+  """
+  labelled = truth[..., 2] > 0
+  torsos = np.full(len(truth), _TORSO * max(shape) / _crops.PADDING)
+  for shoulder, hip in reversed(joints.torsos):
+    seen = labelled[:, shoulder] & labelled[:, hip]
+    torsos = np.where(seen, np.hypot(*(truth[:, shoulder, :2] - truth[:, hip, :2]).T), torsos)
+  distances = np.hypot(answers[..., 0] - truth[..., 0], answers[..., 1] - truth[..., 1])
+  return labelled, labelled & (distances <= _TOLERANCE * torsos[:, None])  # NaN is within nothing.
+
+
+def average_precision(
+  people: People, examples: np.ndarray, answers: np.ndarray, joints: Joints, shape: tuple[int, int]
+) -> dict[str, float]:
+  """COCO's scores of answers, by `_NAMES`; left out is what COCO's code calls undefined.
+
+  Args:
+    people: the split.
+    examples: [n] indices of its examples.
+    answers: [n, joints, 3]: x, y in pixels of the crop, and confidence.
+    joints: those of the people.
+    shape: (height, width) of the crops in pixels.
+  """
+  evaluation = evaluated(people, examples, answers, joints, shape)
+  with contextlib.redirect_stdout(io.StringIO()):
+    evaluation.accumulate()
+    evaluation.summarize()
+  return {name: float(value) for name, value in zip(_NAMES, evaluation.stats) if value >= 0}
+
+
+def evaluated(people: People, examples: np.ndarray, answers: np.ndarray, joints: Joints, shape: tuple[int, int]) -> COCOeval:
+  """COCO's evaluation, run as far as the OKS of every person with every answer in its picture; arguments as of `average_precision`."""
+  results = []
+  for index, answer in zip(examples, answers):
+    places = _crops.moved(answer[:, :2], _crops.inverse(_crops.to_crop(people.boxes[index], shape)))
+    found = np.concatenate([np.nan_to_num(places, nan=_NOWHERE), answer[:, 2:]], 1)
+    score = float(people.scores[index] * answer[:, 2].mean())
+    results.append({'image_id': int(people.picture[index]), 'category_id': _CATEGORY, 'keypoints': found.ravel().tolist(), 'score': score})
+  pictures = np.union1d(people.picture[examples], np.setdiff1d(people.pictures, people.picture))
+  with contextlib.redirect_stdout(io.StringIO()):
+    truth = COCO()
+    truth.dataset = _dataset(people, pictures)
+    truth.createIndex()
+    evaluation = COCOeval(truth, truth.loadRes(results), iouType='keypoints')
+    evaluation.params.imgIds = pictures.tolist()
+    evaluation.params.kpt_oks_sigmas = np.asarray(joints.sigmas)
+    evaluation.evaluate()
+  return evaluation
+
+
+def _dataset(people: People, pictures: np.ndarray) -> dict[str, list]:
+  """The truth about the pictures in COCO's format."""
+  known = people.annotations
+  entries = []
+  for row in np.flatnonzero(np.isin(known.picture, pictures)):
+    labelled = int((known.keypoints[row, :, 2] > 0).sum())
+    entries.append(
+      {
+        'id': int(row) + 1,  # COCO's code takes 0 for 'not matched'.
+        'image_id': int(known.picture[row]),
+        'category_id': _CATEGORY,
+        'keypoints': known.keypoints[row].ravel().tolist(),
+        'num_keypoints': labelled,
+        'bbox': known.boxes[row].tolist(),
+        'area': float(known.areas[row]),
+        'iscrowd': int(known.crowd[row]),
+      }
+    )
+  return {'images': [{'id': index} for index in pictures.tolist()], 'annotations': entries, 'categories': [{'id': _CATEGORY}]}

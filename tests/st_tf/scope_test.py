@@ -1,0 +1,27 @@
+import tf_keras as keras
+
+from st_tf.config import PruningConfig
+from st_tf.scope import EVERYTHING, Scope
+
+CONV = keras.layers.Conv2D(4, 1, name='stage1/conv')
+STEM = keras.layers.Conv2D(4, 3, name='stem/conv0')
+DEPTHWISE = keras.layers.DepthwiseConv2D(3, name='stage1/depthwise')
+LAST = keras.layers.Dense(3, name='head/classifier')
+
+
+def test_the_settings_say_what_is_pruned():
+  nothing_more = PruningConfig(prune_stem=False, prune_depthwise=False, prune_classifier=False)
+  assert [EVERYTHING.stays_dense(layer, nothing_more) for layer in (CONV, STEM, DEPTHWISE, LAST)] == [False, True, True, True]
+  everything = PruningConfig(prune_stem=True, prune_depthwise=True, prune_classifier=True)
+  assert not any(EVERYTHING.stays_dense(layer, everything) for layer in (CONV, STEM, DEPTHWISE, LAST))
+
+
+def test_a_mask_says_what_is_pruned_whatever_the_settings_are():
+  scope = Scope(prunable={'stage1/depthwise/depthwise_kernel', 'stem/conv0/kernel'})
+  assert [scope.stays_dense(layer, PruningConfig()) for layer in (CONV, STEM, DEPTHWISE, LAST)] == [True, False, False, True]
+
+
+def test_variables_of_frozen_layers_are_not_trained():
+  scope = Scope(is_frozen=lambda name: name.startswith('stage1/'))
+  assert not scope.trains('stage1/conv/kernel') and scope.trains('head/classifier/kernel')
+  assert EVERYTHING.trains('stage1/conv/kernel')

@@ -1,0 +1,104 @@
+import numpy as np
+from pycocotools.cocoeval import Params
+import pytest
+
+from st_tf.task import TaskError
+from tasks import _joints
+
+COCO_NAMES = (
+  *('nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear', 'left_shoulder', 'right_shoulder', 'left_elbow', 'right_elbow'),
+  *('left_wrist', 'right_wrist', 'left_hip', 'right_hip', 'left_knee', 'right_knee', 'left_ankle', 'right_ankle'),
+)
+
+
+def made(*names, **keys):
+  return _joints.joints({'keypoints': list(names), **keys}, 'people.json')
+
+
+def test_cocos_17_have_the_tolerances_of_cocos_own_code():
+  found = made(*COCO_NAMES)
+  np.testing.assert_allclose(found.sigmas, Params(iouType='keypoints').kpt_oks_sigmas)
+  assert found.pairs == ((1, 2), (3, 4), (5, 6), (7, 8), (9, 10), (11, 12), (13, 14), (15, 16))
+
+
+def test_cocos_17_in_another_order_and_spelling_keep_their_own_tolerances():
+  found = made('Left Wrist', *(name for name in COCO_NAMES if name != 'left_wrist'))
+  assert found.sigmas[:3] == (0.062, 0.026, 0.025)
+
+
+def test_other_joints_have_the_mean_of_cocos_tolerances():
+  assert made('left_wrist', 'nose').sigmas == (_joints.DEFAULT_SIGMA,) * 2
+  assert _joints.DEFAULT_SIGMA == pytest.approx(np.mean(list(_joints.COCO_SIGMAS.values())), abs=5e-4)
+
+
+def test_a_file_may_bring_its_own_tolerances():
+  assert made('a', 'b', sigmas=[0.1, 1]).sigmas == (0.1, 1.0)
+
+
+def test_pairs_are_the_names_that_differ_in_the_side_alone():
+  found = made('r_hip', 'neck', 'l_hip', 'left-knee', 'RIGHT KNEE', 'left_hand')
+  assert found.pairs == ((2, 0), (3, 4))
+  # In the mirror, the right hip is at the left one's place; a hand without a partner stays what it is.
+  assert found.mirrored.tolist() == [2, 1, 0, 4, 3, 5]
+
+
+def test_given_pairs_are_used_and_may_be_none_on_purpose():
+  assert made('port', 'bow', 'starboard', flip_pairs=[['port', 'starboard']]).mirrored.tolist() == [2, 1, 0]
+  assert made('left_hip', 'right_hip', flip_pairs=[]).pairs == ()
+
+
+def test_without_any_pair_nothing_is_known_of_mirrors():
+  assert made('centre', 'top', 'right').pairs is None
+  assert made('left_hip', 'right_knee').pairs is None
+
+
+def test_limbs_are_the_files_counted_from_one_or_come_from_the_names():
+  assert made('a', 'b', 'c', skeleton=[[1, 3], [2, 1]]).limbs == ((0, 2), (1, 0))
+  assert set(made('r_ankle', 'r_knee', 'neck', 'head_top', skeleton=[]).limbs) == {(0, 1), (2, 3)}
+  assert made('a', 'b').limbs == ()
+  connected = {end for limb in made(*COCO_NAMES).limbs for end in limb}
+  assert connected == set(range(17))
+
+
+def test_torsos_reach_from_a_shoulder_to_the_other_sides_hip():
+  assert made('l_shoulder', 'r_shoulder', 'l_hip', 'r_hip').torsos == ((0, 3), (1, 2))
+  assert made('r_shoulder', 'l_hip', 'neck').torsos == ((0, 1),)
+  assert made('l_shoulder', 'l_hip').torsos == ()
+
+
+@pytest.mark.parametrize(
+  ('name', 'expected', 'side'),
+  [
+    ('l_hip', 'left_hip', 'left'),
+    ('Right Eye', 'right_eye', 'right'),
+    ('leftover', 'leftover', ''),
+    ('right', 'right', ''),
+    ('neck', 'neck', ''),
+  ],
+)
+def test_names_are_read_with_their_side(name, expected, side):
+  assert (_joints.plain(name), _joints.side(name)) == (expected, side)
+
+
+@pytest.mark.parametrize(
+  ('keys', 'message'),
+  [
+    ({'keypoints': []}, r"'keypoints' are the names of its joints, no two alike\. Received: \[\] in people\.json"),
+    ({'keypoints': ['a', 'a']}, r"Received: \['a', 'a'\] in people\.json"),
+    ({'keypoints': ['a', 1]}, r"Received: \['a', 1\] in people\.json"),
+    ({'keypoints': 'ab'}, r"Received: 'ab' in people\.json"),
+    ({'sigmas': [0.1]}, r"'sigmas' are one positive number for each of its 3 joints\. Received: \[0\.1\] in people\.json"),
+    ({'sigmas': [0.1, 0, 0.1]}, r"'sigmas' are one positive number"),
+    ({'sigmas': [0.1, float('nan'), 0.1]}, r"'sigmas' are one positive number"),
+    ({'flip_pairs': [[1, 2]]}, r"'flip_pairs' are pairs of its joints' names.* Received: \[\[1, 2\]\] in people\.json"),
+    ({'flip_pairs': [['a', 'd']]}, r"'flip_pairs' are pairs"),
+    ({'flip_pairs': [['a', 'b'], ['b', 'c']]}, r'each in one pair at most'),
+    ({'flip_pairs': 5}, r"'flip_pairs' are pairs"),
+    ({'skeleton': [[0, 1]]}, r"'skeleton' has pairs of joints, counted from 1 to 3\. Received: \[\[0, 1\]\] in people\.json"),
+    ({'skeleton': [[1, 4]]}, r"'skeleton' has pairs"),
+    ({'skeleton': [[1, 2, 3]]}, r"'skeleton' has pairs"),
+  ],
+)
+def test_a_category_that_does_not_fit_its_joints_is_refused(keys, message):
+  with pytest.raises(TaskError, match=message):
+    _joints.joints({'keypoints': ['a', 'b', 'c']} | keys, 'people.json')

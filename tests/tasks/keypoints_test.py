@@ -1,0 +1,130 @@
+import json
+
+import numpy as np
+from PIL import Image
+import pytest
+import tensorflow as tf
+
+from st_tf.scoring import readable, score
+from st_tf.task import SPLITS, DataConfig, TaskError, load
+from tasks import _heatmaps
+from tests.tasks._coco_test import box, boxes_file, content, fill, write
+
+
+def open_folder(path, **settings):
+  return load(f'keypoints:{path}', DataConfig(**settings))
+
+
+def squares(root, side):
+  """A folder whose pictures are all squares."""
+  for part, count, first in (('train2017', 20, 0), ('val2017', 4, 100)):
+    data = content(count, first)
+    for entry in data['images']:
+      entry.update(width=side, height=side)
+    write(root, part, data)
+  return root
+
+
+def perfect(task, split):
+  """The scores of an answer that draws the true joints, at a quarter of the size."""
+  height, width = task.image_size
+  metrics = task.metrics()
+  for _, targets in task.dataset(split, 64).as_numpy_iterator():
+    maps, _ = _heatmaps.gaussians(tf.constant(targets['joints']), tf.constant(height // 4), tf.constant(width // 4), task.image_size)
+    metrics.update(targets, maps.numpy() * (targets['joints'][:, None, None, :, 2] > 0))
+  return metrics.result()
+
+
+def test_a_folder_in_cocos_layout_is_a_task(tmp_path):
+  task = open_folder(fill(tmp_path))
+  assert (task.name, task.labels, task.image_size) == (f'keypoints:{tmp_path}', ('left_hip', 'right_hip', 'neck'), (256, 192))
+  assert task.sizes == {'train': 36, 'validation': 4, 'test': 8}
+  images, targets = next(task.dataset('train', 3, training=True).as_numpy_iterator())
+  assert images.shape == (3, 256, 192, 3) and targets['joints'].shape == (3, 3, 3)
+  assert perfect(task, 'test')['ap50'] == pytest.approx(1)
+
+
+def test_a_relative_path_counts_from_the_data_dir(tmp_path):
+  fill(tmp_path / 'people')
+  assert load('keypoints:people', DataConfig(data_dir=str(tmp_path))).name == 'keypoints:people'
+
+
+def test_pictures_that_are_all_squares_of_one_size_are_shown_at_that_size(tmp_path):
+  assert open_folder(squares(tmp_path / 'small', 64)).image_size == (64, 64)
+  assert open_folder(squares(tmp_path / 'large', 300)).image_size == (256, 256)
+
+
+def test_the_flags_set_the_size(tmp_path):
+  fill(tmp_path)
+  assert open_folder(tmp_path, image_size=64).image_size == (64, 64)
+  assert open_folder(tmp_path, image_size=64, image_width=48).image_size == (64, 48)
+  assert next(iter(open_folder(tmp_path, image_size=64, image_width=48).dataset('test', 2)))[0].shape == (2, 64, 48, 3)
+
+
+def test_people_who_are_left_out_are_counted(tmp_path):
+  data = content(20)
+  data['annotations'][0]['iscrowd'] = 1
+  for person in data['annotations'][1:4]:
+    person['keypoints'] = [0] * 9
+  write(tmp_path, 'train2017', data)
+  write(tmp_path, 'val2017', content(4, 100))
+  task = open_folder(tmp_path)
+  assert task.left_out == {'crowds': 1, 'people without a labelled joint': 3}
+  assert task.sizes['train'] + task.sizes['validation'] == 36
+
+
+def test_training_pictures_are_not_decoded_at_the_start_but_a_bad_one_is_named_when_it_is_due(tmp_path):
+  fill(tmp_path)
+  (tmp_path / 'val2017' / '000000000102.png').write_bytes(b'no picture')
+  task = open_folder(tmp_path)
+  with pytest.raises(TaskError, match=rf'An image can be decoded\. Received: {tmp_path}/val2017/000000000102\.png'):
+    list(readable(task.dataset('test', 2).as_numpy_iterator()))
+
+
+def test_an_image_of_another_size_than_annotated_is_named(tmp_path):
+  fill(tmp_path)
+  Image.new('RGB', (61, 40)).save(tmp_path / 'val2017' / '000000000102.png')
+  with pytest.raises(TaskError, match=r'has the size that its annotations name\. Received: 61x40 of .*000000000102\.png, 60x40'):
+    list(readable(open_folder(tmp_path).dataset('test', 2).as_numpy_iterator()))
+
+
+def test_a_box_outside_its_image_is_named(tmp_path):
+  fill(tmp_path)
+  file = tmp_path / 'annotations' / 'person_keypoints_train2017.json'
+  data = json.loads(file.read_text())
+  for person in data['annotations']:
+    person['bbox'] = [70, 5, 10, 10]
+  file.write_text(json.dumps(data))
+  with pytest.raises(
+    TaskError, match=rf'has an area inside its image\. Received: \[70\.0, 5\.0, 10\.0, 10\.0\] of annotation \d+ of {file}'
+  ):
+    open_folder(tmp_path)
+
+
+def test_scores_on_detections_end_to_end(tmp_path):
+  """Of 8 people in 4 pictures a detector found 4, one of them twice, and one who is not there."""
+  fill(tmp_path)
+  found = [box(100, 0.9), box(101, 0.8), box(102, 0.7), box(100, 0.6, bbox=[22.25, 5, 14, 30]), box(103, 0.2, bbox=[50, 1, 9, 5])]
+  task = open_folder(tmp_path, detections=str(boxes_file(tmp_path, found)), image_size=64, image_width=48)
+  assert task.sizes['test'] == 5
+  scores = perfect(task, 'test')
+  assert scores['ar'] == pytest.approx(0.5, abs=0.1) and scores['pck'] == 1
+
+
+def test_a_diverged_network_is_scored_and_not_refused(tmp_path):
+  task = open_folder(squares(tmp_path, 64))
+  metrics = score(lambda images: np.full((len(images), 16, 16, 3), np.nan, np.float32), task, 'test', 4)
+  assert metrics.result()['ap'] == metrics.result()['pck'] == 0
+
+
+def test_real_people_are_found_by_their_own_heatmaps(data_dir):
+  folder = data_dir / 'lsp_extended'
+  if not folder.is_dir():
+    pytest.skip(f'no {folder}')
+  task = open_folder(folder)
+  assert task.sizes == {'train': 7200, 'validation': 800, 'test': 1000}
+  assert task.image_size == (96, 96) and len(task.labels) == 14 and len(task._joints.pairs) == 6
+  names = [{picture.name for picture in np.asarray(people.annotations.pictures)[people.picture]} for people in task._splits.values()]
+  assert len(set.union(*names)) == 9000 == sum(task.sizes[split] for split in SPLITS)
+  scores = perfect(task, 'test')
+  assert scores['ap'] > 0.99 and scores['pck'] > 0.99 and 'ap_l' not in scores
