@@ -76,14 +76,19 @@ def of(model: keras.Model, masks: Mapping[str, np.ndarray] | None = None) -> Cos
     masks: {'layer/kernel': booleans of the kernel's shape}; what is not named counts as dense.
   """
   masks = masks or {}
-  return Cost(tuple(_layer(outer, layer, masks) for outer, layer in layers(model) if layer.trainable_weights))
+  return Cost(tuple(_layer(outer, layer, masks) for outer, layer in layers(model) if _parameters(layer)))
+
+
+def _parameters(layer: keras.layers.Layer) -> list:
+  """Variables that training changes, also where the layer is frozen."""
+  return [variable for variable in layer.weights if variable.trainable]
 
 
 def _layer(outer: keras.layers.Layer, layer: keras.layers.Layer, masks: Mapping[str, np.ndarray]) -> LayerCost:
-  params = sum(math.prod(variable.shape) for variable in layer.trainable_weights)
+  params = sum(math.prod(variable.shape) for variable in _parameters(layer))
   if isinstance(layer, TokenTransformer):
     return LayerCost(layer.name, params, layer.macs(), params, layer.macs())
-  kernels = [variable for variable in layer.trainable_weights if short_name(variable) in _KERNELS]
+  kernels = [variable for variable in _parameters(layer) if short_name(variable) in _KERNELS]
   positions = math.prod(outer.output_shape[1:-1])
   size = sum(math.prod(kernel.shape) for kernel in kernels)
   removed = 0

@@ -150,7 +150,7 @@ class Trainer:
 
   def magnitudes(self) -> Arrays:
     """|w| of the prunable weights that are evaluated: the averages, where there are any."""
-    values = self.averages.values() if self.averages else self.values()
+    values = self.values() | (self.averages.values() if self.averages else {})
     return {name: np.abs(values[name]) for name in prunable(self.model)}
 
   def prune(self, sparsity: float, may_return: bool = True, final: bool = False) -> dict[str, Any]:
@@ -305,7 +305,9 @@ class Trainer:
       outer.trainable = outer.trainable and not self._scope.is_frozen(layer.name)
     training = self.config.training
     self.optimizer = optimizers.build(training, self.trainable, decayed(self.trainable))
-    self.averages = averaging.Averages(self.variables) if training.ema_decay else None
+    # What is frozen has no average: the mean of equal numbers differs from them in its last bit.
+    moving = {name: variable for name, variable in self.variables.items() if self._scope.trains(name)}
+    self.averages = averaging.Averages(moving) if training.ema_decay else None
 
   def _compile(self) -> None:
     with self.strategy.scope():

@@ -5,8 +5,11 @@ import pytest
 import tf_keras as keras
 
 from st_tf import cost
+from st_tf.models import build
 from st_tf.models.layers import GroupedConv2D
 from st_tf.pruning import Constant, wrap
+from st_tf.specs import HeadSpec
+from tests import tiny
 
 
 @pytest.fixture(scope='module')
@@ -59,3 +62,11 @@ def test_a_layer_s_own_mask_decides_its_non_zero_macs(network):
 
 def test_a_wrapped_model_costs_the_same(network):
   assert cost.of(wrap(network, Constant(0.5, 0, 4, 1))) == cost.of(network)
+
+
+def test_a_frozen_layer_costs_what_it_cost():
+  model = build(tiny.SPECK, HeadSpec('classification', 3), (8, 8, 3))
+  before = cost.of(model)
+  for layer in model.layers:
+    layer.trainable = False
+  assert cost.of(model) == before

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tensorflow_model_optimization.python.core.sparsity.keras.pruning_schedule import PolynomialDecay
 
-from st_tf import presets, stages
+from st_tf import initial, presets
 from st_tf.plan import Plan
 from st_tf.stages import DivergedError, Interrupted, begin
 from st_tf.ticket import Ticket
@@ -35,7 +35,7 @@ def finished(tmp_path_factory):
       made.append(self)
 
   with pytest.MonkeyPatch.context() as patch:
-    patch.setattr(stages, 'Trainer', Seen)
+    patch.setattr(initial, 'Trainer', Seen)
     ticket, workdir = tiny.draw(tmp_path_factory.mktemp('finished'), **SETTINGS)
   return ticket, workdir, made[0]
 

@@ -108,7 +108,7 @@ def test_the_command_prints_its_address_and_ends_quietly(ticket_folder, signal_n
       assert f'shows {ticket_folder}' in line
       assert b'What does this network see' in get(line.split()[0])
       process.send_signal(signal_number)
-      rest, errors = process.communicate(timeout=60)
+      rest, errors = process.communicate(timeout=200)
     finally:
       process.kill()
   assert (process.returncode, rest, errors) == (0, '', '')
