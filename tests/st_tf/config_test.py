@@ -32,6 +32,10 @@ def _other_value(field: dataclasses.Field):
   return not field.default if field.type is bool else field.default + 1 if field.type is int else field.default / 2 + 0.01
 
 
+def _all_other() -> Config:
+  return Config.from_flat({field.name: _other_value(field) for field in leaves() if field.name not in CONTRADICTING})
+
+
 def test_every_setting_has_its_own_name_a_help_and_a_type_a_flag_can_have():
   names = [field.name for field in leaves()]
   assert len(names) == len(set(names))
@@ -39,9 +43,7 @@ def test_every_setting_has_its_own_name_a_help_and_a_type_a_flag_can_have():
   assert {field.type for field in leaves()} <= {str, int, float, bool, tuple[float, ...]}
 
 
-@pytest.mark.parametrize(
-  'config', [Config(), Config.from_flat({field.name: _other_value(field) for field in leaves() if field.name not in CONTRADICTING})]
-)
+@pytest.mark.parametrize('config', [Config(), _all_other()])
 def test_settings_survive_flat_and_json(config):
   assert Config.from_flat(config.flat()) == config
   assert Config.from_json(config.to_json()) == config
@@ -79,7 +81,7 @@ def test_a_whole_number_and_its_float_are_the_same_setting():
   [
     (
       {'method': 'supertiket'},
-      r"^--method is one of supertickets, dense, fine_tune, transfer. Received: 'supertiket'. Did you mean supertickets\?$",
+      r"^--method is one of supertickets, dense, .*transfer. Received: 'supertiket'. Did you mean supertickets\?$",
     ),
     ({'reactivation': 'xyz'}, r"^--reactivation is one of soft_threshold, masked, dense_gradient. Received: 'xyz'.$"),
     ({'sparsity': [1.0]}, r'^--sparsity lies in \[0, 1\). Received: \(1.0,\). Write 90 percent as --sparsity=0.9.$'),
