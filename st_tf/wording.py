@@ -35,6 +35,12 @@ def score_name(name: str) -> str:
   return _SCORES.get(name, name)
 
 
+def score_title(name: str) -> str:
+  """A score's name in words, as a title begins."""
+  words = score_name(name)
+  return words[:1].upper() + words[1:]
+
+
 def duration(seconds: float) -> str:
   """A time: '42.0 s', '3 min 20 s' or '1 h 02 min'."""
   if seconds < _MINUTE:

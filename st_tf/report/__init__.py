@@ -73,10 +73,10 @@ def _content(
     'ticket_rows': rows,
     'epochs': len(curves.epochs(history)),
     'course': page.course(history),
-    'score_title': wording.score_name(metric).capitalize(),
+    'score_title': wording.score_title(metric),
     'reductions': page.reductions(ticket.cost),
     'classes': page.classes(per_class, page.class_metric(per_class)),
-    'class_title': wording.score_name(page.class_metric(per_class)).capitalize(),
+    'class_title': wording.score_title(page.class_metric(per_class)),
     'settings': page.settings(ticket.provenance.get('config', {})),
     'origin': page.origin(ticket),
     'network': network,
@@ -102,7 +102,7 @@ def _figures(
   target = 0 if target_ms else config.get('target_macs') or 0
   figures = {
     'Loss': curves.loss(history),
-    wording.score_name(metric).capitalize(): curves.accuracy(history, metric, dense_history),
+    wording.score_title(metric): curves.accuracy(history, metric, dense_history),
     'Learning rate': curves.learning_rate(history),
     'Penalty on the importance factors': curves.penalty(history),
     'Score and sparsity over the run': curves.sparsity(history, metric),

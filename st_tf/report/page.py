@@ -58,7 +58,7 @@ def tiles(ticket: Any, model_bytes: int | None) -> list[Tile]:
     scores = ticket.metrics.get(split, {})
     if metric in scores:
       others = tuple(f'{wording.score_name(name)} {wording.score(name, value)}' for name, value in scores.items() if name != metric)
-      found.append(Tile(f'{wording.score_name(metric).capitalize()}, {split}', wording.score(metric, scores[metric]), others))
+      found.append(Tile(f'{wording.score_title(metric)}, {split}', wording.score(metric, scores[metric]), others))
   notes = ('of the prunable weights that are left',)
   if cost.get('supernet_prunable'):
     notes += (f'{wording.percent(cost["supernet_zeros"] / cost["supernet_prunable"])} of the supernet’s',)

@@ -36,3 +36,7 @@ def test_sizes_are_decimal(count, text):
 def test_an_unknown_score_keeps_its_name():
   assert wording.score_name('top1') == 'top-1 accuracy'
   assert wording.score_name('mean_iou') == 'mean_iou'
+
+
+def test_a_title_keeps_abbreviations():
+  assert [wording.score_title(name) for name in ('top1', 'miou', 'iou', 'ap', '')] == ['Top-1 accuracy', 'Mean IoU', 'IoU', 'AP', '']
