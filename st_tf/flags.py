@@ -3,11 +3,12 @@
 Every command line has its own `FlagValues`, so that several can be imported into one process.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 import dataclasses
 import pathlib
 import shutil
 import textwrap
+from types import MappingProxyType
 from typing import Any
 
 from absl import flags
@@ -116,8 +117,12 @@ def parse(argv: Sequence[str], values: flags.FlagValues, about: str = '') -> Non
     raise FlagError(_leftover(rest[0], values))
 
 
-def config_from(values: flags.FlagValues) -> Config:
+def config_from(values: flags.FlagValues, own: Mapping[str, Any] = MappingProxyType({})) -> Config:
   """The settings of a run: a flag on the command line wins over the file of `--config` or the `--recipe`, which win over the default.
+
+  Args:
+    values: the command line.
+    own: settings of a task, by flag name, which stand in the place of the defaults.
 
   Raises:
     ConfigError: the file is missing or bad (its name is in the message), there is no such recipe, or no run can have these settings.
@@ -130,7 +135,7 @@ def config_from(values: flags.FlagValues) -> Config:
   settings = _read_settings(path) if path else recipe_settings(values)[0] if recipe else {}
   if given.get('init_from') and not given['init_from'].endswith('.npz'):
     settings.pop('supernet', None)  # A run always writes one, and a ticket brings its own.
-  settings |= given
+  settings = {**own, **settings, **given}
   try:
     return Config.from_flat(settings)
   except ConfigError as error:

@@ -1,14 +1,19 @@
-"""Says what a ticket sees in a picture: python -m st_tf.predict --ticket=FOLDER --image=FILE.
+"""Says what a ticket sees in a picture: python -m st_tf.predict --ticket=FOLDER --image=FILE [--out=seen.png].
 
-The training data is not needed.
+The training data is not needed. The network sees the largest middle part of the picture that has the shape it was trained for; a ticket
+for joints wants a picture that one person fills.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import dataclasses
 import pathlib
 import sys
+from typing import Any
 
-from st_tf import command, flags
+import numpy as np
+from PIL import Image
+
+from st_tf import command, flags, maps
 from st_tf.errors import UserError
 from st_tf.pictures import center_crop, normalised, open_rgb
 from st_tf.task import most_likely
@@ -23,6 +28,9 @@ class Options:
   ticket: str = dataclasses.field(default='', metadata={'help': 'Folder of the ticket.'})
   image: str = dataclasses.field(default='', metadata={'help': 'Picture file.'})
   top: int = dataclasses.field(default=5, metadata={'help': 'How many labels to show.'})
+  out: str = dataclasses.field(
+    default='', metadata={'help': 'File for the picture with the labels of its pixels, or with the joints, drawn over it; empty = none.'}
+  )
 
   def __post_init__(self):
     for name in ('ticket', 'image'):
@@ -39,12 +47,57 @@ def main(argv: Sequence[str]) -> None:
     from st_tf.ticket import Ticket
   picture = open_rgb(pathlib.Path(options.image), options.image)
   ticket = Ticket.load(options.ticket)
-  if ticket.head.kind != 'classification':
-    raise UserError(f'Labels of a whole picture come from a classification ticket. Received: one with a {ticket.head.kind} head.')
-  size = ticket.input_shape[:2]
-  image = normalised(center_crop(picture, size, ticket.task.get('keep', 1.0)), ticket.task['mean'], ticket.task['deviation'])
-  logits = ticket.build_model()(image[None], training=False).numpy()[0]
-  print('\n'.join(lines(most_likely(logits, ticket.task['labels'], options.top))))
+  if options.out and ticket.kind == 'classification':
+    raise UserError(f'--out is for what is drawn over a picture. Received: {options.out}, and a classification ticket. Leave it out.')
+  crop = center_crop(picture, ticket.input_shape[:2], ticket.task.get('keep', 1.0))
+  image = normalised(crop, ticket.task['mean'], ticket.task['deviation'])
+  output = ticket.build_model()(image[None], training=False).numpy()[0]
+  guesses, seen = answer(crop, output, ticket.kind, ticket.task, options.top)
+  print('\n'.join(lines(guesses)))
+  if options.out:
+    save(seen, options.out)
+
+
+def answer(
+  crop: np.ndarray, output: np.ndarray, kind: str, task: Mapping[str, Any], top: int
+) -> tuple[list[tuple[str, float]], np.ndarray]:
+  """(labels with their shares, largest first; the picture with what the output says drawn over it).
+
+  A share is the probability of a class, the part of the picture that a label covers, or the confidence in a joint.
+
+  Args:
+    crop: [height, width, 3] uint8, what the network sees.
+    output: of the network, for this picture.
+    kind: of the task.
+    task: what the ticket knows of it.
+    top: how many labels.
+  """
+  if kind == 'classification':
+    return most_likely(output, task['labels'], top), crop
+  colours = maps.read_colours(task['semantics']['colours'])
+  if kind == 'segmentation':
+    labels = maps.labelled(output, crop.shape[:2])
+    shares, seen = np.bincount(labels.ravel(), minlength=len(colours)) / labels.size, maps.with_labels(crop, labels, colours)
+  else:
+    joints = maps.decode(output[None], crop.shape[:2])[0]
+    shares, found = joints[:, 2].clip(0, 1), joints[:, 2:] >= maps.SHOWN_CONFIDENCE
+    seen = maps.with_joints(crop, np.where(found, joints[:, :2], np.nan), task['semantics']['skeleton'], colours)
+  order = np.argsort(-shares, kind='stable')[:top]
+  return [(task['labels'][index], float(shares[index])) for index in order], seen
+
+
+def save(picture: np.ndarray, path: str) -> None:
+  """Writes a picture file of the kind that the name says.
+
+  Raises:
+    UserError: there is no such kind of file, or it cannot be written.
+  """
+  try:
+    Image.fromarray(picture).save(path)
+  except (OSError, ValueError) as error:
+    raise UserError(
+      f'--out is a picture file that can be written. Received: {path} ({error}). Write for example --out=seen.png.'
+    ) from error
 
 
 def lines(guesses: Sequence[tuple[str, float]], full: str | None = None) -> list[str]:

@@ -16,7 +16,7 @@ import tensorflow as tf
 import tqdm
 
 import st_tf
-from st_tf import cost
+from st_tf import cost, wording
 from st_tf.config import Config
 from st_tf.cutting import cut
 from st_tf.errors import UserError
@@ -110,7 +110,7 @@ class Run:
     for batch in readable(bar):
       yield batch
       if self._sums.batches:
-        bar.set_postfix(loss=f'{self._sums.loss / self._sums.batches:.3f}')
+        bar.set_postfix(loss=wording.loss(self._sums.loss / self._sums.batches))
       # At the end of an epoch `end_epoch` saves, after its evaluation.
       if self._signal and self.trainer.step < (epoch + 1) * self.plan.steps_per_epoch:
         self._save()
@@ -330,7 +330,7 @@ class Run:
     metric, training = self.task.primary_metric, self.task.training_metric
     trained = f'train {row[f"train_{training or metric}"]:6.1%}' + f' ({training})' * bool(training)
     return (
-      f'epoch {row["epoch"]:>3}/{self.config.epochs}  loss {row["loss"]:6.3f}  {trained}'
+      f'epoch {row["epoch"]:>3}/{self.config.epochs}  loss {wording.loss(row["loss"]):>6}  {trained}'
       f'  val {row["validation"][metric]:6.1%}  sparsity {row["sparsity"]:5.1%}  MACs {row["macs"] / 1e6:8.2f}M'
       f'  non-zero {row["nonzero_macs"] / 1e6:8.2f}M  lr {row["learning_rate"]:.1e}  {row["seconds"]:5.0f} s'
     )

@@ -106,8 +106,9 @@ class Task(abc.ABC):
     deviation: per-channel standard deviation they were divided by.
     keep: share of a picture's shorter side that evaluation keeps.
     default_supernet: the preset that suits the images when `--supernet` names none.
-    semantics: what the outputs mean, for those who have a ticket and not its task: 'kind' (one of `KINDS`); of segmentation also
-      'colours', '#rrggbb' per label; of keypoints also 'skeleton', pairs of label numbers.
+    settings: what suits the loss, by flag name, in the place of the defaults; files, recipes and flags win over it.
+    semantics: what the outputs mean, for those who have a ticket and not its task: 'kind' (one of `KINDS`); of maps also 'colours',
+      '#rrggbb' per label; of keypoints also 'skeleton', pairs of label numbers.
   """
 
   name: str
@@ -121,6 +122,7 @@ class Task(abc.ABC):
   deviation: tuple[float, float, float]
   keep: float = 1.0
   default_supernet: str = 'mobile'
+  settings: Mapping[str, Any] = MappingProxyType({})
   semantics: Mapping[str, Any] = MappingProxyType({'kind': 'classification'})
 
   @abc.abstractmethod

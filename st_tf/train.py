@@ -52,6 +52,7 @@ def main(argv: Sequence[str]) -> int | None:
   for note in flags.recipe_settings(values)[1] if recipe else ():
     print(f'recipe {recipe}: {note}')
   task = problem(config, recipe, options.dry_run)
+  config = flags.config_from(values, task.settings)
   if not config.supernet and not config.init_from:
     config = dataclasses.replace(config, supernet=task.default_supernet)
   path = pathlib.Path(options.workdir or default_workdir(config))

@@ -47,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
   flags.define_config(values)
   flags.parse(argv, values, __doc__)
   options = flags.options_from(values, Options)
-  config = dataclasses.replace(flags.config_from(values), method='transfer', init_from=options.ticket)
+  config = flags.config_from(values)
   with command.quiet_imports():
     from st_tf import replicas, train
     from st_tf import task as tasks
@@ -56,6 +56,7 @@ def main(argv: Sequence[str]) -> int:
     from st_tf.workdir import Workdir
   replicas.prepare(config.replicas)
   ticket, task = Ticket.load(options.ticket), tasks.load(config.task, config.data)
+  config = dataclasses.replace(flags.config_from(values, task.settings), method='transfer', init_from=options.ticket)
   root = pathlib.Path(options.workdir or train.default_workdir(config))
   chosen = {config.transfer.control: config}
   if options.controls:

@@ -9,6 +9,7 @@ _SCORES = {
 }
 _PREFIXES = ((1e9, 'G'), (1e6, 'M'), (1e3, 'k'))
 _MINUTE, _HOUR = 60, 3600
+_SMALL_LOSS = 0.1
 
 
 def count(value: float) -> str:
@@ -27,7 +28,12 @@ def percent(fraction: float) -> str:
 
 def score(name: str, value: float) -> str:
   """The value of a score: percent, except for a loss."""
-  return f'{value:.3f}' if name == 'loss' else percent(value)
+  return loss(value) if name == 'loss' else percent(value)
+
+
+def loss(value: float) -> str:
+  """A loss with three decimals, or with three digits where it is small: '2.303', '0.00217'."""
+  return f'{value:.3g}' if 0 < abs(value) < _SMALL_LOSS else f'{value:.3f}'
 
 
 def score_name(name: str) -> str:

@@ -1,10 +1,12 @@
 """Human keypoints: a heatmap for every joint of a person. What all such tasks share, whatever their pictures come from."""
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 import tensorflow as tf
 
+from st_tf.maps import SHOWN_CONFIDENCE, decode, with_joints
 from st_tf.specs import HeadSpec
 from st_tf.task import SPLITS, DataConfig, Sample, Task, TaskError, refuse
 from tasks import _augment, _crops, _heatmaps, _skeletons
@@ -15,7 +17,6 @@ from tasks._people import People
 # Streams of the numbers that are drawn per (seed, epoch).
 _ORDER, _GEOMETRY = range(2)
 _SUBSET = 3
-_SHOWN_CONFIDENCE = 0.2  # From which an answer's joint is drawn in pictures.
 _LONGEST_LEGEND = 20
 
 
@@ -31,6 +32,9 @@ class KeypointTask(Task):
 
   primary_metric = 'ap'
   training_metric = 'pck'
+  # A heatmap is empty but for a few cells. Its squared error is small and far steeper along the mean of the features than along any
+  # other direction: SGD diverges there, or learns nothing. Weight decay at its default would outweigh such a loss.
+  settings = MappingProxyType({'optimizer': 'adam', 'learning_rate': 0.003, 'optimizer_epsilon': 1e-8, 'weight_decay': 1e-8})
 
   def __init__(
     self,
@@ -40,7 +44,7 @@ class KeypointTask(Task):
     *,
     shape: tuple[int, int],
     turn: float = _crops.TURN,
-    default_supernet: str = 'mobile',
+    default_supernet: str = 'mobile_dense',
   ):
     """Checks the settings; the pictures are read when they are due.
 
@@ -68,7 +72,8 @@ class KeypointTask(Task):
     self.name, self.labels, self.default_supernet = name, joints.names, default_supernet
     self.head, self.image_size = HeadSpec('dense', len(self.labels)), shape
     self.mean, self.deviation = PHOTOGRAPHS
-    self.semantics = {'kind': 'keypoints', 'skeleton': [list(limb) for limb in joints.limbs]}
+    colours = _skeletons.written_colours(joints)
+    self.semantics = {'kind': 'keypoints', 'skeleton': [list(limb) for limb in joints.limbs], 'colours': colours}
     self._config, self._turn, self._joints = config, turn, joints
     self._splits = {split: splits[split] for split in SPLITS}
     # Targets number the examples through all splits: a score is told the example, but not the split.
@@ -148,7 +153,7 @@ class KeypointTask(Task):
 
   def batch_score(self, targets: Mapping[str, np.ndarray], outputs: np.ndarray) -> float:
     """PCK of one training batch; 0 where it shows no labelled joint."""
-    answers = _heatmaps.decode(outputs, self.image_size)
+    answers = decode(outputs, self.image_size)
     labelled, hits = correct(np.asarray(targets['joints']), answers, self._joints, self.image_size)
     return float(hits.sum() / max(labelled.sum(), 1))
 
@@ -167,20 +172,20 @@ class KeypointTask(Task):
 
   def explain(self, output: np.ndarray, top: int = 5) -> list[tuple[str, float]]:
     """The joints that are surest to be seen with their confidence, from [rows, columns, joints]."""
-    confidences = _heatmaps.decode(np.asarray(output)[None], self.image_size)[0, :, 2]
+    confidences = decode(np.asarray(output)[None], self.image_size)[0, :, 2]
     return [(self.labels[index], float(confidences[index])) for index in np.argsort(-confidences, kind='stable')[:top]]
 
   def sample(self, image: np.ndarray, target: Mapping[str, np.ndarray], output: np.ndarray) -> Sample:
     """The image, the true and the found joints side by side, and how many of them agree as PCK asks."""
-    truth, answer = np.asarray(target['joints']), _heatmaps.decode(np.asarray(output)[None], self.image_size)[0]
+    truth, answer = np.asarray(target['joints']), decode(np.asarray(output)[None], self.image_size)[0]
     labelled, hits = correct(truth[None], answer[None], self._joints, self.image_size)
     caption = f'prediction, {hits.sum()} of {labelled.sum()} right' if labelled.any() else 'prediction'
-    seen = {'truth': (truth, truth[:, 2] > 0), caption: (answer, answer[:, 2] >= _SHOWN_CONFIDENCE)}
+    seen = {'truth': (truth, truth[:, 2] > 0), caption: (answer, answer[:, 2] >= SHOWN_CONFIDENCE)}
     pictures = ((name, np.where(there[:, None], places[:, :2], np.nan)) for name, (places, there) in seen.items())
-    legend = [(name, '#' + bytes(colour).hex()) for name, colour in zip(self.labels, _skeletons.colours(self._joints).tolist())]
+    limbs, colours = self.semantics['skeleton'], _skeletons.colours(self._joints)
     return Sample(
-      (('image', image), *((name, _skeletons.drawn(image, places, self._joints)) for name, places in pictures)),
-      legend=tuple(legend) if len(legend) <= _LONGEST_LEGEND else (),
+      (('image', image), *((name, with_joints(image, places, limbs, colours)) for name, places in pictures)),
+      legend=tuple(zip(self.labels, self.semantics['colours'])) if len(self.labels) <= _LONGEST_LEGEND else (),
     )
 
 

@@ -6,6 +6,7 @@ import colorsys
 import numpy as np
 import tensorflow as tf
 
+from st_tf.maps import labelled
 from st_tf.specs import HeadSpec
 from st_tf.task import SPLITS, DataConfig, Metrics, Sample, Task, TaskError, refuse
 from tasks import _augment, _masks
@@ -134,7 +135,7 @@ class SegmentationTask(Task):
   def sample(self, image: np.ndarray, target: np.ndarray, output: np.ndarray) -> Sample:
     """The image, the true and the predicted classes as colours side by side, and how well they agree."""
     colours = palette(len(self.labels))
-    answer = tf.image.resize(output, image.shape[:2]).numpy().argmax(-1)
+    answer = labelled(output, image.shape[:2])
     metrics = self.metrics()
     metrics.update(target[None], output[None])
     agreed = f', {metrics.result()["aacc"]:.0%} right' if (target != IGNORED).any() else ''

@@ -32,7 +32,7 @@ def load(argument: str, config: DataConfig) -> Task:
   if config.detections:
     raise TaskError(f'Shapes have no file of annotations that detections could belong to. Received: {config.detections}. Leave it out.')
   splits = {split: _draw(stream, split, count, height, config.data_seed) for stream, (split, count) in enumerate(SIZES.items())}
-  return KeypointTask('shapes_keypoints', splits, config, shape=(height, width), turn=0.0, default_supernet='tiny')
+  return KeypointTask('shapes_keypoints', splits, config, shape=(height, width), turn=0.0, default_supernet='tiny_dense')
 
 
 def _draw(stream: int, split: str, count: int, size: int, seed: int) -> People:

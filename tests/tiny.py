@@ -10,6 +10,7 @@ import pathlib
 from typing import Any
 
 import numpy as np
+import pytest
 
 from st_tf import presets
 from st_tf.config import Config
@@ -108,6 +109,18 @@ def draw(path: pathlib.Path, arch: ArchSpec = ARCH, **settings: Any) -> tuple[An
   chosen = config(supernet=str(supernet), **settings)
   workdir = Workdir(path, chosen)
   return importlib.import_module(f'st_tf.methods.{chosen.method}').draw(task(), chosen, workdir), workdir
+
+
+def map_ticket(name: str) -> tuple[Any, Task]:
+  """(a ticket for a drawn task with maps, never trained, its task with few pictures)."""
+  from st_tf import task as tasks
+  from st_tf.cutting import cut
+
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(f'tasks.{name}.SIZES', {'train': 40, 'validation': 20, 'test': 20})
+    found = tasks.load(name, DataConfig())
+  moved = trainer(presets.PRESETS['tiny_dense'], pruned=False, searching=False, on=found)
+  return cut(moved, found.dataset('train', BATCH, training=True).take(2), 0.0, {'method': 'dense', 'config': {}}), found
 
 
 def write_table(path: pathlib.Path, arch: ArchSpec, groups: list[str], points: list[tuple[int, float]], base: float) -> pathlib.Path:

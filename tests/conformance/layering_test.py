@@ -12,7 +12,7 @@ LAYERS = (
   (
     'core',
     (
-      *('errors', 'files', 'latency', 'pictures', 'settings', 'specs', 'presets', 'task', 'config', 'recipes', 'stand_in', 'flags'),
+      *('errors', 'files', 'latency', 'maps', 'pictures', 'settings', 'specs', 'presets', 'task', 'config', 'recipes', 'stand_in', 'flags'),
       *('command', 'wording'),
     ),
   ),
@@ -30,7 +30,7 @@ LAYERS = (
 
 # What the other packages may take from st_tf, and which layer of st_tf may use them. st_tf reaches tasks by name only.
 TFLITE_SEES = ('core', 'models', 'cost', 'ticket')
-TASKS_SEE = ('st_tf/errors.py', 'st_tf/pictures.py', 'st_tf/specs.py', 'st_tf/task.py')
+TASKS_SEE = ('st_tf/errors.py', 'st_tf/maps.py', 'st_tf/pictures.py', 'st_tf/specs.py', 'st_tf/task.py')
 SEES_TFLITE = ('cli',)
 
 NAMES = [name for name, _ in LAYERS]

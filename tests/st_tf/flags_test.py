@@ -34,6 +34,19 @@ def test_no_flags_give_the_default_settings():
   assert _config() == Config()
 
 
+def test_a_task_has_settings_of_its_own_in_the_place_of_the_defaults_and_of_nothing_else(tmp_path):
+  own = {'optimizer': 'adam', 'learning_rate': 0.003, 'epochs': 7}
+  path = tmp_path / 'config.json'
+  path.write_text('{"epochs": 8}')
+  values = _values()
+  flags.parse(['train', '--learning_rate=0.5', f'--config={path}'], values)
+  found = flags.config_from(values, own)
+  assert (found.training.optimizer, found.training.learning_rate, found.epochs) == ('adam', 0.5, 8)
+  values = _values()
+  flags.parse(['train', '--recipe=coco'], values)
+  assert flags.config_from(values, own).training.learning_rate == 1e-3
+
+
 def test_every_setting_can_be_given_as_the_text_that_the_help_shows():
   written = [f'--{name}={flags.shown(value)}' for name, value in Config().flat().items()]
   assert _config(*written) == Config()

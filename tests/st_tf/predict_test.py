@@ -10,6 +10,7 @@ from st_tf import predict
 from st_tf.errors import UserError
 from st_tf.pictures import center_crop, normalised, open_rgb
 from st_tf.task import most_likely
+from tests import tiny
 
 
 @pytest.fixture
@@ -58,6 +59,39 @@ def test_what_cannot_be_predicted_is_said(arguments, message, tmp_path, monkeypa
   with pytest.raises(UserError) as found:
     predict.main(['predict', *arguments])
   assert message in str(found.value)
+
+
+@pytest.mark.parametrize('name', ['shapes_segmentation', 'shapes_keypoints'])
+def test_maps_are_said_in_shares_and_drawn(name, picture, tmp_path, capsys):
+  ticket, task = tiny.map_ticket(name)
+  ticket.save(tmp_path / 'ticket')
+  predict.main(['predict', f'--ticket={tmp_path / "ticket"}', f'--image={picture}', f'--out={tmp_path / "seen.png"}'])
+  crop = center_crop(open_rgb(picture, 'it'), task.image_size)
+  output = ticket.build_model()(normalised(crop, task.mean, task.deviation)[None], training=False).numpy()[0]
+  guesses, expected = predict.answer(crop, output, ticket.kind, ticket.task, 5)
+  assert capsys.readouterr().out.splitlines() == predict.lines(guesses)
+  np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / 'seen.png')), expected)
+
+
+def test_shares_of_maps_by_hand():
+  crop = np.zeros((2, 2, 3), np.uint8)
+  task = {'labels': ['a', 'b'], 'semantics': {'colours': ['#ff0000', '#00ff00'], 'skeleton': []}}
+  output = np.asarray([[[1, 0], [0, 1]], [[0, 1], [0, 2]]], np.float32)
+  guesses, seen = predict.answer(crop, output, 'segmentation', task, 2)
+  assert guesses == [('b', 0.75), ('a', 0.25)]
+  assert seen[0, 0].tolist() == [140, 0, 0] and seen[1, 1].tolist() == [0, 140, 0]
+  guesses, seen = predict.answer(crop, output / 8, 'keypoints', task, 2)
+  assert guesses == [('b', 0.25), ('a', 0.125)]
+  # The joint that is seen clearly is in the lower right cell; the other one is not drawn.
+  assert seen.shape == (320, 320, 3) and seen[240, 240].tolist() == [0, 255, 0] and not seen[..., 0].any()
+
+
+def test_what_cannot_be_drawn_is_said(ticket_folder, picture, tmp_path):
+  with pytest.raises(UserError, match=r'drawn over a picture\. Received: seen\.png, and a classification ticket'):
+    predict.main(['predict', f'--ticket={ticket_folder}', f'--image={picture}', '--out=seen.png'])
+  for name in ('seen.txt', 'none/seen.png'):
+    with pytest.raises(UserError, match='--out is a picture file that can be written. Received: '):
+      predict.save(np.zeros((2, 2, 3), np.uint8), str(tmp_path / name))
 
 
 def test_a_folder_that_is_no_ticket_is_named(picture, tmp_path):

@@ -20,6 +20,10 @@ def test_fractions_are_shown_as_percent(fraction, text):
 
 def test_a_loss_is_no_percentage():
   assert wording.score('loss', 1.6549) == '1.655'
+
+
+def test_small_losses_keep_three_digits():
+  assert [wording.loss(value) for value in (2.3026, 0.1, 0.0021749, 0.0)] == ['2.303', '0.100', '0.00217', '0.000']
   assert wording.score('top1', 0.5) == '50.0%'
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from st_tf.maps import decode
 from tasks import _crops, _heatmaps
 
 
@@ -28,32 +29,6 @@ def test_the_deviation_is_two_cells_at_48_columns():
   assert drawn([(0.0, 0.0)], 24, 24, (96, 96))[1] == 1
 
 
-def test_decoding_by_hand():
-  maps = np.zeros((1, 6, 8, 2))
-  # Joint 0: cell (row 2, column 5) is highest, its right and its upper neighbours are higher than those opposite.
-  maps[0, 2, 4:7, 0], maps[0, 1:4:2, 5, 0] = (0.3, 0.9, 0.5), (0.4, 0.2)
-  # Joint 1: in the corner, where there is no pair of neighbours to compare.
-  maps[0, 0, 0, 1] = 0.25
-  # A crop of 32x24: cells are 4x4 pixels. (5.5 + 0.25) x 4 = 23; (2.5 - 0.25) x 4 = 9.
-  assert _heatmaps.decode(maps, (24, 32))[0].tolist() == [[23, 9, 0.9], [2, 2, 0.25]]
-
-
-def test_equal_neighbours_move_nothing_and_negative_heatmaps_have_a_maximum_too():
-  maps = np.full((1, 5, 5, 1), -1.0)
-  maps[0, 2, 2, 0] = -0.5
-  assert _heatmaps.decode(maps, (5, 5))[0].tolist() == [[2.5, 2.5, -0.5]]
-
-
-@pytest.mark.parametrize('broken', [np.nan, np.inf, -np.inf])
-def test_a_heatmap_that_is_no_number_has_no_joint(broken):
-  maps = np.zeros((1, 4, 4, 2), np.float32)
-  maps[0, 1, 1] = 1
-  maps[0, 3, 3, 0] = broken
-  first, second = _heatmaps.decode(maps, (4, 4))[0]
-  assert np.isnan(first[:2]).all() and first[2] == 0
-  assert second.tolist() == [1.5, 1.5, 1]
-
-
 @pytest.mark.parametrize(('shape', 'stride'), [((96, 96), 4), ((256, 192), 4), ((256, 192), 2), ((64, 64), 1), ((90, 70), 4)])
 def test_from_the_truth_to_the_heatmap_and_back_is_less_than_a_cell(shape, stride):
   """500 people, in crops that are zoomed, turned and mirrored by random; also where cells do not divide the crop (90x70)."""
@@ -66,7 +41,7 @@ def test_from_the_truth_to_the_heatmap_and_back_is_less_than_a_cell(shape, strid
     matrix = _crops.to_crop(box, shape, *_crops.changes(rng.random(_crops.DRAWS)))
     cropped = _crops.moved(points, matrix)
     inside = ((cropped >= 0) & (cropped < shape[::-1])).all(1)
-    found = _heatmaps.decode(drawn(cropped, rows, columns, shape)[0], shape)[0]
+    found = decode(drawn(cropped, rows, columns, shape)[0], shape)[0]
     errors = np.abs(found[:, :2] - cropped)[inside]
     # Half a cell at the border, where there is no neighbour; elsewhere a quarter.
     assert errors.max(initial=0) <= 0.51 * cell
@@ -80,7 +55,7 @@ def test_from_the_truth_to_the_heatmap_and_back_is_less_than_a_cell(shape, strid
 def test_there_is_no_bias_to_any_side():
   """Errors of many places cancel out: a convention that is half a pixel or half a cell off would not."""
   points = np.random.default_rng(0).uniform(20, 76, (4000, 2))
-  found = _heatmaps.decode(drawn(points, 24, 24, (96, 96))[0], (96, 96))[0]
+  found = decode(drawn(points, 24, 24, (96, 96))[0], (96, 96))[0]
   np.testing.assert_allclose((found[:, :2] - points).mean(0), 0, atol=0.03)
 
 

@@ -102,7 +102,9 @@ def test_a_task_says_what_a_method_must_know():
   )
   assert (task.head.kind, task.head.outputs, task.default_supernet) == ('dense', 3, 'tiny')
   assert task.sizes == {'train': 12, 'validation': 3, 'test': 5}
-  assert task.semantics == {'kind': 'keypoints', 'skeleton': [[0, 1], [1, 2]]}
+  colours = task.semantics['colours']
+  assert task.semantics == {'kind': 'keypoints', 'skeleton': [[0, 1], [1, 2]], 'colours': colours} and len(set(colours)) == 3
+  assert task.settings['optimizer'] == 'adam'
   assert task.left_out == {'crowds': 0, 'people without a labelled joint': 0}
 
 

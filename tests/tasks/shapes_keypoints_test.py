@@ -20,7 +20,7 @@ def batch(task, split, **kwargs):
 def test_shapes_have_three_points_in_three_splits():
   task = load('shapes_keypoints', DataConfig())
   assert task.sizes == {'train': 40, 'validation': 20, 'test': 30}
-  assert (task.labels, task.image_size, task.default_supernet) == (('centre', 'top', 'right'), (64, 64), 'tiny')
+  assert (task.labels, task.image_size, task.default_supernet) == (('centre', 'top', 'right'), (64, 64), 'tiny_dense')
   images, targets = batch(task, 'test')
   assert images.shape == (20, 64, 64, 3) and targets['joints'].shape == (20, 3, 3)
 

@@ -11,9 +11,7 @@ import pytest
 import tensorflow as tf
 
 from st_tf import evaluate, task
-from st_tf.cutting import cut
 from st_tf.errors import UserError
-from st_tf.presets import PRESETS
 from st_tf.task import TaskError
 from tests import tiny
 from tflite import export
@@ -109,11 +107,7 @@ def test_mediapipe_tasks_take_the_file_as_it_is_and_agree_on_real_images(
 @pytest.fixture(scope='module')
 def maps():
   """(a ticket for `shapes_segmentation`, never trained, its task)."""
-  with pytest.MonkeyPatch.context() as patch:
-    patch.setattr('tasks.shapes_segmentation.SIZES', {'train': 40, 'validation': 20, 'test': 20})
-    found = task.load('shapes_segmentation', task.DataConfig())
-  trainer = tiny.trainer(PRESETS['tiny_dense'], pruned=False, searching=False, on=found)
-  return cut(trainer, found.dataset('train', 16, training=True).take(2), 0.0, {'method': 'dense', 'config': {}}), found
+  return tiny.map_ticket('shapes_segmentation')
 
 
 @pytest.mark.parametrize('number_format', FORMATS)

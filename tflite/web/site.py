@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+import tensorflow as tf
 
 from st_tf import wording
 from st_tf.errors import UserError
@@ -19,6 +20,7 @@ from st_tf.ticket import Ticket
 from tflite.deployment import of_ticket
 from tflite.encode import EncodingError, encode
 from tflite.flat import read
+from tflite.runner import Runner
 from tflite.sparse_rules import diagnose
 from tflite.storage import WORTHWHILE
 
@@ -34,18 +36,18 @@ class Example:
 
   Attributes:
     picture: [height, width, 3] uint8, as the network is scored on it.
-    truth: its label.
+    truth: its label; empty where labels are of places in the picture.
+    true_picture: [height, width, 3] uint8, which shows the truth in their place.
   """
 
   picture: np.ndarray
   truth: str
+  true_picture: np.ndarray | None = None
 
   @property
   def png(self) -> bytes:
     """The picture as a file, pixel for pixel."""
-    file = io.BytesIO()
-    Image.fromarray(self.picture).save(file, 'PNG')
-    return file.getvalue()
+    return _png(self.picture)
 
 
 def page() -> dict[str, bytes]:
@@ -58,14 +60,17 @@ def site(ticket: Ticket, number_format: str, files: Mapping[str, bytes], example
   """Everything that is served, by path.
 
   Args:
-    ticket: of a classification task.
+    ticket: the ticket.
     number_format: of the files.
     files: what `models` gives.
     examples: pictures to try; may be empty.
   """
-  said = facts(ticket, number_format, files, [example.truth for example in examples])
+  said = facts(ticket, number_format, files, examples)
   served = {said['files'][name]['url']: content for name, content in files.items()}
-  served |= {entry['url']: example.png for entry, example in zip(said['examples'], examples)}
+  for entry, example in zip(said['examples'], examples):
+    served[entry['url']] = example.png
+    if example.true_picture is not None:
+      served[entry['truthUrl']] = _png(example.true_picture)
   return page() | {f'/{path}': content for path, content in served.items()} | {'/facts.json': json.dumps(said).encode()}
 
 
@@ -73,13 +78,8 @@ def models(ticket: Ticket, number_format: str) -> dict[str, bytes]:
   """The ticket as the files 'dense', with its zeros, and 'sparse', without them; both read pixels from 0 to 1.
 
   Raises:
-    UserError: the ticket is none of classification, or has no form as one of the files.
+    UserError: the ticket has no form as one of the files.
   """
-  if ticket.head.kind != 'classification':
-    raise UserError(
-      f'This page shows tickets that name what is in a picture. Received: one with a {ticket.head.kind} head, whose answers it cannot show'
-      ' yet. Use a classification ticket.'
-    )
   network = of_ticket(ticket)
   try:
     return {
@@ -90,21 +90,26 @@ def models(ticket: Ticket, number_format: str) -> dict[str, bytes]:
     raise UserError(f'The page shows a ticket stored dense next to sparse. Received: {error} Use another --format or ticket.') from error
 
 
-def facts(ticket: Ticket, number_format: str, files: Mapping[str, bytes], truths: Sequence[str]) -> dict[str, Any]:
+def facts(ticket: Ticket, number_format: str, files: Mapping[str, bytes], examples: Sequence[Example]) -> dict[str, Any]:
   """What the page knows of its ticket, as JSON has it.
 
   Args:
-    ticket: of a classification task.
+    ticket: the ticket.
     number_format: of the files.
     files: what `models` gives.
-    truths: labels of the example pictures.
+    examples: pictures to try.
   """
+  semantics = ticket.task.get('semantics', {})
   return {
+    'kind': ticket.kind,
+    'colours': semantics.get('colours', []),
+    'skeleton': semantics.get('skeleton', []),
+    **_map(ticket, files),
     'task': ticket.task['name'],
     'labels': list(ticket.task['labels']),
     'size': list(ticket.input_shape[:2]),
     'keep': ticket.task.get('keep', 1.0),
-    'top': TOP,
+    'top': len(ticket.task['labels']) if ticket.kind == 'keypoints' else TOP,
     'sparsity': wording.percent(ticket.sparsity),
     'format': number_format,
     'fingerprint': ticket.fingerprint,
@@ -114,8 +119,19 @@ def facts(ticket: Ticket, number_format: str, files: Mapping[str, bytes], truths
     },
     'worthwhile': WORTHWHILE,
     'obstacle': obstacle(files['sparse']),
-    'examples': [{'url': f'example{index}.png', 'truth': truth} for index, truth in enumerate(truths)],
+    'examples': [
+      {'url': f'example{index}.png', 'truth': example.truth, 'truthUrl': f'truth{index}.png' if example.true_picture is not None else ''}
+      for index, example in enumerate(examples)
+    ],
   }
+
+
+def _map(ticket: Ticket, files: Mapping[str, bytes]) -> dict[str, Any]:
+  """{'map': (rows, columns), 'repeats'}: a map's places, and how often a file gives each per direction; empty where there is none."""
+  if ticket.head.kind == 'classification':
+    return {}
+  rows, columns, _ = ticket.build_model().output_shape[1:]
+  return {'map': [rows, columns], 'repeats': Runner(files['dense']).output_shape[0] // rows}
 
 
 def tiles(ticket: Ticket) -> list[dict[str, str]]:
@@ -144,7 +160,7 @@ def examples(task: Task, trained: Mapping[str, Any], count: int, seed: int = 0) 
   """A seeded choice of validation pictures, never one picked for its answer.
 
   Args:
-    task: of classification, whose targets are shares of the classes, [batch, classes].
+    task: where they come from.
     trained: the ticket's task, whose labels are shown.
     count: how many; fewer where the split is smaller.
     seed: of the choice.
@@ -156,6 +172,17 @@ def examples(task: Task, trained: Mapping[str, Any], count: int, seed: int = 0) 
   found = []
   for index in np.random.default_rng(seed).choice(size, min(count, size), replace=False).tolist():
     images, targets = next(iter(readable(task.dataset('validation', 1, start_batch=index).as_numpy_iterator())))
-    truth = int(targets[0].argmax())
-    found.append(Example(denormalised(images[0], task.mean, task.deviation), trained['labels'][truth]))
+    picture = denormalised(images[0], task.mean, task.deviation)
+    if task.head.kind == 'classification':
+      found.append(Example(picture, trained['labels'][int(targets[0].argmax())]))
+    else:
+      nothing = np.zeros((1, 1, task.head.outputs), np.float32)
+      shown = task.sample(picture, tf.nest.map_structure(lambda target: target[0], targets), nothing).pictures
+      found.append(Example(picture, '', dict(shown)['truth']))
   return found
+
+
+def _png(picture: np.ndarray) -> bytes:
+  file = io.BytesIO()
+  Image.fromarray(picture).save(file, 'PNG')
+  return file.getvalue()

@@ -24,7 +24,7 @@ const places = (page) => page.evaluate(() => ['stage', 'status', 'examples', 'gu
 }));
 
 const ready = (page) => page.waitForFunction(() => document.getElementById('status').textContent.startsWith('Ready'));
-const answered = (page, name) => page.waitForFunction((start) => document.getElementById('status').textContent.startsWith(`${start}: most likely`), name);
+const answered = (page, name) => page.waitForFunction((start) => document.getElementById('status').textContent.startsWith(`${start}: `), name);
 const failed = (page) => page.waitForSelector('.status.wrong');
 const timed = (page) => page.waitForFunction(() => /Medians of (9|[1-9]\d)/.test(document.getElementById('method').textContent));
 const file = async (path) => ({ name: path.split('/').pop(), bytes: [...await readFile(path)] });
@@ -177,6 +177,30 @@ const broken = {
   },
 };
 
+/** What pages of maps show of their first example, and what the page's own arithmetic makes of vectors. */
+async function playMaps(page, address) {
+  await page.goto(address);
+  await ready(page);
+  const before = await places(page);
+  await page.locator('#thumbnails button').first().click();
+  await answered(page, 'The example');
+  const drawn = await page.evaluate(async () => {
+    const { width, height } = document.getElementById('seen');
+    const { data } = document.getElementById('seen').getContext('2d').getImageData(0, 0, width, height);
+    await document.getElementById('true_picture').decode();
+    return { width, height, pixels: [...data], truthUrl: document.getElementById('true_picture').getAttribute('src') };
+  });
+  return { ...await seen(page), ...drawn, before, places: await places(page) };
+}
+
+const mapVectors = (page) => page.evaluate(async (vectors) => {
+  const { joints, labelled, single } = await import('/maps.js');
+  return vectors.map(({ values, map, repeats, labels, size }) => {
+    const found = single(Float32Array.from(values), { map, repeats, labels });
+    return { mask: [...labelled(found, size)], joints: joints(found, size).map(({ x, y, confidence }) => [x, y, confidence]) };
+  });
+}, job.mapVectors);
+
 async function main() {
   const args = [...job.flags, '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
   const browser = await chromium.launch({ executablePath: job.executable, args });
@@ -201,6 +225,8 @@ async function main() {
   await ready(page);
   for (const [name, act] of Object.entries(scenarios)) await play(name, act, page);
   await page.close();
+  for (const [name, address] of Object.entries(job.maps)) await play(name, (other) => playMaps(other, address), await open());
+  await play('mapVectors', async (other) => { await other.goto(job.address); return mapVectors(other); }, await open());
   for (const [name, act] of Object.entries(broken)) await play(name, act, await open());
   await browser.close();
   console.log(JSON.stringify(result));

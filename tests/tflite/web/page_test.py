@@ -1,5 +1,6 @@
 """The page in a real browser: it computes what Python computes, shows what Keras says, and says what went wrong."""
 
+import contextlib
 import dataclasses
 import json
 import pathlib
@@ -10,10 +11,13 @@ import subprocess
 import numpy as np
 from PIL import Image
 import pytest
+import tensorflow as tf
 
 from st_tf import wording
+from st_tf.maps import decode, labelled, read_colours
 from st_tf.pictures import center_crop, normalised
 from st_tf.task import most_likely
+from tests import tiny
 from tflite import vectors
 from tflite.runtimes import browser
 from tflite.web import site
@@ -23,6 +27,15 @@ DRIVER = pathlib.Path(__file__).with_name('page_driver.mjs')
 WEB = ROOT / 'tflite' / 'web'
 KEEP = 0.75
 SECONDS = 240
+_RNG = np.random.default_rng(5)
+# 'values' [rows, columns, labels] of a file, each place 'repeats' times per direction; 'map' (rows, columns) without that.
+MAP_VECTORS = [
+  {
+    'values': _RNG.normal(size=(*shape, count)).astype(np.float32).repeat(repeats, 0).repeat(repeats, 1),
+    **{'map': shape, 'repeats': repeats, 'labels': ['x'] * count, 'size': size},
+  }
+  for shape, count, repeats, size in (((3, 4), 2, 1, (12, 16)), ((6, 5), 4, 2, (13, 20)), ((1, 1), 3, 2, (4, 4)), ((9, 7), 3, 1, (9, 7)))
+]
 
 
 def missing() -> str:
@@ -66,12 +79,24 @@ def files(ticket):
 
 
 @pytest.fixture(scope='module')
-def found(ticket, files, examples, pictures, tmp_path_factory):
+def maps():
+  """{name of a task: (a ticket that was never trained, its task)}."""
+  return {name: tiny.map_ticket(name) for name in ('shapes_segmentation', 'shapes_keypoints')}
+
+
+def _map_pages(ticket, task) -> dict[str, bytes]:
+  return site.site(ticket, 'float32', site.models(ticket, 'float32'), site.examples(task, ticket.task, 1))
+
+
+@pytest.fixture(scope='module')
+def found(ticket, files, examples, pictures, maps, tmp_path_factory):
   """What the driver has seen."""
   pages = site.site(ticket, 'float32', files, examples)
   garbage = {f'/{name}.tflite': b'this is no model' for name in files}
   half = {'/sparse.tflite': garbage['/sparse.tflite']}
-  with browser.served(pages) as address, browser.served(pages | garbage) as broken, browser.served(pages | half) as half_broken:
+  with contextlib.ExitStack() as stack:
+    address, broken, half_broken = (stack.enter_context(browser.served(each)) for each in (pages, pages | garbage, pages | half))
+    map_addresses = {name: stack.enter_context(browser.served(_map_pages(*found))) for name, found in maps.items()}
     job = {
       'packages': str(WEB / 'package.json'),
       'executable': browser.browser(),
@@ -82,12 +107,14 @@ def found(ticket, files, examples, pictures, tmp_path_factory):
       'pictures': list(map(str, pictures)),
       'crops': vectors.crops().splitlines(),
       'guesses': vectors.guesses().splitlines(),
+      'maps': map_addresses,
+      'mapVectors': [vector | {'values': vector['values'].ravel().tolist()} for vector in MAP_VECTORS],
     }
     path = tmp_path_factory.mktemp('job') / 'job.json'
     path.write_text(json.dumps(job))
     run = subprocess.run(['node', DRIVER, path], capture_output=True, text=True, timeout=SECONDS)
   assert run.returncode == 0, run.stderr
-  return json.loads(run.stdout) | {'hosts': (address, broken, half_broken)}
+  return json.loads(run.stdout) | {'hosts': (address, broken, half_broken, *map_addresses.values())}
 
 
 @pytest.fixture
@@ -136,6 +163,46 @@ def test_an_example_is_answered_as_keras_answers_it_without_a_second_crop(seen, 
   assert_shown(page, expected)
   assert ('right' in page['truth']) == (expected[0][0] == example.truth)
   assert page['truth'].endswith(('right', example.truth))
+
+
+def test_maps_become_labels_and_joints_as_python_makes_them(seen):
+  for vector, page in zip(MAP_VECTORS, seen('mapVectors'), strict=True):
+    single = vector['values'][:: vector['repeats'], :: vector['repeats']]
+    enlarged = tf.image.resize(single, vector['size']).numpy()
+    runner_up, largest = np.sort(enlarged, -1)[..., -2:].transpose(2, 0, 1)
+    clear = largest - runner_up > 1e-5
+    assert clear.mean() > 0.9
+    np.testing.assert_array_equal(np.reshape(page['mask'], vector['size'])[clear], enlarged.argmax(-1)[clear])
+    np.testing.assert_allclose(page['joints'], decode(single[None], vector['size'])[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize('name', ['shapes_segmentation', 'shapes_keypoints'])
+def test_what_a_map_says_is_listed_and_drawn_over_the_picture(seen, maps, name):
+  page, (ticket, task) = seen(name), maps[name]
+  (example,) = site.examples(task, ticket.task, 1)
+  output = ticket.build_model()(normalised(example.picture, task.mean, task.deviation)[None], training=False).numpy()[0]
+  size, labels = ticket.input_shape[:2], ticket.task['labels']
+  if ticket.kind == 'segmentation':
+    mask = labelled(output, size)
+    expected = dict(zip(labels, np.bincount(mask.ravel(), minlength=len(labels)) / mask.size))
+    colours = read_colours(ticket.task['semantics']['colours'])
+    drawn = np.reshape(page['pixels'], (page['height'], page['width'], 4))[..., :3]
+    factor = page['height'] // size[0]
+    middles = drawn[factor // 2 :: factor, factor // 2 :: factor]
+    blended = 0.45 * example.picture + 0.55 * colours[mask]
+    assert (np.abs(middles - blended).max(-1) < 20).mean() > 0.9
+    assert page['best'] == max(expected, key=expected.get)
+  else:
+    expected = dict(zip(labels, decode(output[None], size)[0, :, 2].clip(0, 1)))
+    assert page['best'] == f'{sum(share >= 0.2 for share in expected.values())} of {len(labels)} joints'
+  assert (page['truth'], page['truthUrl'], page['isWrong']) == ('Beside this, the truth', 'truth0.png', False)
+  for label, share, _ in page['shares']:
+    assert share == pytest.approx(expected[label], abs=5e-3)
+
+
+@pytest.mark.parametrize('name', ['shapes_segmentation', 'shapes_keypoints'])
+def test_nothing_moves_when_the_answer_to_a_map_comes(seen, name):
+  assert seen(name)['before'] == seen(name)['places']
 
 
 @pytest.mark.parametrize(('name', 'index'), [('chosen', 0), ('dropped', 1), ('pasted', 0), ('hurried', 1)])

@@ -10,7 +10,8 @@ from PIL import Image
 import pytest
 
 from st_tf.errors import UserError
-from st_tf.specs import HeadSpec
+from st_tf.maps import read_colours
+from tests import tiny
 from tests.sparse_graphs import CASES
 from tests.sparse_graphs import files as files_of
 from tflite.encode import EncodingError
@@ -103,10 +104,22 @@ def test_the_first_obstacle_is_named(name, expected):
   assert expected in found if expected else found == ''
 
 
-def test_a_ticket_that_labels_every_pixel_is_refused(tiny_ticket):
-  other = dataclasses.replace(tiny_ticket, head=HeadSpec('dense', 4))
-  with pytest.raises(UserError, match=r'name what is in a picture\. Received: one with a dense head, .* Use a classification ticket'):
-    site.models(other, 'float32')
+@pytest.mark.parametrize(('name', 'top'), [('shapes_segmentation', 5), ('shapes_keypoints', 3)])
+def test_of_a_map_the_page_knows_its_places_its_colours_and_the_true_pictures(name, top):
+  ticket, task = tiny.map_ticket(name)
+  files = site.models(ticket, 'float32')
+  examples = site.examples(task, ticket.task, 2)
+  served = site.site(ticket, 'float32', files, examples)
+  said = json.loads(served['/facts.json'])
+  assert (said['kind'], said['top'], said['repeats']) == (ticket.kind, top, 2)
+  assert said['map'] == list(ticket.build_model().output_shape[1:3])
+  assert said['colours'] == ticket.task['semantics']['colours'] and len(said['colours']) == len(said['labels'])
+  assert said['skeleton'] == ticket.task['semantics'].get('skeleton', [])
+  for example, entry in zip(examples, said['examples'], strict=True):
+    assert entry['truth'] == ''
+    shown = {tuple(pixel) for pixel in example.true_picture.reshape(-1, 3).tolist()}
+    assert shown & {tuple(colour) for colour in read_colours(said['colours']).tolist()}
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(served['/' + entry['truthUrl']]))), example.true_picture)
 
 
 def test_a_ticket_that_cannot_be_stored_sparsely_is_refused(tiny_ticket, monkeypatch):

@@ -1,10 +1,10 @@
 /** From pictures to answers: who is shown a picture last is the one who is answered. */
 
-import { centerCrop, mostLikely, toInput } from './picture.js';
+import { answerOf } from './answers.js';
+import { centerCrop, toInput } from './picture.js';
 import { Problem, Race, load, reason, start } from './runtime.js';
 import { Camera, decoded } from './sources.js';
 import * as view from './view.js';
-import { percent } from './words.js';
 
 const ROUNDS = 9; // Of timing, per picture.
 const CAMERA_MILLISECONDS = 250;
@@ -24,7 +24,7 @@ async function prepare() {
   const response = await fetch('facts.json').catch(() => null);
   if (!response?.ok) throw new Problem('The ticket was not served. Is the command still running? Load the page again.');
   facts = await response.json();
-  view.prepare(facts, (example) => look(example.truth, async () => (await fetch(example.url)).blob(), example));
+  view.prepare(facts, (example) => look(example.truth || 'The example', async () => (await fetch(example.url)).blob(), example));
   await start();
   const [dense, sparse] = await Promise.allSettled(['dense', 'sparse'].map((name) => load(facts.files[name].url, facts.size)));
   if (dense.status === 'rejected' && sparse.status === 'rejected') throw dense.reason;
@@ -38,7 +38,7 @@ async function prepare() {
  * Shows and answers one picture.
  * @param {string} name what messages call it.
  * @param {() => Promise<Blob>} read gives the encoded picture.
- * @param {{url?: string, truth?: string}} example where it is one.
+ * @param {{url?: string, truth?: string, truthUrl?: string}} example where it is one.
  */
 async function look(name, read, example = {}) {
   const mine = ++turn;
@@ -52,10 +52,9 @@ async function look(name, read, example = {}) {
     view.stage({ blob, url: example.url });
     await ready;
     // An example is the crop already.
-    const guesses = await classified(pixels, example.url ? 1 : facts.keep, mine, example.truth);
-    if (!guesses) return;
-    const sight = `${facts.labels[guesses[0].index]}, ${percent(guesses[0].share)}`;
-    view.say(`${example.url ? 'The example' : name}: most likely ${sight}.${transparency(pixels)}`);
+    const answer = await answered(pixels, example.url ? 1 : facts.keep, mine, example);
+    if (!answer) return;
+    view.say(`${example.url ? 'The example' : name}: ${answer.sight}.${transparency(pixels)}`);
     await compare(mine, ROUNDS);
   } catch (error) {
     if (mine === turn) fail(error);
@@ -63,17 +62,17 @@ async function look(name, read, example = {}) {
 }
 
 /** The answer, shown; null for whoever is too late. */
-async function classified(pixels, keep, mine, truth) {
+async function answered(pixels, keep, mine, example = {}) {
   const crop = centerCrop(pixels, facts.size, keep);
   const values = toInput(crop);
-  const logits = await network.run(values);
+  const outputs = await network.run(values);
   if (mine !== turn) return null;
-  if (!logits.every(Number.isFinite)) throw new Problem('The network’s answer is not a number. Train the ticket again, or show another.');
-  const guesses = mostLikely(logits, facts.top);
+  if (!outputs.every(Number.isFinite)) throw new Problem('The network’s answer is not a number. Train the ticket again, or show another.');
+  const answer = answerOf(outputs, facts);
   input = values;
-  view.answer(guesses, facts.labels, crop, truth);
+  view.answer(answer, facts, crop, example);
   view.offerTiming(Boolean(race));
-  return guesses;
+  return answer;
 }
 
 async function compare(mine, rounds) {
@@ -93,19 +92,18 @@ async function watch() {
   try {
     if (!(await camera.start()) || mine !== turn) return;
     view.stage({ isCamera: true });
-    view.say('The camera is on. What it sees is named several times a second.');
+    view.say('The camera is on. What it sees is answered several times a second.');
     await ready;
     let [announced, since] = ['', -Infinity];
     while (mine === turn) {
       const started = performance.now();
       const frame = document.hidden ? null : camera.frame();
-      const guesses = frame && (await classified(frame, facts.keep, mine));
-      const best = guesses && facts.labels[guesses[0].index];
-      if (best && best !== announced && started - since > ANNOUNCEMENT_MILLISECONDS) {
-        [announced, since] = [best, started];
-        view.announce(`The camera sees: ${best}`);
+      const answer = frame && (await answered(frame, facts.keep, mine));
+      if (answer && answer.best !== announced && started - since > ANNOUNCEMENT_MILLISECONDS) {
+        [announced, since] = [answer.best, started];
+        view.announce(`The camera sees: ${answer.best}`);
       }
-      if (guesses) await compare(mine, 1);
+      if (answer) await compare(mine, 1);
       await pause(Math.max(0, CAMERA_MILLISECONDS - (performance.now() - started)));
     }
   } catch (error) {

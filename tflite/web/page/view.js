@@ -1,25 +1,37 @@
 /** What is on the page. */
 
+import { isFound } from './answers.js';
 import { finding, milliseconds, percent } from './words.js';
 
 const SMALL = 200; // Pictures up to this side are enlarged pixel by pixel.
 const STORED = ['dense', 'sparse'];
+const MAP_PIXELS = 480; // Least longer side of what is drawn on.
+const MASK_SHARE = 0.55; // Of a label's colour in its pixels.
+const [LINE, DOT] = [1 / 100, 1 / 70]; // Width and radius, as shares of the longer side.
+const TASKS = {
+  classification: 'Show it a picture',
+  segmentation: 'It labels every pixel of a picture',
+  keypoints: 'Show it a person who fills the picture',
+};
 
 const part = (id) => document.getElementById(id);
+const BLANK = 'data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==';
 let shownUrl = '';
 
 /**
  * Lays out what is known of the ticket before any picture.
  * @param {object} facts as site.py makes them.
- * @param {(example: {url: string, truth: string}) => void} onExample called with one that is chosen.
+ * @param {(example: {url: string, truth: string, truthUrl: string}) => void} onExample called with one that is chosen.
  */
 export function prepare(facts, onExample) {
   part('lead').textContent = `A network for ${facts.task} with ${facts.labels.length} labels, ${facts.sparsity} of whose prunable weights are zero.
-    It runs in your browser. Show it a picture: nothing leaves this computer.`;
+    It runs in your browser. ${TASKS[facts.kind]}: nothing leaves this computer.`;
   document.title = `${facts.task}: a ticket in the browser`;
   part('seen_size').textContent = `what it sees: ${facts.size[1]}×${facts.size[0]} pixels`;
-  part('seen').width = facts.size[1];
-  part('seen').height = facts.size[0];
+  const factor = facts.kind === 'classification' ? 1 : Math.max(1, Math.ceil(MAP_PIXELS / Math.max(...facts.size)));
+  part('seen').width = factor * facts.size[1];
+  part('seen').height = factor * facts.size[0];
+  part('answer').classList.toggle('map', facts.kind !== 'classification');
   part('fingerprint').textContent = facts.fingerprint;
   part('tiles').replaceChildren(...facts.tiles.map(({ title, value, note }) => made('div', { className: 'tile' }, [
     made('span', { textContent: title }), made('b', { textContent: value }), made('small', { textContent: note }),
@@ -74,26 +86,36 @@ export function stage({ blob, url, isCamera = false } = {}) {
 }
 
 /**
- * @param {{index: number, share: number}[]} guesses most likely first.
- * @param {string[]} labels
+ * @param {import('./answers.js').Answer} answer
+ * @param {object} facts as site.py makes them.
  * @param {Uint8ClampedArray} crop RGB rows of what the network saw.
- * @param {string} truth its label, where it is known.
+ * @param {{truth?: string, truthUrl?: string}} example what is known to be right: a label, or a picture of it.
  */
-export function answer(guesses, labels, crop, truth = '') {
-  const best = labels[guesses[0].index];
+export function answer({ best, rows, mask, points }, { labels, colours, skeleton, size }, crop, { truth = '', truthUrl = '' } = {}) {
   part('best').textContent = best;
-  part('truth').textContent = truth && (truth === best ? '✓ right' : `✗ wrong: it shows ${truth}`);
-  part('truth').className = `verdict ${truth === best ? 'right' : 'wrong'}`;
+  part('truth').textContent = truthUrl ? 'Beside this, the truth' : truth && (truth === best ? '✓ right' : `✗ wrong: it shows ${truth}`);
+  part('truth').className = truthUrl ? 'verdict' : `verdict ${truth === best ? 'right' : 'wrong'}`;
+  part('true_picture').src = truthUrl || BLANK;
   [...part('guesses').children].forEach((item, place) => {
-    const { index, share } = guesses[place];
-    const [label, , number] = item.children;
+    const { index, share } = rows[place];
+    const [label, bar, number] = item.children;
     label.textContent = label.title = labels[index];
     number.textContent = percent(share);
     item.dataset.share = share;
+    bar.firstChild.style.background = colours[index] ?? '';
   });
-  fill(part('guesses'), guesses.map(({ share }) => share));
-  draw(crop);
-  part('seen').ariaLabel = `What the network sees, the middle of the picture in ${part('seen').width}×${part('seen').height} pixels`;
+  fill(part('guesses'), rows.map(({ share }) => share));
+  const canvas = part('seen');
+  const pen = canvas.getContext('2d');
+  spread(pen, size, (place) => [...crop.subarray(3 * place, 3 * place + 3), 255]);
+  if (mask) {
+    pen.imageSmoothingEnabled = false;
+    const shades = colours.map((colour) => [...bytes(colour), 255 * MASK_SHARE]);
+    spread(pen, size, (place) => shades[mask[place]]);
+    pen.imageSmoothingEnabled = true;
+  }
+  if (points) drawSkeleton(pen, points, skeleton, colours, canvas.width / size[1]);
+  canvas.ariaLabel = `What the network sees, the middle of the picture in ${size[1]}×${size[0]} pixels${mask || points ? ', and over it what it says' : ''}`;
 }
 
 /**
@@ -134,19 +156,46 @@ function clear() {
     item.children[2].textContent = '';
   }
   fill(part('guesses'), Array.from(part('guesses').children, () => 0));
+  part('true_picture').src = BLANK;
   const canvas = part('seen');
   canvas.getContext('2d').clearRect(0, 0, canvas.width, canvas.height);
   canvas.ariaLabel = 'What the network sees: nothing yet';
 }
 
-function draw(crop) {
-  const canvas = part('seen');
-  const image = new ImageData(canvas.width, canvas.height);
-  for (let place = 0; place < canvas.width * canvas.height; place++) {
-    image.data.set(crop.subarray(3 * place, 3 * place + 3), 4 * place);
-    image.data[4 * place + 3] = 255;
+/** Fills the canvas with a picture of `size`, whose pixels are [red, green, blue, alpha] by their place. */
+function spread(pen, [height, width], pixel) {
+  const image = new ImageData(width, height);
+  for (let place = 0; place < width * height; place++) image.data.set(pixel(place), 4 * place);
+  const small = made('canvas', { width, height });
+  small.getContext('2d').putImageData(image, 0, 0);
+  pen.drawImage(small, 0, 0, pen.canvas.width, pen.canvas.height);
+}
+
+function drawSkeleton(pen, points, skeleton, colours, factor) {
+  const longer = Math.max(pen.canvas.width, pen.canvas.height);
+  pen.lineWidth = LINE * longer;
+  for (const [first, second] of skeleton) {
+    if (!isFound(points[first]) || !isFound(points[second])) continue;
+    pen.strokeStyle = colours[first];
+    pen.beginPath();
+    pen.moveTo(factor * points[first].x, factor * points[first].y);
+    pen.lineTo(factor * points[second].x, factor * points[second].y);
+    pen.stroke();
   }
-  canvas.getContext('2d').putImageData(image, 0, 0);
+  pen.lineWidth = 1;
+  pen.strokeStyle = '#000000';
+  points.forEach((point, index) => {
+    if (!isFound(point)) return;
+    pen.fillStyle = colours[index];
+    pen.beginPath();
+    pen.arc(factor * point.x, factor * point.y, DOT * longer, 0, 2 * Math.PI);
+    pen.fill();
+    pen.stroke();
+  });
+}
+
+function bytes(colour) {
+  return colour.match(/[0-9a-f]{2}/g).map((pair) => parseInt(pair, 16));
 }
 
 function fill(table, shares) {
