@@ -11,6 +11,7 @@ import shutil
 
 from st_tf import command, flags
 from st_tf.errors import UserError
+from st_tf.wording import score_name
 
 _PRIVATE = ('--workdir', '--data_dir', '--fresh')
 
@@ -81,12 +82,17 @@ def _summary(tickets: dict, dense: dict, notes: str) -> Iterator[str]:
   yield ''
   yield f'{config["epochs"]} epochs, batch {config["batch_size"]}, seed {config["seed"]}, one run each. {notes}'.rstrip()
   yield ''
-  yield '| | test top-1 | validation top-1 | MACs | non-zero MACs | parameters | non-zero | .tflite bytes | training |'
-  yield '|---|---|---|---|---|---|---|---|---|'
+  scores = [score for score in first.metrics['test'] if score != 'loss']
+  metric = first.task['primary_metric']
+  titles = [*(f'test {score_name(score)}' for score in scores), f'validation {score_name(metric)}']
+  titles += ['MACs', 'non-zero MACs', 'parameters', 'non-zero', '.tflite bytes', 'training']
+  yield f'| | {" | ".join(titles)} |'
+  yield '|---' * (len(titles) + 1) + '|'
   for name, path, ticket in rows:
     cost = ticket.cost
+    shown = [*(ticket.metrics['test'][score] for score in scores), ticket.metrics['validation'][metric]]
     yield (
-      f'| {name} | {ticket.metrics["test"]["top1"]:.1%} | {ticket.metrics["validation"]["top1"]:.1%} | {cost["macs"] / 1e6:.2f} M'
+      f'| {name} | {" | ".join(map("{:.1%}".format, shown))} | {cost["macs"] / 1e6:.2f} M'
       f' | {cost["nonzero_macs"] / 1e6:.2f} M | {cost["params"]:,} | {cost["nonzero_params"]:,}'
       f' | {(path / "model.tflite").stat().st_size:,} | {ticket.provenance["seconds"] / 60:.0f} min |'
     )

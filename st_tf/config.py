@@ -22,6 +22,7 @@ RANKINGS = ('global', 'layer', 'erk')
 PRUNING_SCHEDULES = ('cubic', 'stepwise', 'one_shot', 'constant')
 OPTIMIZERS = ('sgd', 'rmsprop', 'adam', 'adamw')
 LEARNING_RATE_SCHEDULES = ('cosine', 'exponential', 'one_cycle', 'step', 'milestones')
+PRUNED_LAYERS = ('prune_depthwise', 'prune_stem', 'prune_classifier', 'prune_head')
 FACTOR_STEPS = ('proximal', 'subgradient')
 # What each setting may be; the names are flags.
 _AT_LEAST_ONE = ('epochs', 'batch_size', 'replicas', 'keep_checkpoints')
@@ -85,6 +86,7 @@ class PruningConfig:
   prune_depthwise: bool = _field(False, 'Prune depthwise convolutions too.')
   prune_stem: bool = _field(False, 'Prune the stem too.')
   prune_classifier: bool = _field(False, 'Prune the final layer too.')
+  prune_head: bool = _field(True, 'Prune what lies between the branches and the final layer.')
 
 
 @dataclasses.dataclass(frozen=True)

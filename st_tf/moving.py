@@ -8,18 +8,17 @@ import dataclasses
 
 import numpy as np
 
+from st_tf.config import ConfigError
 from st_tf.models import build, named_variables
-from st_tf.models.high_resolution import CLASSIFIER
+from st_tf.models.high_resolution import CLASSIFIER, HEAD
 from st_tf.search import shrink
 from st_tf.specs import ArchSpec, HeadSpec, layout
 from st_tf.ticket import Ticket
 
-_HEAD = 'head/'
-
 
 def is_body(name: str, before: HeadSpec, after: HeadSpec) -> bool:
   """Whether a layer, a block or a variable called `name` stays when the head `before` is replaced by `after`."""
-  return not name.startswith(f'{CLASSIFIER}/' if before.kind == after.kind else _HEAD)
+  return not name.startswith(f'{CLASSIFIER}/' if before.kind == after.kind else HEAD)
 
 
 def moved(arch: ArchSpec, before: HeadSpec, after: HeadSpec, ends: ArchSpec, input_stride: int = 0) -> ArchSpec:
@@ -42,8 +41,17 @@ def moved(arch: ArchSpec, before: HeadSpec, after: HeadSpec, ends: ArchSpec, inp
 
 
 def first_values(ticket: Ticket) -> dict[str, np.ndarray]:
-  """What the variables of a ticket were before its run had trained them: of the initial supernet, what is left."""
+  """What the variables of a ticket were before its run had trained them: of the initial supernet, what is left.
+
+  Raises:
+    ConfigError: the run did not begin with weights drawn from its seed.
+  """
   config = ticket.provenance['config']
+  if config.get('init_from'):
+    raise ConfigError(
+      'Weights go back to those that a run drew from its seed. Received: --rewind and a ticket whose run began with the weights of'
+      f' {config["init_from"]}. Leave out --rewind, or move the ticket that this one comes from.'
+    )
   model = build(ticket.supernet, ticket.head, ticket.input_shape, seed=config['seed'], deviation=config.get('initial_deviation', 0.0))
   values = {name: variable.numpy() for name, variable in named_variables(model).items()}
   alive = {}

@@ -6,7 +6,7 @@ import dataclasses
 import tf_keras as keras
 
 from st_tf.config import PruningConfig
-from st_tf.models.high_resolution import CLASSIFIER, STEM
+from st_tf.models.high_resolution import CLASSIFIER, HEAD, STEM
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +30,8 @@ class Scope:
       return not pruning.prune_depthwise
     if layer.name.startswith(f'{STEM}/'):
       return not pruning.prune_stem
+    if layer.name.startswith(HEAD) and layer.name != CLASSIFIER:
+      return not pruning.prune_head
     return layer.name == CLASSIFIER and not pruning.prune_classifier
 
   def trains(self, variable: str) -> bool:

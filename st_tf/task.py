@@ -107,6 +107,7 @@ class Task(abc.ABC):
     keep: share of a picture's shorter side that evaluation keeps.
     default_supernet: the preset that suits the images when `--supernet` names none.
     settings: what suits the loss, by flag name, in the place of the defaults; files, recipes and flags win over it.
+    notes: what a user should know of the data, such as what of it is left out; a line each.
     semantics: what the outputs mean, for those who have a ticket and not its task: 'kind' (one of `KINDS`); of maps also 'colours',
       '#rrggbb' per label; of keypoints also 'skeleton', pairs of label numbers.
   """
@@ -123,6 +124,7 @@ class Task(abc.ABC):
   keep: float = 1.0
   default_supernet: str = 'mobile'
   settings: Mapping[str, Any] = MappingProxyType({})
+  notes: Sequence[str] = ()
   semantics: Mapping[str, Any] = MappingProxyType({'kind': 'classification'})
 
   @abc.abstractmethod
@@ -167,6 +169,10 @@ class Task(abc.ABC):
   def answers(self, infer: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> np.ndarray:
     """Outputs for a batch of scored images; a task may look at them more than once."""
     return np.asarray(infer(images))
+
+  def scored(self, split: str) -> int:
+    """How many examples `dataset` gives of a split without `training`."""
+    return self.sizes[split]
 
   def batch_score(self, targets: Any, outputs: np.ndarray) -> float:
     """`training_metric` of one training batch."""

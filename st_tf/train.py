@@ -48,11 +48,7 @@ def main(argv: Sequence[str]) -> int | None:
     from st_tf.stages import Interrupted
     from st_tf.workdir import Workdir
   replicas.prepare(config.replicas)
-  recipe = values['recipe'].value
-  for note in flags.recipe_settings(values)[1] if recipe else ():
-    print(f'recipe {recipe}: {note}')
-  task = problem(config, recipe, options.dry_run)
-  config = flags.config_from(values, task.settings)
+  task, config = settled(values, config, options.dry_run)
   if not config.supernet and not config.init_from:
     config = dataclasses.replace(config, supernet=task.default_supernet)
   path = pathlib.Path(options.workdir or default_workdir(config))
@@ -71,6 +67,24 @@ def main(argv: Sequence[str]) -> int | None:
   except KeyboardInterrupt:
     print(f'\nInterrupted: {workdir.same_command} continues from the last checkpoint.')
     return command.INTERRUPTED
+
+
+def settled(values: absl_flags.FlagValues, config: Config, planned_only: bool = False) -> tuple[Task, Config]:
+  """(what to train on, the settings with those that suit it), and says what should be known of both.
+
+  Args:
+    values: the command line.
+    config: its settings.
+    planned_only: whether no training follows.
+
+  Raises:
+    UserError: as `problem`.
+  """
+  recipe = values['recipe'].value
+  notes = [f'recipe {recipe}: {note}' for note in flags.recipe_settings(values)[1]] if recipe else []
+  task = problem(config, recipe, planned_only)
+  print(''.join(f'{note}\n' for note in (*notes, *task.notes)), end='', flush=True)
+  return task, flags.config_from(values, task.settings)
 
 
 def problem(config: Config, recipe: str, planned_only: bool) -> Task:

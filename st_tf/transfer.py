@@ -1,7 +1,8 @@
 """Moves a ticket to another task: python -m st_tf.transfer --ticket=FOLDER --task=NAME [--controls] [flags of a training]
 
 Body, mask and weights stay, the head is new. With --controls the same training is also done with the ticket's mask and random
-weights, with a random mask of as many weights per layer, with the whole body, and for a ticket drawn on the task itself.
+weights, with a random mask of as many weights per layer, with the whole body, and for a ticket drawn on the task itself: of the same
+supernet, searched to as many MACs and as sparse; its head is left unpruned where the moved ticket's is.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,11 +14,11 @@ from typing import Any
 from absl import flags as absl_flags
 
 from st_tf import command, files, flags, presets
-from st_tf.config import CONTROLS, Config
+from st_tf.config import CONTROLS, PRUNED_LAYERS, Config, TransferConfig
 from st_tf.wording import score, score_name
 
 _OWN = 'drawn_here'  # The control that is a ticket of the task itself.
-_NAMES = {
+NAMES = {
   'none': 'the ticket',
   'random_weights': 'its mask, random weights',
   'random_mask': 'random mask, random weights',
@@ -40,6 +41,13 @@ class Options:
       raise flags.FlagError('--ticket is needed. Received: none. Write --ticket=FOLDER.')
 
 
+def _check(options: Options, config: Config) -> None:
+  changed = [name for name in ('freeze_body', 'reactivate') if getattr(config.transfer, name)]
+  changed += ['control'] * (config.transfer.control != 'none')
+  if options.controls and changed:
+    raise flags.FlagError(f'--controls do the same training with another start. Received: --{changed[0]} too. Leave out one of them.')
+
+
 def main(argv: Sequence[str]) -> int:
   """Runs the command; the exit code is 0, or 130 after an interruption."""
   values = absl_flags.FlagValues()
@@ -48,21 +56,22 @@ def main(argv: Sequence[str]) -> int:
   flags.parse(argv, values, __doc__)
   options = flags.options_from(values, Options)
   config = flags.config_from(values)
+  _check(options, config)
   with command.quiet_imports():
     from st_tf import replicas, train
-    from st_tf import task as tasks
     from st_tf.stages import Interrupted
     from st_tf.ticket import Ticket
     from st_tf.workdir import Workdir
   replicas.prepare(config.replicas)
-  ticket, task = Ticket.load(options.ticket), tasks.load(config.task, config.data)
-  config = dataclasses.replace(flags.config_from(values, task.settings), method='transfer', init_from=options.ticket)
+  ticket = Ticket.load(options.ticket)
+  task, config = train.settled(values, config)
+  # Files and recipes name a supernet; the ticket brings its own.
+  supernet = flags.given_settings(values).get('supernet', '')
+  config = dataclasses.replace(config, method='transfer', init_from=options.ticket, supernet=supernet)
   root = pathlib.Path(options.workdir or train.default_workdir(config))
-  chosen = {config.transfer.control: config}
-  if options.controls:
-    chosen |= _controls(task, ticket, config, root)
-  found = {}
-  for name, settings in chosen.items():
+  found: dict[str, dict[str, Any]] = {}
+  for name in (*CONTROLS, _OWN) if options.controls else (config.transfer.control,):
+    settings = _drawn_here(task, ticket, config, root, found['none']) if name == _OWN else _control(config, name)
     workdir = Workdir(root / name, settings, options.fresh)
     try:
       train.draw(task, settings, workdir)
@@ -83,32 +92,49 @@ def lines(found: dict[str, dict[str, Any]], title: str) -> Iterator[str]:
   metric = next(iter(found.values()))['metric']
   yield ''
   yield title
-  width = max(len(_NAMES[name]) for name in found)
-  yield f'{"":{width}}  {"validation":>10}  {"test":>10}  non-zero MACs   {score_name(metric)}'
+  width = max(len(NAMES[name]) for name in found)
+  yield f'{"":{width}}  {"validation":>10}  {"test":>10}  sparsity  non-zero MACs   {score_name(metric)}'
   for name, row in found.items():
     shown = (score(metric, row[split][metric]) for split in ('validation', 'test'))
-    yield '  '.join([f'{_NAMES[name]:{width}}', *(f'{value:>10}' for value in shown), f'{row["nonzero_macs"]:>13,}'])
+    yield '  '.join(
+      [f'{NAMES[name]:{width}}', *(f'{value:>10}' for value in shown), f'{row["sparsity"]:>8.1%}', f'{row["nonzero_macs"]:>13,}']
+    )
 
 
-def _controls(task: Any, ticket: Any, config: Config, root: pathlib.Path) -> dict[str, Config]:
-  """The settings of the four controls by name."""
+def _control(config: Config, name: str) -> Config:
+  """The settings of a control that exchanges what the ticket brings."""
+  rewind = config.transfer.rewind and name == 'none'
+  return dataclasses.replace(config, transfer=dataclasses.replace(config.transfer, control=name, rewind=rewind))
+
+
+def _drawn_here(task: Any, ticket: Any, config: Config, root: pathlib.Path, moved: dict[str, Any]) -> Config:
+  """The settings that draw a ticket of the moved one's supernet on the task itself: as sparse, of as many MACs, in the same layers."""
   from st_tf.methods.transfer import supernet
 
-  plain = dataclasses.replace(config.transfer, rewind=False, freeze_body=False, reactivate=False)
-  found = {name: dataclasses.replace(config, transfer=dataclasses.replace(plain, control=name)) for name in CONTROLS[1:]}
   path = root / 'supernet.json'
   path.parent.mkdir(parents=True, exist_ok=True)
   files.write_text(path, presets.to_text(supernet(task, ticket, config.transfer.input_stride)))
-  pruning = dataclasses.replace(config.pruning, sparsity=(ticket.sparsity,))
-  none = dataclasses.replace(plain, control='none', input_stride=0)
-  own = dataclasses.replace(config, method='supertickets', init_from='', supernet=str(path), pruning=pruning, transfer=none)
-  return found | {_OWN: own}
+  before = ticket.provenance['config']
+  layers = {name: before[name] for name in PRUNED_LAYERS if name in before}
+  layers['prune_head'] = ticket.head.kind == task.head.kind and layers.get('prune_head', True)
+  pruning = dataclasses.replace(config.pruning, sparsity=(moved['sparsity'],), **layers)
+  is_smaller = moved['macs'] < moved['supernet_macs']
+  search = {'target_macs': float(moved['macs'])} if is_smaller else {'target_macs': 0.0, 'penalty': 0.0}
+  return dataclasses.replace(
+    config,
+    **{'method': 'supertickets', 'init_from': '', 'supernet': str(path), 'pruning': pruning, 'transfer': TransferConfig()},
+    search=dataclasses.replace(config.search, target_latency_ms=0.0, **search),
+  )
 
 
 def _result(ticket: Any) -> dict[str, Any]:
-  metric = ticket.task['primary_metric']
-  splits = {split: ticket.metrics[split] for split in ('validation', 'test')}
-  return {'metric': metric, **splits, 'nonzero_macs': ticket.cost['nonzero_macs'], 'fingerprint': ticket.fingerprint}
+  cost = ticket.cost
+  return {
+    'metric': ticket.task['primary_metric'],
+    **{split: ticket.metrics[split] for split in ('validation', 'test')},
+    **{name: cost[name] for name in ('macs', 'supernet_macs', 'nonzero_macs', 'prunable', 'zeros')},
+    **{'sparsity': ticket.sparsity, 'fingerprint': ticket.fingerprint},
+  }
 
 
 if __name__ == '__main__':

@@ -88,6 +88,10 @@ def annotations(path: pathlib.Path, images: pathlib.Path) -> Annotations:
   indices = _unique([entry['id'] for entry in data['images']], 'images', source)
   _unique([entry['id'] for entry in people], 'annotations', source)
   for entry in people:
+    if entry.get('iscrowd', 0) not in (0, 1):
+      raise TaskError(
+        f"'iscrowd' is 0 or 1. Received: {entry['iscrowd']!r:.60} of annotation {entry['id']} in {source}. Correct or remove it."
+      )
     if entry['image_id'] not in indices:
       raise TaskError(
         f"Every annotation's 'image_id' is the 'id' of an image. Received: {entry['image_id']} of annotation {entry['id']} in {source}."
@@ -105,7 +109,7 @@ def annotations(path: pathlib.Path, images: pathlib.Path) -> Annotations:
     boxes=_numbers(people, 'bbox', 4, 'x, y, width, height', source),
     areas=_numbers([{'id': entry['id'], 'area': [entry['area']]} for entry in people], 'area', 1, 'the area', source)[:, 0],
     keypoints=_keypoints(people, len(joints.names), source),
-    crowd=np.asarray([bool(entry.get('iscrowd', 0)) for entry in people], bool),
+    crowd=np.asarray([entry.get('iscrowd') == 1 for entry in people], bool),
   )
   _check_people(found)
   return found
@@ -184,11 +188,12 @@ def _unique(numbers: Sequence[int], what: str, source: str) -> dict[int, int]:
 def _numbers(entries: Sequence[Mapping[str, Any]], key: str, count: int, meaning: str, source: str) -> np.ndarray:
   """[entries, count] float64."""
   try:
-    values = np.asarray([entry[key] for entry in entries], np.float64).reshape(len(entries), -1)
-  except (TypeError, ValueError, OverflowError):
-    values = np.zeros((len(entries), 0))
-  if len(entries) and values.shape[1] == count and np.isfinite(values).all():
-    return values
+    values = np.asarray([entry[key] for entry in entries]).reshape(len(entries), -1)
+  except ValueError:
+    values = np.zeros((0, 0))
+  # Text would become numbers by itself.
+  if len(entries) and values.dtype.kind in 'if' and values.shape == (len(entries), count) and np.isfinite(values).all():
+    return values.astype(np.float64)
   for index, entry in enumerate(entries):
     if len(entry[key]) != count or not all(_is_number(value) for value in entry[key]):
       where = f'annotation {entry["id"]}' if 'id' in entry else f'entry {index}'

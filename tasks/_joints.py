@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 import dataclasses
-import math
 import re
 from typing import Any
 
@@ -28,6 +27,7 @@ DEFAULT_SIGMA = 0.067
 
 _BOTH = ('left', 'right')
 # What is connected where a file does not say; of these, the pairs whose joints there are.
+_LARGEST = 1e6  # Of tolerances.
 _LIMBS = (
   *(pair for side in _BOTH for pair in ((f'{side}_ankle', f'{side}_knee'), (f'{side}_knee', f'{side}_hip'))),
   *((f'{side}_hip', f'{side}_shoulder') for side in _BOTH),
@@ -158,7 +158,7 @@ def _are_pairs(value: Any, kind: type) -> bool:
 
 
 def _is_positive(value: Any) -> bool:
-  return isinstance(value, (int, float)) and math.isfinite(value) and value > 0
+  return isinstance(value, (int, float)) and 0 < value < _LARGEST  # False for NaN.
 
 
 def _short(value: Any) -> str:

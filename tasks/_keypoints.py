@@ -25,9 +25,6 @@ class KeypointTask(Task):
 
   The network sees the part of a picture around a person's box and answers with a heatmap per joint, [batch, rows, columns, joints], at
   a resolution of its own. Targets are places and not heatmaps, so that the loss can draw them at that resolution.
-
-  Attributes:
-    left_out: how many annotations no split uses, by the reason.
   """
 
   primary_metric = 'ap'
@@ -82,7 +79,9 @@ class KeypointTask(Task):
     self.sizes = {split: len(people) for split, people in self._splits.items()} | {'train': len(self._chosen)}
     sources = {people.annotations.source: people.annotations for people in self._splits.values()}
     reasons = next(iter(sources.values())).left_out
-    self.left_out = {reason: sum(known.left_out[reason] for known in sources.values()) for reason in reasons}
+    left_out = {reason: sum(known.left_out[reason] for known in sources.values()) for reason in reasons}
+    said = ', '.join(f'{count:,} {reason}' for reason, count in left_out.items() if count)
+    self.notes = (f'{name} leaves out: {said}',) if said else ()
 
   def dataset(
     self, split: str, batch_size: int, *, training: bool = False, seed: int = 0, epoch: int = 0, start_batch: int = 0

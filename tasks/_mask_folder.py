@@ -74,7 +74,10 @@ def _split_folders(root: pathlib.Path) -> dict[str, str]:
 def _pairs(root: pathlib.Path, folder: str) -> list[tuple[pathlib.Path, pathlib.Path]]:
   """The pictures of a split, each with its mask, in a fixed order."""
   images, masks = root / 'images' / folder, root / 'annotations' / folder
-  pictures = {path.stem: path for path in sorted(images.iterdir()) if path.suffix.lower() in SUFFIXES and not path.name.startswith('.')}
+  pictures: dict[str, pathlib.Path] = {}
+  for path in sorted(images.iterdir()):
+    if path.suffix.lower() in SUFFIXES and not path.name.startswith('.') and pictures.setdefault(path.stem, path) != path:
+      raise TaskError(f'No two images of a split have one name. Received: {pictures[path.stem]} and {path}. Rename or remove one.')
   if not pictures:
     raise TaskError(f'A split has at least one example. Received: no images ({", ".join(SUFFIXES)}) in {images}. Add some or remove it.')
   found = {path.stem: path for path in masks.glob(f'*{_MASK_SUFFIX}') if not path.name.startswith('.')} if masks.is_dir() else {}

@@ -1,13 +1,13 @@
 """Pictures with a mask each: where they come from, and how both are scaled, cropped, flipped and recoloured alike."""
 
 import abc
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent import futures
 import dataclasses
 import pathlib
 
 import numpy as np
-from PIL import Image, ImageEnhance
+from PIL import ExifTags, Image, ImageEnhance
 import tensorflow as tf
 
 from st_tf.pictures import open_rgb
@@ -18,6 +18,7 @@ DRAWS = 8  # Scale, row, column, flip, brightness, contrast, saturation, hue.
 _SCALES = (0.5, 2.0)
 _BRIGHTNESS, _CONTRAST, _SATURATION = 0.125, 0.5, 0.5  # Largest relative changes.
 _HUE = 18 / 360  # Largest turn, as a share of the circle.
+_LYING = (5, 6, 7, 8)  # Orientations in EXIF whose picture has to be turned by a quarter to be upright.
 
 Shape = tuple[int, int]
 
@@ -110,10 +111,11 @@ class Files(MaskedImages):
       raise TaskError(f'{self.outside} Received: {numbers.max()} in {labels}. Correct the mask or the list of classes.')
 
   def size(self, index: int) -> Shape:
-    """As `MaskedImages.size`, from the file's header."""
+    """As `MaskedImages.size`, from the file's header; of the upright picture, as `read` gives it."""
     try:
       with Image.open(self.pairs[index][0]) as picture:
-        return picture.height, picture.width
+        lies = picture.getexif().get(ExifTags.Base.Orientation, 1) in _LYING
+        return (picture.width, picture.height) if lies else (picture.height, picture.width)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
       raise TaskError(f'An image can be decoded. Received: {self.pairs[index][0]} ({error}). Replace or remove it.') from error
 
@@ -143,13 +145,19 @@ def scoring_batches(images: MaskedImages, batch_size: int, shape: Shape, start_b
 
   Where windows overlap, each pixel counts in the one in whose middle it lies most: in the others it is `IGNORED`.
   """
-  places = np.asarray([(index, *corner) for index in range(len(images)) for corner in corners(images.size(index), shape)], np.int64)
+  places = np.asarray(list(windows(images, shape)), np.int64)
 
   def read(place: int) -> tuple[np.ndarray, np.ndarray]:
     index, top, left = places[place]
     return window(*images.read(int(index)), (int(top), int(left)), shape)
 
   return _batches(read, np.arange(start_batch * batch_size, len(places)), shape).batch(batch_size)
+
+
+def windows(images: MaskedImages, shape: Shape) -> Iterator[tuple[int, int, int]]:
+  """(index of the picture, top, left) of every window of `shape` in which the pictures are scored."""
+  for index in range(len(images)):
+    yield from ((index, *corner) for corner in corners(images.size(index), shape))
 
 
 def augmented(picture: Image.Image, mask: np.ndarray, draw: np.ndarray, shape: Shape) -> tuple[np.ndarray, np.ndarray]:

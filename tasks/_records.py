@@ -164,10 +164,14 @@ class RecordImages(EncodedImages):
 def _walk(file: pathlib.Path, label_key: str) -> Iterator[tuple[int, int, int]]:
   """(start in bytes, size in bytes, label) of every record in a TFRecord file."""
   try:
+    end = file.stat().st_size
     with file.open('rb', _BUFFER_BYTES) as stream:
       while head := stream.read(_LENGTH.size + _CHECKSUM):
         (size,) = _LENGTH.unpack(head[: _LENGTH.size])
-        start, data = stream.tell(), stream.read(size)
+        start = stream.tell()
+        if size > end - start:
+          raise ValueError('cut short, or damaged')
+        data = stream.read(size)
         if len(data) != size or len(stream.read(_CHECKSUM)) != _CHECKSUM:
           raise ValueError('cut short')
         yield start, size, _feature(data, label_key).int64_list.value[0]

@@ -9,12 +9,12 @@ import dataclasses
 import numpy as np
 
 from st_tf import moving, presets
-from st_tf.config import Config, ConfigError
+from st_tf.config import PRUNED_LAYERS, Config, ConfigError, PruningConfig
 from st_tf.initial import descend, source
 from st_tf.models import build, named_variables
 from st_tf.plan import Plan, training_alone
 from st_tf.pruning.schedules import Constant
-from st_tf.scope import Scope
+from st_tf.scope import EVERYTHING, Scope
 from st_tf.specs import ArchSpec
 from st_tf.stages import Run
 from st_tf.task import Task
@@ -22,6 +22,7 @@ from st_tf.ticket import Ticket
 from st_tf.trainer import Trainer
 from st_tf.workdir import Workdir
 
+_SPARSITY_DIGITS = 4
 _OTHER_SEED = 10_007  # Added to the run's: by the same seed, fresh weights could be those the ticket's run began with.
 
 
@@ -32,7 +33,8 @@ def plan(config: Config, steps_per_epoch: int) -> Plan:
     ConfigError: no ticket is given.
     TicketError: no ticket is there.
   """
-  return _plan(config, steps_per_epoch, source(config))
+  ticket = source(config)
+  return _plan(config, steps_per_epoch, ticket, ticket.sparsity)
 
 
 def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
@@ -42,15 +44,16 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
     ConfigError: settings that contradict each other.
   """
   ticket = source(config)
-  config = dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, sparsity=(_sparsity(config, ticket),)))
-  plan = _plan(config, task.steps_per_epoch(config.batch_size), ticket)
+  sparsity = _sparsity(config, ticket, task)
+  config = dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, sparsity=(sparsity,)))
+  plan = _plan(config, task.steps_per_epoch(config.batch_size), ticket, sparsity)
   run = Run(_trainer(task, config, plan, ticket), plan, workdir, lambda trainer: _give_weights(trainer, ticket))
   for epoch in run.epochs():
     for images, targets in run.batches(epoch):
       run.step(images, targets)
       run.prune()
     run.end_epoch(epoch)
-  return run.save_ticket(_sparsity(config, ticket))
+  return run.save_ticket(sparsity)
 
 
 def trainer(task: Task, config: Config, plan: Plan) -> Trainer:
@@ -63,11 +66,17 @@ def supernet(task: Task, ticket: Ticket, input_stride: int = 0) -> ArchSpec:
   return moving.moved(ticket.supernet, ticket.head, task.head, presets.supernet(task.default_supernet), input_stride)
 
 
-def _sparsity(config: Config, ticket: Ticket) -> float:
-  return 0.0 if config.transfer.control == 'dense_body' else ticket.sparsity
+def _sparsity(config: Config, ticket: Ticket, task: Task) -> float:
+  """Of the weights that stay prunable: a body that leaves a head of another kind behind is pruned more or less than both were."""
+  if config.transfer.control == 'dense_body':
+    return 0.0
+  if config.transfer.reactivate or not ticket.masks or ticket.head.kind == task.head.kind:
+    return ticket.sparsity
+  masks = _of_body(ticket.masks, ticket, task).values()
+  return round(1 - sum(int(mask.sum()) for mask in masks) / sum(mask.size for mask in masks), _SPARSITY_DIGITS)
 
 
-def _plan(config: Config, steps_per_epoch: int, ticket: Ticket) -> Plan:
+def _plan(config: Config, steps_per_epoch: int, ticket: Ticket, sparsity: float) -> Plan:
   found = training_alone(config, steps_per_epoch)
   if config.transfer.control == 'dense_body' or not ticket.masks:
     return found
@@ -76,7 +85,7 @@ def _plan(config: Config, steps_per_epoch: int, ticket: Ticket) -> Plan:
     pruning = dataclasses.replace(config.pruning, sparsity=(ticket.sparsity,), pruning_schedule='constant', prune_begin=0.0)
     return Plan.of(dataclasses.replace(config, search=search, pruning=pruning), steps_per_epoch)
   never = found.total_steps + 1
-  return dataclasses.replace(found, pruning=Constant(ticket.sparsity, never, never, 1))
+  return dataclasses.replace(found, pruning=Constant(sparsity, never, never, 1))
 
 
 def _trainer(task: Task, config: Config, plan: Plan, ticket: Ticket) -> Trainer:
@@ -92,22 +101,41 @@ def _trainer(task: Task, config: Config, plan: Plan, ticket: Ticket) -> Trainer:
   )
   found = Trainer(arch, task, config, plan.pruning, scope=scope)
   survivors = found.survivors | {name: units for name, units in ticket.survivors.items() if moving.is_body(name, before, after)}
-  descend(found, ticket, masks, supernet(task, ticket, settings.input_stride), survivors)
+  whole = supernet(task, ticket, settings.input_stride)
+  descend(found, ticket, masks, whole, survivors)
+  if masks:
+    found.requested = _sparsity(config, ticket, task)
+  found.initial['prunable'] = _prunable_weights(whole, config, ticket, task) if plan.pruning else 0
   return found
 
 
+def _prunable_weights(whole: ArchSpec, config: Config, ticket: Ticket, task: Task) -> int:
+  """How many weights of a whole supernet may be pruned, by the settings of whoever prunes them."""
+  before, pruning = ticket.provenance['config'], config.pruning
+  if not config.transfer.reactivate:
+    pruning = PruningConfig(**{name: before[name] for name in PRUNED_LAYERS if name in before})
+  layers = []
+  build(whole, task.head, (*task.image_size, 3), wrap=lambda layer: layers.append(layer) or layer)
+  if not config.transfer.reactivate:
+    layers = [layer for layer in layers if moving.is_body(f'{layer.name}/', ticket.head, task.head)]
+  kernels = [weight for layer in layers if not EVERYTHING.stays_dense(layer, pruning) for weight in layer.weights]
+  return sum(int(np.prod(kernel.shape)) for kernel in kernels if len(kernel.shape) > 1)
+
+
+def _of_body(values: Mapping[str, np.ndarray], ticket: Ticket, task: Task) -> dict[str, np.ndarray]:
+  return {name: value for name, value in values.items() if moving.is_body(name, ticket.head, task.head)}
+
+
 def _masks(config: Config, ticket: Ticket, task: Task) -> dict[str, np.ndarray]:
-  masks = {name: mask for name, mask in ticket.masks.items() if moving.is_body(name, ticket.head, task.head)}
+  masks = _of_body(ticket.masks, ticket, task)
   return moving.shuffled(masks, config.seed) if config.transfer.control == 'random_mask' else masks
 
 
 def _give_weights(trainer: Trainer, ticket: Ticket) -> None:
   """Gives the body the weights it begins with; pruned ones are zero."""
-  before, after = ticket.head, trainer.task.head
-  for name, value in _weights(trainer, ticket).items():
-    if moving.is_body(name, before, after):
-      kept = trainer.mask.get(name, True) if trainer.final else True
-      trainer.variables[name].assign(value * kept)
+  mask = trainer.mask if trainer.final else {}
+  for name, value in _of_body(_weights(trainer, ticket), ticket, trainer.task).items():
+    trainer.variables[name].assign(value * mask.get(name, True))
   trainer.restart_averages()
 
 

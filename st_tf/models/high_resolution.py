@@ -17,6 +17,7 @@ from st_tf.specs import ArchSpec, Block, HeadSpec, SpecError, layout
 
 Wrap = Callable[[keras.layers.Layer], keras.layers.Layer]
 STEM = 'stem'
+HEAD = 'head/'  # How names of the head's layers begin.
 CLASSIFIER = 'head/classifier'
 _DENSE_DEVIATION = 0.01
 _MAP_DEVIATION = 1e-3

@@ -38,7 +38,8 @@ def collect(task: Task, model: Any, count: int = 12, split: str = 'test', seed: 
     split: where they come from.
     seed: of the choice.
   """
-  wanted = np.random.default_rng(seed).choice(task.sizes[split], min(count, task.sizes[split]), replace=False)
+  there = task.scored(split)
+  wanted = np.random.default_rng(seed).choice(there, min(count, there), replace=False)
   wanted = set(wanted.tolist())
   samples, first = [], 0
   for images, targets in task.dataset(split, 64):

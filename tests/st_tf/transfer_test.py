@@ -13,16 +13,22 @@ def test_a_ticket_is_needed():
     transfer.main(['transfer', '--task=shapes'])
 
 
+@pytest.mark.parametrize('flag', ['--freeze_body', '--reactivate', '--control=dense_body'])
+def test_controls_are_of_the_same_training(flag):
+  with pytest.raises(FlagError, match=rf'the same training with another start\. Received: {flag.partition("=")[0]} too'):
+    transfer.main(['transfer', '--task=shapes', '--ticket=x', '--controls', flag])
+
+
 def test_the_comparison_names_every_row():
-  row = {'metric': 'miou', 'validation': {'miou': 0.5}, 'test': {'miou': 0.25}, 'nonzero_macs': 1234}
+  row = {'metric': 'miou', 'validation': {'miou': 0.5}, 'test': {'miou': 0.25}, 'sparsity': 0.837, 'nonzero_macs': 1234}
   found = list(transfer.lines({'none': row, 'drawn_here': row}, 'a -> b'))
-  assert found[1] == 'a -> b' and found[3].split() == ['the', 'ticket', '50.0%', '25.0%', '1,234']
+  assert found[1] == 'a -> b' and found[3].split() == ['the', 'ticket', '50.0%', '25.0%', '83.7%', '1,234']
   assert found[4].startswith('a ticket drawn on this task') and 'mean IoU' in found[2]
 
 
 @pytest.mark.slow
 def test_a_ticket_and_its_four_controls_are_trained_and_compared(tmp_path, capsys):
-  tiny.draw(tmp_path / 'source', sparsity=(0.5,), epochs=2)
+  tiny.draw(tmp_path / 'source', sparsity=(0.5,), epochs=2, target_macs=0.7, search_interval=0.3, minimum_saving=0.1, prune_depthwise=True)
   ticket = tmp_path / 'source' / 'tickets' / 'sparsity_0.5'
   flags = [
     f'--ticket={ticket}',
@@ -32,9 +38,18 @@ def test_a_ticket_and_its_four_controls_are_trained_and_compared(tmp_path, capsy
     '--epochs=2',
     '--batch_size=16',
   ]
-  assert transfer.main(['transfer', *flags, '--recalibration_batches=2']) == 0
+  # A run's file names its supernet, which is not that of the moved ticket's body.
+  settings = ['--recalibration_batches=2', f'--config={tmp_path / "source" / "config.json"}', '--target_macs=0.9', '--search_interval=0.2']
+  assert transfer.main(['transfer', *flags, *settings]) == 0
   shown, facts = capsys.readouterr().out, json.loads((tmp_path / 'moved' / 'transfer.json').read_text())
   assert list(facts['found']) == ['none', 'random_weights', 'random_mask', 'dense_body', 'drawn_here']
   assert facts['ticket'] == Ticket.load(ticket).fingerprint and 'random mask, random weights' in shown
-  assert facts['found']['dense_body']['nonzero_macs'] > facts['found']['none']['nonzero_macs']
+  moved, own = facts['found']['none'], facts['found']['drawn_here']
+  assert facts['found']['dense_body']['nonzero_macs'] > moved['nonzero_macs']
+  assert facts['found']['dense_body']['zeros'] == 0 and own['macs'] <= moved['macs'] < moved['supernet_macs'] == own['supernet_macs']
+  for row in (moved, own):
+    assert (
+      row['zeros'] / row['prunable'] == pytest.approx(row['sparsity'], abs=1 / row['prunable']) and row['sparsity'] == moved['sparsity']
+    )
+  assert Ticket.load(tmp_path / 'moved' / 'drawn_here' / 'tickets' / 'sparsity_0.5').provenance['config']['prune_depthwise'] is True
   assert len({row['fingerprint'] for row in facts['found'].values()}) == 5

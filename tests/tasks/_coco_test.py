@@ -177,6 +177,8 @@ def test_detections_that_are_none_are_named(tmp_path, entries, message):
     (lambda data: data['annotations'][3]['keypoints'].__setitem__(2, 3), r'0 not labelled, 1 hidden.* another v in annotation 3 of {file}'),
     (lambda data: data['annotations'][3].update(bbox=[1, 2, 3]), r"'bbox' has 4 finite numbers.* in annotation 3 of {file}"),
     (lambda data: data['annotations'][3].update(bbox=[1, 2, 3, float('nan')]), r"'bbox' has 4 finite numbers.* in annotation 3 of {file}"),
+    (lambda data: data['annotations'][3].update(bbox=['1', '2', '3', '4']), r"'bbox' has 4 finite numbers.* in annotation 3 of {file}"),
+    (lambda data: data['annotations'][3].update(iscrowd='no'), r"'iscrowd' is 0 or 1\. Received: 'no' of annotation 3 in {file}"),
     (lambda data: data.update(categories=[]), r"One of the 'categories' has an 'id' and 'keypoints'.* Received: none in {file}"),
     (lambda data: data['categories'][0].update(keypoints=[]), r"'keypoints' are the names of its joints.* in {file}"),
   ],

@@ -90,6 +90,7 @@ def test_names_are_read_with_their_side(name, expected, side):
     ({'sigmas': [0.1]}, r"'sigmas' are one positive number for each of its 3 joints\. Received: \[0\.1\] in people\.json"),
     ({'sigmas': [0.1, 0, 0.1]}, r"'sigmas' are one positive number"),
     ({'sigmas': [0.1, float('nan'), 0.1]}, r"'sigmas' are one positive number"),
+    ({'sigmas': [0.1, 10**400, 0.1]}, r"'sigmas' are one positive number"),
     ({'flip_pairs': [[1, 2]]}, r"'flip_pairs' are pairs of its joints' names.* Received: \[\[1, 2\]\] in people\.json"),
     ({'flip_pairs': [['a', 'd']]}, r"'flip_pairs' are pairs"),
     ({'flip_pairs': [['a', 'b'], ['b', 'c']]}, r'each in one pair at most'),

@@ -67,6 +67,10 @@ def test_names_come_from_the_flag_or_from_a_file(tmp_path):
       lambda root: (root / 'images/training').rename(root / 'images/other'),
       r'The splits are training, validation and test\. Received: .*other',
     ),
+    (
+      lambda root: (root / 'images/training/3.png').write_bytes(b''),
+      r'No two images of a split have one name\. Received: .*3\.jpg and .*3\.png\. Rename or remove one',
+    ),
     (lambda root: (root / 'annotations').rename(root / 'masks'), r'The folder holds images/ and annotations/'),
     (lambda root: (root / 'classes.txt').write_text('a\nb\n'), r'0 \(void\) and the numbers of the 2 classes, from 1\. Received: 3 in'),
     (lambda root: (root / 'classes.txt').write_text('a\na\nb\n'), r"no two alike\. Received: 3 names, \['a'\] repeated, in .*classes\.txt"),

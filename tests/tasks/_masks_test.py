@@ -1,5 +1,7 @@
+import dataclasses
+
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 import pytest
 
 from st_tf.task import TaskError
@@ -125,6 +127,21 @@ def test_files_translate_the_numbers_of_a_mask(tmp_path):
   found.check(0)
   np.testing.assert_array_equal(found.read(0)[1], numbers.astype(int) - 1)
   assert found.size(0) == (6, 8) and len(found.take([0, 0])) == 2
+
+
+@pytest.mark.parametrize('orientation', [1, 3, 6, 8])
+def test_pictures_that_lie_are_put_upright_and_so_is_their_size(tmp_path, orientation):
+  upright = (6, 8) if orientation < 5 else (8, 6)
+  found = files(tmp_path, Image.fromarray(np.ones(upright, np.uint8)))
+  path = tmp_path / 'a.jpg'
+  exif = Image.Exif()
+  exif[ExifTags.Base.Orientation] = orientation
+  Image.new('RGB', (8, 6)).save(path, exif=exif)
+  found = dataclasses.replace(found, pairs=[(path, found.pairs[0][1])])
+  found.check(0)
+  picture, mask = found.read(0)
+  assert found.size(0) == upright == mask.shape == (picture.height, picture.width)
+  assert len(list(_masks.windows(found, (6, 6)))) == 2
 
 
 def test_a_palette_of_colours_is_read_as_numbers(tmp_path):

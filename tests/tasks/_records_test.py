@@ -115,7 +115,16 @@ def test_a_file_that_was_cut_short_is_named(tmp_path):
   prepared(tmp_path, 'tfrecord')
   (file,) = tmp_path.rglob('*train.tfrecord-*')
   file.write_bytes(file.read_bytes()[:-5])
-  with pytest.raises(TaskError, match=rf'Prepared data can be read\. Received: {file} \(cut short\)\. Prepare the set again'):
+  with pytest.raises(TaskError, match=rf'Prepared data can be read\. Received: {file} \(cut short, or damaged\)\. Prepare the set again'):
+    opened(tmp_path)
+
+
+@pytest.mark.parametrize('size', [2**63 + 1, 2**45])
+def test_a_length_that_no_record_has_is_not_read(tmp_path, size):
+  prepared(tmp_path, 'tfrecord')
+  (file,) = tmp_path.rglob('*train.tfrecord-*')
+  file.write_bytes(size.to_bytes(8, 'little') + file.read_bytes()[8:])
+  with pytest.raises(TaskError, match=rf'Received: {file} \(cut short, or damaged\)'):
     opened(tmp_path)
 
 

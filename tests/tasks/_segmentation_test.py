@@ -160,6 +160,18 @@ def test_a_batch_without_a_pixel_that_counts_scores_0():
   assert task().batch_score(np.ones((1, 2, 2), int), logits_of(np.ones((1, 2, 2), int))) == 1
 
 
+def test_a_batch_is_scored_where_its_outputs_are():
+  targets = np.zeros((1, 6, 6), int)
+  targets[0, 1, 1], targets[0, 4, 4], targets[0, 0, 0] = 1, IGNORED, 2  # The middles of the 2x2 places are at rows and columns 1 and 4.
+  assert task().batch_score(targets, logits_of(np.zeros((1, 2, 2), int))) == pytest.approx(2 / 3)
+
+
+def test_large_pictures_are_scored_in_several_windows():
+  found = task(splits={'train': arrays(30, 16), 'validation': arrays(2, 40)}, shape=(16, 16))
+  assert (found.sizes['validation'], found.scored('test')) == (found.sizes['validation'], 2 * 9)
+  assert sum(len(images) for images, _ in found.dataset('test', 5)) == 2 * 9
+
+
 @pytest.mark.parametrize(
   ('change', 'message'),
   [

@@ -14,5 +14,11 @@ def test_colours_differ_and_tell_the_sides_apart():
   assert colours[1][blue] > colours[1][red] and colours[2].argmax() == green
 
 
+def test_without_sides_colours_are_of_all_hues():
+  red, green, blue = range(3)
+  found = _skeletons.colours(Joints(('top', 'middle', 'end'), (0.1,) * 3, (), ()))
+  assert [colour.argmax() for colour in found] == [red, green, blue]
+
+
 def test_colours_can_be_written():
   assert read_colours(_skeletons.written_colours(JOINTS)).tolist() == _skeletons.colours(JOINTS).tolist()

@@ -69,7 +69,7 @@ def test_people_who_are_left_out_are_counted(tmp_path):
   write(tmp_path, 'train2017', data)
   write(tmp_path, 'val2017', content(4, 100))
   task = open_folder(tmp_path)
-  assert task.left_out == {'crowds': 1, 'people without a labelled joint': 3}
+  assert task.notes == (f'keypoints:{tmp_path} leaves out: 1 crowds, 3 people without a labelled joint',)
   assert task.sizes['train'] + task.sizes['validation'] == 36
 
 

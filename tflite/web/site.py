@@ -168,7 +168,7 @@ def examples(task: Task, trained: Mapping[str, Any], count: int, seed: int = 0) 
   Raises:
     TaskError: a picture cannot be read.
   """
-  size = task.sizes['validation']
+  size = task.scored('validation')
   found = []
   for index in np.random.default_rng(seed).choice(size, min(count, size), replace=False).tolist():
     images, targets = next(iter(readable(task.dataset('validation', 1, start_batch=index).as_numpy_iterator())))

@@ -7,6 +7,7 @@ from st_tf import moving, task
 from st_tf.config import ConfigError
 from st_tf.methods import transfer
 from st_tf.methods.transfer import trainer
+from st_tf.models import build
 from st_tf.ticket import Ticket, TicketError
 from st_tf.workdir import Workdir
 from tests import tiny
@@ -45,7 +46,7 @@ def body(ticket, values, head):
 def test_architecture_mask_and_weights_of_the_body_go_along(source, maps, tmp_path):
   ticket, _ = source
   found = moved(source, maps, tmp_path, learning_rate=1e-12, weight_decay=0.0, recalibration_batches=0, ema_decay=0.0)
-  assert found.head == maps.head and found.task['name'] == 'shapes_segmentation' and found.sparsity == 0.5
+  assert found.head == maps.head and found.task['name'] == 'shapes_segmentation'
   assert found.provenance['source'] == ticket.fingerprint
   masks = body(ticket, ticket.masks, maps.head)
   assert masks and set(found.masks) == set(masks)
@@ -57,6 +58,50 @@ def test_architecture_mask_and_weights_of_the_body_go_along(source, maps, tmp_pa
   assert dict(found.arch.searched) == {name: spec for name, spec in ticket.arch.searched if not name.startswith('head/')}
   assert found.cost['supernet_macs'] > found.cost['macs'] > found.cost['nonzero_macs']
   assert 0 <= found.metrics['validation']['miou'] <= 1
+
+
+def test_the_sparsity_is_that_of_the_weights_that_stay_prunable(source, maps, tmp_path):
+  ticket, _ = source
+  found = moved(source, maps, tmp_path)
+  masks = body(ticket, ticket.masks, maps.head).values()
+  zeros, prunable = (sum(map(count, masks)) for count in (lambda mask: int((~mask).sum()), np.size))
+  assert found.sparsity == pytest.approx(zeros / prunable, abs=5e-5) and found.sparsity != 0.5
+  assert (found.cost['zeros'], found.cost['prunable']) == (zeros, prunable)
+  # Of the supernet, by hand: as many kernels as its body has that the source pruned.
+  layers = []
+  build(found.supernet, ticket.head, ticket.input_shape, wrap=lambda layer: layers.append(layer) or layer)
+  kernels = [layer.weights[0] for layer in layers if not layer.name.startswith(('stem/', 'head/'))]
+  assert found.cost['supernet_prunable'] == sum(int(np.prod(kernel.shape)) for kernel in kernels)
+  assert found.cost['supernet_zeros'] == found.cost['supernet_prunable'] - prunable + zeros
+  dense = moved(source, maps, tmp_path / 'dense', control='dense_body')
+  assert (dense.sparsity, dense.cost['prunable'], dense.cost['supernet_prunable'], dense.cost['supernet_zeros']) == (0, 0, 0, 0)
+
+
+def test_a_ticket_that_did_not_begin_with_its_seed_is_not_rewound(source, maps, tmp_path):
+  there = moved(source, maps, tmp_path / 'there')
+  there.save(tmp_path / 'ticket')
+  config = settings(tmp_path / 'ticket', rewind=True)
+  with pytest.raises(
+    ConfigError, match=r'drew from its seed\. Received: --rewind and a ticket whose run began with the weights of .*source'
+  ):
+    transfer.draw(maps, config, Workdir(tmp_path / 'back', config))
+
+
+def test_between_two_tasks_with_maps_the_head_stays_but_for_its_last_layer(source, maps, tmp_path):
+  there = moved(source, maps, tmp_path / 'there', reactivate=True, epochs=2, prune_interval=0.2)
+  there.save(tmp_path / 'ticket')
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr('tasks.shapes_keypoints.SIZES', {'train': 32, 'validation': 16, 'test': 16})
+    joints = task.load('shapes_keypoints', task.DataConfig(image_size=32))
+  config = settings(
+    tmp_path / 'ticket', task='shapes_keypoints', learning_rate=1e-12, weight_decay=0.0, recalibration_batches=0, ema_decay=0.0
+  )
+  found = transfer.draw(joints, config, Workdir(tmp_path / 'joints', config))
+  assert found.sparsity == there.sparsity == 0.5 and found.arch == there.arch and 'head/transform/k3/expand/kernel' in found.masks
+  for name, mask in there.masks.items():
+    np.testing.assert_array_equal(found.masks[name], mask)
+    np.testing.assert_allclose(found.weights[name], there.weights[name], atol=1e-6)
+  assert found.weights['head/classifier/kernel'].shape[-1] == 3 and 'pck' in found.metrics['validation']
 
 
 def test_the_weights_learn_under_the_mask(source, maps, tmp_path):

@@ -24,7 +24,7 @@ let shownUrl = '';
  * @param {(example: {url: string, truth: string, truthUrl: string}) => void} onExample called with one that is chosen.
  */
 export function prepare(facts, onExample) {
-  part('lead').textContent = `A network for ${facts.task} with ${facts.labels.length} labels, ${facts.sparsity} of whose prunable weights are zero.
+  part('lead').textContent = `A network for ${facts.task} with ${facts.labels.length} ${facts.kind === 'keypoints' ? 'joints' : 'labels'}, ${facts.sparsity} of whose prunable weights are zero.
     It runs in your browser. ${TASKS[facts.kind]}: nothing leaves this computer.`;
   document.title = `${facts.task}: a ticket in the browser`;
   part('seen_size').textContent = `what it sees: ${facts.size[1]}×${facts.size[0]} pixels`;
