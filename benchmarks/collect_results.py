@@ -9,11 +9,11 @@ import json
 import pathlib
 import shutil
 
+import commands
+
 from st_tf import command, flags
 from st_tf.errors import UserError
 from st_tf.wording import score_name
-
-_PRIVATE = ('--workdir', '--data_dir', '--fresh')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,10 +63,8 @@ def _tickets(run: pathlib.Path) -> dict:
 def _public(ticket):
   """The ticket without folders of the machine it was drawn on."""
   provenance = ticket.provenance
-  config = provenance['config'] | {'data_dir': ''}
-  shown = [word for word in provenance['command'].split() if word.startswith('--') and not word.startswith(_PRIVATE)]
-  command_line = ' '.join(['python -m st_tf.train', *shown])
-  return dataclasses.replace(ticket, provenance=provenance | {'config': config, 'command': command_line})
+  public = {'config': provenance['config'] | {'data_dir': ''}, 'command': commands.of_run(provenance['config'])}
+  return dataclasses.replace(ticket, provenance=provenance | public)
 
 
 def _history(run: pathlib.Path) -> list[dict]:

@@ -12,6 +12,7 @@ import pathlib
 import shlex
 import statistics
 
+import commands
 import numpy as np
 
 from st_tf import command, flags
@@ -188,20 +189,9 @@ def _table(rows: Sequence[Row], found: Sequence, ticket, options: Options):
 
 
 def _command(path: str) -> str:
-  """The command that gives such a ticket: its settings that are not the usual ones, with words for what lies on its machine."""
-  from st_tf.config import Config
   from st_tf.ticket import Ticket
 
-  given, usual = Ticket.load(path).provenance['config'], Config().flat()
-  public = {'init_from': 'TICKET', 'data_dir': 'FOLDER'} | ({'cost': 'latency:TABLE'} if given['cost'] != usual['cost'] else {})
-  derived = {'sparsity'} if given['method'] == 'fine_tune' else set()
-  chosen = {name: value for name, value in given.items() if name in usual and name not in derived and _plain(value) != _plain(usual[name])}
-  words = [f'--{name}={public.get(name) or _plain(value)}' for name, value in chosen.items()]
-  return shlex.join(['python', '-m', 'st_tf.train', *words])
-
-
-def _plain(value) -> str:
-  return ','.join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+  return commands.of_run(Ticket.load(path).provenance['config'])
 
 
 if __name__ == '__main__':

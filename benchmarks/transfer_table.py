@@ -9,7 +9,9 @@ from collections.abc import Iterator, Sequence
 import dataclasses
 import json
 import pathlib
+from typing import Any
 
+import commands
 import numpy as np
 
 from st_tf import command, flags
@@ -37,6 +39,8 @@ class Transfer:
   Attributes:
     title: from where to where.
     seed: of the training.
+    ticket: fingerprint of what was moved.
+    settings: of the training, but for the seed.
     found: what `transfer.json` has per control.
     minutes: of training, by control.
     command: that trained it, without folders of this machine.
@@ -44,6 +48,8 @@ class Transfer:
 
   title: str
   seed: int
+  ticket: str
+  settings: dict[str, Any]
   found: dict[str, dict]
   minutes: dict[str, float]
   command: str
@@ -68,16 +74,19 @@ def read(run: pathlib.Path) -> Transfer:
   try:
     facts = json.loads((run / 'transfer.json').read_text(encoding='utf-8'))
     tickets = {name: json.loads(_ticket(run, name).read_text(encoding='utf-8')) for name in facts['found']}
+    moved = tickets['none']
   except (OSError, StopIteration, json.JSONDecodeError, KeyError) as error:
-    raise UserError(f'A run is the workdir of a finished transfer. Received: {run} ({error!r}). Finish it with its own command.') from error
-  config = tickets['none']['provenance']['config']
-  shown = [f'--{name}={config[name]}' for name in ('epochs', 'batch_size', 'learning_rate', 'image_size', 'image_width', 'input_stride')]
+    rule = 'A run is the workdir of a finished transfer with its controls.'
+    raise UserError(f'{rule} Received: {run} ({error!r}). Finish it with its own command.') from error
+  config = moved['provenance']['config']
   return Transfer(
-    title=f'{facts["from"]} -> {tickets["none"]["task"]["name"]}',
+    title=f'{facts["from"]} -> {moved["task"]["name"]}',
     seed=config['seed'],
+    ticket=facts['ticket'],
+    settings={name: value for name, value in config.items() if name not in ('seed', 'init_from', 'data_dir')},
     found=facts['found'],
     minutes={name: ticket['provenance']['seconds'] / 60 for name, ticket in tickets.items()},
-    command=' '.join(['python -m st_tf.transfer --ticket=TICKET --controls', f'--task={config["task"]}', *shown]),
+    command=f'{commands.of_run(config)} --controls',
   )
 
 
@@ -85,22 +94,37 @@ def lines(runs: Sequence[Transfer]) -> Iterator[str]:
   """The tables, one per direction."""
   for title in dict.fromkeys(run.title for run in runs):
     same = sorted((run for run in runs if run.title == title), key=lambda run: run.seed)
+    _check_alike(title, same)
     scores = [score for score in same[0].found['none']['test'] if score != 'loss']
     yield f'## {title}'
     yield ''
     seeds = ', '.join(str(run.seed) for run in same)
-    yield f'Test scores of seeds {seeds} and their mean; `{same[0].command}`.'
+    yield f'Test scores of seeds {seeds} and their mean; the tickets {", ".join(dict.fromkeys(run.ticket[:12] for run in same))}.'
     yield ''
-    yield f'| | {" | ".join(map(score_name, scores))} | non-zero MACs | minutes |'
-    yield '|---' * (len(scores) + 3) + '|'
+    yield f'| | {" | ".join(map(score_name, scores))} | sparsity | non-zero MACs | minutes |'
+    yield '|---' * (len(scores) + 4) + '|'
     for name, words in NAMES.items():
       if not all(name in run.found for run in same):
         continue
       cells = [_cell([run.found[name]['test'][score] for run in same]) for score in scores]
+      sparsity = ', '.join(dict.fromkeys(percent(run.found[name]['sparsity']) for run in same))
       macs = ', '.join(f'{run.found[name]["nonzero_macs"] / 1e6:.1f} M' for run in same)
       minutes = ', '.join(f'{run.minutes[name]:.0f}' for run in same)
-      yield f'| {words} | {" | ".join(cells)} | {macs} | {minutes} |'
+      yield f'| {words} | {" | ".join(cells)} | {sparsity} | {macs} | {minutes} |'
     yield ''
+    yield '```'
+    yield same[0].command
+    yield '```'
+    yield ''
+
+
+def _check_alike(title: str, runs: Sequence[Transfer]) -> None:
+  first = runs[0]
+  for run in runs[1:]:
+    different = sorted(name for name in first.settings if run.settings.get(name) != first.settings[name])
+    if different or run.seed == first.seed:
+      what = f'other {", ".join(different)}' if different else f'seed {run.seed} twice'
+      raise UserError(f'Runs of one direction differ in their seed alone. Received: {what} in {title}. Leave one out.')
 
 
 def _cell(values: Sequence[float]) -> str:

@@ -330,7 +330,7 @@ class Run:
     metric, training = self.task.primary_metric, self.task.training_metric
     trained = f'train {row[f"train_{training or metric}"]:6.1%}' + f' ({training})' * bool(training)
     return (
-      f'epoch {row["epoch"]:>3}/{self.config.epochs}  loss {wording.loss(row["loss"]):>6}  {trained}'
+      f'epoch {row["epoch"]:>3}/{self.config.epochs}  loss {wording.loss(row["loss"]):>7}  {trained}'
       f'  val {row["validation"][metric]:6.1%}  sparsity {row["sparsity"]:5.1%}  MACs {row["macs"] / 1e6:8.2f}M'
       f'  non-zero {row["nonzero_macs"] / 1e6:8.2f}M  lr {row["learning_rate"]:.1e}  {row["seconds"]:5.0f} s'
     )

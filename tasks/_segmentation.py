@@ -268,5 +268,6 @@ def _class_weights(text: str, count: int) -> tf.Tensor | None:
   except ValueError:
     weights = np.zeros(0, np.float32)
   if len(weights) != count or not np.isfinite(weights).all() or weights.min() < 0 or not weights.any():
-    raise TaskError(f'--class_weights is {count} comma-separated numbers here, none negative, not all 0. Received: {text!r}.')
+    rule = f'--class_weights is {count} comma-separated numbers here, none negative, not all 0; balanced is for classification.'
+    raise TaskError(f'{rule} Received: {text!r}.')
   return tf.constant(weights)

@@ -1,3 +1,10 @@
+import pytest
+
+from st_tf import task as tasks
+from st_tf.delivery import deliver
+from st_tf.methods import supertickets
+from st_tf.stages import Run
+from st_tf.workdir import Workdir
 from tests import tiny
 
 SETTINGS = {'arch': tiny.SPECK, 'epochs': 2, 'sparsity': (0.7,)}
@@ -25,3 +32,29 @@ def test_fine_tuning_is_part_of_the_epochs_and_keeps_the_mask(tmp_path):
   epochs, last = events(workdir, 'epoch'), events(workdir, 'prune')[-1]
   assert len(epochs) == 3 and last['final'] and last['step'] == round(0.75 * 12)
   assert [row['sparsity'] for row in epochs[1:]] == [last['sparsity']] * 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(('name', 'metric'), [('shapes_segmentation', 'miou'), ('shapes_keypoints', 'ap')])
+def test_maps_are_drawn_resumed_and_delivered_like_classes(tmp_path, monkeypatch, name, metric):
+  monkeypatch.setattr(f'tasks.{name}.SIZES', {'train': 48, 'validation': 8, 'test': 8})
+  task = tasks.load(name, tasks.DataConfig(image_size=32))
+  given = {'task': name, 'image_size': 32, 'sparsity': (0.7,), 'target_macs': 0.8, 'epochs': 3, 'minimum_saving': 0.1, **task.settings}
+  config = tiny.config(supernet=str(tiny.SUPERNET), **given)
+  whole = supertickets.draw(task, config, Workdir(tmp_path / 'whole', config))
+  assert whole.cost['zeros'] == pytest.approx(0.7 * whole.cost['prunable'], abs=1) and whole.cost['macs'] < whole.cost['supernet_macs']
+
+  end_epoch = Run.end_epoch
+
+  def interrupted(self, epoch):
+    end_epoch(self, epoch)
+    raise KeyboardInterrupt
+
+  with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    patch.setattr(Run, 'end_epoch', interrupted)
+    supertickets.draw(task, config, Workdir(tmp_path / 'parts', config))
+  workdir = Workdir(tmp_path / 'parts', config)
+  assert supertickets.draw(task, config, workdir).fingerprint == whole.fingerprint
+  (path,), (ticket,) = list(workdir.tickets()), deliver(list(workdir.tickets()), task, workdir, 8)
+  assert metric in ticket.metrics['test'] and ticket.kind == task.semantics['kind']
+  assert (path / 'model.tflite').stat().st_size > 1000 and 'prediction' in (path / 'report' / 'index.html').read_text()

@@ -1,0 +1,32 @@
+"""The command of a run for documents: settings that are not the usual ones, with words for what lies on this machine."""
+
+from collections.abc import Mapping
+import pathlib
+import shlex
+from typing import Any
+
+from st_tf.config import Config
+
+# What a moved or fine-tuned ticket brings.
+_DERIVED = {'fine_tune': ('sparsity',), 'transfer': ('sparsity', 'method', 'init_from', 'supernet')}
+
+
+def of_run(given: Mapping[str, Any]) -> str:
+  """The command that gives a ticket.
+
+  Args:
+    given: settings in the ticket's provenance.
+  """
+  usual, derived = Config().flat(), _DERIVED.get(given['method'], ())
+  kind, colon, argument = given['task'].partition(':')
+  public = {'init_from': 'TICKET', 'data_dir': 'FOLDER'} | ({'cost': 'latency:TABLE'} if given['cost'] != usual['cost'] else {})
+  public |= {'supernet': 'FILE.json'} if pathlib.Path(given['supernet']).suffix == '.json' else {}
+  public |= {'task': f'{kind}:FOLDER'} if colon and pathlib.Path(argument).is_absolute() else {}
+  chosen = {name: value for name, value in given.items() if name in usual and name not in derived and _plain(value) != _plain(usual[name])}
+  words = [f'--{name}={public.get(name) or _plain(value)}' for name, value in chosen.items()]
+  is_moved = given['method'] == 'transfer'
+  return shlex.join(['python', '-m', 'st_tf.transfer' if is_moved else 'st_tf.train', *['--ticket=TICKET'] * is_moved, *words])
+
+
+def _plain(value: Any) -> str:
+  return ','.join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
