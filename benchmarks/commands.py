@@ -20,7 +20,7 @@ def of_run(given: Mapping[str, Any]) -> str:
   usual, derived = Config().flat(), _DERIVED.get(given['method'], ())
   kind, colon, argument = given['task'].partition(':')
   public = {'init_from': 'TICKET', 'data_dir': 'FOLDER'} | ({'cost': 'latency:TABLE'} if given['cost'] != usual['cost'] else {})
-  public |= {'supernet': 'FILE.json'} if pathlib.Path(given['supernet']).suffix == '.json' else {}
+  public |= {'supernet': 'FILE.json'} if pathlib.Path(given['supernet']).is_absolute() else {}
   public |= {'task': f'{kind}:FOLDER'} if colon and pathlib.Path(argument).is_absolute() else {}
   chosen = {name: value for name, value in given.items() if name in usual and name not in derived and _plain(value) != _plain(usual[name])}
   words = [f'--{name}={public.get(name) or _plain(value)}' for name, value in chosen.items()]

@@ -10,7 +10,7 @@ const MASK_SHARE = 0.55; // Of a label's colour in its pixels.
 const [LINE, DOT] = [1 / 100, 1 / 70]; // Width and radius, as shares of the longer side.
 const TASKS = {
   classification: 'Show it a picture',
-  segmentation: 'It labels every pixel of a picture',
+  segmentation: 'Show it a picture, and it labels every pixel',
   keypoints: 'Show it a person who fills the picture',
 };
 
@@ -34,7 +34,7 @@ export function prepare(facts, onExample) {
   part('answer').classList.toggle('map', facts.kind !== 'classification');
   part('fingerprint').textContent = facts.fingerprint;
   part('tiles').replaceChildren(...facts.tiles.map(({ title, value, note }) => made('div', { className: 'tile' }, [
-    made('span', { textContent: title }), made('b', { textContent: value }), made('small', { textContent: note }),
+    made('span', { textContent: title }), made('b', { textContent: value.replace(/[_:/]/g, '$&\u200b') }), made('small', { textContent: note }),
   ])));
   part('guesses').replaceChildren(...Array.from({ length: Math.min(facts.top, facts.labels.length) }, () => made('li', {}, row('–', ''))));
   part('times').replaceChildren(...STORED.map((name) => made('div', { className: name }, row(name, '–'))));
