@@ -23,7 +23,7 @@ LAYERS = (
   ('ticket', ('ticket', 'scoring', 'ticket_task')),
   ('training', ('plan', 'averaging', 'optimizers', 'replicas', 'scope', 'state', 'training_step', 'trainer', 'workdir')),
   ('report', ('report/',)),
-  ('stages', ('initial', 'moving', 'target', 'cutting', 'stages')),
+  ('stages', ('initial', 'moving', 'target', 'cutting', 'stages', 'first_mask')),
   ('methods', ('methods/',)),
   ('cli', ('delivery', 'dry_run', 'train', 'transfer', 'evaluate', 'predict')),
 )

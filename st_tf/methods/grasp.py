@@ -1,0 +1,24 @@
+"""Pruning at initialisation by what keeps the gradient flowing, w * Hg (GraSP: Wang et al., ICLR 2020)."""
+
+from st_tf import first_mask
+from st_tf.config import Config
+from st_tf.pruning import Mask, rank, saliency
+from st_tf.task import Task
+from st_tf.ticket import Ticket
+from st_tf.trainer import Trainer
+from st_tf.workdir import Workdir
+
+_TEMPERATURE = 200.0  # Of logits, in the published code.
+
+
+plan = first_mask.plan
+
+
+def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
+  """A ticket of the supernet: one global ranking, as published, without a floor for layers."""
+  return first_mask.draw(task, config, workdir, _mask)
+
+
+def _mask(trainer: Trainer) -> Mask:
+  with first_mask.first_batches(trainer, _TEMPERATURE) as (loss, batches):
+    return rank(saliency.grasp(first_mask.weights(trainer), loss, batches), first_mask.sparsity(trainer.config))

@@ -1,0 +1,21 @@
+"""Pruning at initialisation by chance: what every score must beat."""
+
+from st_tf import first_mask
+from st_tf.config import Config
+from st_tf.pruning import Mask, rank, saliency
+from st_tf.task import Task
+from st_tf.ticket import Ticket
+from st_tf.trainer import Trainer
+from st_tf.workdir import Workdir
+
+plan = first_mask.plan
+
+
+def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
+  """A ticket of the supernet; layers are pruned alike, but for chance."""
+  return first_mask.draw(task, config, workdir, _mask)
+
+
+def _mask(trainer: Trainer) -> Mask:
+  scores = saliency.random(first_mask.weights(trainer), trainer.config.seed)
+  return rank(scores, first_mask.sparsity(trainer.config), trainer.config.pruning.ranking, trainer.config.pruning.layer_floor)

@@ -1,0 +1,21 @@
+"""Pruning at initialisation by connection sensitivity |w * g| (SNIP: Lee et al., ICLR 2019)."""
+
+from st_tf import first_mask
+from st_tf.config import Config
+from st_tf.pruning import Mask, rank, saliency
+from st_tf.task import Task
+from st_tf.ticket import Ticket
+from st_tf.trainer import Trainer
+from st_tf.workdir import Workdir
+
+plan = first_mask.plan
+
+
+def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
+  """A ticket of the supernet: one global ranking, as published, without a floor for layers."""
+  return first_mask.draw(task, config, workdir, _mask)
+
+
+def _mask(trainer: Trainer) -> Mask:
+  with first_mask.first_batches(trainer) as (loss, batches):
+    return rank(saliency.snip(first_mask.weights(trainer), loss, batches), first_mask.sparsity(trainer.config))

@@ -1,0 +1,20 @@
+"""Pruning at initialisation by synaptic flow, in 100 rounds and without data (SynFlow: Tanaka et al., NeurIPS 2020)."""
+
+from st_tf import first_mask
+from st_tf.config import Config
+from st_tf.pruning import Mask, saliency
+from st_tf.task import Task
+from st_tf.ticket import Ticket
+from st_tf.trainer import Trainer
+from st_tf.workdir import Workdir
+
+plan = first_mask.plan
+
+
+def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
+  """A ticket of the supernet: global rankings, as published, without a floor for layers."""
+  return first_mask.draw(task, config, workdir, _mask)
+
+
+def _mask(trainer: Trainer) -> Mask:
+  return saliency.synflow(*first_mask.positive_flow(trainer), first_mask.sparsity(trainer.config))
