@@ -201,7 +201,7 @@ class Run:
       trainer.shrink(alive)
       left = sum(int(np.count_nonzero(value)) for value in alive.values())
       after = cost.of(trainer.model).macs
-      self._record('shrink', macs_before=before, macs_after=after, units_before=units, units_after=left)
+      self.record('shrink', macs_before=before, macs_after=after, units_before=units, units_after=left)
     if last and search.is_steered and not target_met(trainer):
       print(
         f'warning: {shown(present(trainer), limited(trainer).symbol)} are left; {target_flag(trainer)} was not met.'
@@ -225,7 +225,7 @@ class Run:
         with trainer.pruned_for_now(level):
           self.save_ticket(level)
     happened = trainer.prune(sparsity, may_return(schedule, trainer.step), final)
-    self._record('prune', **happened, final=final)
+    self.record('prune', **happened, final=final)
 
   def _exactly(self, sparsity: float) -> float:
     """Schedules answer in single precision, where 0.9 is a little less than the 0.9 that was asked for."""
@@ -241,7 +241,7 @@ class Run:
     # Before the ticket is there, since a run that is continued then does not come here again; once, since one that was
     # stopped in between does.
     if not any(row['event'] == 'ticket' and row['sparsity'] == sparsity for row in self.workdir.history()):
-      self._record('ticket', sparsity=sparsity, validation=ticket.metrics['validation'], nonzero_macs=ticket.cost['nonzero_macs'])
+      self.record('ticket', sparsity=sparsity, validation=ticket.metrics['validation'], nonzero_macs=ticket.cost['nonzero_macs'])
     try:
       ticket.save(self.workdir.ticket_path(sparsity))
     except OSError as error:
@@ -280,7 +280,8 @@ class Run:
     table = self.trainer.cost_model.table
     return {f'--cost={self.config.search.cost}': table.digest if table else '', f'--init_from={self.config.init_from}': self.trainer.source}
 
-  def _record(self, event: str, **facts: Any) -> None:
+  def record(self, event: str, **facts: Any) -> None:
+    """Appends what happened at this step to the metrics."""
     epoch = (self.trainer.step - 1) // self.plan.steps_per_epoch + 1
     self.workdir.record({'event': event, 'step': self.trainer.step, 'epoch': epoch, **facts})
 

@@ -1,0 +1,126 @@
+"""Dynamic sparse training: sparse from the first step, with weights that move (RigL: Evci et al., ICML 2020).
+
+The mask begins at random with the Erdos-Renyi kernel's density per layer. Until `--prune_end` every `--prune_interval` a falling share
+of each layer's weights is exchanged: the smallest go, those with the largest gradients come, at zero and without momentum.
+"""
+
+from collections.abc import Callable
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from st_tf import first_mask, optimizers
+from st_tf.config import Config
+from st_tf.initial import fresh, load_weights
+from st_tf.plan import Plan, training_alone
+from st_tf.pruning import Mask, rank, rigl, saliency
+from st_tf.pruning.fit import hold_mask
+from st_tf.pruning.schedules import Constant
+from st_tf.pruning.wrapper import wrappers
+from st_tf.stages import Run
+from st_tf.task import Task
+from st_tf.ticket import Ticket
+from st_tf.trainer import Trainer
+from st_tf.workdir import Workdir
+
+
+def plan(config: Config, steps_per_epoch: int) -> Plan:
+  """What happens when: an exchange of weights at each of the schedule's events.
+
+  Raises:
+    ConfigError: several sparsities, of which each needs a training of its own.
+  """
+  sparsity, planned = first_mask.sparsity(config), Plan.of(_unsearched(config), steps_per_epoch)
+  found = training_alone(config, steps_per_epoch)
+  if planned.pruning is None:
+    return found
+  interval = planned.pruning.frequency
+  return dataclasses.replace(found, pruning=Constant(sparsity, interval, max(planned.pruning.end_step, interval), interval))
+
+
+def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
+  """A ticket of the supernet."""
+  # Wrappers that can show the gradient of every weight; weights that are not alive are moved by none.
+  config = dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, reactivation='dense_gradient', damping=1.0))
+  schedule = plan(config, task.steps_per_epoch(config.batch_size))
+  run = Run(fresh(task, config, schedule), schedule, workdir, _prepare)
+  gradients = _gradients(run.trainer)
+  for epoch in run.epochs():
+    for images, targets in run.batches(epoch):
+      run.step(images, targets)
+      if schedule.pruning is not None and schedule.pruning.is_event(run.trainer.step):
+        _exchange(run, gradients(images, targets), rigl.drop_fraction(run.trainer.step, schedule.pruning.end_step))
+    run.end_epoch(epoch)
+  return run.save_ticket(first_mask.sparsity(config))
+
+
+def _unsearched(config: Config) -> Config:
+  return dataclasses.replace(config, search=dataclasses.replace(config.search, penalty=0.0, target_macs=0.0, target_latency_ms=0.0))
+
+
+def _prepare(trainer: Trainer) -> None:
+  load_weights(trainer)
+  sparsity = first_mask.sparsity(trainer.config)
+  if sparsity:
+    _hold(trainer, rank(saliency.random(first_mask.weights(trainer), trainer.config.seed), sparsity, 'erk'))
+  trainer.requested = sparsity
+  trainer.restart_averages()
+
+
+def _hold(trainer: Trainer, mask: Mask) -> None:
+  """Sets the mask; what is not kept is zero, also in the averages."""
+  hold_mask(trainer.model, mask)
+  _clear(trainer, {name: ~kept for name, kept in mask.items()})
+
+
+def _exchange(run: Run, gradients: dict[str, np.ndarray], fraction: float) -> None:
+  trainer = run.trainer
+  before = trainer.mask
+  magnitudes = {name: np.abs(weight.numpy()) for name, weight in first_mask.weights(trainer).items()}
+  after = rigl.exchanged(before, magnitudes, gradients, fraction)
+  new = rigl.grown(before, after, magnitudes, fraction)
+  _hold(trainer, after)
+  _clear(trainer, new)
+  run.record('prune', sparsity=after.sparsity, pruned=before.returned(after), returned=after.returned(before), final=False)
+
+
+def _clear(trainer: Trainer, where: dict[str, np.ndarray]) -> None:
+  """Zeroes weights, their averages and what the optimizer remembers of them."""
+  for name, places in where.items():
+    variable = trainer.variables[name]
+    variable.assign(np.where(places, 0, variable.numpy()))
+  slots = optimizers.slots(trainer.optimizer, trainer.trainable)
+  for memory in slots.values():
+    memory.update({name: np.where(places, 0, memory[name]) for name, places in where.items() if name in memory})
+  optimizers.set_slots(trainer.optimizer, trainer.trainable, slots, int(trainer.optimizer.iterations.numpy()))
+  if trainer.averages:
+    averaged = trainer.averages.values()
+    trainer.averages.assign({name: np.where(where[name], 0, value) if name in where else value for name, value in averaged.items()})
+
+
+def _gradients(trainer: Trainer) -> Callable[[tf.Tensor, tf.Tensor], dict[str, np.ndarray]]:
+  """A function of a batch: the gradient of its loss with respect to every prunable weight, alive or not, at the masked network."""
+  weights = first_mask.weights(trainer)
+
+  @tf.function
+  def compute(images, targets):
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+      tape.watch(list(weights.values()))
+      outputs = trainer.model(images, training=True)
+      loss = tf.reduce_mean(trainer.task.loss(targets, outputs, trainer.config.training.label_smoothing))
+    return tape.gradient(loss, list(weights.values()), unconnected_gradients='zero')
+
+  def gradients(images, targets):
+    # The pass through the network leaves no trace: statistics and counters are put back.
+    kept = {name: variable.numpy() for name, variable in trainer.variables.items() if name not in trainer.trainable}
+    for wrapper in wrappers(trainer.model):
+      wrapper.open.assign(1.0)
+    found = [gradient.numpy() for gradient in compute(images, targets)]
+    for wrapper in wrappers(trainer.model):
+      wrapper.open.assign(0.0)
+    for name, value in kept.items():
+      trainer.variables[name].assign(value)
+    return dict(zip(weights, found))
+
+  return gradients

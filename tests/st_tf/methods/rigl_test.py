@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+
+from st_tf import optimizers
+from st_tf.config import ConfigError
+from st_tf.methods import rigl
+from st_tf.stages import Run
+from st_tf.workdir import Workdir
+from tests import tiny
+
+
+def settings(**changes):
+  return tiny.config(**{'method': 'rigl', 'sparsity': (0.75,), 'epochs': 2, 'supernet': str(tiny.SUPERNET)} | changes)
+
+
+def test_a_ticket_that_was_never_denser_and_whose_weights_moved(tmp_path, monkeypatch):
+  seen = []
+  exchange = rigl._exchange
+
+  def watched(run, gradients, fraction):
+    before, weights = run.trainer.mask, run.trainer.values()
+    exchange(run, gradients, fraction)
+    seen.append((before, run.trainer.mask, weights, run.trainer.values(), optimizers.slots(run.trainer.optimizer, run.trainer.trainable)))
+
+  monkeypatch.setattr(rigl, '_exchange', watched)
+  config = settings()
+  ticket = rigl.draw(tiny.task(), config, Workdir(tmp_path / 'run', config))
+  assert ticket.cost['zeros'] == int(0.75 * ticket.cost['prunable']) and ticket.arch == tiny.ARCH
+  assert [row['step'] for row in Workdir(tmp_path / 'run', config).history() if row['event'] == 'prune'] == list(range(1, 10))
+  moved = 0
+  for before, after, weights, values, slots in seen:
+    for name, mask in after.items():
+      assert mask.sum() == before[name].sum()
+      new, stays = mask & ~before[name], mask & before[name]
+      moved += int(new.sum())
+      assert not values[name][~mask].any() and not values[name][new].any()
+      assert all(not memory[name][new | ~mask].any() for memory in slots.values())
+      np.testing.assert_array_equal(values[name][stays][values[name][stays] != 0], weights[name][stays][values[name][stays] != 0])
+  assert moved > 10
+
+
+def test_densities_are_those_of_the_erdos_renyi_kernel(tmp_path):
+  config = settings(epochs=1)
+  ticket = rigl.draw(tiny.task(), config, Workdir(tmp_path / 'run', config))
+  shapes = {name: mask.shape for name, mask in ticket.masks.items()}
+  density = {name: mask.mean() for name, mask in ticket.masks.items()}
+  unit = {name: density[name] * np.prod(shape) / sum(shape) for name, shape in shapes.items() if density[name] < 1}
+  assert max(unit.values()) / min(unit.values()) < 1.5  # Whole weights, of which small layers have few.
+
+
+def test_an_interrupted_run_goes_on(tmp_path, monkeypatch):
+  config = settings()
+  whole = rigl.draw(tiny.task(), config, Workdir(tmp_path / 'whole', config))
+  end_epoch = Run.end_epoch
+
+  def interrupted(self, epoch):
+    end_epoch(self, epoch)
+    raise KeyboardInterrupt
+
+  with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    patch.setattr(Run, 'end_epoch', interrupted)
+    rigl.draw(tiny.task(), config, Workdir(tmp_path / 'parts', config))
+  assert rigl.draw(tiny.task(), config, Workdir(tmp_path / 'parts', config)).fingerprint == whole.fingerprint
+
+
+def test_several_sparsities_are_refused():
+  with pytest.raises(ConfigError, match='--method=rigl trains for one sparsity'):
+    rigl.plan(settings(sparsity=(0.5, 0.9)), 6)
