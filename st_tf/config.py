@@ -15,7 +15,7 @@ from st_tf.latency import PREFIX
 from st_tf.settings import ConfigError, checked
 from st_tf.task import DataConfig
 
-METHODS = ('supertickets', 'dense', 'search_only', 'fine_tune', 'transfer', 'random', 'snip', 'grasp', 'synflow', 'rigl')
+METHODS = ('supertickets', 'dense', 'search_only', 'fine_tune', 'transfer', 'random', 'snip', 'grasp', 'synflow', 'rigl', 'soft_threshold')
 CONTROLS = ('none', 'random_weights', 'random_mask', 'dense_body')
 REACTIVATIONS = ('soft_threshold', 'masked', 'dense_gradient')
 RANKINGS = ('global', 'layer', 'erk')

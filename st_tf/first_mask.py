@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from st_tf import optimizers
 from st_tf.config import Config, ConfigError
 from st_tf.initial import fresh, load_weights
 from st_tf.models import build, named_variables
@@ -122,3 +123,22 @@ def positive_flow(trainer: Trainer) -> tuple[Weights, Callable[[], tf.Tensor]]:
     variable.assign(np.abs(values[name]))
   ones = tf.ones((1, *model.input_shape[1:]), tf.float64)
   return {name: variables[name] for name in weights(trainer)}, lambda: tf.reduce_sum(model(ones, training=False))
+
+
+def clear(trainer: Trainer, where: dict[str, np.ndarray]) -> None:
+  """Zeroes weights, their averages and what the optimizer remembers of them.
+
+  Args:
+    trainer: of the network.
+    where: booleans by weight name.
+  """
+  for name, places in where.items():
+    variable = trainer.variables[name]
+    variable.assign(np.where(places, 0, variable.numpy()))
+  slots = optimizers.slots(trainer.optimizer, trainer.trainable)
+  for memory in slots.values():
+    memory.update({name: np.where(places, 0, memory[name]) for name, places in where.items() if name in memory})
+  optimizers.set_slots(trainer.optimizer, trainer.trainable, slots, int(trainer.optimizer.iterations.numpy()))
+  if trainer.averages:
+    averaged = trainer.averages.values()
+    trainer.averages.assign({name: np.where(where[name], 0, value) if name in where else value for name, value in averaged.items()})

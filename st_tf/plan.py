@@ -140,9 +140,13 @@ class Plan:
 
 def training_alone(config: Config, steps_per_epoch: int) -> Plan:
   """The plan of a run that neither searches nor prunes, whatever the settings of both are."""
+  return pruning_alone(dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, sparsity=(0.0,))), steps_per_epoch)
+
+
+def pruning_alone(config: Config, steps_per_epoch: int) -> Plan:
+  """The plan of a run that prunes but does not search."""
   search = dataclasses.replace(config.search, penalty=0.0, target_macs=0.0, target_latency_ms=0.0)
-  pruning = dataclasses.replace(config.pruning, sparsity=(0.0,))
-  return Plan.of(dataclasses.replace(config, search=search, pruning=pruning), steps_per_epoch)
+  return Plan.of(dataclasses.replace(config, search=search), steps_per_epoch)
 
 
 def _pruning(config: Config, steps, last_prune: int) -> RegrowthSchedule:

@@ -10,10 +10,10 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from st_tf import first_mask, optimizers
+from st_tf import first_mask
 from st_tf.config import Config
 from st_tf.initial import fresh, load_weights
-from st_tf.plan import Plan, training_alone
+from st_tf.plan import Plan, pruning_alone, training_alone
 from st_tf.pruning import Mask, rank, rigl, saliency
 from st_tf.pruning.fit import hold_mask
 from st_tf.pruning.schedules import Constant
@@ -31,7 +31,7 @@ def plan(config: Config, steps_per_epoch: int) -> Plan:
   Raises:
     ConfigError: several sparsities, of which each needs a training of its own.
   """
-  sparsity, planned = first_mask.sparsity(config), Plan.of(_unsearched(config), steps_per_epoch)
+  sparsity, planned = first_mask.sparsity(config), pruning_alone(config, steps_per_epoch)
   found = training_alone(config, steps_per_epoch)
   if planned.pruning is None:
     return found
@@ -55,10 +55,6 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
   return run.save_ticket(first_mask.sparsity(config))
 
 
-def _unsearched(config: Config) -> Config:
-  return dataclasses.replace(config, search=dataclasses.replace(config.search, penalty=0.0, target_macs=0.0, target_latency_ms=0.0))
-
-
 def _prepare(trainer: Trainer) -> None:
   load_weights(trainer)
   sparsity = first_mask.sparsity(trainer.config)
@@ -71,7 +67,7 @@ def _prepare(trainer: Trainer) -> None:
 def _hold(trainer: Trainer, mask: Mask) -> None:
   """Sets the mask; what is not kept is zero, also in the averages."""
   hold_mask(trainer.model, mask)
-  _clear(trainer, {name: ~kept for name, kept in mask.items()})
+  first_mask.clear(trainer, {name: ~kept for name, kept in mask.items()})
 
 
 def _exchange(run: Run, gradients: dict[str, np.ndarray], fraction: float) -> None:
@@ -81,22 +77,8 @@ def _exchange(run: Run, gradients: dict[str, np.ndarray], fraction: float) -> No
   after = rigl.exchanged(before, magnitudes, gradients, fraction)
   new = rigl.grown(before, after, magnitudes, fraction)
   _hold(trainer, after)
-  _clear(trainer, new)
+  first_mask.clear(trainer, new)
   run.record('prune', sparsity=after.sparsity, pruned=before.returned(after), returned=after.returned(before), final=False)
-
-
-def _clear(trainer: Trainer, where: dict[str, np.ndarray]) -> None:
-  """Zeroes weights, their averages and what the optimizer remembers of them."""
-  for name, places in where.items():
-    variable = trainer.variables[name]
-    variable.assign(np.where(places, 0, variable.numpy()))
-  slots = optimizers.slots(trainer.optimizer, trainer.trainable)
-  for memory in slots.values():
-    memory.update({name: np.where(places, 0, memory[name]) for name, places in where.items() if name in memory})
-  optimizers.set_slots(trainer.optimizer, trainer.trainable, slots, int(trainer.optimizer.iterations.numpy()))
-  if trainer.averages:
-    averaged = trainer.averages.values()
-    trainer.averages.assign({name: np.where(where[name], 0, value) if name in where else value for name, value in averaged.items()})
 
 
 def _gradients(trainer: Trainer) -> Callable[[tf.Tensor, tf.Tensor], dict[str, np.ndarray]]:

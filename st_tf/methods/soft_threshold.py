@@ -1,0 +1,36 @@
+"""Pruning during training by a soft threshold, without a search (ST-3: Vanderschueren and De Vleeschouwer, WACV 2023).
+
+The forward pass sees sign(w) * max(|w| - t, 0), rescaled; the gradient goes straight through to the dense weights; t is the magnitude
+that the cubic schedule's sparsity has over the whole network.
+"""
+
+import dataclasses
+
+from st_tf.config import Config
+from st_tf.plan import Plan, pruning_alone
+from st_tf.stages import begin
+from st_tf.task import Task
+from st_tf.ticket import Ticket
+from st_tf.workdir import Workdir
+
+
+def plan(config: Config, steps_per_epoch: int) -> Plan:
+  """What happens when: rankings by the cubic schedule."""
+  return pruning_alone(_published(config), steps_per_epoch)
+
+
+def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
+  """The ticket of the highest sparsity; those of the lower ones are in the workdir too."""
+  config = _published(config)
+  run = begin(task, config, plan(config, task.steps_per_epoch(config.batch_size)), workdir)
+  for epoch in run.epochs():
+    for images, targets in run.batches(epoch):
+      run.step(images, targets)
+      run.prune()
+    run.end_epoch(epoch)
+  return run.save_ticket(max(config.pruning.sparsity))
+
+
+def _published(config: Config) -> Config:
+  pruning = dataclasses.replace(config.pruning, reactivation='soft_threshold', pruning_schedule='cubic', ranking='global')
+  return dataclasses.replace(config, pruning=pruning)

@@ -1,0 +1,19 @@
+import numpy as np
+
+from st_tf.methods import soft_threshold
+from st_tf.pruning.schedules import Cubic
+from st_tf.workdir import Workdir
+from tests import tiny
+
+
+def test_the_supernet_is_pruned_and_not_searched(tmp_path):
+  config = tiny.config(
+    method='soft_threshold', sparsity=(0.5, 0.8), epochs=2, target_macs=0.5, reactivation='masked', pruning_schedule='stepwise'
+  )
+  config = tiny.config(**config.flat() | {'supernet': str(tiny.SUPERNET)})
+  assert isinstance(soft_threshold.plan(config, 6).pruning, Cubic) and not soft_threshold.plan(config, 6).search_every
+  workdir = Workdir(tmp_path / 'run', config)
+  ticket = soft_threshold.draw(tiny.task(), config, workdir)
+  assert ticket.arch == tiny.ARCH and ticket.cost['zeros'] == int(0.8 * ticket.cost['prunable']) and len(list(workdir.tickets())) == 2
+  assert any(row['returned'] for row in workdir.history() if row['event'] == 'prune')
+  assert all(np.isfinite(value).all() for value in ticket.weights.values())
