@@ -54,8 +54,11 @@ def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]
   if without_data:
     yield '  time        not measured, since no data was read; --data_dir=FOLDER reads some'
     return
-  seconds = _seconds_per_step(trainer, plan)
-  yield f'  time        {seconds * 1000:.0f} ms per step: about {duration(seconds * plan.total_steps)} without evaluation and rebuilding'
+  first, seconds = _seconds(trainer, plan)
+  yield f'  time        {seconds * 1000:.0f} ms per step: about {duration(seconds * plan.total_steps)} without evaluation'
+  looks = sum(plan.is_search_due(step) for step in range(1, plan.total_steps + 1))
+  rebuilding = f' and after each of at most {looks} shrinks' if looks else ''
+  yield f'              and about {duration(first)} at the start{rebuilding}, to build the network'
 
 
 def _rates(plan: Plan) -> str:
@@ -103,16 +106,18 @@ def _pruning_lines(trainer: Trainer, plan: Plan) -> Iterator[str]:
   yield f'  tickets     at {", ".join(f"{sparsity:.0%}" for sparsity in pruning.sparsity)} sparsity'
 
 
-def _seconds_per_step(trainer: Trainer, plan: Plan) -> float:
+def _seconds(trainer: Trainer, plan: Plan) -> tuple[float, float]:
+  """(of the first step, which builds the training function; of one that follows)."""
   data = trainer.task.dataset('train', trainer.config.batch_size, training=True, seed=trainer.config.seed)
   images, targets = next(iter(data))
+  started = time.monotonic()
   trainer.train(images, targets, plan.learning_rate(0), 0.0)
-  times = []
+  first, times = time.monotonic() - started, []
   for _ in range(_TIMED_STEPS):
     started = time.monotonic()
     trainer.train(tf.identity(images), targets, plan.learning_rate(0), 0.0)
     times.append(time.monotonic() - started)
-  return statistics.median(times)
+  return first, statistics.median(times)
 
 
 def _some(steps: list[int]) -> str:

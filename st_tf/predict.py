@@ -19,6 +19,7 @@ from st_tf.pictures import center_crop, normalised, open_rgb
 from st_tf.task import most_likely
 
 _BAR_COLUMNS = 24
+_SHARES = {'segmentation': 'Share of the picture', 'keypoints': 'Confidence'}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,13 +50,16 @@ def main(argv: Sequence[str]) -> None:
   ticket = Ticket.load(options.ticket)
   if options.out and ticket.kind == 'classification':
     raise UserError(f'--out is for what is drawn over a picture. Received: {options.out}, and a classification ticket. Leave it out.')
-  crop = center_crop(picture, ticket.input_shape[:2], ticket.task.get('keep', 1.0))
-  image = normalised(crop, ticket.task['mean'], ticket.task['deviation'])
+  size, keep = ticket.input_shape[:2], ticket.task.get('keep', 1.0)
+  image = normalised(center_crop(picture, size, keep), ticket.task['mean'], ticket.task['deviation'])
   output = ticket.build_model()(image[None], training=False).numpy()[0]
+  scale = keep * min(picture.height / size[0], picture.width / size[1])
+  crop = center_crop(picture, tuple(max(1, round(scale * side)) for side in size), keep)
   guesses, seen = answer(crop, output, ticket.kind, ticket.task, options.top)
-  print('\n'.join(lines(guesses)))
+  print('\n'.join([*([_SHARES[ticket.kind]] if ticket.kind in _SHARES else []), *lines(guesses)]))
   if options.out:
     save(seen, options.out)
+    print(f'What is seen is drawn over the part of the picture that the network sees: {options.out}')
 
 
 def answer(
@@ -66,7 +70,7 @@ def answer(
   A share is the probability of a class, the part of the picture that a label covers, or the confidence in a joint.
 
   Args:
-    crop: [height, width, 3] uint8, what the network sees.
+    crop: [height, width, 3] uint8, the part of the picture that the network sees, of any size.
     output: of the network, for this picture.
     kind: of the task.
     task: what the ticket knows of it.

@@ -164,7 +164,7 @@ class Run:
       row['latency_ms'] = trainer.price()
     self.workdir.record(row)
     self.workdir.histogram({f'factors/{name}': value for name, value in trainer.factors().items()}, trainer.step)
-    print(self._line(row), flush=True)
+    print(wording.epoch(row, self.config.epochs, self.task.primary_metric, self.task.training_metric), flush=True)
     self._sums = _Sums()
     self._save()
     if self._signal:
@@ -306,6 +306,7 @@ class Run:
     raise Interrupted(f'{signal.Signals(self._signal).name}: {self.workdir.same_command} continues from {where}.')
 
   def _on_signal(self, number: int, frame: Any) -> None:
+    print(f'\n{signal.Signals(number).name}: stopping after this step.', file=sys.stderr, flush=True)
     self._signal = number
 
   def _provenance(self) -> dict[str, Any]:
@@ -326,15 +327,6 @@ class Run:
     # Before its end the search is still on its way to the target.
     searched = self.plan.search_every and self.trainer.step >= self.plan.search_end
     return facts | ({'target_met': target_met(self.trainer)} if searched and self.config.search.is_steered else {})
-
-  def _line(self, row: dict[str, Any]) -> str:
-    metric, training = self.task.primary_metric, self.task.training_metric
-    trained = f'train {row[f"train_{training or metric}"]:6.1%}' + f' ({training})' * bool(training)
-    return (
-      f'epoch {row["epoch"]:>3}/{self.config.epochs}  loss {wording.loss(row["loss"]):>7}  {trained}'
-      f'  val {row["validation"][metric]:6.1%}  sparsity {row["sparsity"]:5.1%}  MACs {row["macs"] / 1e6:8.2f}M'
-      f'  non-zero {row["nonzero_macs"] / 1e6:8.2f}M  lr {row["learning_rate"]:.1e}  {row["seconds"]:5.0f} s'
-    )
 
 
 def train_to_the_end(run: Run) -> None:

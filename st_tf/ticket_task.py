@@ -27,7 +27,12 @@ def task_of(ticket: Ticket, given: Mapping[str, Any], name: str = '') -> Task:
   settings = tasks.size_settings(ticket.input_shape[:2])
   if name in ('', ticket.task['name']):
     settings |= {key: value for key, value in ticket.provenance.get('config', {}).items() if key in known and value}
-  task = tasks.load(name or ticket.task['name'], DataConfig(**settings | given))
+  try:
+    task = tasks.load(name or ticket.task['name'], DataConfig(**settings | given))
+  except tasks.TaskError as error:
+    if name:
+      raise
+    raise tasks.TaskError(f'{error} (The task is that of the ticket; --task names the same data in another place.)') from error
   if list(task.labels) != list(ticket.task['labels']):
     raise TicketError(
       f'A ticket is scored on the labels it was trained for, those of {ticket.task["name"]}. Received: others, from {task.name}.'

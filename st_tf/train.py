@@ -65,7 +65,8 @@ def main(argv: Sequence[str]) -> int | None:
     print(f'\n{signal}')
     return command.INTERRUPTED
   except KeyboardInterrupt:
-    print(f'\nInterrupted: {workdir.same_command} continues from the last checkpoint.')
+    where = 'continues from the last checkpoint' if workdir.latest() else 'starts again; nothing was saved yet'
+    print(f'\nInterrupted: {workdir.same_command} {where}.')
     return command.INTERRUPTED
 
 
@@ -143,14 +144,20 @@ def _summary(ticket: Any, path: pathlib.Path) -> str:
       f'Ticket at {ticket.sparsity:.0%} sparsity: {metric} {ticket.metrics["test"][metric]:.1%} on the test split'
       f' ({ticket.metrics["validation"][metric]:.1%} on validation)',
       f'  pruned      {cost["zeros"]:,} of {cost["prunable"]:,} prunable weights ({zeros:.2%})',
-      f'  MACs        {cost["supernet_macs"]:,} -> {cost["macs"]:,} after the search -> {cost["nonzero_macs"]:,} non-zero',
+      f'  MACs        {cost["supernet_macs"]:,} -> {cost["macs"]:,} of the network -> {cost["nonzero_macs"]:,} non-zero',
       f'  parameters  {cost["supernet_params"]:,} -> {cost["params"]:,} -> {cost["nonzero_params"]:,}',
       *([] if ticket.provenance.get('target_met', True) else ['              the target was not met: search longer, or raise it']),
+      *(['              the mask is that of the moved body; --reactivate ranks a new head too'] if _has_dense_head(ticket) else []),
       f'  ticket      {shown}',
       f'  model       {shown / model.name} ({model.stat().st_size:,} bytes)',
       f'  report      {shown / "report" / "index.html"}',
     ]
   )
+
+
+def _has_dense_head(ticket: Any) -> bool:
+  """Whether a moved ticket has a head that nothing has pruned."""
+  return ticket.provenance['method'] == 'transfer' and bool(ticket.masks) and not any(name.startswith('head/') for name in ticket.masks)
 
 
 if __name__ == '__main__':

@@ -1,6 +1,8 @@
 """Numbers and names as a reader wants to see them."""
 
+from collections.abc import Mapping
 import math
+from typing import Any
 
 _SCORES = {
   **{'top1': 'top-1 accuracy', 'top5': 'top-5 accuracy', 'loss': 'loss'},
@@ -34,6 +36,23 @@ def score(name: str, value: float) -> str:
 def loss(value: float) -> str:
   """A loss with three decimals, or with three digits where it is small: '2.303', '0.00217'."""
   return f'{value:.3g}' if 0 < abs(value) < _SMALL_LOSS else f'{value:.3f}'
+
+
+def epoch(row: Mapping[str, Any], epochs: int, metric: str, training_metric: str = '') -> str:
+  """What an epoch came to, in one line of a terminal.
+
+  Args:
+    row: of the run's metrics.
+    epochs: of the run.
+    metric: the score that decides.
+    training_metric: the score of training batches, where it is another.
+  """
+  trained = f'train {row[f"train_{training_metric or metric}"]:6.1%}' + f' ({training_metric})' * bool(training_metric)
+  return (
+    f'epoch {row["epoch"]:>3}/{epochs}  loss {loss(row["loss"]):>7}  {trained}'
+    f'  val {row["validation"][metric]:6.1%}  sparsity {row["sparsity"]:5.1%}  MACs {row["macs"] / 1e6:8.2f}M'
+    f'  non-zero {row["nonzero_macs"] / 1e6:8.2f}M  lr {row["learning_rate"]:.1e}  {row["seconds"]:5.0f} s'
+  )
 
 
 def score_name(name: str) -> str:

@@ -40,7 +40,7 @@ def read_folder(root: pathlib.Path, name: str, config: DataConfig) -> dict[str, 
     TaskError: a file is missing or bad.
   """
   if not root.is_dir():
-    raise TaskError(f'--task={name} reads a folder that exists. Received: {root}.')
+    raise TaskError(f'--task={name} reads a folder that exists. Received: {root} That is {root.absolute()}.')
   files = {part: _file(root, part) for part in ('train', 'val')}
   if files['train'] is None:
     raise TaskError(f'Annotations are a file annotations/{_PREFIX}train*.json. Received: {root}, which has none. Add it.')

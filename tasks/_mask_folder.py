@@ -4,6 +4,7 @@ PATH/images/{training,validation[,test]}/NAME.jpg go with PATH/annotations/{trai
 void (pixels that count for nothing) and 1, 2, ... are classes.
 """
 
+from collections.abc import Iterator
 from concurrent import futures
 import pathlib
 
@@ -39,15 +40,26 @@ def load(root: pathlib.Path, name: str, config: DataConfig, classes: int = 0) ->
     TaskError: no such folder, a picture without a mask or the other way round, sizes that differ, a number that is no class.
   """
   if not root.is_dir():
-    raise TaskError(f'--task={name} reads a folder that exists. Received: {root}.')
+    raise TaskError(f'--task={name} reads a folder that exists. Received: {root} That is {root.absolute()}.')
   pairs = {split: _pairs(root, folder) for split, folder in _split_folders(root).items()}
   every = [pair for found in pairs.values() for pair in found]
   labels = _labels(root, config, [mask for _, mask in every], classes)
   numbers = np.arange(-1, len(labels), dtype=np.int32)
   numbers[0] = IGNORED
   splits = {split: Files(found, numbers, _OUTSIDE.format(len(labels))) for split, found in pairs.items()}
-  check(splits.values())
-  return SegmentationTask(name, labels, splits, config, shape=shape(config, _default_shape(splits)))
+  task = SegmentationTask(name, labels, splits, config, shape=shape(config, _default_shape(splits)))
+  task.notes = tuple(_notes(name, labels, check(splits.values())))
+  return task
+
+
+def _notes(name: str, labels: list[str], pixels: np.ndarray) -> Iterator[str]:
+  """What looks as if void and the classes were numbered in another way."""
+  absent = [f'{number} {label!r}' for number, label in enumerate(labels, 1) if not pixels[number]]
+  if absent:
+    several = f' and {len(absent) - 1} more classes' if len(absent) > 1 else ''
+    yield f'{name}: no mask has {absent[0]}{several}. Classes count from 1; 0 is void, and 255 is a class like others.'
+  if pixels[0] > pixels.sum() / 2:
+    yield f'{name}: {pixels[0] / pixels.sum():.0%} of the pixels are void, number 0, from which nothing is learned.'
 
 
 def _default_shape(splits: dict[str, Files]) -> tuple[int, int]:

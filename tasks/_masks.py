@@ -17,6 +17,7 @@ IGNORED = -1  # In a mask: a pixel that counts for nothing.
 DRAWS = 8  # Scale, row, column, flip, brightness, contrast, saturation, hue.
 _SCALES = (0.5, 2.0)
 _BRIGHTNESS, _CONTRAST, _SATURATION = 0.125, 0.5, 0.5  # Largest relative changes.
+_MASK_MODES = ('1', 'L', 'P', 'I', 'I;16', 'I;16B')
 _HUE = 18 / 360  # Largest turn, as a share of the circle.
 _LYING = (5, 6, 7, 8)  # Orientations in EXIF whose picture has to be turned by a quarter to be upright.
 
@@ -96,9 +97,11 @@ class Files(MaskedImages):
     self._check(index, (picture.height, picture.width), numbers)
     return picture, self.classes[numbers]
 
-  def check(self, index: int) -> None:
-    """Raises what `read` raises, without decoding the picture."""
-    self._check(index, self.size(index), mask_numbers(self.pairs[index][1]))
+  def check(self, index: int) -> np.ndarray:
+    """How often each number is in the mask; raises what `read` raises, without decoding the picture."""
+    numbers = mask_numbers(self.pairs[index][1])
+    self._check(index, self.size(index), numbers)
+    return np.bincount(numbers.ravel(), minlength=len(self.classes))
 
   def _check(self, index: int, size: Shape, numbers: np.ndarray) -> None:
     source, labels = self.pairs[index]
@@ -240,16 +243,14 @@ def _batches(read: Callable[[int], tuple[np.ndarray, np.ndarray]], order: np.nda
   return tf.data.Dataset.from_tensor_slices(order.astype(np.int64)).map(decode, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def check(splits: Iterable[Files]) -> None:
-  """Reads every mask and the size of every picture.
+def check(splits: Iterable[Files]) -> np.ndarray:
+  """Reads every mask and the size of every picture; how many pixels have each number.
 
   Raises:
     TaskError: a file is bad.
   """
   with futures.ThreadPoolExecutor() as pool:  # Decoding releases Python's lock.
-    for files in splits:
-      for _ in pool.map(files.check, range(len(files))):
-        pass
+    return sum(sum(pool.map(files.check, range(len(files)))) for files in splits)
 
 
 def mask_numbers(path: pathlib.Path) -> np.ndarray:
@@ -261,8 +262,9 @@ def mask_numbers(path: pathlib.Path) -> np.ndarray:
   rule = 'A mask is a picture with one whole number per pixel (8 or 16 bits of grey, or a palette).'
   try:
     with Image.open(path) as picture:
-      if picture.mode not in ('1', 'L', 'P', 'I', 'I;16', 'I;16B'):
-        raise TaskError(f'{rule} Received: mode {picture.mode!r} of {path}. Save it as 8-bit grey.')
-      return np.asarray(picture).astype(np.int32)
+      if picture.mode in _MASK_MODES:
+        return np.asarray(picture).astype(np.int32)
+      mode = picture.mode
   except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
     raise TaskError(f'{rule} Received: {path} ({error}). Replace or remove it.') from error
+  raise TaskError(f'{rule} Received: mode {mode!r} of {path}. Save it as 8-bit grey.')

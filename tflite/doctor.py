@@ -36,6 +36,8 @@ def main(argv: Sequence[str]) -> int:
     from tflite import flat, sparse_rules
   diagnosis = sparse_rules.diagnose(flat.read(_content(options), options.model or options.ticket))
   print('\n'.join(lines(diagnosis)))
+  if options.ticket and not diagnosis.sparse:
+    print('  networks of --supernet=mobile have the form that runs sparsely, at image sizes that 32 divides')
   return 0 if diagnosis.sparse else 1
 
 

@@ -232,7 +232,11 @@ class _Doctor:
     if any(tensors[index].type in ('INT8', 'UINT8') for index in weights):
       yield Finding('the file', 'its numbers are 8-bit integers, which have no sparse form', 'use float32 or float16')
     elif not any(tensors[index].stored_sparsely for index in weights):
-      yield Finding('the file', 'its kernels are stored with their zeros', 'convert it with Optimize.EXPERIMENTAL_SPARSITY')
+      yield Finding(
+        'the file',
+        'its kernels are stored with their zeros',
+        'convert it with Optimize.EXPERIMENTAL_SPARSITY, or export its ticket with --sparse=always',
+      )
 
   def _of_a_part(self, part: Sequence[Operation]) -> Iterator[Finding]:
     members = {operation.index for operation in part}

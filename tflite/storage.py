@@ -76,12 +76,12 @@ def _measured(dense: bytes, sparse: bytes, choice: str, images: np.ndarray, tole
       f'A sparse file says what the dense one says, to {tolerance:g}. Received: {difference:.3g} in wasm. Use --sparse=never.'
     )
   faster, times = speedup(first, second), (first.latency, second.latency)
-  measured = f'{faster:.2f} times as fast in wasm as stored dense ({times[0]:.1f} ms dense, {times[1]:.1f} ms sparse)'
+  measured = f'{faster:.2f} times as fast in wasm as stored dense (medians {times[0]:.3g} ms dense, {times[1]:.3g} ms sparse)'
   if faster >= WORTHWHILE:
     return Stored(sparse, True, True, f'sparse: {measured}', times)
   if choice == 'always':
     return Stored(sparse, True, False, f'sparse, as --sparse=always asks for, although only {measured}', times)
-  return Stored(dense, False, None, f'dense, since sparse would be {measured}{_obstacle(sparse)}', times)
+  return Stored(dense, False, None, f'dense, since sparse is not clearly faster: {measured}{_obstacle(sparse)}', times)
 
 
 def _obstacle(content: bytes) -> str:

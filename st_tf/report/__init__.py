@@ -100,13 +100,16 @@ def _figures(
   config = ticket.provenance.get('config', {})
   target_ms = config.get('target_latency_ms') or 0
   target = 0 if target_ms else config.get('target_macs') or 0
+  # What does not change over a run is no curve.
+  searched, pruned = (any(row.get(name) for row in history) for name in ('penalty', 'pruned'))
+  target = target if searched else 0
   figures = {
     'Loss': curves.loss(history),
     wording.score_title(metric): curves.accuracy(history, metric, dense_history),
     'Learning rate': curves.learning_rate(history),
-    'Penalty on the importance factors': curves.penalty(history),
+    'Penalty on the importance factors': curves.penalty(history) if searched else None,
     'Score and sparsity over the run': curves.sparsity(history, metric),
-    'Score against sparsity': curves.trade_off(history, metric, saved),
+    'Score against sparsity': curves.trade_off(history, metric, saved) if pruned else None,
     'MACs': curves.macs(history, ticket.cost['supernet_macs'], target * ticket.cost['supernet_macs'] if target <= 1 else target),
     'Latency by the table': curves.latency(history, target_ms),
     'MACs by part': costs.macs(layers),

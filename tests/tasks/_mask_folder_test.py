@@ -33,6 +33,21 @@ def test_a_folder_is_read_with_0_as_void(tmp_path):
   assert IGNORED == -1
 
 
+def test_numbers_that_look_like_another_convention_are_noted(tmp_path):
+  root = fill(tmp_path)
+  assert opened(root).notes == ()
+  assert "no mask has 4 'd'. Classes count from 1; 0 is void" in opened(root, class_names='a,b,c,d').notes[0]
+  path = next((root / 'annotations' / 'training').iterdir())
+  numbers = np.array(Image.open(path))
+  numbers[0] = 255
+  Image.fromarray(numbers).save(path)
+  (note,) = opened(root).notes
+  assert "no mask has 4 'class 4' and 250 more classes" in note
+  for mask in (root / 'annotations').rglob('*.png'):
+    Image.fromarray(np.zeros_like(np.array(Image.open(mask))) + (np.arange(24) > 20).astype(np.uint8)).save(mask)
+  assert any('88% of the pixels are void' in note for note in opened(root, class_names='a,b').notes)
+
+
 def test_windows_are_what_the_flags_say_or_256_where_sizes_differ(tmp_path):
   root = fill(tmp_path)
   assert opened(root, image_size=16, image_width=18).image_size == (16, 18)
