@@ -43,7 +43,7 @@ demo: $(STAMP)
 	$(BIN)/python -m st_tf.train --task=shapes --supernet=tiny --workdir=runs/demo --fresh $(DEMO_FLAGS)
 
 test: $(STAMP)
-	$(PYTEST) -m 'not slow' -n $(WORKERS) $(PYTEST_FLAGS)
+	$(PYTEST) -m 'not slow' -n $(WORKERS) --dist=loadfile $(PYTEST_FLAGS)
 
 slow: $(STAMP)
 	$(PYTEST) -m slow --timeout=1500 -n $(WORKERS) --dist=loadfile $(PYTEST_FLAGS) || { code=$$?; [ $$code -eq 5 ] && echo 'No test is marked slow.' || exit $$code; }

@@ -101,7 +101,7 @@ def _figures(
   target_ms = config.get('target_latency_ms') or 0
   target = 0 if target_ms else config.get('target_macs') or 0
   # What does not change over a run is no curve.
-  searched, pruned = (any(row.get(name) for row in history) for name in ('penalty', 'pruned'))
+  searched, pruned = any(row.get('penalty') for row in history), len({row.get('sparsity') for row in curves.epochs(history)}) > 1
   target = target if searched else 0
   figures = {
     'Loss': curves.loss(history),

@@ -94,6 +94,7 @@ def test_steering_prices_what_is_alive_by_the_table_and_not_in_proportion(tmp_pa
   assert totals == [pytest.approx(left)] and left > whole * (1 - 0.3 / len(names))
 
 
+@pytest.mark.slow
 def test_a_search_of_some_length_meets_its_target(tmp_path):
   ticket, workdir = tiny.draw(tmp_path, target_macs=0.6, epochs=10, search_interval=0.2, minimum_saving=0.2, sparsity=(0.5,))
   shrinks = [row for row in workdir.history() if row['event'] == 'shrink']
@@ -117,6 +118,7 @@ def table(trainer, tmp_path):
   return write_table(tmp_path / 'table.json', trainer.supernet, names, [(1, 0.01), (1000, 10.0)], base=0.1)
 
 
+@pytest.mark.slow
 def test_a_search_meets_a_target_in_milliseconds(trainer, table, tmp_path):
   whole = 0.1 + 0.01 * sum(group.units for group in trainer.groups)
   settings = {

@@ -48,6 +48,7 @@ def test_densities_are_those_of_the_erdos_renyi_kernel(tmp_path):
   assert max(unit.values()) / min(unit.values()) < 1.5  # Whole weights, of which small layers have few.
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on(tmp_path, monkeypatch):
   config = settings()
   whole = rigl.draw(tiny.task(), config, Workdir(tmp_path / 'whole', config))

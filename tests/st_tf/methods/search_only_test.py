@@ -1,8 +1,11 @@
+import pytest
+
 from st_tf.methods import search_only, supertickets
 from st_tf.workdir import Workdir
 from tests import tiny
 
 
+@pytest.mark.slow
 def test_units_go_as_in_two_in_one_training_and_no_weight_does(tmp_path):
   given = {'target_macs': 0.7, 'search_interval': 0.3, 'minimum_saving': 0.1, 'epochs': 2, 'supernet': str(tiny.SUPERNET)}
   config = tiny.config(method='search_only', sparsity=(0.9,), **given)

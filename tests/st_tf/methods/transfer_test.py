@@ -167,6 +167,7 @@ def test_the_input_stride_may_change_and_weights_and_mask_carry_over(source, map
     np.testing.assert_array_equal(values[name], kept[name])
 
 
+@pytest.mark.slow
 def test_an_interrupted_move_goes_on(source, maps, tmp_path, monkeypatch):
   from st_tf.stages import Run
 

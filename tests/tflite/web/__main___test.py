@@ -56,7 +56,8 @@ def test_without_the_data_the_page_has_no_examples_and_the_terminal_says_so(tick
   with web.serving(web.Options(ticket=str(ticket_folder), port=0), {}) as address:
     assert json.loads(get(f'{address}facts.json'))['examples'] == []
   assert capsys.readouterr().err == (
-    'note: the page has no example pictures. The data is on the disk or can be downloaded. Received: nothing. Ways out: --data_dir.\n'
+    'note: the page has no example pictures. The data is on the disk or can be downloaded. Received: nothing. Ways out: --data_dir.'
+    ' (The task is that of the ticket; --task names the same data in another place.)\n'
   )
 
 

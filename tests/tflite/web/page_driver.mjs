@@ -20,7 +20,7 @@ const seen = (page) => page.evaluate(() => {
 
 const places = (page) => page.evaluate(() => ['stage', 'status', 'examples', 'guesses', 'times', 'sizes'].map((id) => {
   const { x, y, width, height } = document.getElementById(id).getBoundingClientRect();
-  return [x, y, width, height];
+  return [x + scrollX, y + scrollY, width, height];
 }));
 
 const ready = (page) => page.waitForFunction(() => document.getElementById('status').textContent.startsWith('Ready'));
