@@ -187,7 +187,7 @@ class Run:
   def search(self) -> None:
     """Corrects the penalty's strength, and removes dead units when a look at the factors is due and pays."""
     trainer, plan, search = self.trainer, self.plan, self.config.search
-    if search.is_steered:
+    if search.is_steered and plan.search_every:
       steer(trainer, plan)
     if not plan.is_search_due(trainer.step):
       return
@@ -330,10 +330,12 @@ class Run:
 
 
 def train_to_the_end(run: Run) -> None:
-  """All epochs that are left, with nothing but training in them."""
+  """All epochs that are left, searched and pruned as the run's plan says."""
   for epoch in run.epochs():
     for images, targets in run.batches(epoch):
       run.step(images, targets)
+      run.search()  # Dead units go physically; masks, slots and averages follow.
+      run.prune()  # One ranking over the whole network; pruned weights may return.
     run.end_epoch(epoch)
 
 

@@ -52,10 +52,6 @@ class StandIn(Task):
     """Refuses."""
     self._refuse()
 
-  def explain(self, output: np.ndarray, top: int = 5) -> list[tuple[str, float]]:
-    """Refuses."""
-    self._refuse()
-
   def sample(self, image: np.ndarray, target: np.ndarray, output: np.ndarray) -> Sample:
     """Refuses."""
     self._refuse()

@@ -153,10 +153,6 @@ class Task(abc.ABC):
     """A fresh accumulator."""
 
   @abc.abstractmethod
-  def explain(self, output: np.ndarray, top: int = 5) -> list[tuple[str, float]]:
-    """What one output says in words: (label, probability), most likely first."""
-
-  @abc.abstractmethod
   def sample(self, image: np.ndarray, target: np.ndarray, output: np.ndarray) -> Sample:
     """One example and a network's output in pictures and words.
 

@@ -45,7 +45,6 @@ def main(argv: Sequence[str]) -> int | None:
     supernet(config.supernet)
   with command.quiet_imports():
     from st_tf import replicas
-    from st_tf.stages import Interrupted
     from st_tf.workdir import Workdir
   replicas.prepare(config.replicas)
   task, config = settled(values, config, options.dry_run)
@@ -58,16 +57,7 @@ def main(argv: Sequence[str]) -> int | None:
     for line in describe(task, config, path):
       print(line, flush=True)
     return 0
-  workdir = Workdir(path, config, options.fresh)
-  try:
-    return draw(task, config, workdir)
-  except Interrupted as signal:
-    print(f'\n{signal}')
-    return command.INTERRUPTED
-  except KeyboardInterrupt:
-    where = 'continues from the last checkpoint' if workdir.latest() else 'starts again; nothing was saved yet'
-    print(f'\nInterrupted: {workdir.same_command} {where}.')
-    return command.INTERRUPTED
+  return draw(task, config, Workdir(path, config, options.fresh))
 
 
 def settled(values: absl_flags.FlagValues, config: Config, planned_only: bool = False) -> tuple[Task, Config]:
@@ -108,7 +98,22 @@ def problem(config: Config, recipe: str, planned_only: bool) -> Task:
 
 
 def draw(task: Any, config: Config, workdir: Any) -> int:
-  """Draws the tickets that are missing in `workdir`, and delivers all of them."""
+  """Draws the tickets that are missing in `workdir`, and delivers all of them; the exit code is 0, or 130 after an interruption."""
+  from st_tf.stages import Interrupted
+
+  try:
+    _draw(task, config, workdir)
+  except Interrupted as signal:
+    print(f'\n{signal}')
+    return command.INTERRUPTED
+  except KeyboardInterrupt:
+    where = 'continues from the last checkpoint' if workdir.has_checkpoint else 'starts again; nothing was saved yet'
+    print(f'\nInterrupted: {workdir.same_command} {where}.')
+    return command.INTERRUPTED
+  return 0
+
+
+def _draw(task: Any, config: Config, workdir: Any) -> None:
   from st_tf.delivery import deliver
 
   started = time.monotonic()
@@ -124,7 +129,6 @@ def draw(task: Any, config: Config, workdir: Any) -> int:
   for path, ticket in zip(paths, deliver(paths, task, workdir, config.batch_size)):
     print(_summary(ticket, path))
   print(f'Done in {time.monotonic() - started:.0f} s.')
-  return 0
 
 
 def default_workdir(config: Config) -> pathlib.Path:

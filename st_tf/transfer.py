@@ -59,7 +59,6 @@ def main(argv: Sequence[str]) -> int:
   _check(options, config)
   with command.quiet_imports():
     from st_tf import replicas, train
-    from st_tf.stages import Interrupted
     from st_tf.ticket import Ticket
     from st_tf.workdir import Workdir
   replicas.prepare(config.replicas)
@@ -73,11 +72,9 @@ def main(argv: Sequence[str]) -> int:
   for name in (*CONTROLS, _OWN) if options.controls else (config.transfer.control,):
     settings = _drawn_here(task, ticket, config, root, found['none']) if name == _OWN else _control(config, name)
     workdir = Workdir(root / name, settings, options.fresh)
-    try:
-      train.draw(task, settings, workdir)
-    except (Interrupted, KeyboardInterrupt) as stopped:
-      print(f'\n{stopped}')
-      return command.INTERRUPTED
+    code = train.draw(task, settings, workdir)
+    if code:
+      return code
     (path,) = workdir.tickets()
     found[name] = _result(Ticket.load(path))
   files.write_text(

@@ -110,6 +110,11 @@ class Workdir:
     return None
 
   @property
+  def has_checkpoint(self) -> bool:
+    """Whether there is something to continue from."""
+    return bool(self._saved())
+
+  @property
   def _checkpoints(self) -> pathlib.Path:
     return self.path / 'checkpoints'
 

@@ -12,6 +12,7 @@ from tasks._images import ArrayImages
 from tasks._splits import Examples, check_labels, drawn, subset
 
 _SMALLEST_SIDE = 8
+_SHOWN_LABELS = 5
 # Streams of the numbers that are drawn per (seed, epoch).
 _ORDER, _GEOMETRY, _RANDAUGMENT, _MIXUP = range(4)
 # Statistics of natural photographs (ImageNet's), for sources that are too large to be measured at the start.
@@ -133,13 +134,9 @@ class ClassificationTask(Task):
     """A fresh accumulator of top1, top5 and loss."""
     return ClassificationMetrics(self.labels)
 
-  def explain(self, output: np.ndarray, top: int = 5) -> list[tuple[str, float]]:
-    """The most likely labels and their probabilities, from [classes] logits."""
-    return most_likely(np.asarray(output), self.labels, top)
-
   def sample(self, image: np.ndarray, target: np.ndarray, output: np.ndarray) -> Sample:
     """The image with its label and the most likely ones; `target` is [classes], shares of each."""
-    return Sample((('', image),), self.labels[int(np.argmax(target))], tuple(self.explain(output)))
+    return Sample((('', image),), self.labels[int(np.argmax(target))], tuple(most_likely(np.asarray(output), self.labels, _SHOWN_LABELS)))
 
 
 class ClassificationMetrics(Metrics):

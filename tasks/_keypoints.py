@@ -169,11 +169,6 @@ class KeypointTask(Task):
     mirrored = np.asarray(infer(np.ascontiguousarray(np.asarray(images)[:, :, ::-1])))
     return (outputs + mirrored[:, :, ::-1][..., self._joints.mirrored]) / 2
 
-  def explain(self, output: np.ndarray, top: int = 5) -> list[tuple[str, float]]:
-    """The joints that are surest to be seen with their confidence, from [rows, columns, joints]."""
-    confidences = decode(np.asarray(output)[None], self.image_size)[0, :, 2]
-    return [(self.labels[index], float(confidences[index])) for index in np.argsort(-confidences, kind='stable')[:top]]
-
   def sample(self, image: np.ndarray, target: Mapping[str, np.ndarray], output: np.ndarray) -> Sample:
     """The image, the true and the found joints side by side, and how many of them agree as PCK asks."""
     truth, answer = np.asarray(target['joints']), decode(np.asarray(output)[None], self.image_size)[0]

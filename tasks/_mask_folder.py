@@ -47,9 +47,8 @@ def load(root: pathlib.Path, name: str, config: DataConfig, classes: int = 0) ->
   numbers = np.arange(-1, len(labels), dtype=np.int32)
   numbers[0] = IGNORED
   splits = {split: Files(found, numbers, _OUTSIDE.format(len(labels))) for split, found in pairs.items()}
-  task = SegmentationTask(name, labels, splits, config, shape=shape(config, _default_shape(splits)))
-  task.notes = tuple(_notes(name, labels, check(splits.values())))
-  return task
+  notes = tuple(_notes(name, labels, check(splits.values())))
+  return SegmentationTask(name, labels, splits, config, shape=shape(config, _default_shape(splits)), notes=notes)
 
 
 def _notes(name: str, labels: list[str], pixels: np.ndarray) -> Iterator[str]:

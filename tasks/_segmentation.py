@@ -36,6 +36,7 @@ class SegmentationTask(Task):
     *,
     shape: tuple[int, int],
     default_supernet: str = 'mobile_dense',
+    notes: Sequence[str] = (),
   ):
     """Checks the settings; the pictures are read when they are due.
 
@@ -46,6 +47,7 @@ class SegmentationTask(Task):
       config: how the data is prepared.
       shape: (height, width) that the network reads, in pixels.
       default_supernet: preset that suits the pictures.
+      notes: what should be known of the data, a line each.
 
     Raises:
       TaskError: fewer than two classes, an empty split, or settings that fit no such task.
@@ -56,7 +58,7 @@ class SegmentationTask(Task):
     for split, images in splits.items():
       if not len(images):
         raise TaskError(f'A split has at least one example. Received: an empty {split} split in {name}. Add pictures with masks.')
-    self.name, self.labels, self.default_supernet = name, tuple(labels), default_supernet
+    self.name, self.labels, self.default_supernet, self.notes = name, tuple(labels), default_supernet, tuple(notes)
     self.head = HeadSpec('dense', len(self.labels))
     self.image_size = shape
     self.mean, self.deviation = PHOTOGRAPHS
@@ -132,11 +134,6 @@ class SegmentationTask(Task):
   def scored(self, split: str) -> int:
     """As `Task.scored`: windows, of which a large picture has several."""
     return sum(1 for _ in _masks.windows(self._splits[split], self.image_size))
-
-  def explain(self, output: np.ndarray, top: int = 5) -> list[tuple[str, float]]:
-    """The classes that cover most of the picture with the share of it, from [rows, columns, classes] logits."""
-    shares = np.bincount(np.asarray(output).argmax(-1).ravel(), minlength=len(self.labels)) / output[..., 0].size
-    return [(self.labels[index], float(shares[index])) for index in np.argsort(-shares, kind='stable')[:top]]
 
   def sample(self, image: np.ndarray, target: np.ndarray, output: np.ndarray) -> Sample:
     """The image, the true and the predicted classes as colours side by side, and how well they agree."""

@@ -4,6 +4,7 @@ Also a task module: `--task=module:tests.tiny`.
 """
 
 from collections.abc import Iterator
+import contextlib
 import importlib
 import json
 import pathlib
@@ -109,6 +110,22 @@ def draw(path: pathlib.Path, arch: ArchSpec = ARCH, **settings: Any) -> tuple[An
   chosen = config(supernet=str(supernet), **settings)
   workdir = Workdir(path, chosen)
   return importlib.import_module(f'st_tf.methods.{chosen.method}').draw(task(), chosen, workdir), workdir
+
+
+@contextlib.contextmanager
+def interrupted() -> Iterator[None]:
+  """Stops what is drawn inside after its first epoch."""
+  from st_tf.stages import Run
+
+  end_epoch = Run.end_epoch
+
+  def stop(self, epoch):
+    end_epoch(self, epoch)
+    raise KeyboardInterrupt
+
+  with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    patch.setattr(Run, 'end_epoch', stop)
+    yield
 
 
 def map_ticket(name: str) -> tuple[Any, Task]:

@@ -86,14 +86,14 @@ def _gradients(trainer: Trainer) -> Callable[[tf.Tensor, tf.Tensor], dict[str, n
   weights = first_mask.weights(trainer)
 
   @tf.function
-  def compute(images, targets):
+  def compute(images: tf.Tensor, targets: tf.Tensor) -> list[tf.Tensor]:
     with tf.GradientTape(watch_accessed_variables=False) as tape:
       tape.watch(list(weights.values()))
       outputs = trainer.model(images, training=True)
       loss = tf.reduce_mean(trainer.task.loss(targets, outputs, trainer.config.training.label_smoothing))
     return tape.gradient(loss, list(weights.values()), unconnected_gradients='zero')
 
-  def gradients(images, targets):
+  def gradients(images: tf.Tensor, targets: tf.Tensor) -> dict[str, np.ndarray]:
     # The pass through the network leaves no trace: statistics and counters are put back.
     kept = {name: variable.numpy() for name, variable in trainer.variables.items() if name not in trainer.trainable}
     for wrapper in wrappers(trainer.model):

@@ -8,7 +8,7 @@ import dataclasses
 
 from st_tf.config import Config
 from st_tf.plan import Plan, pruning_alone
-from st_tf.stages import begin
+from st_tf.stages import begin, train_to_the_end
 from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.workdir import Workdir
@@ -23,11 +23,7 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
   """The ticket of the highest sparsity; those of the lower ones are in the workdir too."""
   config = _published(config)
   run = begin(task, config, plan(config, task.steps_per_epoch(config.batch_size)), workdir)
-  for epoch in run.epochs():
-    for images, targets in run.batches(epoch):
-      run.step(images, targets)
-      run.prune()
-    run.end_epoch(epoch)
+  train_to_the_end(run)
   return run.save_ticket(max(config.pruning.sparsity))
 
 

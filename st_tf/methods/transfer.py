@@ -16,7 +16,7 @@ from st_tf.plan import Plan, training_alone
 from st_tf.pruning.schedules import Constant
 from st_tf.scope import EVERYTHING, Scope
 from st_tf.specs import ArchSpec
-from st_tf.stages import Run
+from st_tf.stages import Run, train_to_the_end
 from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.trainer import Trainer
@@ -48,11 +48,7 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
   config = dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, sparsity=(sparsity,)))
   plan = _plan(config, task.steps_per_epoch(config.batch_size), ticket, sparsity)
   run = Run(_trainer(task, config, plan, ticket), plan, workdir, lambda trainer: _give_weights(trainer, ticket))
-  for epoch in run.epochs():
-    for images, targets in run.batches(epoch):
-      run.step(images, targets)
-      run.prune()
-    run.end_epoch(epoch)
+  train_to_the_end(run)
   return run.save_ticket(sparsity)
 
 

@@ -42,7 +42,6 @@ def test_whatever_needs_data_is_refused():
     lambda: task.dataset('train', 8),
     lambda: task.loss(None, None),
     task.metrics,
-    lambda: task.explain(None),
     lambda: task.sample(None, None, None),
   ):
     with pytest.raises(TaskError, match=r'Training needs data\. Received: imagenet as a plan without any\. Give --data_dir=FOLDER'):

@@ -101,9 +101,6 @@ class TwiceAsked(task.Task):
   def metrics(self):
     return Right()
 
-  def explain(self, output, top=5):
-    raise NotImplementedError
-
   def sample(self, image, target, output):
     raise NotImplementedError
 

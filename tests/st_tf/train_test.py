@@ -165,6 +165,15 @@ def test_a_run_stopped_while_its_ticket_is_delivered_says_how_to_go_on(finished,
   assert (tmp_path / 'run' / 'tickets' / 'sparsity_0.5' / 'report' / 'index.html').is_file()
 
 
+def test_a_run_stopped_before_anything_was_saved_says_so(tmp_path, supernet, monkeypatch, capsys):
+  def stopped(*args, **kwargs):
+    raise KeyboardInterrupt
+
+  monkeypatch.setattr('st_tf.stages.Run.batches', stopped)
+  assert run(tmp_path / 'run', supernet) == 130
+  assert 'Interrupted: the same command starts again; nothing was saved yet.' in capsys.readouterr().out
+
+
 def test_a_dry_run_writes_nothing(tmp_path, supernet, capsys):
   workdir = tmp_path / 'run'
   assert run(workdir, supernet, dry_run='true') == 0

@@ -153,14 +153,6 @@ def test_scores_of_nothing_are_refused():
     make().metrics().result()
 
 
-def test_an_output_is_explained_by_its_most_likely_labels():
-  output = np.log(np.asarray([1.0, 6.0, 3.0], np.float32))
-  explained = make().explain(output, top=2)
-  assert [label for label, _ in explained] == ['dog', 'eel']
-  assert [probability for _, probability in explained] == pytest.approx([0.6, 0.3])
-  assert len(make().explain(output)) == 3
-
-
 def test_given_statistics_are_used_as_they_are():
   task = make(statistics=UNIT)
   pixels = task._splits['test'].images.pixels

@@ -240,12 +240,6 @@ def test_a_flip_test_of_joints_without_known_pairs_is_refused():
     make({name: split(3, 0, unknown) for name in SPLITS}, flip_test=True)
 
 
-def test_an_output_is_explained_by_its_surest_joints():
-  output = np.zeros((6, 8, 3), np.float32)
-  output[2, 2] = 0.3, 0.9, 0.1
-  assert [(name, round(value, 5)) for name, value in make().explain(output, 2)] == [('right_hip', 0.9), ('left_hip', 0.3)]
-
-
 def test_a_sample_shows_the_image_the_truth_and_the_answer():
   task = make()
   images, targets = read(task.dataset('test', 5))[0]

@@ -151,10 +151,6 @@ def test_a_palette_has_as_many_different_colours(count):
   assert colours.dtype == np.uint8 and len({tuple(colour) for colour in colours.tolist()}) == count
 
 
-def test_an_answer_in_words_is_the_share_of_each_class():
-  assert task().explain(logits_of(np.asarray([[0, 1], [1, 1]])), 2) == [('road', 0.75), ('sky', 0.25)]
-
-
 def test_a_batch_without_a_pixel_that_counts_scores_0():
   assert task().batch_score(np.full((1, 2, 2), IGNORED), np.zeros((1, 2, 2, 3))) == 0
   assert task().batch_score(np.ones((1, 2, 2), int), logits_of(np.ones((1, 2, 2), int))) == 1

@@ -55,32 +55,16 @@ def test_with_no_learning_rate_to_speak_of_it_stays_what_it_was(source, tmp_path
     np.testing.assert_allclose(tuned.weights[name], ticket.weights[name], atol=1e-6)
 
 
-def test_the_command_delivers_the_ticket_under_its_own_sparsity_and_an_interrupted_run_goes_on_under_its_mask(
-  source, tmp_path, monkeypatch
-):
+def test_the_command_delivers_the_ticket_under_its_own_sparsity_and_an_interrupted_run_goes_on_under_its_mask(source, tmp_path):
   _, folder = source
   config = settings(folder)
   whole, parts = Workdir(tmp_path / 'whole', config), Workdir(tmp_path / 'parts', config)
   fine_tune.draw(tiny.task(), config, whole)
-  with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-    patch.setattr('st_tf.stages.Run.end_epoch', interrupted_after(1))
+  with tiny.interrupted():
     fine_tune.draw(tiny.task(), config, parts)
   assert train(tiny.task(), config, Workdir(tmp_path / 'parts', config)) == 0
   tickets = [Ticket.load(tmp_path / name / 'tickets' / 'sparsity_0.5') for name in ('whole', 'parts')]
   assert tickets[0].fingerprint == tickets[1].fingerprint and 'test' in tickets[1].metrics
-
-
-def interrupted_after(epochs: int):
-  from st_tf.stages import Run
-
-  original = Run.end_epoch
-
-  def end_epoch(self, epoch):
-    original(self, epoch)
-    if epoch + 1 == epochs:
-      raise KeyboardInterrupt
-
-  return end_epoch
 
 
 def test_a_ticket_is_needed(tmp_path):
@@ -125,12 +109,11 @@ def test_a_ticket_that_keeps_everything_can_be_tuned(tmp_path):
   assert fine_tune.draw(tiny.task(), config, Workdir(tmp_path / 'tuned', config)).sparsity == 0.0
 
 
-def test_a_run_does_not_continue_with_another_ticket_in_the_place_of_its_own(source, tmp_path, monkeypatch):
+def test_a_run_does_not_continue_with_another_ticket_in_the_place_of_its_own(source, tmp_path):
   ticket, folder = source
   shutil.copytree(folder, tmp_path / 'ticket')
   config = settings(tmp_path / 'ticket')
-  with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-    patch.setattr('st_tf.stages.Run.end_epoch', interrupted_after(1))
+  with tiny.interrupted():
     fine_tune.draw(tiny.task(), config, Workdir(tmp_path / 'run', config))
   shutil.rmtree(tmp_path / 'ticket')
   other = {name: value * 1.01 for name, value in ticket.weights.items()}

@@ -3,7 +3,6 @@ import pytest
 from st_tf import task as tasks
 from st_tf.delivery import deliver
 from st_tf.methods import supertickets
-from st_tf.stages import Run
 from st_tf.workdir import Workdir
 from tests import tiny
 
@@ -44,14 +43,7 @@ def test_maps_are_drawn_resumed_and_delivered_like_classes(tmp_path, monkeypatch
   whole = supertickets.draw(task, config, Workdir(tmp_path / 'whole', config))
   assert whole.cost['zeros'] == pytest.approx(0.7 * whole.cost['prunable'], abs=1) and whole.cost['macs'] < whole.cost['supernet_macs']
 
-  end_epoch = Run.end_epoch
-
-  def interrupted(self, epoch):
-    end_epoch(self, epoch)
-    raise KeyboardInterrupt
-
-  with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-    patch.setattr(Run, 'end_epoch', interrupted)
+  with tiny.interrupted():
     supertickets.draw(task, config, Workdir(tmp_path / 'parts', config))
   workdir = Workdir(tmp_path / 'parts', config)
   assert supertickets.draw(task, config, workdir).fingerprint == whole.fingerprint

@@ -168,19 +168,10 @@ def test_the_input_stride_may_change_and_weights_and_mask_carry_over(source, map
 
 
 @pytest.mark.slow
-def test_an_interrupted_move_goes_on(source, maps, tmp_path, monkeypatch):
-  from st_tf.stages import Run
-
+def test_an_interrupted_move_goes_on(source, maps, tmp_path):
   config = settings(source[1], epochs=2)
   whole = transfer.draw(maps, config, Workdir(tmp_path / 'whole', config))
-  original = Run.end_epoch
-
-  def end_epoch(self, epoch):
-    original(self, epoch)
-    raise KeyboardInterrupt
-
-  with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-    patch.setattr(Run, 'end_epoch', end_epoch)
+  with tiny.interrupted():
     transfer.draw(maps, config, Workdir(tmp_path / 'parts', config))
   assert transfer.draw(maps, config, Workdir(tmp_path / 'parts', config)).fingerprint == whole.fingerprint
 

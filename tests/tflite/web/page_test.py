@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from st_tf import wording
-from st_tf.maps import decode, labelled, read_colours
+from st_tf.maps import SHOWN_CONFIDENCE, decode, labelled, read_colours
 from st_tf.pictures import center_crop, normalised
 from st_tf.task import most_likely
 from tests import tiny
@@ -194,7 +194,7 @@ def test_what_a_map_says_is_listed_and_drawn_over_the_picture(seen, maps, name):
     assert page['best'] == max(expected, key=expected.get)
   else:
     expected = dict(zip(labels, decode(output[None], size)[0, :, 2].clip(0, 1)))
-    assert page['best'] == f'{sum(share >= 0.2 for share in expected.values())} of {len(labels)} joints'
+    assert page['best'] == f'{sum(share >= SHOWN_CONFIDENCE for share in expected.values())} of {len(labels)} joints'
   assert (page['truth'], page['truthUrl'], page['isWrong']) == ('Beside this, the truth', 'truth0.png', False)
   for label, share, _ in page['shares']:
     assert share == pytest.approx(expected[label], abs=5e-3)
