@@ -15,7 +15,11 @@ from st_tf.latency import PREFIX
 from st_tf.settings import ConfigError, checked
 from st_tf.task import DataConfig
 
-METHODS = ('supertickets', 'dense', 'search_only', 'fine_tune', 'transfer', 'random', 'snip', 'grasp', 'synflow', 'rigl', 'soft_threshold')
+METHODS = (
+  *('supertickets', 'dense', 'search_only', 'search_then_prune', 'search_prune_retrain', 'search_then_lottery', 'lottery'),
+  *('random', 'snip', 'grasp', 'synflow', 'gmp', 'rigl', 'acdc', 'soft_threshold', 'tuner', 'fine_tune', 'transfer'),
+)
+TUNERS = ('random', 'hyperband', 'bayesian')
 CONTROLS = ('none', 'random_weights', 'random_mask', 'dense_body')
 REACTIVATIONS = ('soft_threshold', 'masked', 'dense_gradient')
 RANKINGS = ('global', 'layer', 'erk')
@@ -25,13 +29,14 @@ LEARNING_RATE_SCHEDULES = ('cosine', 'exponential', 'one_cycle', 'step', 'milest
 PRUNED_LAYERS = ('prune_depthwise', 'prune_stem', 'prune_classifier', 'prune_head')
 FACTOR_STEPS = ('proximal', 'subgradient')
 # What each setting may be; the names are flags.
-_AT_LEAST_ONE = ('epochs', 'batch_size', 'replicas', 'keep_checkpoints')
+_AT_LEAST_ONE = ('epochs', 'batch_size', 'replicas', 'keep_checkpoints', 'trials')
 _POSITIVE = ('learning_rate', 'learning_rate_decay', 'decay_interval', 'search_interval', 'prune_interval')
 _BELOW_ONE = ('momentum', 'label_smoothing', 'ema_decay', 'minimum_saving', 'layer_floor')
 _NOT_NEGATIVE = (
   *('seed', 'data_seed', 'image_size', 'image_width', 'train_examples', 'mixup'),
   *('penalty', 'target_macs', 'target_latency_ms', 'dead_below', 'penalty_ramp', 'search_end'),
   *('prune_begin', 'prune_end', 'reactivation_end', 'damping'),
+  *('retrain_epochs', 'prune_rounds', 'rewind_to', 'trial_epochs'),
   *('warmup', 'weight_decay', 'gradient_clip', 'recalibration_batches', 'fine_tune_epochs', 'optimizer_epsilon', 'initial_deviation'),
 )
 
@@ -129,6 +134,28 @@ class TransferConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class PipelineConfig:
+  """How methods of several trainings go on after the first."""
+
+  retrain_epochs: int = _field(0, 'Epochs of each training after the first; 0 = as many as --epochs.')
+  prune_rounds: int = _field(
+    0, 'With lottery: rounds of pruning and training; 0 = as many as it takes when each prunes a fifth of what is left.'
+  )
+  rewind_to: float = _field(
+    0.05, 'With lottery: the moment of the first training whose weights each round begins with (a duration from the start).'
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class TunerConfig:
+  """How keras-tuner looks for an architecture."""
+
+  tuner: str = _field('bayesian', 'With tuner: how the next architecture is chosen.', TUNERS)
+  trials: int = _field(12, 'With tuner: architectures that are tried.')
+  trial_epochs: int = _field(0, 'With tuner: epochs per trial; 0 = a quarter of --epochs.')
+
+
+@dataclasses.dataclass(frozen=True)
 class Config:
   """All settings of a run."""
 
@@ -147,6 +174,8 @@ class Config:
   pruning: PruningConfig = PruningConfig()
   training: TrainingConfig = TrainingConfig()
   transfer: TransferConfig = TransferConfig()
+  pipeline: PipelineConfig = PipelineConfig()
+  tuner: TunerConfig = TunerConfig()
   data: DataConfig = DataConfig()
 
   def __post_init__(self):

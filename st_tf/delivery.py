@@ -31,7 +31,7 @@ def deliver(paths: Sequence[pathlib.Path], task: Task, workdir: Workdir, batch_s
     TicketError: a ticket or what belongs to it cannot be written; the command can be given again.
   """
   try:
-    tickets = [_scored(path, task, batch_size) for path in paths]
+    tickets = [scored(path, task, batch_size) for path in paths]
     for path, ticket in zip(paths, tickets):
       _describe(path, ticket, tickets, task, workdir)
   except OSError as error:
@@ -39,7 +39,13 @@ def deliver(paths: Sequence[pathlib.Path], task: Task, workdir: Workdir, batch_s
   return tickets
 
 
-def _scored(path: pathlib.Path, task: Task, batch_size: int) -> Ticket:
+def scored(path: pathlib.Path, task: Task, batch_size: int) -> Ticket:
+  """The ticket at `path` with its score on the test split, taken once and written down.
+
+  Raises:
+    TicketError: no ticket is there.
+    OSError: it cannot be written.
+  """
   ticket = Ticket.load(path)
   if 'test' in ticket.metrics:
     return ticket

@@ -12,7 +12,7 @@ import tensorflow as tf
 from st_tf import cost
 from st_tf.config import Config
 from st_tf.initial import fresh
-from st_tf.plan import Plan
+from st_tf.plan import Plan, training_alone
 from st_tf.stand_in import StandIn
 from st_tf.target import check_sparsity, check_target, initial, limited, shown, target
 from st_tf.task import Task
@@ -46,6 +46,10 @@ def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]
   yield f'  data        {sizes}; {height}x{width} pixels, {len(task.labels)} outputs'
   yield f'  network     {found.params:,} parameters, {found.macs:,} MACs; {trainer.mask.size:,} prunable weights'
   yield f'  training    {config.epochs} epochs of {plan.steps_per_epoch} steps of {config.batch_size} images = {plan.total_steps:,} steps'
+  if hasattr(method, 'trainings'):
+    stages = method.trainings(config)
+    listed = ', '.join(f'{name} {epochs:g} epochs' for name, epochs in stages)
+    yield f'  stages      {listed}; {sum(epochs for _, epochs in stages):g} in all'
   yield f'  rate        {_rates(plan)}; warm-up {plan.warmup_steps} steps'
   if plan.fine_tune_step < plan.total_steps:
     yield f'  fine-tuning from step {plan.fine_tune_step}, on a rate cycle of its own'
@@ -59,6 +63,12 @@ def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]
   looks = sum(plan.is_search_due(step) for step in range(1, plan.total_steps + 1))
   rebuilding = f' and after each of at most {looks} shrinks' if looks else ''
   yield f'              and about {duration(first)} at the start{rebuilding}, to build the network'
+
+
+def seconds_per_step(task: Task, config: Config) -> float:
+  """Measured on the whole network, without a search and without pruning."""
+  plan = training_alone(config, task.steps_per_epoch(config.batch_size))
+  return _seconds(fresh(task, config, plan), plan)[1]
 
 
 def _rates(plan: Plan) -> str:

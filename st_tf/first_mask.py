@@ -17,12 +17,12 @@ from st_tf.plan import Plan, training_alone
 from st_tf.pruning import Mask
 from st_tf.pruning.fit import hold_mask
 from st_tf.pruning.saliency import Loss, Weights
-from st_tf.pruning.schedules import Constant
 from st_tf.pruning.wrapper import bake, prunable
 from st_tf.stages import Run, train_to_the_end
 from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.trainer import Trainer
+from st_tf.training_cost import STEP_PASSES
 from st_tf.workdir import Workdir
 
 _EXAMPLES_PER_LABEL = 10  # SNIP, section 5; GraSP, section 5.
@@ -34,8 +34,7 @@ def plan(config: Config, steps_per_epoch: int) -> Plan:
   Raises:
     ConfigError: several sparsities, of which each needs a training of its own.
   """
-  found, never = training_alone(config, steps_per_epoch), config.epochs * steps_per_epoch + 1
-  return dataclasses.replace(found, pruning=Constant(sparsity(config), never, never, 1))
+  return training_alone(config, steps_per_epoch).holding(sparsity(config))
 
 
 def sparsity(config: Config) -> float:
@@ -84,15 +83,18 @@ def weights(trainer: Trainer) -> Weights:
 
 
 @contextlib.contextmanager
-def first_batches(trainer: Trainer, temperature: float = 1.0) -> Iterator[tuple[Loss, list]]:
+def first_batches(trainer: Trainer, temperature: float = 1.0, gradients: int = 1) -> Iterator[tuple[Loss, list]]:
   """(mean loss of a batch in training, batches with ten examples per label); statistics of batch norms are put back afterwards.
 
   Args:
     trainer: of the network.
     temperature: that outputs are divided by.
+    gradients: how many gradients of each batch are taken, which count as training.
   """
   task, config, before = trainer.task, trainer.config, trainer.values()
   count = math.ceil(_EXAMPLES_PER_LABEL * len(task.labels) / config.batch_size)
+  images = count * config.batch_size
+  trainer.meter.count(images, images * gradients * STEP_PASSES * trainer.macs)
 
   def loss(batch: tuple) -> tf.Tensor:
     images, targets = batch
@@ -123,6 +125,16 @@ def positive_flow(trainer: Trainer) -> tuple[Weights, Callable[[], tf.Tensor]]:
     variable.assign(np.abs(values[name]))
   ones = tf.ones((1, *model.input_shape[1:]), tf.float64)
   return {name: variables[name] for name in weights(trainer)}, lambda: tf.reduce_sum(model(ones, training=False))
+
+
+def hold(trainer: Trainer, mask: Mask) -> None:
+  """Sets the mask; what is not kept is zero, also in the averages.
+
+  Raises:
+    RankingError: it covers other weights than are pruned here.
+  """
+  hold_mask(trainer.model, mask)
+  clear(trainer, {name: ~kept for name, kept in mask.items()})
 
 
 def clear(trainer: Trainer, where: dict[str, np.ndarray]) -> None:

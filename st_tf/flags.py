@@ -17,7 +17,7 @@ from st_tf import config as config_lib
 from st_tf import recipes
 from st_tf.config import Config
 from st_tf.errors import UserError, did_you_mean
-from st_tf.settings import ConfigError, checked, shown
+from st_tf.settings import ConfigError, checked, from_text, shown
 
 RUN = 'run'
 _HELP = ('-h', '--h', '-help', '--help', '-?', '--helpfull', '--helpshort')
@@ -50,7 +50,7 @@ class _Parser(flags.ArgumentParser):
     self.syntactic_help = ''
 
   def parse(self, argument: Any) -> Any:
-    value = _from_text(self.field, argument) if isinstance(argument, str) else argument
+    value = from_text(self.field, argument) if isinstance(argument, str) else argument
     return checked(self.field, value)
 
   def flag_type(self) -> str:
@@ -210,18 +210,6 @@ def _help_lines(flag: _Flag, width: int) -> list[str]:
 
 def _first_sentence(documented: type) -> str:
   return ' '.join((documented.__doc__ or '').split()).partition('. ')[0].rstrip('.')
-
-
-def _from_text(field: dataclasses.Field, text: str) -> Any:
-  """The text as a value; text that is none stays as it is, and `checked` then says what it should have been."""
-  try:
-    if field.type is bool:
-      return {'true': True, '1': True, 'yes': True, 'false': False, '0': False, 'no': False}.get(text.lower(), text)
-    if field.type == tuple[float, ...]:
-      return tuple(float(entry) for entry in text.split(','))
-    return field.type(text)
-  except ValueError:
-    return text
 
 
 def _unknown_flag(name: str, values: flags.FlagValues) -> str:

@@ -1,7 +1,8 @@
 """What a run starts as: its network, and the weights that `--init_from` gives it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -13,10 +14,11 @@ from st_tf.models.reference import load_reference, read_tensors
 from st_tf.plan import Plan
 from st_tf.pruning import Mask
 from st_tf.pruning.fit import hold_mask
-from st_tf.specs import ArchSpec
+from st_tf.specs import ArchSpec, HeadSpec
 from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.trainer import Trainer
+from st_tf.training_cost import TrainingCost
 
 
 def network(task: Task, config: Config) -> ArchSpec:
@@ -43,7 +45,8 @@ def fresh(task: Task, config: Config, plan: Plan, source: Ticket | None = None) 
   Raises:
     UserError: there is no such network, or the mask covers other weights than these settings prune.
   """
-  trainer = Trainer(network(task, config), task, config, plan.pruning, searching=plan.search_every > 0)
+  arch = network(task, config) if source is None or config.init_from else source.arch
+  trainer = Trainer(arch, task, config, plan.pruning, searching=plan.search_every > 0)
   if source is not None:
     descend(trainer, source, source.masks, source.supernet, source.survivors)
   return trainer
@@ -68,6 +71,7 @@ def descend(
     hold_mask(trainer.model, Mask(masks))
     trainer.requested, trainer.final = ticket.sparsity, True
   trainer.supernet, trainer.source = supernet, ticket.fingerprint
+  trainer.meter.before = TrainingCost.of(ticket.provenance)
   trainer.survivors = {name: list(units) for name, units in survivors.items()}
   trainer.initial = {name: ticket.cost[f'supernet_{name}'] for name in trainer.initial}
   shape, head = (*trainer.task.image_size, 3), trainer.task.head
@@ -100,7 +104,8 @@ def load_weights(trainer: Trainer) -> None:
   if not config.init_from:
     return
   if _is_ticket(config):
-    weights = Ticket.load(config.init_from).weights
+    ticket = Ticket.load(config.init_from)
+    weights, trainer.meter.before = ticket.weights, TrainingCost.of(ticket.provenance)
     for name, variable in trainer.variables.items():
       if weights[name].shape == tuple(variable.shape):
         variable.assign(weights[name])
@@ -109,6 +114,28 @@ def load_weights(trainer: Trainer) -> None:
   else:
     load_reference(trainer.model, trainer.arch, trainer.task.head, read_tensors(config.init_from))
   trainer.restart_averages()
+
+
+def give(trainer: Trainer, weights: Mapping[str, np.ndarray]) -> None:
+  """Gives a fresh trainer all its weights."""
+  for name, variable in trainer.variables.items():
+    variable.assign(weights[name])
+  trainer.restart_averages()
+
+
+def prunable_weights(arch: ArchSpec, head: HeadSpec, shape: tuple[int, int, int], stays_dense: Callable[[Any], bool]) -> int:
+  """How many weights of a network may be pruned.
+
+  Args:
+    arch: the network.
+    head: its head.
+    shape: of an image.
+    stays_dense: whether no weight of a layer is pruned.
+  """
+  layers = []
+  build(arch, head, shape, wrap=lambda layer: layers.append(layer) or layer)
+  kernels = [weight for layer in layers if not stays_dense(layer) for weight in layer.weights]
+  return sum(int(np.prod(kernel.shape)) for kernel in kernels if len(kernel.shape) > 1)
 
 
 def _is_ticket(config: Config) -> bool:

@@ -53,7 +53,11 @@ def first_values(ticket: Ticket) -> dict[str, np.ndarray]:
       f' {config["init_from"]}. Leave out --rewind, or move the ticket that this one comes from.'
     )
   model = build(ticket.supernet, ticket.head, ticket.input_shape, seed=config['seed'], deviation=config.get('initial_deviation', 0.0))
-  values = {name: variable.numpy() for name, variable in named_variables(model).items()}
+  return left_of({name: variable.numpy() for name, variable in named_variables(model).items()}, ticket)
+
+
+def left_of(values: Mapping[str, np.ndarray], ticket: Ticket) -> dict[str, np.ndarray]:
+  """What the ticket's network has of the values of its whole supernet's variables."""
   alive = {}
   for block in layout(ticket.supernet, ticket.head):
     groups = {f'{block.name}/k{size}': units for size, units in block.spec.kernels} | {f'{block.name}/transformer': block.spec.tokens}

@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 from st_tf.config import Config, ConfigError
-from st_tf.pruning.schedules import SCHEDULES, RegrowthSchedule
+from st_tf.pruning.schedules import SCHEDULES, Constant, RegrowthSchedule
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,6 +117,15 @@ class Plan:
       _rates=(_rate(config, main, steps_per_epoch), _rate(config, total - main, steps_per_epoch) if total > main else None),
     )
 
+  def holding(self, sparsity: float) -> 'Plan':
+    """The same under wrappers that hold a mask of that sparsity."""
+    never = self.total_steps + 1
+    return dataclasses.replace(self, pruning=Constant(sparsity, never, never, 1))
+
+  def steps(self, duration: float) -> int:
+    """A duration in steps; fractions are of the training before a fine-tuning."""
+    return _steps(duration, self.fine_tune_step, self.steps_per_epoch)
+
   @property
   def warmup_steps(self) -> int:
     """Steps of the learning rate's rise at the start."""
@@ -141,6 +150,11 @@ class Plan:
 def training_alone(config: Config, steps_per_epoch: int) -> Plan:
   """The plan of a run that neither searches nor prunes, whatever the settings of both are."""
   return pruning_alone(dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, sparsity=(0.0,))), steps_per_epoch)
+
+
+def searching_alone(config: Config, steps_per_epoch: int) -> Plan:
+  """The plan of a run that searches but does not prune."""
+  return Plan.of(dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, sparsity=(0.0,))), steps_per_epoch)
 
 
 def pruning_alone(config: Config, steps_per_epoch: int) -> Plan:

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Collection
 import dataclasses
 
+from tensorflow_model_optimization.python.core.sparsity.keras.pruning_schedule import PruningSchedule
 import tf_keras as keras
 
 from st_tf.config import PruningConfig
 from st_tf.models.high_resolution import CLASSIFIER, HEAD, STEM
+from st_tf.pruning.fit import wrap_as_tfmot, wrap_layers
+from st_tf.pruning.schedules import RegrowthSchedule
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +36,18 @@ class Scope:
     if layer.name.startswith(HEAD) and layer.name != CLASSIFIER:
       return not pruning.prune_head
     return layer.name == CLASSIFIER and not pruning.prune_classifier
+
+  def wrapping(self, schedule: PruningSchedule | None, pruning: PruningConfig) -> Callable[[keras.layers.Layer], keras.layers.Layer]:
+    """What puts a layer into its pruning wrapper: ours, or tfmot's under one of tfmot's own schedules; none without a schedule."""
+    if schedule is None:
+      return lambda layer: layer
+
+    def skip(layer: keras.layers.Layer) -> bool:
+      return self.stays_dense(layer, pruning)
+
+    if isinstance(schedule, RegrowthSchedule):
+      return wrap_layers(schedule, pruning.reactivation, pruning.damping, skip)
+    return wrap_as_tfmot(schedule, skip)
 
   def trains(self, variable: str) -> bool:
     """Whether the variable of that name, 'layer/variable', may be trained."""

@@ -36,6 +36,18 @@ def checked(field: dataclasses.Field, value: Any) -> Any:
   return converted
 
 
+def from_text(field: dataclasses.Field, text: str) -> Any:
+  """The text as a value; text that is none stays as it is, and `checked` then says what it should have been."""
+  try:
+    if field.type is bool:
+      return {'true': True, '1': True, 'yes': True, 'false': False, '0': False, 'no': False}.get(text.lower(), text)
+    if field.type == tuple[float, ...]:
+      return tuple(float(entry) for entry in text.split(','))
+    return field.type(text)
+  except ValueError:
+    return text
+
+
 def shown(value: Any) -> str:
   """A setting's value as it is written after `--name=`."""
   if isinstance(value, bool):

@@ -2,10 +2,7 @@
 
 from collections.abc import Callable, Iterator
 import dataclasses
-import importlib.metadata
 import math
-import pathlib
-import shlex
 import signal
 import sys
 import time
@@ -15,12 +12,12 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 
-import st_tf
 from st_tf import cost, wording
 from st_tf.config import Config
 from st_tf.cutting import cut
 from st_tf.errors import UserError
 from st_tf.initial import fresh, load_weights
+from st_tf.origin import origin
 from st_tf.plan import Plan
 from st_tf.pruning.fit import is_last, may_return
 from st_tf.scoring import readable
@@ -32,8 +29,6 @@ from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.trainer import Trainer
 from st_tf.workdir import Workdir, WorkdirError
-
-_PACKAGES = ('tensorflow', 'tf-keras', 'tensorflow-model-optimization', 'numpy')
 
 
 class DivergedError(UserError):
@@ -237,7 +232,10 @@ class Run:
     Raises:
       WorkdirError: it cannot be written.
     """
-    ticket = cut(self.trainer, self.calibration(), sparsity, self._provenance())
+    seconds = sum(row.get('seconds', 0.0) for row in self.workdir.history()) + self._sums.seconds
+    # Before its end the search is still on its way to the target.
+    searched = bool(self.plan.search_every) and self.trainer.step >= self.plan.search_end
+    ticket = cut(self.trainer, self.calibration(), sparsity, origin(self.trainer, seconds, searched))
     # Before the ticket is there, since a run that is continued then does not come here again; once, since one that was
     # stopped in between does.
     if not any(row['event'] == 'ticket' and row['sparsity'] == sparsity for row in self.workdir.history()):
@@ -309,31 +307,19 @@ class Run:
     print(f'\n{signal.Signals(number).name}: stopping after this step.', file=sys.stderr, flush=True)
     self._signal = number
 
-  def _provenance(self) -> dict[str, Any]:
-    seconds = sum(row.get('seconds', 0.0) for row in self.workdir.history())
-    facts = {
-      'method': self.config.method,
-      'config': self.config.flat(),
-      'command': shlex.join(['python', '-m', f'st_tf.{pathlib.Path(sys.argv[0]).stem}', *sys.argv[1:]]),
-      'versions': {'st_tf': st_tf.__version__} | {name: importlib.metadata.version(name) for name in _PACKAGES},
-      'finished': time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime()),
-      'seconds': seconds,
-      'steps': self.trainer.step,
-    }
-    facts |= {'source': self.trainer.source} if self.trainer.source else {}
-    table = self.trainer.cost_model.table
-    if table is not None:
-      facts['latency'] = {'milliseconds': self.trainer.price(), 'table': dict(table.settings)}
-    # Before its end the search is still on its way to the target.
-    searched = self.plan.search_every and self.trainer.step >= self.plan.search_end
-    return facts | ({'target_met': target_met(self.trainer)} if searched and self.config.search.is_steered else {})
 
+def train_to_the_end(run: Run, early_step: int = 0) -> None:
+  """All epochs that are left, searched and pruned as the run's plan says.
 
-def train_to_the_end(run: Run) -> None:
-  """All epochs that are left, searched and pruned as the run's plan says."""
+  Args:
+    run: what is trained.
+    early_step: the step whose weights are written down for later stages; 0 = none.
+  """
   for epoch in run.epochs():
     for images, targets in run.batches(epoch):
       run.step(images, targets)
+      if run.trainer.step == early_step:
+        run.workdir.keep_early(run.trainer.values())
       run.search()  # Dead units go physically; masks, slots and averages follow.
       run.prune()  # One ranking over the whole network; pruned weights may return.
     run.end_epoch(epoch)

@@ -30,6 +30,10 @@ class Options:
     default='', metadata={'help': 'Folder for checkpoints, metrics and tickets; empty = runs/TASK-METHOD-SUPERNET-SEED.'}
   )
   fresh: bool = dataclasses.field(default=False, metadata={'help': 'Forget what is in the workdir and start over.'})
+  stages: str = dataclasses.field(
+    default='', metadata={'help': 'Folder of the trainings that runs of several are made of, for runs to share; empty = in the workdir.'}
+  )
+  deliver: bool = dataclasses.field(default=True, metadata={'help': 'Score the tickets on the test split, write model files and reports.'})
   dry_run: bool = dataclasses.field(default=False, metadata={'help': 'Print the plan and stop.'})
 
 
@@ -57,7 +61,7 @@ def main(argv: Sequence[str]) -> int | None:
     for line in describe(task, config, path):
       print(line, flush=True)
     return 0
-  return draw(task, config, Workdir(path, config, options.fresh))
+  return draw(task, config, Workdir(path, config, options.fresh, options.stages or None), options.deliver)
 
 
 def settled(values: absl_flags.FlagValues, config: Config, planned_only: bool = False) -> tuple[Task, Config]:
@@ -97,12 +101,19 @@ def problem(config: Config, recipe: str, planned_only: bool) -> Task:
   return task
 
 
-def draw(task: Any, config: Config, workdir: Any) -> int:
-  """Draws the tickets that are missing in `workdir`, and delivers all of them; the exit code is 0, or 130 after an interruption."""
+def draw(task: Any, config: Config, workdir: Any, delivered: bool = True) -> int:
+  """Draws the tickets that are missing in `workdir`; the exit code is 0, or 130 after an interruption.
+
+  Args:
+    task: what to train on.
+    config: the run's settings.
+    workdir: the run's folder.
+    delivered: whether tickets get test scores, model files and reports.
+  """
   from st_tf.stages import Interrupted
 
   try:
-    _draw(task, config, workdir)
+    _draw(task, config, workdir, delivered)
   except Interrupted as signal:
     print(f'\n{signal}')
     return command.INTERRUPTED
@@ -113,19 +124,16 @@ def draw(task: Any, config: Config, workdir: Any) -> int:
   return 0
 
 
-def _draw(task: Any, config: Config, workdir: Any) -> None:
+def _draw(task: Any, config: Config, workdir: Any, delivered: bool) -> None:
   from st_tf.delivery import deliver
 
   started = time.monotonic()
   method = importlib.import_module(f'st_tf.methods.{config.method}')
   print(f'{config.method} on {task.name}: {task.sizes["train"]:,} training images, {config.epochs} epochs, workdir {workdir.path}')
-  # A tuned ticket is the only one of its run; what it was made of may be gone by now.
-  if config.method not in ('fine_tune', 'transfer') or not any(workdir.tickets()):
-    pruning = method.plan(config, task.steps_per_epoch(config.batch_size)).pruning
-    last = pruning.target_sparsity if pruning else 0.0
-    if not workdir.ticket_path(last).is_dir():
-      method.draw(task, config, workdir)
-  paths = list(workdir.tickets())
+  if not workdir.is_finished:  # What a ticket was made of may be gone by now.
+    method.draw(task, config, workdir)
+    workdir.finish()
+  paths = list(workdir.tickets()) if delivered else []
   for path, ticket in zip(paths, deliver(paths, task, workdir, config.batch_size)):
     print(_summary(ticket, path))
   print(f'Done in {time.monotonic() - started:.0f} s.')

@@ -19,8 +19,8 @@ from st_tf.models import build, named_variables
 from st_tf.models.high_resolution import activation
 from st_tf.models.variables import layers
 from st_tf.pruning import Mask
-from st_tf.pruning.fit import apply_ranking, is_closed, wrap_layers
-from st_tf.pruning.wrapper import bake, current_mask, effective_values, get_state, prunable, set_state
+from st_tf.pruning.fit import apply_ranking, is_closed
+from st_tf.pruning.wrapper import bake, current_mask, effective_values, get_state, paused, prunable, set_state
 from st_tf.scope import EVERYTHING, Scope
 from st_tf.scoring import readable, score
 from st_tf.search import importance, shrink
@@ -28,6 +28,7 @@ from st_tf.search.steering import Steering
 from st_tf.specs import ArchSpec
 from st_tf.state import State
 from st_tf.task import Metrics, Task
+from st_tf.training_cost import STEP_PASSES, Meter
 from st_tf.training_step import TrainingStep, decayed
 
 Arrays = dict[str, np.ndarray]
@@ -40,7 +41,7 @@ class Trainer:
     arch: the supernet.
     task: what to train on.
     config: the run's settings.
-    schedule: pruning schedule for the wrappers; None = no wrappers.
+    schedule: pruning schedule for the wrappers, in tfmot's own wrappers if it is one of tfmot's own; None = no wrappers.
     searching: whether factors are penalised.
     synchronized: whether batch norms work as over several replicas also where there is one.
     scope: which layers are pruned and trained.
@@ -49,12 +50,14 @@ class Trainer:
     arch: the network as it stands.
     supernet: the network it started as.
     model: the Keras model as it stands.
+    macs: multiply-accumulates of the network as it stands, for one image.
     step: training steps taken.
     traces: how often the training step was traced.
     survivors: original indices of the units that are left, by group name.
     groups: the groups of search units of the initial supernet.
     cost_model: what the penalty charges.
     source: fingerprint of the ticket that is trained further; empty = none.
+    meter: what training has cost.
     steering: state of the penalty's controller.
     requested: sparsity that the last ranking was asked for.
     final: whether the mask stays as it is from now on.
@@ -79,6 +82,7 @@ class Trainer:
     self.requested = 0.0
     self.final = False
     self.source = ''
+    self.meter = Meter(task.sizes['train'])
     self._schedule, self._scope = schedule, scope
     self._searching = searching
     self._synchronized = synchronized or config.replicas > 1
@@ -112,6 +116,7 @@ class Trainer:
       replicas.spread(self.strategy, images), replicas.spread(self.strategy, targets), learning_rate, strength, self._average_decay()
     )
     self.step += 1
+    self.meter.count(self.config.batch_size, self.config.batch_size * STEP_PASSES * self.macs)
     return loss, replicas.gathered(self.strategy, outputs)
 
   def _average_decay(self) -> float:
@@ -138,7 +143,8 @@ class Trainer:
       batches: training images to recalibrate batch norms with.
     """
     with averaging.swapped(self.variables, self.averages.values() if self.averages else {}):
-      self._recalibration.run(replicas.spread(self.strategy, images) for images, _ in readable(batches))
+      with paused(self.model):
+        self._recalibration.run(replicas.spread(self.strategy, images) for images, _ in readable(batches))
       yield self.model
 
   # Pruning.
@@ -259,6 +265,7 @@ class Trainer:
       'supernet': self.supernet.to_json(),
       'step': self.step,
       'iterations': int(self.optimizer.iterations.numpy()),
+      'meter': self.meter.state(),
       'requested': self.requested,
       'final': self.final,
       'survivors': copy.deepcopy(self.survivors),
@@ -270,7 +277,8 @@ class Trainer:
     """Continues from `state`, which a trainer of the same configuration has given."""
     facts = state.facts
     self.step, self.requested, self.survivors = facts['step'], facts['requested'], copy.deepcopy(facts['survivors'])
-    self.final, self.steering = facts.get('final', False), Steering(**facts['steering'])
+    self.final, self.steering = facts['final'], Steering(**facts['steering'])
+    self.meter.restore(facts['meter'])
     arch = ArchSpec.from_json(facts['arch'])
     if arch != self.arch:
       self.arch = arch
@@ -291,14 +299,10 @@ class Trainer:
     self._compile()
 
   def _build(self) -> None:
-    pruning = self.config.pruning
-    wrap = (
-      (lambda layer: layer)
-      if self._schedule is None
-      else wrap_layers(self._schedule, pruning.reactivation, pruning.damping, lambda layer: self._scope.stays_dense(layer, pruning))
-    )
+    wrap = self._scope.wrapping(self._schedule, self.config.pruning)
     shape, deviation = (*self.task.image_size, 3), self.config.training.initial_deviation
     self.model = build(self.arch, self.task.head, shape, wrap, self.config.seed, self._synchronized, deviation)
+    self.macs = cost.of(self.model).macs
     self.variables = named_variables(self.model)
     self.trainable = {name: variable for name, variable in self.variables.items() if variable.trainable and self._scope.trains(name)}
     for outer, layer in layers(self.model):

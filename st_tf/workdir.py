@@ -1,14 +1,16 @@
 """A run's folder: settings, checkpoints, metrics, tickets; how a run continues after anything that can happen to it.
 
-config.json  metrics.jsonl  tensorboard/  checkpoints/STEP/  tickets/sparsity_0.9/
+config.json  metrics.jsonl  tensorboard/  checkpoints/STEP/  tickets/sparsity_0.9/  stages/METHOD-SEED-.../
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+import contextlib
 import errno
 import fcntl
 import json
 import pathlib
 import sys
+import time
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,11 @@ from st_tf.errors import UserError
 from st_tf.state import State
 
 _CONFIG = 'config.json'
+_FINISHED = 'finished.json'
+_EARLY = 'early.safetensors'
+_STAGES = 'stages'
+_DIGITS = 10
+_POLL_SECONDS = 2.0
 _METRICS = 'metrics.jsonl'
 _LOCK = '.lock'
 _STATE = 'state.json'
@@ -37,6 +44,8 @@ class Workdir:
     path: where it is; created when missing.
     config: the run's settings.
     fresh: whether to forget what an earlier run has left there.
+    stages: folder of the trainings this run is made of, which other runs may share; None = `stages` in its own.
+    wait: whether to wait for another process that uses the folder.
 
   Attributes:
     same_command: what continues this run, in words.
@@ -45,13 +54,16 @@ class Workdir:
     WorkdirError: the folder cannot be written, is in use, or belongs to a run with other settings.
   """
 
-  def __init__(self, path: str | pathlib.Path, config: Config, fresh: bool = False):
+  def __init__(
+    self, path: str | pathlib.Path, config: Config, fresh: bool = False, stages: str | pathlib.Path | None = None, wait: bool = False
+  ):
     self.path = pathlib.Path(path).expanduser().resolve()
+    self._stages = pathlib.Path(stages).expanduser().resolve() if stages else self.path / _STAGES
     self._keep = config.keep_checkpoints
     self.same_command = 'the same command without --fresh' if fresh else 'the same command'
     try:
       self.path.mkdir(parents=True, exist_ok=True)
-      self._lock()
+      self._lock(wait)
       if fresh:
         self._forget()
       for rest in self._checkpoints.glob('.*'):
@@ -112,7 +124,7 @@ class Workdir:
   @property
   def has_checkpoint(self) -> bool:
     """Whether there is something to continue from."""
-    return bool(self._saved())
+    return bool(self._saved()) or self._stages.is_dir()
 
   @property
   def _checkpoints(self) -> pathlib.Path:
@@ -141,6 +153,18 @@ class Workdir:
     with self._board():
       for name, value in values.items():
         tf.summary.histogram(name, value, step=step)
+
+  def retell(self, stages: Sequence['Workdir']) -> None:
+    """Makes the metrics those of the run's stages, one after the other; each row names its stage."""
+    files.remove(self.path / 'tensorboard')
+    self._writer = None
+    (self.path / _METRICS).unlink(missing_ok=True)
+    steps = epochs = 0
+    for stage in stages:
+      rows = stage.history()
+      for row in rows:
+        self.record(row | {'step': row['step'] + steps, 'epoch': row['epoch'] + epochs, 'stage': stage.path.name})
+      steps, epochs = (past + max((row[name] for row in rows), default=0) for past, name in ((steps, 'step'), (epochs, 'epoch')))
 
   def history(self) -> list[dict[str, Any]]:
     """Every row so far; unfinished lines are left out."""
@@ -176,6 +200,41 @@ class Workdir:
     """Folders of the tickets that are there."""
     yield from sorted(path for path in (self.path / 'tickets').glob('sparsity_*') if path.is_dir())
 
+  # Stages.
+
+  def stage(self, config: Config, source: str = '') -> 'Workdir':
+    """The folder of one training of this run: one and the same for all runs that need just that training and share `stages`.
+
+    Args:
+      config: of the training.
+      source: fingerprint of the ticket that it starts from.
+    """
+    return Workdir(self._stages / run_name(config, source), config, stages=self._stages, wait=True)
+
+  def keep_early(self, values: Mapping[str, np.ndarray]) -> None:
+    """Writes down the weights of an early moment, which a later stage goes back to."""
+    files.write_arrays(self.path / _EARLY, values)
+
+  def early(self) -> dict[str, np.ndarray]:
+    """What `keep_early` wrote.
+
+    Raises:
+      WorkdirError: nothing, or it is damaged.
+    """
+    try:
+      return files.read_arrays(self.path / _EARLY)
+    except (OSError, ValueError) as error:
+      raise WorkdirError(f'A first stage keeps its early weights. Received: {error} in {self.path}. Remove that folder.') from error
+
+  def finish(self) -> None:
+    """Notes that all tickets of the run are there."""
+    files.write_text(self.path / _FINISHED, json.dumps([path.name for path in self.tickets()]) + '\n')
+
+  @property
+  def is_finished(self) -> bool:
+    """Whether `finish` was called and the tickets are still there."""
+    return is_finished(self.path)
+
   # The folder itself.
 
   def _forget(self) -> None:
@@ -183,15 +242,25 @@ class Workdir:
       raise WorkdirError(
         f"--fresh empties a run's folder only. Received: {self.path}, which holds other things and no {_CONFIG}. Choose another."
       )
-    for name in ('checkpoints', 'tickets', 'tensorboard'):
+    for name in ('checkpoints', 'tickets', 'tensorboard', _STAGES):
       files.remove(self.path / name)
-    for name in (_METRICS, _CONFIG):  # The configuration last: it is what makes this a run's folder.
+    for name in (_FINISHED, _EARLY, _METRICS, _CONFIG):  # The configuration last: it is what makes this a run's folder.
       (self.path / name).unlink(missing_ok=True)
 
-  def _lock(self) -> None:
+  def _lock(self, wait: bool) -> None:
     """Keeps other processes out; the system lets go when this one ends, however it ends."""
     self._held = open(self.path / _LOCK, 'w')
-    fcntl.lockf(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+      fcntl.lockf(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+      return
+    except BlockingIOError:
+      if not wait:
+        raise
+    print(f'Waiting for another process, which trains {self.path.name}.', flush=True)
+    while True:  # Asked again and again, since a call that blocks would not hear Ctrl-C before the lock is free.
+      time.sleep(_POLL_SECONDS)
+      with contextlib.suppress(BlockingIOError):
+        return fcntl.lockf(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
   def _claim(self, config: Config) -> None:
     path = self.path / _CONFIG
@@ -215,6 +284,18 @@ class Workdir:
       f'A workdir belongs to one configuration. Received: {", ".join(changed)} in {self.path}.{why}'
       ' Use another --workdir, or --fresh to start over.'
     )
+
+
+def is_finished(path: pathlib.Path) -> bool:
+  """Whether the run in that folder has come to its end and its tickets are still there."""
+  finished = path / _FINISHED
+  return finished.is_file() and all((path / 'tickets' / name).is_dir() for name in files.read_json(finished))
+
+
+def run_name(config: Config, source: str = '') -> str:
+  """A folder's name that all runs of these settings have, and no others: 'rigl-0-3f2a91c0de'."""
+  parts = (config.method, str(config.seed), config.fingerprint[:_DIGITS], source[:_DIGITS])
+  return '-'.join(part for part in parts if part)
 
 
 def _scalars(row: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

@@ -5,7 +5,6 @@ import dataclasses
 from st_tf.config import Config
 from st_tf.initial import fresh, source
 from st_tf.plan import Plan, training_alone
-from st_tf.pruning.schedules import Constant
 from st_tf.stages import Run, train_to_the_end
 from st_tf.task import Task
 from st_tf.ticket import Ticket
@@ -48,5 +47,4 @@ def trainer(task: Task, config: Config, plan: Plan) -> Trainer:
 
 def _plan(config: Config, steps_per_epoch: int, ticket: Ticket) -> Plan:
   found = training_alone(config, steps_per_epoch)
-  never = found.total_steps + 1
-  return dataclasses.replace(found, pruning=Constant(ticket.sparsity, never, never, 1)) if ticket.masks else found
+  return found.holding(ticket.sparsity) if ticket.masks else found

@@ -9,6 +9,7 @@ from st_tf.trainer import Trainer
 from st_tf.workdir import Workdir
 
 _TEMPERATURE = 200.0  # Of logits, in the published code.
+_GRADIENTS = 3  # The gradient, and once more with its own gradient for Hg.
 
 
 plan = first_mask.plan
@@ -20,5 +21,5 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
 
 
 def _mask(trainer: Trainer) -> Mask:
-  with first_mask.first_batches(trainer, _TEMPERATURE) as (loss, batches):
+  with first_mask.first_batches(trainer, _TEMPERATURE, _GRADIENTS) as (loss, batches):
     return rank(saliency.grasp(first_mask.weights(trainer), loss, batches), first_mask.sparsity(trainer.config))

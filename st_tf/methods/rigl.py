@@ -14,14 +14,14 @@ from st_tf import first_mask
 from st_tf.config import Config
 from st_tf.initial import fresh, load_weights
 from st_tf.plan import Plan, pruning_alone, training_alone
-from st_tf.pruning import Mask, rank, rigl, saliency
-from st_tf.pruning.fit import hold_mask
+from st_tf.pruning import rank, rigl, saliency
 from st_tf.pruning.schedules import Constant
 from st_tf.pruning.wrapper import wrappers
 from st_tf.stages import Run
 from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.trainer import Trainer
+from st_tf.training_cost import STEP_PASSES
 from st_tf.workdir import Workdir
 
 
@@ -59,24 +59,19 @@ def _prepare(trainer: Trainer) -> None:
   load_weights(trainer)
   sparsity = first_mask.sparsity(trainer.config)
   if sparsity:
-    _hold(trainer, rank(saliency.random(first_mask.weights(trainer), trainer.config.seed), sparsity, 'erk'))
+    first_mask.hold(trainer, rank(saliency.random(first_mask.weights(trainer), trainer.config.seed), sparsity, 'erk'))
   trainer.requested = sparsity
   trainer.restart_averages()
 
 
-def _hold(trainer: Trainer, mask: Mask) -> None:
-  """Sets the mask; what is not kept is zero, also in the averages."""
-  hold_mask(trainer.model, mask)
-  first_mask.clear(trainer, {name: ~kept for name, kept in mask.items()})
-
-
 def _exchange(run: Run, gradients: dict[str, np.ndarray], fraction: float) -> None:
   trainer = run.trainer
+  trainer.meter.count(0, trainer.config.batch_size * STEP_PASSES * trainer.macs)  # The batch's dense gradients, once more.
   before = trainer.mask
   magnitudes = {name: np.abs(weight.numpy()) for name, weight in first_mask.weights(trainer).items()}
   after = rigl.exchanged(before, magnitudes, gradients, fraction)
   new = rigl.grown(before, after, magnitudes, fraction)
-  _hold(trainer, after)
+  first_mask.hold(trainer, after)
   first_mask.clear(trainer, new)
   run.record('prune', sparsity=after.sparsity, pruned=before.returned(after), returned=after.returned(before), final=False)
 

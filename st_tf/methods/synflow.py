@@ -6,6 +6,7 @@ from st_tf.pruning import Mask, saliency
 from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.trainer import Trainer
+from st_tf.training_cost import STEP_PASSES
 from st_tf.workdir import Workdir
 
 plan = first_mask.plan
@@ -17,4 +18,5 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
 
 
 def _mask(trainer: Trainer) -> Mask:
+  trainer.meter.count(0, saliency.SYNFLOW_ROUNDS * STEP_PASSES * trainer.macs)
   return saliency.synflow(*first_mask.positive_flow(trainer), first_mask.sparsity(trainer.config))

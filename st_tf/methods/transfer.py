@@ -5,15 +5,15 @@ For comparison the mask can be exchanged for a random one, the weights for fresh
 
 from collections.abc import Mapping
 import dataclasses
+from typing import Any
 
 import numpy as np
 
 from st_tf import moving, presets
 from st_tf.config import PRUNED_LAYERS, Config, ConfigError, PruningConfig
-from st_tf.initial import descend, source
+from st_tf.initial import descend, prunable_weights, source
 from st_tf.models import build, named_variables
 from st_tf.plan import Plan, training_alone
-from st_tf.pruning.schedules import Constant
 from st_tf.scope import EVERYTHING, Scope
 from st_tf.specs import ArchSpec
 from st_tf.stages import Run, train_to_the_end
@@ -80,8 +80,7 @@ def _plan(config: Config, steps_per_epoch: int, ticket: Ticket, sparsity: float)
     search = dataclasses.replace(config.search, penalty=0.0, target_macs=0.0, target_latency_ms=0.0)
     pruning = dataclasses.replace(config.pruning, sparsity=(ticket.sparsity,), pruning_schedule='constant', prune_begin=0.0)
     return Plan.of(dataclasses.replace(config, search=search, pruning=pruning), steps_per_epoch)
-  never = found.total_steps + 1
-  return dataclasses.replace(found, pruning=Constant(sparsity, never, never, 1))
+  return found.holding(sparsity)
 
 
 def _trainer(task: Task, config: Config, plan: Plan, ticket: Ticket) -> Trainer:
@@ -110,12 +109,12 @@ def _prunable_weights(whole: ArchSpec, config: Config, ticket: Ticket, task: Tas
   before, pruning = ticket.provenance['config'], config.pruning
   if not config.transfer.reactivate:
     pruning = PruningConfig(**{name: before[name] for name in PRUNED_LAYERS if name in before})
-  layers = []
-  build(whole, task.head, (*task.image_size, 3), wrap=lambda layer: layers.append(layer) or layer)
-  if not config.transfer.reactivate:
-    layers = [layer for layer in layers if moving.is_body(f'{layer.name}/', ticket.head, task.head)]
-  kernels = [weight for layer in layers if not EVERYTHING.stays_dense(layer, pruning) for weight in layer.weights]
-  return sum(int(np.prod(kernel.shape)) for kernel in kernels if len(kernel.shape) > 1)
+
+  def stays_dense(layer: Any) -> bool:
+    moves = config.transfer.reactivate or moving.is_body(f'{layer.name}/', ticket.head, task.head)
+    return not moves or EVERYTHING.stays_dense(layer, pruning)
+
+  return prunable_weights(whole, task.head, (*task.image_size, 3), stays_dense)
 
 
 def _of_body(values: Mapping[str, np.ndarray], ticket: Ticket, task: Task) -> dict[str, np.ndarray]:

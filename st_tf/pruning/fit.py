@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from tensorflow_model_optimization.python.core.sparsity.keras import prune_registry, pruning_wrapper
+from tensorflow_model_optimization.python.core.sparsity.keras import prune, prune_registry, pruning_wrapper
 from tensorflow_model_optimization.python.core.sparsity.keras.pruning_schedule import PruningSchedule
 import tf_keras as keras
 
@@ -17,13 +17,26 @@ def wrap_layers(
 ) -> Callable[[keras.layers.Layer], keras.layers.Layer]:
   """A function that wraps a layer when it has prunable weights and `skip` does not leave it out."""
 
+  return _wrapping(lambda layer: RegrowthPruning(layer, schedule, reactivation, damping), skip)
+
+
+def wrap_as_tfmot(
+  schedule: PruningSchedule, skip: Callable[[keras.layers.Layer], bool]
+) -> Callable[[keras.layers.Layer], keras.layers.Layer]:
+  """As `wrap_layers`, with the wrappers of tfmot's `prune_low_magnitude`, which rank each layer by itself inside the training step."""
+  return _wrapping(lambda layer: prune.prune_low_magnitude(layer, schedule), skip)
+
+
+def _wrapping(
+  wrapper: Callable[[keras.layers.Layer], keras.layers.Layer], skip: Callable[[keras.layers.Layer], bool]
+) -> Callable[[keras.layers.Layer], keras.layers.Layer]:
   def wrap_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
     supported = isinstance(layer, keras.layers.DepthwiseConv2D) or hasattr(layer, 'get_prunable_weights')
     if not supported and isinstance(layer, (keras.layers.Conv2D, keras.layers.Conv1D, keras.layers.Dense)):
       supported = prune_registry.PruneRegistry.supports(layer)
     if not supported or isinstance(layer, pruning_wrapper.PruneLowMagnitude) or skip(layer):
       return layer
-    return RegrowthPruning(layer, schedule, reactivation, damping)
+    return wrapper(layer)
 
   return wrap_layer
 

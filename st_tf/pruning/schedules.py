@@ -116,4 +116,15 @@ class Constant(RegrowthSchedule):
     return self.target_sparsity
 
 
+class Alternating(RegrowthSchedule):
+  """The target and nothing in turns, the target at the first event and at the last; both lie an even number of events apart."""
+
+  def sparsity_at(self, step: int) -> float:
+    """The sparsity from an event at `step` on."""
+    return 0.0 if (self._events_until(step)) % 2 else self.target_sparsity
+
+  def _events_until(self, step: int) -> int:
+    return (min(step, self.end_step) - self.begin_step) // self.frequency
+
+
 SCHEDULES = {'cubic': Cubic, 'stepwise': Stepwise, 'one_shot': OneShot, 'constant': Constant}

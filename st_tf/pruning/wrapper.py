@@ -26,6 +26,7 @@ from st_tf.config import REACTIVATIONS
 from st_tf.models.variables import short_name
 from st_tf.pruning.mask import Mask
 
+_NEVER = 2**62  # A step past every schedule.
 _BOUND = 2.0  # Thresholds a pruned weight may grow to under 'dense_gradient': enough to win the next ranking.
 
 
@@ -134,14 +135,14 @@ class RegrowthPruning(pruning_wrapper.PruneLowMagnitude):
 
 
 def wrappers(model: keras.Model) -> list[RegrowthPruning]:
-  """The model's pruning wrappers, in network order."""
+  """The model's pruning wrappers with regrowth, in network order."""
   return [layer for layer in model.layers if isinstance(layer, RegrowthPruning)]
 
 
-def prunable(model: keras.Model) -> dict[str, tuple[RegrowthPruning, int]]:
-  """(wrapper, index of the weight in it) of each prunable weight by 'layer/variable'."""
+def prunable(model: keras.Model) -> dict[str, tuple[pruning_wrapper.PruneLowMagnitude, int]]:
+  """(wrapper, index of the weight in it) of each prunable weight by 'layer/variable'; in our wrappers or in tfmot's own."""
   found = {}
-  for wrapper in wrappers(model):
+  for wrapper in pruning_wrapper.collect_prunable_layers(model):
     for index, (weight, _, _) in enumerate(wrapper.pruning_vars):
       found[f'{wrapper.layer.name}/{short_name(weight)}'] = (wrapper, index)
   return found
@@ -153,7 +154,7 @@ def current_mask(model: keras.Model) -> Mask:
 
 
 def get_state(model: keras.Model) -> dict[str, dict[str, np.ndarray]]:
-  """All that the wrappers remember: {'mask', 'threshold', 'scale' or 'open': {weight name: array}}."""
+  """All that the wrappers remember: {'mask', 'threshold', 'scale', 'open' or 'step': {weight name: array}}."""
   return {part: {name: variable.numpy() for name, variable in entries.items()} for part, entries in _state(model).items()}
 
 
@@ -165,11 +166,30 @@ def set_state(model: keras.Model, state: Mapping[str, Mapping[str, np.ndarray]])
 
 
 def _state(model: keras.Model) -> dict[str, dict[str, tf.Variable]]:
-  parts: dict[str, dict[str, tf.Variable]] = {'mask': {}, 'threshold': {}, 'scale': {}, 'open': {}}
+  parts: dict[str, dict[str, tf.Variable]] = {'mask': {}, 'threshold': {}, 'scale': {}, 'open': {}, 'step': {}}
   for name, (wrapper, index) in prunable(model).items():
     _, parts['mask'][name], parts['threshold'][name] = wrapper.pruning_vars[index]
-    parts['scale'][name], parts['open'][name] = wrapper.scales[index], wrapper.open
+    if isinstance(wrapper, RegrowthPruning):
+      parts['scale'][name], parts['open'][name] = wrapper.scales[index], wrapper.open
+    else:
+      parts['step'][name] = wrapper.pruning_step
   return parts
+
+
+@contextlib.contextmanager
+def paused(model: keras.Model) -> Iterator[None]:
+  """Keeps tfmot's own wrappers from counting and ranking, which they do in every call that is called training."""
+  counters = [
+    wrapper.pruning_step for wrapper in pruning_wrapper.collect_prunable_layers(model) if not isinstance(wrapper, RegrowthPruning)
+  ]
+  before = [counter.numpy() for counter in counters]
+  for counter in counters:
+    counter.assign(_NEVER)
+  try:
+    yield
+  finally:
+    for counter, step in zip(counters, before):
+      counter.assign(step)
 
 
 def set_masks(model: keras.Model, mask: Mask, thresholds: Mapping[str, float], magnitudes: Mapping[str, np.ndarray], final: bool) -> None:
@@ -197,14 +217,20 @@ def harden(model: keras.Model) -> None:
 
   The caller has put the effective values into the kept weights, so that the function stays the same.
   """
-  for wrapper, index in prunable(model).values():
-    wrapper.pruning_vars[index][2].assign(0.0)
-    wrapper.scales[index].assign(1.0)
+  for wrapper in wrappers(model):
+    for (_, _, threshold), scale in zip(wrapper.pruning_vars, wrapper.scales):
+      threshold.assign(0.0)
+      scale.assign(1.0)
 
 
 def effective_values(model: keras.Model) -> dict[str, np.ndarray]:
   """The weights that the wrapped layers compute with, by weight name."""
-  return {name: wrapper.effective(index).numpy() for name, (wrapper, index) in prunable(model).items()}
+  return {name: _effective(wrapper, index).numpy() for name, (wrapper, index) in prunable(model).items()}
+
+
+def _effective(wrapper: pruning_wrapper.PruneLowMagnitude, index: int) -> tf.Tensor:
+  weight, mask, _ = wrapper.pruning_vars[index]
+  return wrapper.effective(index) if isinstance(wrapper, RegrowthPruning) else weight * mask
 
 
 def bake(model: keras.Model) -> None:
@@ -213,6 +239,5 @@ def bake(model: keras.Model) -> None:
   To be called under a final mask: weights that may still come back would be cut off.
   """
   for wrapper, index in prunable(model).values():
-    value = wrapper.effective(index)
-    wrapper.pruning_vars[index][0].assign(value)
+    wrapper.pruning_vars[index][0].assign(_effective(wrapper, index))
   harden(model)

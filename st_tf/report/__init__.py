@@ -4,18 +4,15 @@ from collections.abc import Mapping, Sequence
 import pathlib
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from st_tf import cost, files, wording
 from st_tf.cost import LayerCost
-from st_tf.report import costs, curves, densities, ink, page, survivors
-from st_tf.report.samples import address
+from st_tf.report import costs, curves, densities, ink, page, survivors, template
 from st_tf.task import Sample
 from st_tf.ticket import Ticket
 
 _HEAVIEST_LAYERS = 12
-_TEMPLATES = pathlib.Path(__file__).parent / 'templates'
 
 
 def write(
@@ -44,15 +41,14 @@ def write(
     layers = cost.of(ticket.build_model(), ticket.masks).layers
   size = pathlib.Path(model_file).stat().st_size if model_file else None
   content = _content(ticket, list(history), list(dense_history or ()), tickets, layers) | {
-    'style': Markup((_TEMPLATES / 'style.css').read_text(encoding='utf-8')),
-    'script': Markup((_TEMPLATES / 'sort.js').read_text(encoding='utf-8')),
+    **template.parts(),
     'samples': samples,
     'tiles': page.tiles(ticket, size),
     'headline': page.headline(ticket, dense_history or ()),
   }
   path = pathlib.Path(directory) / 'index.html'
   path.parent.mkdir(parents=True, exist_ok=True)
-  files.write_text(path, _template().render(content).lstrip())
+  files.write_text(path, template.load('page.html').render(content).lstrip())
   return path
 
 
@@ -118,12 +114,3 @@ def _figures(
     table = densities.table(ticket.masks, ticket.supernet, ticket.head)
     figures['Density'] = densities.density(table, 1 - ticket.sparsity)
   return {title: Markup(ink.svg(figure, title)) for title, figure in figures.items() if figure is not None}
-
-
-def _template() -> jinja2.Template:
-  environment = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-  )
-  environment.filters |= {'address': address, 'count': wording.count, 'percent': wording.percent, 'score_name': wording.score_name}
-  environment.globals['score'] = wording.score
-  return environment.get_template('page.html')

@@ -21,11 +21,12 @@ LAYERS = (
   ('pruning', ('pruning/',)),
   ('search', ('search/',)),
   ('ticket', ('ticket', 'scoring', 'ticket_task')),
-  ('training', ('plan', 'averaging', 'optimizers', 'replicas', 'scope', 'state', 'training_step', 'trainer', 'workdir')),
+  ('training', ('plan', 'averaging', 'optimizers', 'replicas', 'scope', 'state', 'training_step', 'trainer', 'training_cost', 'workdir')),
   ('report', ('report/',)),
-  ('stages', ('initial', 'moving', 'target', 'cutting', 'stages', 'first_mask')),
+  ('stages', ('initial', 'moving', 'target', 'origin', 'cutting', 'stages', 'first_mask', 'gradual', 'pipeline', 'tuning')),
   ('methods', ('methods/',)),
-  ('cli', ('delivery', 'dry_run', 'train', 'transfer', 'evaluate', 'predict')),
+  ('comparing', ('comparing/',)),
+  ('cli', ('delivery', 'compare', 'dry_run', 'train', 'transfer', 'evaluate', 'predict')),
 )
 
 # What the other packages may take from st_tf, and which layer of st_tf may use them. st_tf reaches tasks by name only.

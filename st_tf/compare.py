@@ -1,0 +1,289 @@
+"""Compares ways to find an efficient network on a task: accuracy, size, and what the training has cost.
+
+  python -m st_tf.compare --task=cifar100 --methods=supertickets,search_then_prune,gmp --sparsities=0.9,0.98 --seeds=3
+
+Every run is a process of its own; finished ones are kept, interrupted ones go on, and a failed one is a line in the table. Differences
+are against the first method. A method may bring settings: supertickets:reactivation=masked.
+"""
+
+from collections.abc import Mapping, Sequence
+import dataclasses
+import json
+import pathlib
+import shlex
+import sys
+import time
+from typing import Any
+
+from absl import flags as absl_flags
+import tqdm
+
+from st_tf import command, files, flags, wording
+from st_tf.config import Config
+
+_SIZES = 'sizes.json'
+_PRIVATE = ('--workdir', '--data_dir')
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+  """What is compared."""
+
+  methods: str = dataclasses.field(
+    default='supertickets,search_then_prune,gmp', metadata={'help': 'Methods, the first of which the others are compared with.'}
+  )
+  sparsities: tuple[float, ...] = dataclasses.field(default=(0.8, 0.9, 0.95, 0.98), metadata={'help': 'Sparsities; a run each.'})
+  seeds: int = dataclasses.field(default=3, metadata={'help': 'Runs of each, with seeds from --seed on.'})
+  learning_rates: tuple[float, ...] = dataclasses.field(
+    default=(0.1,), metadata={'help': 'Learning rates that each method tries once; the best on validation is used. One = that one.'}
+  )
+  budget: int = dataclasses.field(
+    default=0, metadata={'help': 'Also compare at equal total cost: this many epochs for all trainings of a run together; 0 = no.'}
+  )
+  jobs: int = dataclasses.field(default=1, metadata={'help': 'Runs at a time.'})
+  workdir: str = dataclasses.field(default='', metadata={'help': 'Folder for all of it; empty = runs/compare-TASK.'})
+  dry_run: bool = dataclasses.field(default=False, metadata={'help': 'Print the plan and stop.'})
+
+  def __post_init__(self):
+    for name in ('seeds', 'jobs'):
+      if getattr(self, name) < 1:
+        raise flags.FlagError(f'--{name} is at least 1. Received: {getattr(self, name)}.')
+    if self.budget < 0:
+      raise flags.FlagError(f'--budget is not negative. Received: {self.budget}.')
+
+
+def main(argv: Sequence[str]) -> int:
+  """Runs the command; the exit code is 0, 1 when a run has failed, or 130 after an interruption."""
+  values = absl_flags.FlagValues()
+  flags.define(values, dataclasses.fields(Options))
+  flags.define_config(values)
+  flags.parse(argv, values, __doc__)
+  options = flags.options_from(values, Options)
+  _refuse(values)
+  flags.config_from(values)
+  with command.quiet_imports():
+    from st_tf import train
+    from st_tf.comparing import entries
+  chosen = entries.entries(options.methods)
+  entries.check_sparsities(options.sparsities)
+  task, base = train.settled(values, flags.config_from(values))
+  base = dataclasses.replace(base, supernet=base.supernet or task.default_supernet)
+  root = pathlib.Path(options.workdir or pathlib.Path('runs') / f'compare-{base.task}'.replace(':', '_').replace('/', '_')).absolute()
+  comparison = Comparison(task, base, options, chosen, root)
+  print('\n'.join(comparison.plan()), flush=True)
+  if options.dry_run:
+    return 0
+  try:
+    rows = comparison.run()
+  except KeyboardInterrupt:
+    print('\nInterrupted: the same command continues.')
+    return command.INTERRUPTED
+  return 1 if any(row.errors for row in rows) else 0
+
+
+class Comparison:
+  """One table.
+
+  Args:
+    task: what all train on.
+    base: settings that all share.
+    options: what is compared.
+    chosen: the methods.
+    root: where all of it goes.
+    launch: trains one run: (settings, workdir) -> error; None = a process per run.
+  """
+
+  def __init__(self, task: Any, base: Config, options: Options, chosen: Sequence[Any], root: pathlib.Path, launch: Any = None):
+    from st_tf.comparing import entries
+    from st_tf.comparing.runner import Launcher
+
+    self.task, self.base, self.options, self.chosen, self.root = task, base, options, chosen, root
+    self._launch = launch or Launcher(root, options.jobs)
+    seeds = range(base.seed, base.seed + options.seeds)
+    self.cells = entries.cells(chosen, options.sparsities, seeds, options.budget)
+    for cell in self.cells:  # Settings that no run can have are refused before the first one starts.
+      entries.settings(cell, base, options.learning_rates[0])
+
+  def plan(self) -> list[str]:
+    """What will be run, and how long it takes."""
+    from st_tf.comparing import entries
+    from st_tf.dry_run import seconds_per_step
+
+    rate = self.options.learning_rates[0]
+    work = self._work({entry: rate for entry in self.chosen}) | self._trials()
+    trainings: dict[str, float] = {}
+    for config in work.values():
+      trainings |= entries.trainings(config)
+    left = {path: config for path, config in work.items() if not _is_finished(path)}
+    missing: dict[str, float] = {}
+    for config in left.values():
+      missing |= entries.trainings(config)
+    seconds = seconds_per_step(self.task, self.base) * self.task.steps_per_epoch(self.base.batch_size)
+    tried = len(self.options.learning_rates)
+    return [
+      f'Comparing {", ".join(entry.label for entry in self.chosen)} on {self.task.name}, workdir {self.root}',
+      f'  runs        {len(work)}, made of {len(trainings)} trainings with {sum(trainings.values()):g} epochs in all;'
+      f' {len(work) - len(left)} are finished',
+      f'  rates       {tried} tried by each method on validation, at {self._trial_sparsity():.0%} and seed {self.base.seed}'
+      if tried > 1
+      else f'  rate        {rate:g}, none tried',
+      f'  time        about {wording.duration(seconds * sum(missing.values()))} for the epochs that are left, one run at a time and'
+      ' at the speed of the whole supernet',
+    ]
+
+  def run(self) -> list[Any]:
+    """Does what is missing, writes table and page, and returns the rows.
+
+    Raises:
+      KeyboardInterrupt: by the user; what was running is saved.
+    """
+    from st_tf.comparing import outputs, table
+
+    started = time.monotonic()
+    errors = self._do(self._trials(), 'learning rates')
+    rates = {entry: self._best_rate(entry) for entry in self.chosen}
+    errors |= self._do(self._work(rates), 'runs')
+    tried = len(self.options.learning_rates)
+    metric = self.task.primary_metric
+    rows = table.rows(self._results(rates, errors), metric, {entry.label: (rates[entry], tried) for entry in self.chosen})
+    outputs.write(self.root, rows, metric, f'{self.task.name}: ways to a sparse network', self._about(), _command())
+    print(f'\n{outputs.terminal(rows, metric)}\n\nTable and page: {self.root / "index.html"}')
+    print(f'Done in {wording.duration(time.monotonic() - started)}.')
+    return rows
+
+  def _path(self, config: Config) -> pathlib.Path:
+    from st_tf.workdir import run_name
+
+    return self.root / 'runs' / run_name(config)
+
+  def _trial_sparsity(self) -> float:
+    levels = sorted(self.options.sparsities)
+    return levels[len(levels) // 2]
+
+  def _trial(self, entry: Any, rate: float) -> Config:
+    from st_tf.comparing import entries
+
+    cell = entries.cells([entry], (self._trial_sparsity(),), (self.base.seed,))[0]
+    return entries.settings(cell, self.base, rate)
+
+  def _trials(self) -> dict[pathlib.Path, Config]:
+    """The runs that find each method's learning rate."""
+    if len(self.options.learning_rates) < 2:
+      return {}
+    configs = [self._trial(entry, rate) for entry in self.chosen for rate in self.options.learning_rates]
+    return {self._path(config): config for config in configs}
+
+  def _work(self, rates: Mapping[Any, float]) -> dict[pathlib.Path, Config]:
+    from st_tf.comparing import entries
+
+    configs = [entries.settings(cell, self.base, rates[cell.entry]) for cell in self.cells]
+    return {self._path(config): config for config in configs}
+
+  def _best_rate(self, entry: Any) -> float:
+    rates = self.options.learning_rates
+    if len(rates) < 2:
+      return rates[0]
+    tickets = {rate: self._ticket(self._trial(entry, rate)) for rate in rates}
+    scores = {rate: ticket.metrics['validation'][self.task.primary_metric] for rate, ticket in tickets.items() if ticket is not None}
+    return max(scores, key=scores.get) if scores else rates[0]
+
+  def _ticket(self, config: Config) -> Any:
+    from st_tf.ticket import Ticket
+
+    path = self._ticket_path(config)
+    return Ticket.load(path) if _is_finished(self._path(config)) and path.is_dir() else None
+
+  def _ticket_path(self, config: Config) -> pathlib.Path:
+    return self._path(config) / 'tickets' / f'sparsity_{config.pruning.sparsity[-1]:g}'
+
+  def _do(self, work: Mapping[pathlib.Path, Config], title: str) -> dict[pathlib.Path, str]:
+    """Runs what is not finished; {workdir: error} of what failed."""
+    from st_tf.comparing import runner
+
+    left = {path: config for path, config in work.items() if not _is_finished(path)}
+    errors = {}
+    (self.root / 'runs').mkdir(parents=True, exist_ok=True)
+    with tqdm.tqdm(total=len(left), desc=title, disable=not left or not sys.stderr.isatty(), unit='run') as bar:
+      for number, outcome in enumerate(runner.run(left, self._launch, self.options.jobs), 1):
+        bar.update()
+        tqdm.tqdm.write(f'[{number}/{len(left)}] {self._said(left[outcome.path], outcome)}', file=sys.stdout)
+        sys.stdout.flush()
+        if outcome.error:
+          errors[outcome.path] = outcome.error
+    return errors
+
+  def _said(self, config: Config, outcome: Any) -> str:
+    name = f'{config.method} at {config.pruning.sparsity[-1]:.0%}, seed {config.seed}, learning rate {config.training.learning_rate:g}'
+    ticket = None if outcome.error else self._ticket(config)
+    if ticket is None:
+      return f'{name}: failed. {outcome.error}'
+    metric, seconds = self.task.primary_metric, ticket.provenance['training']['seconds']
+    return f'{name}: {wording.score(metric, ticket.metrics["validation"][metric])} on validation, {wording.duration(seconds)} of training'
+
+  def _results(self, rates: Mapping[Any, float], errors: Mapping[pathlib.Path, str]) -> list[Any]:
+    """The runs of the table; tickets are scored on the test split now, once."""
+    from st_tf.comparing import entries
+    from st_tf.comparing.table import Result
+    from st_tf.delivery import scored
+
+    results = []
+    for cell in self.cells:
+      config = entries.settings(cell, self.base, rates[cell.entry])
+      facts = {'label': cell.entry.label, 'sparsity': cell.sparsity, 'seed': cell.seed, 'budget': cell.budget}
+      path = self._ticket_path(config)
+      if self._ticket(config) is None:
+        results.append(Result(**facts, ticket=None, error=errors.get(self._path(config), 'no ticket is there')))
+        continue
+      ticket = scored(path, self.task, self.base.batch_size)
+      results.append(Result(**facts, ticket=ticket, size=self._size(ticket)))
+    return results
+
+  def _size(self, ticket: Any) -> int:
+    """Bytes of the ticket's float32 .tflite file, kernels without their zeros."""
+    from tflite.deployment import of_ticket
+    from tflite.encode import encode
+
+    path = self.root / _SIZES
+    known = json.loads(path.read_text(encoding='utf-8')) if path.is_file() else {}
+    if ticket.fingerprint not in known:
+      network = of_ticket(ticket)
+      content = encode(network.function, ticket.input_shape, sparse=bool(ticket.masks), variables=network.variables)
+      known[ticket.fingerprint] = len(content)
+      files.write_text(path, json.dumps(known, indent=1) + '\n')
+    return known[ticket.fingerprint]
+
+  def _about(self) -> list[str]:
+    sizes = ', '.join(f'{count:,} {split}' for split, count in self.task.sizes.items())
+    searched = 'settings were chosen on the validation split; the test split was scored once, at the end'
+    return [
+      f'{self.task.name} ({sizes} images), supernet {pathlib.Path(self.base.supernet).name}, {self.base.epochs} epochs per training,'
+      f' batch {self.base.batch_size}, seeds from {self.base.seed}; {searched}.',
+      'A training MAC is one of the network as it is computed: a training image costs three forward passes, units that have gone cost'
+      ' nothing, zeros cost what other weights do. Training that is shared between methods counts in full for each.',
+    ]
+
+
+def _command() -> str:
+  """The command that was given, without what lies on this machine."""
+  shown = [word for word in sys.argv[1:] if word.partition('=')[0] not in _PRIVATE]
+  return shlex.join(['python', '-m', 'st_tf.compare', *shown])
+
+
+def _is_finished(path: pathlib.Path) -> bool:
+  from st_tf.workdir import is_finished
+
+  return is_finished(path)
+
+
+def _refuse(values: absl_flags.FlagValues) -> None:
+  instead = {'method': '--methods', 'sparsity': '--sparsities', 'learning_rate': '--learning_rates'}
+  given = flags.given_settings(values)
+  for name, flag in instead.items():
+    if name in given:
+      raise flags.FlagError(f'A comparison takes {flag}. Received: --{name}. Write {flag}=...')
+  if 'init_from' in given:
+    raise flags.FlagError('Methods are compared from their first weights on. Received: --init_from. Leave it out.')
+
+
+if __name__ == '__main__':
+  command.run(main)

@@ -1,0 +1,158 @@
+"""What is compared: methods with settings of their own, sparsities, seeds; and the settings of each run."""
+
+from collections.abc import Mapping, Sequence
+import dataclasses
+import importlib
+from typing import Any
+
+from st_tf import config as config_lib
+from st_tf.config import METHODS, Config, ConfigError
+from st_tf.errors import did_you_mean
+from st_tf.pipeline import alone
+from st_tf.settings import checked, from_text
+from st_tf.workdir import run_name
+
+NOT_COMPARED = ('fine_tune', 'transfer')  # They train a ticket that something else has drawn.
+_FIRST = {'search': 'search_only', 'train': 'dense'}  # First stages of pipelines, which are methods too.
+KEEP_EVERYTHING = ('dense', 'search_only')
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+  """A method as it takes part.
+
+  Attributes:
+    label: as it was written, 'supertickets:reactivation=masked'.
+    method: its name.
+    settings: of its own, as (name, value).
+  """
+
+  label: str
+  method: str
+  settings: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+  """One run of the table.
+
+  Attributes:
+    entry: the method.
+    sparsity: of the ticket; 0 for methods that keep everything.
+    seed: of the run.
+    budget: epochs of all its trainings together; 0 = --epochs each.
+  """
+
+  entry: Entry
+  sparsity: float
+  seed: int
+  budget: int = 0
+
+
+def entries(text: str) -> tuple[Entry, ...]:
+  """The methods in 'supertickets,rigl,supertickets:reactivation=masked:ranking=erk'.
+
+  Raises:
+    ConfigError: none, an unknown method or setting, or one twice.
+  """
+  found = tuple(_entry(label.strip()) for label in text.split(',') if label.strip())
+  if not found:
+    raise ConfigError('--methods names at least one method. Received: none. Write for example --methods=supertickets,gmp.')
+  twice = next((entry.label for entry in found if found.count(entry) > 1), None)
+  if twice:
+    raise ConfigError(f'--methods names each method once. Received: {twice} twice. Leave one out.')
+  return found
+
+
+def check_sparsities(sparsities: Sequence[float]) -> None:
+  """Refuses what is no list of different sparsities.
+
+  Raises:
+    ConfigError: naming the entry.
+  """
+  for value in sparsities:
+    if not 0 < value < 1:
+      raise ConfigError(f'--sparsities lie between 0 and 1. Received: {value:g}. Write 90 percent as --sparsities=0.9.')
+  if len(set(sparsities)) < len(sparsities):
+    raise ConfigError(f'--sparsities are different ones. Received: {",".join(f"{value:g}" for value in sparsities)}. Leave one out.')
+
+
+def cells(chosen: Sequence[Entry], sparsities: Sequence[float], seeds: Sequence[int], budget: int = 0) -> list[Cell]:
+  """Every run of the table, method by method; with a budget, those too in which several trainings share it."""
+  found = []
+  for entry in chosen:
+    levels = (0.0,) if entry.method in KEEP_EVERYTHING else sparsities
+    budgets = (0, budget) if budget else (0,)
+    found += [Cell(entry, level, seed, share) for share in budgets for level in levels for seed in seeds]
+  return found
+
+
+def settings(cell: Cell, base: Config, learning_rate: float) -> Config:
+  """The settings of a run.
+
+  Args:
+    cell: the run.
+    base: what all runs share.
+    learning_rate: that the method was found to train best with.
+
+  Raises:
+    ConfigError: settings that no run can have.
+  """
+  flat = base.flat() | {'learning_rate': learning_rate} | dict(cell.entry.settings)
+  flat |= {'method': cell.entry.method, 'sparsity': (cell.sparsity,), 'seed': cell.seed}
+  config = Config.from_flat(flat)
+  if cell.entry.method in KEEP_EVERYTHING:
+    config = alone(config, cell.entry.method)
+  return within(config, cell.budget) if cell.budget else config
+
+
+def within(config: Config, budget: int) -> Config:
+  """The settings with as many epochs per training that all trainings together have `budget`; at least one each.
+
+  Raises:
+    ConfigError: there are more trainings than epochs.
+  """
+  share = budget * config.epochs / total_epochs(config)
+  if share < 1:
+    raise ConfigError(
+      f'--budget gives every training at least one epoch. Received: {budget} epochs for {total_epochs(config) / config.epochs:.3g}'
+      f' trainings of {config.method}. Raise --budget, or leave the method out.'
+    )
+  # What is at its default follows --epochs.
+  pipeline, tuner = dataclasses.replace(config.pipeline, retrain_epochs=0), dataclasses.replace(config.tuner, trial_epochs=0)
+  return dataclasses.replace(config, epochs=int(share), pipeline=pipeline, tuner=tuner)
+
+
+def total_epochs(config: Config) -> float:
+  """Epochs of all trainings of a run."""
+  return sum(trainings(config).values())
+
+
+def trainings(config: Config) -> dict[str, float]:
+  """Epochs of each training of a run; those that several runs share have one name in all of them."""
+  method = importlib.import_module(f'st_tf.methods.{config.method}')
+  own = run_name(config)
+  if not hasattr(method, 'trainings'):
+    return {own: float(config.epochs)}
+  (first, epochs), *rest = method.trainings(config)
+  shared = run_name(alone(config, _FIRST[first])) if first in _FIRST else f'{own}/0'
+  return {shared: epochs} | {f'{own}/{number}': epochs for number, (_, epochs) in enumerate(rest, 1)}
+
+
+def _entry(label: str) -> Entry:
+  method, *written = label.split(':')
+  known = [name for name in METHODS if name not in NOT_COMPARED]
+  if method not in known:
+    raise ConfigError(f'--methods are of {", ".join(known)}. Received: {method!r}.{did_you_mean(method, known)}')
+  return Entry(label, method, tuple(_setting(text, label) for text in written))
+
+
+def _setting(text: str, label: str) -> tuple[str, Any]:
+  name, equals, value = text.partition('=')
+  fields: Mapping[str, dataclasses.Field] = {field.name: field for field in config_lib.leaves()}
+  if not equals or name not in fields:
+    raise ConfigError(
+      f'A method has settings as METHOD:NAME=VALUE. Received: {text!r} in {label!r}.{did_you_mean(name, fields)}'
+      ' Write for example supertickets:reactivation=masked.'
+    )
+  return name, checked(fields[name], from_text(fields[name], value))

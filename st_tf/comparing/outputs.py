@@ -1,0 +1,82 @@
+"""What a comparison leaves: comparison.md, .csv and .json, and a page with Pareto plots."""
+
+from collections.abc import Callable, Iterator, Sequence
+import json
+import pathlib
+
+from st_tf import files, wording
+from st_tf.comparing import table
+from st_tf.comparing.statistics import front
+from st_tf.comparing.table import Row
+from st_tf.report import comparison
+from st_tf.report.pareto import Point
+
+_NETWORK_COSTS: tuple[tuple[str, str, Callable[[Row], float]], ...] = (
+  ('against MACs of the network', 'non-zero MACs per image', lambda row: row.costs['nonzero_macs']),
+  ('against the size of the file', 'bytes of the .tflite file', lambda row: row.size),
+)
+_GAP = '  '
+
+
+def write(root: pathlib.Path, rows: Sequence[Row], metric: str, title: str, about: Sequence[str], command: str) -> None:
+  """Writes all of it into `root`.
+
+  Args:
+    root: of the comparison.
+    rows: of the table.
+    metric: the score that is compared.
+    title: of the page.
+    about: paragraphs on what was compared, and how.
+    command: that was given.
+  """
+  files.write_text(root / 'comparison.md', '\n\n'.join([f'# {title}', *about, f'    {command}', table.markdown(rows, metric)]))
+  files.write_text(root / 'comparison.csv', table.as_csv(rows))
+  files.write_text(root / 'comparison.json', json.dumps({'metric': metric, 'rows': table.records(rows)}, indent=1) + '\n')
+  comparison.write(
+    root / 'index.html',
+    title,
+    about,
+    command,
+    list(_plots(rows, wording.score_title(metric))),
+    list(table.differences(rows)),
+    table.columns(metric),
+    [list(zip(table.cells(row, metric), _values(row))) for row in rows],
+    [f'{row.name} at {row.sparsity:.0%}, {error}' for row in rows for error in row.errors],
+  )
+
+
+def _plots(rows: Sequence[Row], score: str) -> Iterator[tuple[str, str, list[Point]]]:
+  """All sparsities in one plot where they cost differently; training costs them all alike, so there each has a plot."""
+  for words, axis, cost in _NETWORK_COSTS:
+    yield f'{score} {words}', axis, points(rows, cost)
+  for sparsity in sorted({row.sparsity for row in rows if row.sparsity}):
+    there = [row for row in rows if row.sparsity in (sparsity, 0.0)]
+    title = f'{score} against the cost of training, at {sparsity:.0%} sparsity'
+    yield title, 'MACs of all training for one ticket', points(there, lambda row: row.training.macs)
+
+
+def points(rows: Sequence[Row], cost: Callable[[Row], float]) -> list[Point]:
+  """The points of a plot; rows without a ticket have none."""
+  there = [row for row in rows if row.scores]
+  best = set(front([(cost(row), row.mean) for row in there]))
+  return [Point(row.name, cost(row), row.mean, row.deviation, index in best) for index, row in enumerate(there)]
+
+
+def terminal(rows: Sequence[Row], metric: str) -> str:
+  """The table in aligned columns, and the differences in words."""
+  lines = [table.columns(metric), *(table.cells(row, metric) for row in rows)]
+  widths = [max(len(line[index]) for line in lines) for index in range(len(lines[0]))]
+  aligned = [
+    _GAP.join(text.ljust(width) if not index else text.rjust(width) for index, (text, width) in enumerate(zip(line, widths))).rstrip()
+    for line in lines
+  ]
+  errors = [f'failed: {row.name} at {row.sparsity:.0%}, {error}' for row in rows for error in row.errors]
+  return '\n'.join([*aligned, '', *table.differences(rows), *errors])
+
+
+def _values(row: Row) -> list[float | str]:
+  training, costs = row.training, row.costs
+  return [
+    *(row.name, row.sparsity, len(row.scores), row.mean, row.validation, costs['nonzero_macs'], costs['nonzero_params'], row.size),
+    *(training.epochs, training.macs, training.seconds, row.learning_rate),
+  ]

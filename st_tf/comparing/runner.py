@@ -1,0 +1,113 @@
+"""Runs trainings as processes of their own: a crash of one is a line in the table, and the rest goes on."""
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent import futures
+import dataclasses
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+from st_tf import files
+from st_tf.command import INTERRUPTED
+from st_tf.config import Config
+
+_THREADS = ('TF_NUM_INTRAOP_THREADS', 'OMP_NUM_THREADS')
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+  """What became of a run.
+
+  Attributes:
+    path: its workdir.
+    error: why there is no ticket, in one line; empty when there is.
+  """
+
+  path: pathlib.Path
+  error: str = ''
+
+
+Launch = Callable[[Config, pathlib.Path], str]
+
+
+class Launcher:
+  """Starts one process per run: (settings, workdir) -> error, empty when all went well.
+
+  Args:
+    root: of the comparison; runs and their stages share `root/runs`.
+    jobs: processes at a time, among which the cores are divided.
+  """
+
+  def __init__(self, root: pathlib.Path, jobs: int):
+    self._root = root
+    self._threads = max((os.cpu_count() or 1) // jobs, 1)
+    self._running: set[subprocess.Popen] = set()
+    self._stopped = False
+
+  def __call__(self, config: Config, path: pathlib.Path) -> str:
+    """Trains, or continues, the run of these settings.
+
+    Raises:
+      KeyboardInterrupt: the run was interrupted; it has saved its state.
+    """
+    settings, log = (self._root / folder / f'{path.name}.{suffix}' for folder, suffix in (('configs', 'json'), ('logs', 'txt')))
+    for file in (settings, log):
+      file.parent.mkdir(parents=True, exist_ok=True)
+    files.write_text(settings, config.to_json())
+    command = [sys.executable, '-m', 'st_tf.train', f'--config={settings}', f'--workdir={path}', f'--stages={path.parent}', '--nodeliver']
+    with open(log, 'a', encoding='utf-8') as output:
+      # In a session of its own, so that Ctrl-C reaches it once, from `stop`.
+      process = subprocess.Popen(
+        command, stdout=output, stderr=subprocess.STDOUT, env=self._environment(), cwd=self._root, start_new_session=True
+      )
+      self._running.add(process)
+      if self._stopped:
+        process.send_signal(signal.SIGTERM)
+      code = process.wait()
+      self._running.discard(process)
+    if self._stopped or code == INTERRUPTED:
+      raise KeyboardInterrupt
+    return '' if code == 0 else _reason(log, code)
+
+  def stop(self) -> None:
+    """Asks all processes to save and end."""
+    self._stopped = True
+    for process in list(self._running):
+      process.send_signal(signal.SIGTERM)
+
+  def _environment(self) -> Mapping[str, str]:
+    source = str(pathlib.Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(filter(None, [source, os.environ.get('PYTHONPATH', '')]))
+    return os.environ | dict.fromkeys(_THREADS, str(self._threads)) | {'PYTHONPATH': path}
+
+
+def run(work: Mapping[pathlib.Path, Config], launch: Launch, jobs: int) -> Iterator[Outcome]:
+  """Does all of `work`, given as {workdir: settings}, and yields outcomes as they come.
+
+  Raises:
+    KeyboardInterrupt: by the user; what runs is stopped first where `launch` can do that.
+  """
+  pool = futures.ThreadPoolExecutor(jobs)
+  waiting = {pool.submit(launch, config, path): path for path, config in work.items()}
+  try:
+    for done in futures.as_completed(waiting):
+      yield Outcome(waiting[done], done.result())
+  except KeyboardInterrupt:
+    for future in waiting:
+      future.cancel()
+    if hasattr(launch, 'stop'):
+      launch.stop()
+    raise
+  finally:
+    pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _reason(log: pathlib.Path, code: int) -> str:
+  lines = [line.strip() for line in log.read_text(encoding='utf-8', errors='replace').splitlines() if line.strip()]
+  told = [line.removeprefix('error: ') for line in lines if line.startswith('error: ')]
+  if told:
+    return told[-1]
+  ended = f'ended by {signal.Signals(-code).name}' if code < 0 else f'exit code {code}'
+  return f'{ended}; {lines[-1]}' if lines and code > 0 else ended

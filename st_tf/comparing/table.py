@@ -1,0 +1,218 @@
+"""The table of a comparison: rows out of tickets, and rows as Markdown, CSV and JSON."""
+
+from collections.abc import Iterator, Mapping, Sequence
+import csv
+import dataclasses
+import io
+import math
+from typing import Any
+
+from st_tf import wording
+from st_tf.comparing.statistics import Difference, difference, mean_and_deviation
+from st_tf.ticket import Ticket
+from st_tf.training_cost import TrainingCost
+
+_COSTS = ('nonzero_macs', 'macs', 'nonzero_params', 'params')
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+  """One run of the table.
+
+  Attributes:
+    label: the method.
+    sparsity: of the ticket.
+    seed: of the run.
+    budget: epochs that all its trainings shared; 0 = --epochs each.
+    ticket: with its test score; None when there is none.
+    size: bytes of its .tflite file.
+    error: why there is no ticket.
+  """
+
+  label: str
+  sparsity: float
+  seed: int
+  budget: int
+  ticket: Ticket | None
+  size: int = 0
+  error: str = ''
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+  """A method at one sparsity, over its seeds; means, and where named so standard deviations.
+
+  Attributes:
+    label: the method.
+    sparsity: of its tickets.
+    budget: epochs that all trainings of a run shared; 0 = --epochs each.
+    scores: on the test split, by seed.
+    validation: mean on the validation split.
+    costs: of the network: 'nonzero_macs', 'macs', 'nonzero_params', 'params'.
+    size: bytes of the .tflite file.
+    training: what a ticket's training has cost.
+    learning_rate: that was chosen.
+    tried: learning rates that were tried on validation.
+    errors: of the runs without a ticket.
+    lead: of the first method over this one in test score, at the same sparsity and budget.
+  """
+
+  label: str
+  sparsity: float
+  budget: int
+  scores: Mapping[int, float]
+  validation: float
+  costs: Mapping[str, float]
+  size: float
+  training: TrainingCost
+  learning_rate: float
+  tried: int
+  errors: tuple[str, ...]
+  lead: Difference | None = None
+
+  @property
+  def mean(self) -> float:
+    """Mean test score; NaN without a ticket."""
+    return mean_and_deviation(list(self.scores.values()))[0] if self.scores else math.nan
+
+  @property
+  def deviation(self) -> float:
+    """Standard deviation of the test score over seeds; NaN with fewer than two."""
+    return mean_and_deviation(list(self.scores.values()))[1] if self.scores else math.nan
+
+  @property
+  def name(self) -> str:
+    """The method, with its budget where it has one."""
+    return f'{self.label} ({self.budget} epochs in all)' if self.budget else self.label
+
+
+def rows(results: Sequence[Result], metric: str, rates: Mapping[str, tuple[float, int]]) -> list[Row]:
+  """The table: methods in the order in which they come, against the first.
+
+  Args:
+    results: of all runs.
+    metric: the score that is compared.
+    rates: (learning rate, how many were tried) by label.
+  """
+  grouped: dict[tuple[str, float, int], list[Result]] = {}
+  for result in results:
+    grouped.setdefault((result.label, result.sparsity, result.budget), []).append(result)
+  found = [_row(group, metric, rates[key[0]]) for key, group in grouped.items()]
+  reference = results[0].label if results else ''
+  firsts = {(row.sparsity, row.budget): row for row in found if row.label == reference}
+  return [dataclasses.replace(row, lead=_lead(row, firsts)) for row in found]
+
+
+def _lead(row: Row, firsts: Mapping[tuple[float, int], Row]) -> Difference | None:
+  # A method whose trainings do not share a budget has the same runs with and without one.
+  first = firsts.get((row.sparsity, row.budget)) or firsts.get((row.sparsity, 0))
+  return difference(first.scores, row.scores) if first is not None and first.label != row.label else None
+
+
+def _row(group: Sequence[Result], metric: str, rate: tuple[float, int]) -> Row:
+  tickets = {result.seed: result.ticket for result in group if result.ticket is not None}
+  costs = [TrainingCost.of(ticket.provenance) for ticket in tickets.values()]
+
+  def mean(values: Sequence[float]) -> float:
+    return mean_and_deviation(values)[0] if values else math.nan
+
+  return Row(
+    label=group[0].label,
+    sparsity=group[0].sparsity,
+    budget=group[0].budget,
+    scores={seed: ticket.metrics['test'][metric] for seed, ticket in tickets.items()},
+    validation=mean([ticket.metrics['validation'][metric] for ticket in tickets.values()]),
+    costs={name: mean([ticket.cost[name] for ticket in tickets.values()]) for name in _COSTS},
+    size=mean([result.size for result in group if result.ticket is not None]),
+    training=TrainingCost(*(mean([getattr(cost, name) for cost in costs]) for name in ('epochs', 'macs', 'seconds'))),
+    learning_rate=rate[0],
+    tried=rate[1],
+    errors=tuple(f'seed {result.seed}: {result.error}' for result in group if result.error),
+  )
+
+
+def columns(metric: str) -> list[str]:
+  """Titles of the table for people."""
+  score = wording.score_title(metric)
+  return [
+    *('Method', 'Sparsity', 'Seeds', f'{score}, test', 'Validation', 'MACs, non-zero', 'Parameters, non-zero', '.tflite'),
+    *('Training, epochs', 'Training, MACs', 'Training, time', 'Learning rate'),
+  ]
+
+
+def cells(row: Row, metric: str) -> list[str]:
+  """A row of the table for people."""
+  rate = f'{row.learning_rate:g} (of {row.tried})' if row.tried > 1 else f'{row.learning_rate:g}'
+  if not row.scores:
+    return [row.name, f'{row.sparsity:.0%}', '0', 'failed', *['-'] * 7, rate]
+  score = wording.score(metric, row.mean) + (f' ± {100 * row.deviation:.1f}' if len(row.scores) > 1 else ' (one run)')
+  return [
+    *(row.name, f'{row.sparsity:.0%}', str(len(row.scores)), score, wording.score(metric, row.validation)),
+    *(wording.count(row.costs['nonzero_macs']), wording.count(row.costs['nonzero_params']), wording.size(round(row.size))),
+    *(f'{row.training.epochs:.1f}', wording.count(row.training.macs), wording.duration(row.training.seconds), rate),
+  ]
+
+
+def markdown(found: Sequence[Row], metric: str) -> str:
+  """The table and the differences in words."""
+  titles = columns(metric)
+  lines = [' | '.join(titles).join(('| ', ' |')), '|'.join(['---'] * len(titles)).join('||')]
+  lines += [' | '.join(cells(row, metric)).join(('| ', ' |')) for row in found]
+  told = list(differences(found))
+  errors = [f'- {row.name} at {row.sparsity:.0%}, {error}' for row in found for error in row.errors]
+  lines += ['', *(f'- {line}' for line in told)] if told else []
+  lines += ['', 'Runs without a ticket:', '', *errors] if errors else []
+  return '\n'.join(lines) + '\n'
+
+
+def differences(found: Sequence[Row]) -> Iterator[str]:
+  """What can be said of the first method against each other one, and what cannot."""
+  reference = found[0].label if found else ''
+  for row in found:
+    lead = row.lead
+    if lead is None or lead.pairs == 1:
+      continue
+    said = f'{reference} against {row.name} at {row.sparsity:.0%}: {100 * lead.mean:+.1f} points'
+    interval = f'(95% interval {100 * lead.low:+.1f} to {100 * lead.high:+.1f}, {lead.pairs} seeds)'
+    meaning = {
+      'ahead': 'ahead, beyond the noise',
+      'behind': 'behind, beyond the noise',
+      'equal': 'equal: a loss above 1 point is excluded',
+      'undecided': 'undecided: inside the noise of so few seeds',
+    }[lead.verdict]
+    yield f'{said} {interval}: {meaning}.'
+  single = [row for row in found if row.lead is not None and row.lead.pairs == 1]
+  for name in dict.fromkeys(row.name for row in single):
+    points = ', '.join(f'{100 * row.lead.mean:+.1f} points at {row.sparsity:.0%}' for row in single if row.name == name)
+    yield f'{reference} against {name}: {points}; one seed, which says nothing of the noise.'
+
+
+def records(found: Sequence[Row]) -> list[dict[str, Any]]:
+  """The rows as plain data, numbers in full."""
+  return [
+    {
+      **{'method': row.label, 'sparsity': row.sparsity, 'budget_epochs': row.budget, 'seeds': len(row.scores)},
+      **{'test_mean': _plain(row.mean), 'test_deviation': _plain(row.deviation), 'validation_mean': _plain(row.validation)},
+      **{name: _plain(value) for name, value in row.costs.items()},
+      **{'tflite_bytes': _plain(row.size), 'training_epochs': _plain(row.training.epochs), 'training_macs': _plain(row.training.macs)},
+      **{'training_seconds': _plain(row.training.seconds), 'learning_rate': row.learning_rate, 'learning_rates_tried': row.tried},
+      **{f'lead_{name}': _plain(getattr(row.lead, name)) if row.lead else None for name in ('mean', 'low', 'high')},
+      'verdict': row.lead.verdict if row.lead else None,
+      **{'test_by_seed': dict(row.scores), 'errors': list(row.errors)},
+    }
+    for row in found
+  ]
+
+
+def as_csv(found: Sequence[Row]) -> str:
+  """The rows as comma-separated values, without what has no single value."""
+  plain = [{name: value for name, value in record.items() if not isinstance(value, (dict, list))} for record in records(found)]
+  file = io.StringIO()
+  writer = csv.DictWriter(file, list(plain[0]) if plain else [], lineterminator='\n')
+  writer.writeheader()
+  writer.writerows(plain)
+  return file.getvalue()
+
+
+def _plain(value: float) -> float | None:
+  return None if math.isnan(value) else value

@@ -1,0 +1,61 @@
+"""Alternating compressed and decompressed phases, the last one compressed (AC/DC: Peste et al., NeurIPS 2021).
+
+Where a phase ends, the mask is that of the largest magnitudes, or everything; what had been pruned goes on from zero, without momentum.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from st_tf import first_mask
+from st_tf.config import Config
+from st_tf.initial import fresh
+from st_tf.plan import Plan, pruning_alone, training_alone
+from st_tf.pruning import Mask, rank
+from st_tf.pruning.schedules import Alternating
+from st_tf.stages import Run
+from st_tf.task import Task
+from st_tf.ticket import Ticket
+from st_tf.workdir import Workdir
+
+_PHASE = 0.05  # Of the training: 5 of 100 epochs (section 4).
+
+
+def plan(config: Config, steps_per_epoch: int) -> Plan:
+  """What happens when: from `--prune_begin` to `--prune_end` phases of a twentieth of the training, dense at last; then compressed.
+
+  Raises:
+    ConfigError: several sparsities, of which each needs a training of its own.
+  """
+  sparsity, found = first_mask.sparsity(config), training_alone(config, steps_per_epoch)
+  planned = pruning_alone(config, steps_per_epoch).pruning
+  if planned is None:
+    return found
+  phase = max(found.steps(_PHASE), 1)
+  # Whole pairs of phases before the end.
+  begin = planned.end_step - max(planned.end_step - planned.begin_step, 0) // (2 * phase) * 2 * phase
+  return dataclasses.replace(found, pruning=Alternating(sparsity, begin, planned.end_step, phase))
+
+
+def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
+  """A ticket of the supernet."""
+  config = dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, reactivation='masked'))
+  schedule = plan(config, task.steps_per_epoch(config.batch_size))
+  run = Run(fresh(task, config, schedule), schedule, workdir)
+  for epoch in run.epochs():
+    for images, targets in run.batches(epoch):
+      run.step(images, targets)
+      if schedule.pruning is not None and schedule.pruning.is_event(run.trainer.step):
+        _switch(run, schedule.pruning.sparsity_at(run.trainer.step))
+    run.end_epoch(epoch)
+  return run.save_ticket(first_mask.sparsity(config))
+
+
+def _switch(run: Run, sparsity: float) -> None:
+  trainer, before = run.trainer, run.trainer.mask
+  pruning = trainer.config.pruning
+  everything = Mask({name: np.ones_like(kept) for name, kept in before.items()})
+  after = rank(trainer.magnitudes(), sparsity, pruning.ranking, pruning.layer_floor) if sparsity else everything
+  first_mask.hold(trainer, after)
+  trainer.requested = sparsity
+  run.record('prune', sparsity=after.sparsity, pruned=before.returned(after), returned=after.returned(before), final=False)

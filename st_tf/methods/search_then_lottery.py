@@ -1,0 +1,21 @@
+"""Search first, then find a winning ticket in the searched network by iterative magnitude pruning with rewinding: S+LTH."""
+
+from st_tf.config import Config
+from st_tf.pipeline import Pipeline, rounds
+from st_tf.plan import searching_alone
+from st_tf.task import Task
+from st_tf.ticket import Ticket
+from st_tf.workdir import Workdir
+
+plan = searching_alone  # Of the first stage.
+
+
+def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
+  """The ticket of the highest sparsity."""
+  pipeline = Pipeline(task, config, workdir)
+  return pipeline.keep(pipeline.lottery(pipeline.searched()))
+
+
+def trainings(config: Config) -> list[tuple[str, float]]:
+  """The run's trainings and their epochs."""
+  return [('search', config.epochs), *rounds(config)]

@@ -1,0 +1,22 @@
+"""Search first, then prune once, without retraining: S+P (SuperTickets, ECCV 2022, section 4)."""
+
+from st_tf.config import Config
+from st_tf.pipeline import Pipeline
+from st_tf.plan import searching_alone
+from st_tf.task import Task
+from st_tf.ticket import Ticket
+from st_tf.workdir import Workdir
+
+plan = searching_alone  # Of the first stage.
+
+
+def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
+  """The ticket of the highest sparsity; each is pruned from the searched network at once."""
+  pipeline = Pipeline(task, config, workdir)
+  searched = pipeline.searched()
+  return pipeline.keep(pipeline.pruned(searched, sparsity) for sparsity in config.pruning.sparsity)
+
+
+def trainings(config: Config) -> list[tuple[str, float]]:
+  """The run's trainings and their epochs."""
+  return [('search', config.epochs)]

@@ -1,0 +1,66 @@
+"""Score against what it costs, a point per method and sparsity, with the front that no other point beats."""
+
+from collections.abc import Sequence
+import dataclasses
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from st_tf.report import ink
+from st_tf.wording import count
+
+# Mid-tones, to be told apart on white and on black; a shape goes with each, for those who do not see colours.
+_COLOURS = ('#2f7fd0', '#d8701f', '#2f9e7a', '#c2477f', '#8a6fd1', '#9a8a1f', '#d64545', '#4fa3b8')
+_SHAPES = 'osD^vPX*<>'
+_WIDE = 8  # Largest over smallest cost, from which few ticks do.
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+  """A method at one sparsity.
+
+  Attributes:
+    label: the method.
+    cost: that the score is drawn against.
+    score: mean over seeds.
+    deviation: over seeds; NaN with one.
+    is_front: whether no other point has a better score at no more cost.
+  """
+
+  label: str
+  cost: float
+  score: float
+  deviation: float
+  is_front: bool
+
+
+def draw(points: Sequence[Point], cost_title: str) -> Figure | None:
+  """The figure; None without points."""
+  if not points:
+    return None
+  labels = list(dict.fromkeys(point.label for point in points))
+  figure = ink.figure((8.2, 4.6))
+  axes = ink.style(figure.subplots())
+  on_front = sorted((point.cost, point.score) for point in points if point.is_front)
+  axes.plot(*zip(*on_front), drawstyle='steps-post', color=ink.LINE, linewidth=5, solid_capstyle='round', zorder=1, label='front')
+  for index, label in enumerate(labels):
+    own = sorted((point for point in points if point.label == label), key=lambda point: point.cost)
+    colour, shape = _COLOURS[index % len(_COLOURS)], _SHAPES[index % len(_SHAPES)]
+    xs, ys = [point.cost for point in own], [point.score for point in own]
+    axes.plot(xs, ys, color=colour, marker=shape, markersize=6, linewidth=1, alpha=0.95, label=label, zorder=3)
+    spread = [point for point in own if point.deviation == point.deviation]
+    axes.errorbar(
+      *([getattr(point, name) for point in spread] for name in ('cost', 'score', 'deviation')),
+      **{'fmt': 'none', 'ecolor': colour, 'elinewidth': 1, 'capsize': 3, 'zorder': 2},
+    )
+  axes.set_xscale('log')
+  span = max(point.cost for point in points) / min(point.cost for point in points)
+  axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if span > _WIDE else (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)))
+  axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
+  axes.xaxis.set_minor_locator(NullLocator())
+  ink.percent(axes.yaxis)
+  axes.margins(0.06, 0.1)
+  axes.set_xlabel(cost_title, color=ink.MUTED, fontsize=8.5)
+  legend = {'frameon': False, 'fontsize': 8, 'labelcolor': ink.INK, 'loc': 'upper left', 'bbox_to_anchor': (1.01, 1.0)}
+  axes.legend(**legend, borderaxespad=0, handlelength=1.4)
+  return figure

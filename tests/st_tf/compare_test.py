@@ -1,0 +1,163 @@
+import dataclasses
+import json
+import pathlib
+
+import pytest
+
+from st_tf import compare
+from st_tf.comparing.runner import Launcher
+from st_tf.config import ConfigError
+from st_tf.cutting import cut
+from st_tf.flags import FlagError
+from st_tf.origin import origin
+from tests import tiny
+
+# Validation scores by (method, learning rate): the first method trains best with 0.3, the second with 0.1.
+SCORES = {('gmp', 0.1): 0.4, ('gmp', 0.3): 0.6, ('snip', 0.1): 0.5, ('snip', 0.3): 0.2}
+
+
+@pytest.fixture(scope='module')
+def ticket():
+  trainer = tiny.trainer(tiny.SPECK, searching=False)
+  tiny.train(trainer, 1)
+  trainer.prune(0.5, final=True)
+  return cut(trainer, tiny.batches(trainer), 0.5, origin(trainer, 1.0, searched=False))
+
+
+@pytest.fixture
+def launch(ticket, monkeypatch):
+  """Pretended trainings, which leave a ticket each; seeds in `broken` leave none."""
+
+  class Launch:
+    broken: tuple[int, ...] = ()
+
+    def __init__(self):
+      self.done = []
+
+    def __call__(self, config, path: pathlib.Path) -> str:
+      self.done.append((config.method, config.pruning.sparsity, config.seed, config.training.learning_rate, config.epochs))
+      if config.seed in self.broken:
+        return 'ended by SIGKILL'
+      score = SCORES.get((config.method, config.training.learning_rate), 0.3)
+      (sparsity,) = config.pruning.sparsity
+      own = dataclasses.replace(ticket, sparsity=sparsity, metrics={'validation': {'top1': score}})
+      own.save(path / 'tickets' / f'sparsity_{sparsity:g}')
+      (path / 'finished.json').write_text(json.dumps([f'sparsity_{sparsity:g}']))
+      return ''
+
+  chosen = Launch()
+  monkeypatch.setattr('st_tf.comparing.runner.Launcher', lambda root, jobs: chosen)
+  return chosen
+
+
+def run(tmp_path, **given) -> int:
+  settings = tiny.SETTINGS | {'supernet': str(tiny.SUPERNET), 'workdir': str(tmp_path / 'run'), 'methods': 'gmp,snip', 'seeds': 2}
+  settings = {name: value for name, value in settings.items() if name != 'sparsity'} | {'sparsities': '0.5'} | given
+  return compare.main(['compare', *(f'--{name}={value}' for name, value in settings.items())])
+
+
+def test_a_table_of_all_methods_sparsities_and_seeds(launch, tmp_path, capsys):
+  assert run(tmp_path, sparsities='0.5,0.8') == 0
+  assert {entry[:3] for entry in launch.done} == {
+    (method, (sparsity,), seed) for method in ('gmp', 'snip') for sparsity in (0.5, 0.8) for seed in (0, 1)
+  }
+  said = capsys.readouterr().out
+  assert '8, made of 8 trainings with 32 epochs in all; 0 are finished' in said and '[8/8] snip at 80%, seed 1' in said
+  rows = json.loads((tmp_path / 'run' / 'comparison.json').read_text())['rows']
+  assert [(row['method'], row['sparsity'], row['seeds']) for row in rows] == [
+    *[('gmp', 0.5, 2), ('gmp', 0.8, 2), ('snip', 0.5, 2), ('snip', 0.8, 2)]
+  ]
+  assert all(row['test_mean'] is not None and row['tflite_bytes'] > 1000 for row in rows)
+  assert (tmp_path / 'run' / 'index.html').is_file()
+
+
+def test_finished_runs_are_kept(launch, tmp_path, capsys):
+  run(tmp_path)
+  launch.done.clear()
+  assert run(tmp_path, seeds=3) == 0
+  assert [(entry[0], entry[2]) for entry in launch.done] == [('gmp', 2), ('snip', 2)]
+  assert '6, made of 6 trainings with 24 epochs in all; 4 are finished' in capsys.readouterr().out
+
+
+def test_a_crashed_run_is_a_line_in_the_table_and_is_tried_again_next_time(launch, tmp_path, capsys):
+  launch.broken = (1,)
+  assert run(tmp_path) == 1
+  assert 'failed: gmp at 50%, seed 1: ended by SIGKILL' in capsys.readouterr().out
+  assert '- snip at 50%, seed 1: ended by SIGKILL' in (tmp_path / 'run' / 'comparison.md').read_text()
+  launch.broken = ()
+  launch.done.clear()
+  assert run(tmp_path) == 0 and len(launch.done) == 2
+
+
+def test_every_method_tries_as_many_learning_rates_and_takes_its_best_on_validation(launch, tmp_path):
+  assert run(tmp_path, learning_rates='0.1,0.3') == 0
+  tried, rest = launch.done[:4], launch.done[4:]
+  assert {(entry[0], entry[3]) for entry in tried} == set(SCORES) and {entry[2] for entry in tried} == {0}
+  # The trial with the chosen rate is the run of its seed.
+  assert [(entry[0], entry[2], entry[3]) for entry in rest] == [('gmp', 1, 0.3), ('snip', 1, 0.1)]
+  rows = json.loads((tmp_path / 'run' / 'comparison.json').read_text())['rows']
+  assert [(row['learning_rate'], row['learning_rates_tried']) for row in rows] == [(0.3, 2), (0.1, 2)]
+
+
+def test_with_a_budget_trainings_share_it(launch, tmp_path):
+  assert run(tmp_path, methods='gmp,search_prune_retrain', budget=4, seeds=1) == 0
+  assert [(entry[0], entry[4]) for entry in launch.done] == [('gmp', 4), ('search_prune_retrain', 4), ('search_prune_retrain', 2)]
+  rows = json.loads((tmp_path / 'run' / 'comparison.json').read_text())['rows']
+  assert [(row['method'], row['budget_epochs']) for row in rows] == [
+    *[('gmp', 0), ('gmp', 4), ('search_prune_retrain', 0), ('search_prune_retrain', 4)]
+  ]
+
+
+def test_an_interruption_says_how_to_go_on(launch, tmp_path, monkeypatch, capsys):
+  def stopped(config, path):
+    raise KeyboardInterrupt
+
+  monkeypatch.setattr('st_tf.comparing.runner.Launcher', lambda root, jobs: stopped)
+  assert run(tmp_path) == 130
+  assert 'Interrupted: the same command continues.' in capsys.readouterr().out
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(launch, tmp_path, capsys):
+  assert run(tmp_path, dry_run='true', learning_rates='0.1,0.3') == 0
+  said = capsys.readouterr().out
+  assert not launch.done and not (tmp_path / 'run').exists()
+  assert 'rates       2 tried by each method on validation, at 50% and seed 0' in said and 'time        about' in said
+
+
+@pytest.mark.parametrize(
+  ('given', 'error', 'message'),
+  [
+    ({'method': 'gmp'}, FlagError, r'A comparison takes --methods\. Received: --method'),
+    ({'sparsity': '0.9'}, FlagError, r'A comparison takes --sparsities\. Received: --sparsity'),
+    ({'init_from': 'somewhere'}, FlagError, r'from their first weights on\. Received: --init_from'),
+    ({'methods': 'sniip'}, ConfigError, 'Did you mean snip'),
+    ({'sparsities': '0.8,high'}, ConfigError, r"--sparsities is one number or several\. Received: '0.8,high'"),
+    ({'sparsities': '0.8,80'}, ConfigError, r'--sparsities lie between 0 and 1\. Received: 80'),
+    ({'seeds': '0'}, FlagError, r'--seeds is at least 1\. Received: 0'),
+    ({'methods': 'lottery', 'budget': '2', 'prune_rounds': '4'}, ConfigError, '--budget gives every training at least one epoch'),
+  ],
+)
+def test_bad_input_is_refused_before_anything_runs(launch, tmp_path, given, error, message):
+  with pytest.raises(error, match=message):
+    run(tmp_path, **given)
+  assert not launch.done
+
+
+@pytest.mark.slow
+def test_processes_train_share_stages_and_fail_alone(tmp_path, monkeypatch, capsys):
+  real, crashed = Launcher.__call__, []
+
+  def once(self, config, path):
+    if config.method == 'snip':
+      crashed.append(path)
+      config = dataclasses.replace(config, data=dataclasses.replace(config.data, train_examples=10**6))
+    return real(self, config, path)
+
+  monkeypatch.setattr(Launcher, '__call__', once)
+  given = {'methods': 'search_then_prune,search_prune_retrain,snip', 'seeds': 1, 'jobs': 2, 'epochs': 2, 'target_macs': 0.7}
+  assert run(tmp_path, **given, search_interval=0.3, minimum_saving=0.1) == 1
+  rows = json.loads((tmp_path / 'run' / 'comparison.json').read_text())['rows']
+  assert [row['seeds'] for row in rows] == [1, 1, 0] and 'train_examples' in rows[2]['errors'][0]
+  assert (rows[0]['training_epochs'], rows[1]['training_epochs']) == (2, 4)
+  names = [path.name.split('-')[0] for path in (tmp_path / 'run' / 'runs').iterdir()]
+  assert names.count('search_only') == 1

@@ -1,0 +1,97 @@
+import pytest
+
+from st_tf.comparing.entries import Cell, Entry, cells, check_sparsities, entries, settings, total_epochs, trainings, within
+from st_tf.config import METHODS, ConfigError
+from tests import tiny
+
+
+def test_methods_are_read_with_settings_of_their_own():
+  first, second = entries('gmp, supertickets:reactivation=masked:layer_floor=0.5')
+  assert first == Entry('gmp', 'gmp')
+  assert second.method == 'supertickets' and second.settings == (('reactivation', 'masked'), ('layer_floor', 0.5))
+
+
+@pytest.mark.parametrize(
+  ('text', 'message'),
+  [
+    ('', r'--methods names at least one method\. Received: none\.'),
+    ('gmp,sniip', r"--methods are of supertickets, dense, .* Received: 'sniip'\. Did you mean snip\?"),
+    ('transfer', r"--methods are of .* Received: 'transfer'\."),
+    ('gmp,gmp', r'--methods names each method once\. Received: gmp twice'),
+    ('gmp:reactivatio=masked', r"METHOD:NAME=VALUE\. Received: 'reactivatio=masked' in .* Did you mean reactivation\?"),
+    ('gmp:masked', r"METHOD:NAME=VALUE\. Received: 'masked' in"),
+    ('gmp:prune_end=late', r"--prune_end is a number\. Received: 'late'"),
+    ('gmp:reactivation=mask', r"--reactivation is one of .* Received: 'mask'\. Did you mean masked\?"),
+  ],
+)
+def test_methods_that_cannot_be_compared_are_refused(text, message):
+  with pytest.raises(ConfigError, match=message):
+    entries(text)
+
+
+@pytest.mark.parametrize(
+  ('sparsities', 'message'),
+  [
+    ((0.9, 90.0), 'Received: 90. Write 90 percent as'),
+    ((0.0,), 'Received: 0.'),
+    ((0.9, 0.8, 0.9), 'different ones. Received: 0.9,0.8,0.9'),
+  ],
+)
+def test_bad_sparsities_are_refused(sparsities, message):
+  with pytest.raises(ConfigError, match=message):
+    check_sparsities(sparsities)
+
+
+def test_every_method_runs_at_every_sparsity_and_seed_and_those_that_keep_everything_once_per_seed():
+  gmp, dense = entries('gmp,dense')
+  found = cells((gmp, dense), (0.8, 0.9), (3, 4))
+  assert found == [
+    *(Cell(gmp, sparsity, seed) for sparsity in (0.8, 0.9) for seed in (3, 4)),
+    *(Cell(dense, 0.0, seed) for seed in (3, 4)),
+  ]
+  assert len(cells((gmp,), (0.8,), (0,), budget=8)) == 2
+
+
+def test_a_run_has_the_shared_settings_its_own_and_the_learning_rate_of_its_method():
+  (entry,) = entries('supertickets:ranking=erk')
+  config = settings(Cell(entry, 0.8, 7), tiny.config(momentum=0.5), 0.3)
+  assert (config.method, config.seed, config.pruning.sparsity, config.pruning.ranking) == ('supertickets', 7, (0.8,), 'erk')
+  assert config.training.learning_rate == 0.3 and config.training.momentum == 0.5
+
+
+def test_what_changes_nothing_does_not_make_another_run():
+  (dense,) = entries('dense')
+  runs = {settings(Cell(dense, 0.0, 0), tiny.config(prune_end=end, target_macs=macs), 0.1) for end, macs in ((0.7, 0.5), (0.8, 0.6))}
+  assert len(runs) == 1
+
+
+@pytest.mark.parametrize(
+  ('method', 'total'),
+  # 4 epochs each. Lottery: 3 rounds from 5% of the first training on.
+  [('gmp', 4), ('search_then_prune', 4), ('search_prune_retrain', 8), ('lottery', 4 + 3 * 3.8)],
+)
+def test_the_epochs_of_all_trainings(method, total):
+  config = tiny.config(method=method, prune_rounds=3, epochs=4)
+  assert total_epochs(config) == pytest.approx(total)
+
+
+def test_a_first_stage_is_counted_once_for_all_that_share_it():
+  found = {}
+  for method in ('search_then_prune', 'search_prune_retrain'):
+    for sparsity in (0.5, 0.8):
+      found |= trainings(tiny.config(method=method, sparsity=(sparsity,), epochs=4))
+  assert sum(found.values()) == 4 + 2 * 4
+  assert trainings(tiny.config(method='search_only', sparsity=(0.5,), epochs=4)).keys().isdisjoint(found)
+
+
+def test_a_budget_is_shared_by_all_trainings():
+  config = within(tiny.config(method='search_prune_retrain', epochs=16), 16)
+  assert config.epochs == 8 and total_epochs(config) == 16
+  assert within(tiny.config(method='gmp', epochs=16), 10).epochs == 10
+  with pytest.raises(ConfigError, match=r'at least one epoch\. Received: 2 epochs for 11\.4 trainings of lottery'):
+    within(tiny.config(method='lottery', epochs=16, sparsity=(0.9,)), 2)
+
+
+@pytest.mark.parametrize('method', [name for name in METHODS if name not in ('fine_tune', 'transfer')])
+def test_every_method_can_be_planned(method):
+  assert total_epochs(tiny.config(method=method)) >= 4

@@ -1,0 +1,82 @@
+import csv
+import dataclasses
+import io
+import math
+
+import pytest
+
+from st_tf.comparing import table
+from st_tf.comparing.table import Result, Row
+from st_tf.training_cost import TrainingCost
+
+SCORES = {('a', 0.9): {0: 0.50, 1: 0.52, 2: 0.54}, ('b', 0.9): {0: 0.45, 1: 0.48, 2: 0.49}, ('c', 0.9): {0: 0.40}}
+RATES = {label: (0.1, 2) for label in 'abc'}
+
+
+class Ticket:
+  """As much of a ticket as a table reads."""
+
+  def __init__(self, score: float, seconds: float):
+    self.metrics = {'test': {'top1': score}, 'validation': {'top1': score + 0.01}}
+    self.cost = {'nonzero_macs': 2_000_000, 'macs': 9_000_000, 'nonzero_params': 30_000, 'params': 90_000}
+    self.provenance = {'training': dataclasses.asdict(TrainingCost(16.0, 4_000_000_000, seconds))}
+
+
+def results(scores=SCORES) -> list[Result]:
+  return [
+    Result(label, sparsity, seed, 0, Ticket(score, 60.0 + seed), 100_000)
+    for (label, sparsity), by_seed in scores.items()
+    for seed, score in by_seed.items()
+  ]
+
+
+def test_rows_are_means_over_seeds_against_the_first_method():
+  first, second, third = table.rows(results(), 'top1', RATES)
+  assert (first.mean, first.deviation) == (pytest.approx(0.52), pytest.approx(0.02)) and first.lead is None
+  assert first.validation == pytest.approx(0.53) and first.training.seconds == 61.0
+  assert second.lead.mean == pytest.approx((0.05 + 0.04 + 0.05) / 3) and second.lead.verdict == 'ahead'
+  assert third.lead.pairs == 1 and math.isnan(third.deviation)
+
+
+def test_a_run_without_a_ticket_is_in_the_table_and_the_others_count():
+  failed = [Result('a', 0.9, 3, 0, None, error='ended by SIGKILL'), Result('d', 0.9, 0, 0, None, error='exit code 1')]
+  rows = table.rows([*results(), *failed], 'top1', RATES | {'d': (0.1, 2)})
+  assert len(rows[0].scores) == 3 and rows[0].errors == ('seed 3: ended by SIGKILL',)
+  assert table.cells(rows[3], 'top1')[3] == 'failed' and rows[3].lead is None
+  text = table.markdown(rows, 'top1')
+  assert '- a at 90%, seed 3: ended by SIGKILL' in text and '- d at 90%, seed 0: exit code 1' in text
+
+
+def test_shared_budgets_are_rows_of_their_own_against_what_the_first_method_has():
+  shared = [dataclasses.replace(result, budget=16) for result in results() if result.label == 'b']
+  rows = table.rows([*results(), *shared], 'top1', RATES)
+  assert rows[-1].name == 'b (16 epochs in all)' and rows[-1].lead == rows[1].lead
+
+
+def test_people_read_units_and_spreads():
+  row, _, single = table.rows(results(), 'top1', RATES)
+  assert table.cells(row, 'top1') == [
+    *('a', '90%', '3', '52.0% ± 2.0', '53.0%', '2.00 M', '30.0 k', '100.0 KB', '16.0', '4.00 G', '1 min 01 s', '0.1 (of 2)')
+  ]
+  assert table.cells(single, 'top1')[3] == '40.0% (one run)'
+  assert len(table.columns('top1')) == len(table.cells(row, 'top1'))
+
+
+def test_what_is_inside_the_noise_is_said_in_words():
+  noisy = {('a', 0.9): {0: 0.50, 1: 0.60}, ('b', 0.9): {0: 0.52, 1: 0.57}, ('c', 0.9): {0: 0.40}}
+  told = list(table.differences(table.rows(results(noisy), 'top1', RATES)))
+  assert told[0].startswith('a against b at 90%: +0.5 points (95% interval') and told[0].endswith('inside the noise of so few seeds.')
+  assert told[1] == 'a against c: +10.0 points at 90%; one seed, which says nothing of the noise.'
+
+
+def test_numbers_are_kept_in_full_for_programs():
+  rows = table.rows(results(), 'top1', RATES)
+  record = table.records(rows)[1]
+  assert record['test_mean'] == rows[1].mean and record['verdict'] == 'ahead' and record['test_by_seed'] == SCORES['b', 0.9]
+  (first, second, third) = csv.DictReader(io.StringIO(table.as_csv(rows)))
+  assert float(second['lead_low']) == rows[1].lead.low and third['test_deviation'] == '' and first['verdict'] == ''
+
+
+def test_an_empty_table_is_a_table():
+  assert table.markdown([], 'top1').startswith('| Method |') and table.as_csv([]) == '\n' and table.rows([], 'top1', {}) == []
+  assert math.isnan(Row('a', 0.9, 0, {}, 0.0, {}, 0.0, TrainingCost(), 0.1, 1, ()).mean)

@@ -1,0 +1,43 @@
+import pytest
+
+from st_tf import first_mask
+from st_tf.config import ConfigError
+from st_tf.methods import acdc
+from st_tf.workdir import Workdir
+from tests import tiny
+
+
+def config(**settings):
+  return tiny.config(**{'method': 'acdc', 'sparsity': (0.5,), 'epochs': 2, 'supernet': str(tiny.SUPERNET)} | settings)
+
+
+def test_phases_take_turns_and_the_last_is_compressed():
+  schedule = acdc.plan(config(epochs=100, prune_begin=0.1, prune_end=0.7), 1).pruning
+  events = [(step, schedule.sparsity_at(step)) for step in range(1, 101) if schedule.is_event(step)]
+  assert events == [(step, 0.5 if (step - 10) % 10 == 0 else 0.0) for step in range(10, 71, 5)]
+  with pytest.raises(ConfigError, match='--method=acdc trains for one sparsity'):
+    acdc.plan(config(sparsity=(0.5, 0.8)), 6)
+
+
+def test_what_was_pruned_goes_on_from_zero_without_momentum(tmp_path, monkeypatch):
+  seen = []
+  hold = first_mask.hold
+
+  def watched(trainer, mask):
+    before = trainer.mask
+    hold(trainer, mask)
+    momenta = [value for name, value in trainer.state().arrays.items() if name.startswith('slot/')]
+    weights = {name: trainer.values()[name] for name in mask}
+    seen.append((mask.sparsity, before.sparsity, weights, before, momenta))
+
+  monkeypatch.setattr('st_tf.first_mask.hold', watched)
+  given = config()
+  workdir = Workdir(tmp_path / 'run', given)
+  ticket = acdc.draw(tiny.task(), given, workdir)
+  assert [round(sparsity, 2) for sparsity, *_ in seen][-3:] == [0.5, 0.0, 0.5] and seen[-1][0] == 0.5
+  opened = next(entry for entry in seen if entry[0] == 0.0)
+  _, _, weights, before, _ = opened
+  assert all(not weights[name][~kept].any() for name, kept in before.items())
+  rows = [row for row in workdir.history() if row['event'] == 'prune']
+  assert any(row['returned'] for row in rows) and rows[-1]['sparsity'] == 0.5
+  assert ticket.cost['zeros'] == int(0.5 * ticket.cost['prunable']) and ticket.arch == tiny.ARCH

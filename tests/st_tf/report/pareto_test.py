@@ -1,0 +1,30 @@
+import math
+
+import pytest
+
+from st_tf.report import pareto
+from st_tf.report.pareto import Point
+
+POINTS = [Point('a', 1e6, 0.5, 0.01, True), Point('a', 3e6, 0.6, 0.01, True), Point('b', 2e6, 0.4, math.nan, False)]
+
+
+def test_methods_are_lines_with_error_bars_and_the_front_is_drawn():
+  (axes,) = pareto.draw(POINTS, 'MACs').axes
+  lines = {line.get_label(): line for line in axes.get_lines()}
+  assert list(lines['front'].get_xdata()) == [1e6, 3e6] and list(lines['a'].get_ydata()) == [0.5, 0.6]
+  assert axes.get_xscale() == 'log' and axes.get_xlabel() == 'MACs'
+  assert [len(bars.lines[2][0].get_segments()) for bars in axes.containers] == [2, 0]
+
+
+@pytest.mark.parametrize('factor', [1.0, 1.3, 5.0, 300.0])
+def test_every_range_of_costs_has_readable_ticks(factor):
+  figure = pareto.draw([Point('a', 1.07e6, 0.5, 0.01, True), Point('b', 1.07e6 * factor, 0.6, 0.01, True)], 'MACs')
+  figure.canvas.draw()
+  (axes,) = figure.axes
+  low, high = axes.get_xlim()
+  shown = [value for value in axes.get_xticks() if low <= value <= high]
+  assert 1 <= len(shown) <= 12
+
+
+def test_nothing_gives_no_figure():
+  assert pareto.draw([], 'MACs') is None
