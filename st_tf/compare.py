@@ -35,7 +35,7 @@ class Options:
   sparsities: tuple[float, ...] = dataclasses.field(default=(0.8, 0.9, 0.95, 0.98), metadata={'help': 'Sparsities; a run each.'})
   seeds: int = dataclasses.field(default=3, metadata={'help': 'Runs of each, with seeds from --seed on.'})
   learning_rates: tuple[float, ...] = dataclasses.field(
-    default=(0.1,), metadata={'help': 'Learning rates that each method tries once; the best on validation is used. One = that one.'}
+    default=(), metadata={'help': 'Learning rates that each method tries once; the best on validation is used. Empty = --learning_rate.'}
   )
   budget: int = dataclasses.field(
     default=0, metadata={'help': 'Also compare at equal total cost: this many epochs for all trainings of a run together; 0 = no.'}
@@ -99,17 +99,18 @@ class Comparison:
 
     self.task, self.base, self.options, self.chosen, self.root = task, base, options, chosen, root
     self._launch = launch or Launcher(root, options.jobs)
+    self.rates = options.learning_rates or (base.training.learning_rate,)
     seeds = range(base.seed, base.seed + options.seeds)
     self.cells = entries.cells(chosen, options.sparsities, seeds, options.budget)
     for cell in self.cells:  # Settings that no run can have are refused before the first one starts.
-      entries.settings(cell, base, options.learning_rates[0])
+      entries.settings(cell, base, self.rates[0])
 
   def plan(self) -> list[str]:
     """What will be run, and how long it takes."""
     from st_tf.comparing import entries
     from st_tf.dry_run import seconds_per_step
 
-    rate = self.options.learning_rates[0]
+    rate = self.rates[0]
     work = self._work({entry: rate for entry in self.chosen}) | self._trials()
     trainings: dict[str, float] = {}
     for config in work.values():
@@ -119,7 +120,7 @@ class Comparison:
     for config in left.values():
       missing |= entries.trainings(config)
     seconds = seconds_per_step(self.task, self.base) * self.task.steps_per_epoch(self.base.batch_size)
-    tried = len(self.options.learning_rates)
+    tried = len(self.rates)
     return [
       f'Comparing {", ".join(entry.label for entry in self.chosen)} on {self.task.name}, workdir {self.root}',
       f'  runs        {len(work)}, made of {len(trainings)} trainings with {sum(trainings.values()):g} epochs in all;'
@@ -143,9 +144,9 @@ class Comparison:
     errors = self._do(self._trials(), 'learning rates')
     rates = {entry: self._best_rate(entry) for entry in self.chosen}
     errors |= self._do(self._work(rates), 'runs')
-    tried = len(self.options.learning_rates)
     metric = self.task.primary_metric
-    rows = table.rows(self._results(rates, errors), metric, {entry.label: (rates[entry], tried) for entry in self.chosen})
+    used = {entry.label: (self._trial(entry, rate).training.learning_rate, len(self.rates)) for entry, rate in rates.items()}
+    rows = table.rows(self._results(rates, errors), metric, used)
     outputs.write(self.root, rows, metric, f'{self.task.name}: ways to a sparse network', self._about(), _command())
     print(f'\n{outputs.terminal(rows, metric)}\n\nTable and page: {self.root / "index.html"}')
     print(f'Done in {wording.duration(time.monotonic() - started)}.')
@@ -168,9 +169,9 @@ class Comparison:
 
   def _trials(self) -> dict[pathlib.Path, Config]:
     """The runs that find each method's learning rate."""
-    if len(self.options.learning_rates) < 2:
+    if len(self.rates) < 2:
       return {}
-    configs = [self._trial(entry, rate) for entry in self.chosen for rate in self.options.learning_rates]
+    configs = [self._trial(entry, rate) for entry in self.chosen for rate in self.rates]
     return {self._path(config): config for config in configs}
 
   def _work(self, rates: Mapping[Any, float]) -> dict[pathlib.Path, Config]:
@@ -180,12 +181,11 @@ class Comparison:
     return {self._path(config): config for config in configs}
 
   def _best_rate(self, entry: Any) -> float:
-    rates = self.options.learning_rates
-    if len(rates) < 2:
-      return rates[0]
-    tickets = {rate: self._ticket(self._trial(entry, rate)) for rate in rates}
+    if len(self.rates) < 2:
+      return self.rates[0]
+    tickets = {rate: self._ticket(self._trial(entry, rate)) for rate in self.rates}
     scores = {rate: ticket.metrics['validation'][self.task.primary_metric] for rate, ticket in tickets.items() if ticket is not None}
-    return max(scores, key=scores.get) if scores else rates[0]
+    return max(scores, key=scores.get) if scores else self.rates[0]
 
   def _ticket(self, config: Config) -> Any:
     from st_tf.ticket import Ticket
@@ -276,11 +276,13 @@ def _is_finished(path: pathlib.Path) -> bool:
 
 
 def _refuse(values: absl_flags.FlagValues) -> None:
-  instead = {'method': '--methods', 'sparsity': '--sparsities', 'learning_rate': '--learning_rates'}
+  instead = {'method': '--methods', 'sparsity': '--sparsities'}
   given = flags.given_settings(values)
   for name, flag in instead.items():
     if name in given:
       raise flags.FlagError(f'A comparison takes {flag}. Received: --{name}. Write {flag}=...')
+  if 'learning_rate' in given and values['learning_rates'].present:
+    raise flags.FlagError('Learning rates are tried, or one is given. Received: --learning_rates and --learning_rate. Leave out one.')
   if 'init_from' in given:
     raise flags.FlagError('Methods are compared from their first weights on. Received: --init_from. Leave it out.')
 

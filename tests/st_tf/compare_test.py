@@ -99,6 +99,13 @@ def test_every_method_tries_as_many_learning_rates_and_takes_its_best_on_validat
   assert [(row['learning_rate'], row['learning_rates_tried']) for row in rows] == [(0.3, 2), (0.1, 2)]
 
 
+def test_without_learning_rates_to_try_the_one_of_the_settings_is_used(launch, tmp_path):
+  assert run(tmp_path, methods='gmp,snip:learning_rate=0.3', learning_rate=0.2, seeds=1) == 0
+  assert [(entry[0], entry[3]) for entry in launch.done] == [('gmp', 0.2), ('snip', 0.3)]
+  rows = json.loads((tmp_path / 'run' / 'comparison.json').read_text())['rows']
+  assert [(row['learning_rate'], row['learning_rates_tried']) for row in rows] == [(0.2, 1), (0.3, 1)]
+
+
 def test_with_a_budget_trainings_share_it(launch, tmp_path):
   assert run(tmp_path, methods='gmp,search_prune_retrain', budget=4, seeds=1) == 0
   assert [(entry[0], entry[4]) for entry in launch.done] == [('gmp', 4), ('search_prune_retrain', 4), ('search_prune_retrain', 2)]
@@ -129,6 +136,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(launch, tmp_path, capsys):
   [
     ({'method': 'gmp'}, FlagError, r'A comparison takes --methods\. Received: --method'),
     ({'sparsity': '0.9'}, FlagError, r'A comparison takes --sparsities\. Received: --sparsity'),
+    ({'learning_rate': '0.1', 'learning_rates': '0.1,0.2'}, FlagError, r'Received: --learning_rates and --learning_rate\.'),
     ({'init_from': 'somewhere'}, FlagError, r'from their first weights on\. Received: --init_from'),
     ({'methods': 'sniip'}, ConfigError, 'Did you mean snip'),
     ({'sparsities': '0.8,high'}, ConfigError, r"--sparsities is one number or several\. Received: '0.8,high'"),
