@@ -7,7 +7,6 @@ import numpy as np
 from st_tf import cost
 from st_tf.config import ConfigError
 from st_tf.plan import Plan
-from st_tf.pruning import rank
 from st_tf.search import importance, steering
 from st_tf.trainer import Trainer
 
@@ -107,5 +106,4 @@ def check_sparsity(trainer: Trainer, plan: Plan) -> None:
     RankingError: naming the highest that is possible.
   """
   if plan.pruning is not None and plan.pruning.begin_step <= plan.total_steps:
-    pruning = trainer.config.pruning
-    rank(trainer.magnitudes(), max(pruning.sparsity), pruning.ranking, pruning.layer_floor)
+    trainer.ranked(max(trainer.config.pruning.sparsity))

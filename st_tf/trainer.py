@@ -18,8 +18,8 @@ from st_tf.config import Config
 from st_tf.models import build, named_variables
 from st_tf.models.high_resolution import activation
 from st_tf.models.variables import layers
-from st_tf.pruning import Mask
-from st_tf.pruning.fit import apply_ranking, is_closed
+from st_tf.pruning import Mask, rank
+from st_tf.pruning.fit import apply_ranking, is_closed, macs_per_weight
 from st_tf.pruning.wrapper import bake, current_mask, effective_values, get_state, paused, prunable, set_state
 from st_tf.scope import EVERYTHING, Scope
 from st_tf.scoring import readable, score
@@ -159,6 +159,15 @@ class Trainer:
     values = self.values() | (self.averages.values() if self.averages else {})
     return {name: np.abs(values[name]) for name in prunable(self.model)}
 
+  def ranked(self, sparsity: float) -> Mask:
+    """The mask that a ranking of all weights would give; nothing changes.
+
+    Raises:
+      RankingError: the floors do not allow the sparsity.
+    """
+    pruning = self.config.pruning
+    return rank(self.magnitudes(), sparsity, pruning.ranking, pruning.layer_floor, macs_per_weight(self.model))
+
   def prune(self, sparsity: float, may_return: bool = True, final: bool = False) -> dict[str, Any]:
     """Ranks all weights anew and sets the masks.
 
@@ -243,7 +252,7 @@ class Trainer:
     optimizers.set_slots(
       self.optimizer, self.trainable, {slot: shrink.take(memory, kept, trained) for slot, memory in slots.items()}, iterations
     )
-    set_state(self.model, {part: _taken(entries, kept) for part, entries in pruning.items()})
+    set_state(self.model, {part: shrink.take_masks(entries, kept) for part, entries in pruning.items()})
 
   # Saving.
 
@@ -339,8 +348,3 @@ class Trainer:
   def _assign(self, values: Mapping[str, np.ndarray]) -> None:
     for name, variable in self.variables.items():
       variable.assign(values[name])
-
-
-def _taken(entries: Mapping[str, np.ndarray], kept: shrink.Slices) -> Arrays:
-  """Slices masks; scalars, and what belongs to layers that are gone, pass through."""
-  return {name: np.take(value, kept[name][1], kept[name][0]) if name in kept and value.ndim else value for name, value in entries.items()}

@@ -7,6 +7,7 @@ from tensorflow_model_optimization.python.core.sparsity.keras import prune, prun
 from tensorflow_model_optimization.python.core.sparsity.keras.pruning_schedule import PruningSchedule
 import tf_keras as keras
 
+from st_tf import cost
 from st_tf.pruning.mask import Mask
 from st_tf.pruning.ranking import RankingError, rank, thresholds
 from st_tf.pruning.wrapper import RegrowthPruning, bake, current_mask, prunable, set_masks, wrappers
@@ -77,7 +78,7 @@ class Regrowth(keras.callbacks.Callback):
   """Ranks when the schedule says so; at the end of training the weights are what the layers compute with.
 
   Args:
-    ranking: 'global', 'layer' or 'erk'.
+    ranking: 'global', 'macs', 'layer' or 'erk'; see `rank`.
     floor: smallest fraction of its weights a layer keeps.
   """
 
@@ -152,6 +153,13 @@ def magnitudes(model: keras.Model) -> dict[str, np.ndarray]:
   return {name: np.abs(wrapper.pruning_vars[index][0].numpy()) for name, (wrapper, index) in prunable(model).items()}
 
 
+def macs_per_weight(model: keras.Model) -> dict[str, float]:
+  """What each prunable weight of a wrapped model costs per image, by weight name: where a map is large, a weight is used often."""
+  layers = {layer.name: layer for layer in cost.of(model).layers}
+  sizes = {name: wrapper.pruning_vars[index][0].shape.num_elements() for name, (wrapper, index) in prunable(model).items()}
+  return {name: layers[name.rsplit('/', 1)[0]].macs / size for name, size in sizes.items()}
+
+
 def apply_ranking(
   model: keras.Model,
   sparsity: float,
@@ -182,7 +190,7 @@ def apply_ranking(
   scores = magnitudes(model) if scores is None else scores
   before = current_mask(model)
   ranked = scores if returning else {name: np.where(before[name], value, -1.0) for name, value in scores.items()}
-  mask = rank(ranked, sparsity, ranking, floor)
+  mask = rank(ranked, sparsity, ranking, floor, macs_per_weight(model) if ranking == 'macs' else None)
   set_masks(model, mask, thresholds(scores, mask, ranking), scores, closed)
   return mask
 

@@ -19,18 +19,26 @@ class RankingError(UserError):
   """A sparsity that this network cannot have."""
 
 
-def rank(scores: Mapping[str, np.ndarray], sparsity: float, ranking: str = 'global', floor: float = 0.0) -> Mask:
+def rank(
+  scores: Mapping[str, np.ndarray],
+  sparsity: float,
+  ranking: str = 'global',
+  floor: float = 0.0,
+  prices: Mapping[str, float] | None = None,
+) -> Mask:
   """Keeps the highest scores.
 
   Args:
     scores: not negative, by weight name.
     sparsity: fraction of all weights to prune, in [0, 1).
-    ranking: 'global' compares all weights with each other; 'layer' prunes the same fraction of each; 'erk' gives layer
-      densities in proportion to (sum of dimensions) / (product of dimensions) (Erdos-Renyi kernel; RigL, ICML 2020, section 3).
+    ranking: 'global' compares all weights with each other; 'macs' does so per root of the MACs that a weight costs; 'layer'
+      prunes the same fraction of each; 'erk' gives layer densities in proportion to (sum of dimensions) / (product of dimensions)
+      (Erdos-Renyi kernel; RigL, ICML 2020, section 3).
     floor: smallest fraction of its weights that each layer keeps; always at least one weight.
+    prices: MACs that a weight costs, by weight name, for 'macs'.
 
   Raises:
-    RankingError: sparsity outside [0, 1), no prunable weights, or floors that do not allow it.
+    RankingError: sparsity outside [0, 1), no prunable weights, floors that do not allow it, or 'macs' without prices.
   """
   if not 0 <= sparsity < 1:
     raise RankingError(f'Sparsity lies in [0, 1). Received: {sparsity}.')
@@ -46,7 +54,13 @@ def rank(scores: Mapping[str, np.ndarray], sparsity: float, ranking: str = 'glob
       f'No layer is emptied: each keeps at least {floor:.2%} of its weights and at least one. Received: sparsity {sparsity};'
       f' at most {reachable:.6f} is reachable here. Lower --sparsity or --layer_floor.'
     )
-  if ranking == 'global':
+  if ranking == 'macs':
+    if prices is None:
+      raise RankingError(
+        "A ranking by MACs knows what a weight costs. Received: --ranking=macs where no network's costs are at hand. Use --ranking=global."
+      )
+    scores = {name: value / math.sqrt(prices[name]) for name, value in scores.items()}
+  if ranking in ('global', 'macs'):
     return _global(scores, keep, least)
   wanted = _uniform(sizes, keep) if ranking == 'layer' else _erk({name: value.shape for name, value in scores.items()}, keep)
   counts = _integers(wanted, least, sizes, keep)

@@ -84,6 +84,11 @@ def take(values: Mapping[str, np.ndarray], kept: Slices, names: Mapping[str, tup
   return taken
 
 
+def take_masks(entries: Mapping[str, np.ndarray], kept: Slices) -> Values:
+  """Slices masks; scalars, and what belongs to layers that are gone, pass through."""
+  return {name: np.take(value, kept[name][1], kept[name][0]) if name in kept and value.ndim else value for name, value in entries.items()}
+
+
 @dataclasses.dataclass(frozen=True)
 class Carrier:
   """Carries the constants of dead units on.

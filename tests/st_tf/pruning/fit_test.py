@@ -8,8 +8,9 @@ from tensorflow_model_optimization.python.core.sparsity.keras import prune
 from tensorflow_model_optimization.python.core.sparsity.keras.pruning_schedule import ConstantSparsity, PolynomialDecay
 import tf_keras as keras
 
+from st_tf import cost
 from st_tf.pruning import Constant, Cubic, OneShot, Regrowth, RegrowthPruning, Stepwise, wrap
-from st_tf.pruning.fit import is_closed, is_last, may_return
+from st_tf.pruning.fit import is_closed, is_last, macs_per_weight, may_return
 from st_tf.pruning.wrapper import REACTIVATIONS, current_mask, get_state, prunable, wrappers
 
 BATCHES = 6  # per epoch
@@ -216,6 +217,16 @@ def test_other_rankings_and_floors_are_a_matter_of_the_callback(ranking, data):
   assert all(np.mean(kept) >= 0.2 for kept in mask.values())
   if ranking == 'layer':
     assert [np.count_nonzero(kept) for kept in mask.values()] == [54, 16, 6]
+
+
+def test_a_weight_costs_as_many_macs_as_places_it_is_used_at():
+  model = wrap(functional(), Cubic(0.5, 0, 10, 1))
+  found = macs_per_weight(model)
+  layers = {layer.name: layer for layer in cost.of(model).layers}
+  assert found and max(found.values()) > min(found.values())
+  for name, price in found.items():
+    layer = layers[name.rsplit('/', 1)[0]]
+    assert price * current_mask(model)[name].size == layer.macs
 
 
 def test_trainable_variables_are_the_same_objects_before_and_after_fit(data):

@@ -48,6 +48,15 @@ def test_a_global_ranking_keeps_the_largest_wherever_they_are():
   assert kept(mask) == {'a': [1, 0, 1], 'b': [[0, 1, 0]]}
 
 
+def test_a_ranking_by_macs_asks_more_of_weights_that_cost_more():
+  scores = {'early': np.asarray([4.0, 9.0, 2.0]), 'late': np.asarray([3.0, 2.5, 0.5])}
+  mask = rank(scores, 0.5, 'macs', prices={'early': 4.0, 'late': 1.0})  # 2, 4.5, 1; 3, 2.5, 0.5.
+  assert mask['early'].tolist() == [False, True, False] and mask['late'].tolist() == [True, True, False]
+  assert rank(scores, 0.5)['early'].tolist() == [True, True, False]
+  with pytest.raises(RankingError, match='Received: --ranking=macs where no network'):
+    rank(scores, 0.5, 'macs')
+
+
 def test_of_equal_scores_the_first_is_pruned_first():
   mask = rank(scores(a=[1, 1], b=[1, 1]), 0.5)
   # Each layer keeps one, and within a layer the first goes first.
