@@ -20,9 +20,11 @@ import tqdm
 
 from st_tf import command, files, flags, wording
 from st_tf.config import Config
+from st_tf.settings import shown
 
 _SIZES = 'sizes.json'
-_PRIVATE = ('--workdir', '--data_dir')
+_PRIVATE = ('workdir', 'data_dir', 'jobs')
+_FIRST = ('task', 'methods', 'sparsities', 'seeds', 'config')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Options:
     for name in ('seeds', 'jobs'):
       if getattr(self, name) < 1:
         raise flags.FlagError(f'--{name} is at least 1. Received: {getattr(self, name)}.')
+    if len(set(self.learning_rates)) < len(self.learning_rates):
+      raise flags.FlagError(f'--learning_rates are different ones. Received: {",".join(map(str, self.learning_rates))}. Leave one out.')
     if self.budget < 0:
       raise flags.FlagError(f'--budget is not negative. Received: {self.budget}.')
 
@@ -60,7 +64,7 @@ def main(argv: Sequence[str]) -> int:
   flags.parse(argv, values, __doc__)
   options = flags.options_from(values, Options)
   _refuse(values)
-  flags.config_from(values)
+  flags.config_from(values)  # Mistakes are told before TensorFlow is loaded.
   with command.quiet_imports():
     from st_tf import train
     from st_tf.comparing import entries
@@ -69,7 +73,7 @@ def main(argv: Sequence[str]) -> int:
   task, base = train.settled(values, flags.config_from(values))
   base = dataclasses.replace(base, supernet=base.supernet or task.default_supernet)
   root = pathlib.Path(options.workdir or pathlib.Path('runs') / f'compare-{base.task}'.replace(':', '_').replace('/', '_')).absolute()
-  comparison = Comparison(task, base, options, chosen, root)
+  comparison = Comparison(task, base, options, chosen, root, command=_command(values))
   print('\n'.join(comparison.plan()), flush=True)
   if options.dry_run:
     return 0
@@ -90,20 +94,21 @@ class Comparison:
     options: what is compared.
     chosen: the methods.
     root: where all of it goes.
-    launch: trains one run: (settings, workdir) -> error; None = a process per run.
+    command: that was given, for the page.
   """
 
-  def __init__(self, task: Any, base: Config, options: Options, chosen: Sequence[Any], root: pathlib.Path, launch: Any = None):
+  def __init__(self, task: Any, base: Config, options: Options, chosen: Sequence[Any], root: pathlib.Path, command: str):
     from st_tf.comparing import entries
     from st_tf.comparing.runner import Launcher
 
     self.task, self.base, self.options, self.chosen, self.root = task, base, options, chosen, root
-    self._launch = launch or Launcher(root, options.jobs)
+    self._command = command
+    self._launch = Launcher(root, options.jobs)
     self.rates = options.learning_rates or (base.training.learning_rate,)
     seeds = range(base.seed, base.seed + options.seeds)
     self.cells = entries.cells(chosen, options.sparsities, seeds, options.budget)
     for cell in self.cells:  # Settings that no run can have are refused before the first one starts.
-      entries.settings(cell, base, self.rates[0])
+      entries.check(entries.settings(cell, base, self.rates[0]), task.steps_per_epoch(base.batch_size))
 
   def plan(self) -> list[str]:
     """What will be run, and how long it takes."""
@@ -118,7 +123,7 @@ class Comparison:
     left = {path: config for path, config in work.items() if not _is_finished(path)}
     missing: dict[str, float] = {}
     for config in left.values():
-      missing |= entries.trainings(config)
+      missing |= {name: epochs for name, epochs in entries.trainings(config).items() if not _is_finished(self.root / 'runs' / name)}
     seconds = seconds_per_step(self.task, self.base) * self.task.steps_per_epoch(self.base.batch_size)
     tried = len(self.rates)
     return [
@@ -145,9 +150,9 @@ class Comparison:
     rates = {entry: self._best_rate(entry) for entry in self.chosen}
     errors |= self._do(self._work(rates), 'runs')
     metric = self.task.primary_metric
-    used = {entry.label: (self._trial(entry, rate).training.learning_rate, len(self.rates)) for entry, rate in rates.items()}
+    used = {entry.label: (self._trial(entry, rate).training.learning_rate, self._tried(entry)) for entry, rate in rates.items()}
     rows = table.rows(self._results(rates, errors), metric, used)
-    outputs.write(self.root, rows, metric, f'{self.task.name}: ways to a sparse network', self._about(), _command())
+    outputs.write(self.root, rows, metric, f'{self.task.name}: ways to a sparse network', self._about(), self._command)
     print(f'\n{outputs.terminal(rows, metric)}\n\nTable and page: {self.root / "index.html"}')
     print(f'Done in {wording.duration(time.monotonic() - started)}.')
     return rows
@@ -187,6 +192,10 @@ class Comparison:
     scores = {rate: ticket.metrics['validation'][self.task.primary_metric] for rate, ticket in tickets.items() if ticket is not None}
     return max(scores, key=scores.get) if scores else self.rates[0]
 
+  def _tried(self, entry: Any) -> int:
+    """How many learning rates a method tries; one, where it brings its own."""
+    return len({self._trial(entry, rate).training.learning_rate for rate in self.rates})
+
   def _ticket(self, config: Config) -> Any:
     from st_tf.ticket import Ticket
 
@@ -209,7 +218,7 @@ class Comparison:
         tqdm.tqdm.write(f'[{number}/{len(left)}] {self._said(left[outcome.path], outcome)}', file=sys.stdout)
         sys.stdout.flush()
         if outcome.error:
-          errors[outcome.path] = outcome.error
+          errors[outcome.path] = outcome.error.replace(f'{self.root}/', '')
     return errors
 
   def _said(self, config: Config, outcome: Any) -> str:
@@ -263,10 +272,16 @@ class Comparison:
     ]
 
 
-def _command() -> str:
-  """The command that was given, without what lies on this machine."""
-  shown = [word for word in sys.argv[1:] if word.partition('=')[0] not in _PRIVATE]
-  return shlex.join(['python', '-m', 'st_tf.compare', *shown])
+def _command(values: absl_flags.FlagValues) -> str:
+  """The command that was given; of what lies on this machine, the names."""
+  given = {name: shown(values[name].value) for name in values if values[name].present and name not in _PRIVATE}
+  words = [f'--{name}={_public(text)}' for name, text in sorted(given.items(), key=lambda item: item[0] not in _FIRST)]
+  return shlex.join(['python', '-m', 'st_tf.compare', *words])
+
+
+def _public(text: str) -> str:
+  kind, colon, argument = text.rpartition(':')
+  return f'{kind}{colon}{pathlib.Path(argument).name}' if pathlib.Path(argument).is_absolute() else text
 
 
 def _is_finished(path: pathlib.Path) -> bool:

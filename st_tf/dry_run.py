@@ -6,6 +6,7 @@ import math
 import pathlib
 import statistics
 import time
+from types import ModuleType
 
 import tensorflow as tf
 
@@ -46,20 +47,21 @@ def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]
   yield f'  data        {sizes}; {height}x{width} pixels, {len(task.labels)} outputs'
   yield f'  network     {found.params:,} parameters, {found.macs:,} MACs; {trainer.mask.size:,} prunable weights'
   yield f'  training    {config.epochs} epochs of {plan.steps_per_epoch} steps of {config.batch_size} images = {plan.total_steps:,} steps'
+  stages = method.trainings(config) if hasattr(method, 'trainings') else [(config.method, float(config.epochs))]
   if hasattr(method, 'trainings'):
-    stages = method.trainings(config)
     listed = ', '.join(f'{name} {epochs:g} epochs' for name, epochs in stages)
     yield f'  stages      {listed}; {sum(epochs for _, epochs in stages):g} in all'
   yield f'  rate        {_rates(plan)}; warm-up {plan.warmup_steps} steps'
   if plan.fine_tune_step < plan.total_steps:
     yield f'  fine-tuning from step {plan.fine_tune_step}, on a rate cycle of its own'
   yield from _search_lines(trainer, plan)
-  yield from _pruning_lines(trainer, plan)
+  yield from _pruning_lines(trainer, plan, method)
   if without_data:
     yield '  time        not measured, since no data was read; --data_dir=FOLDER reads some'
     return
   first, seconds = _seconds(trainer, plan)
-  yield f'  time        {seconds * 1000:.0f} ms per step: about {duration(seconds * plan.total_steps)} without evaluation'
+  steps = round(sum(epochs for _, epochs in stages) * plan.steps_per_epoch)
+  yield f'  time        {seconds * 1000:.0f} ms per step: about {duration(seconds * steps)} without evaluation'
   looks = sum(plan.is_search_due(step) for step in range(1, plan.total_steps + 1))
   rebuilding = f' and after each of at most {looks} shrinks' if looks else ''
   yield f'              and about {duration(first)} at the start{rebuilding}, to build the network'
@@ -97,7 +99,7 @@ def _search_lines(trainer: Trainer, plan: Plan) -> Iterator[str]:
   yield f'              penalty of a unit between {heaviest[0]:.2f} and {heaviest[-1]:.2f} of the mean, grown after {plan.ramp_steps} steps'
 
 
-def _pruning_lines(trainer: Trainer, plan: Plan) -> Iterator[str]:
+def _pruning_lines(trainer: Trainer, plan: Plan, method: ModuleType) -> Iterator[str]:
   schedule = plan.pruning
   if schedule is None:
     yield '  pruning     none'
@@ -109,10 +111,11 @@ def _pruning_lines(trainer: Trainer, plan: Plan) -> Iterator[str]:
     return
   listed = sorted({*events[:: math.ceil(len(events) / _SHOWN_EVENTS)], events[-1]})
   pruning = trainer.config.pruning
-  yield f'  pruning     {pruning.pruning_schedule}, {pruning.reactivation}, {pruning.ranking} ranking; {len(events)} rankings'
+  usual = f'{pruning.pruning_schedule}, {pruning.reactivation}, {pruning.ranking} ranking'
+  yield f'  pruning     {getattr(method, "PRUNING", usual)}; {len(events)} rankings'
   yield f'              {", ".join(f"{sparsity:.0%} at step {step}" for step, sparsity in listed)}'
-  first, last = schedule.reactivation[0]
-  yield f'              every {schedule.frequency} steps; pruned weights may return from step {first} to {last}'
+  returning = ''.join(f'; pruned weights may return from step {first} to {last}' for first, last in schedule.reactivation)
+  yield f'              every {schedule.frequency} steps{returning}'
   yield f'  tickets     at {", ".join(f"{sparsity:.0%}" for sparsity in pruning.sparsity)} sparsity'
 
 

@@ -6,7 +6,7 @@ from tensorflow_model_optimization.python.core.sparsity.keras.pruning_callbacks 
 from tensorflow_model_optimization.python.core.sparsity.keras.pruning_schedule import PolynomialDecay
 
 from st_tf import first_mask
-from st_tf.config import Config
+from st_tf.config import Config, ConfigError
 from st_tf.initial import fresh, give, load_weights
 from st_tf.plan import Plan, pruning_alone
 from st_tf.pruning.schedules import Cubic
@@ -21,14 +21,21 @@ def plan(config: Config, steps_per_epoch: int) -> Plan:
   """What happens when: masks by the cubic schedule, which tfmot calls `PolynomialDecay`.
 
   Raises:
-    ConfigError: several sparsities, of which each needs a training of its own.
+    ConfigError: several sparsities, of which each needs a training of its own; what tfmot cannot do.
   """
   sparsity, found = first_mask.sparsity(config), pruning_alone(config, steps_per_epoch)
   if found.pruning is None:
     return found
+  if config.pruning.prune_depthwise:
+    raise ConfigError('tfmot leaves depthwise convolutions as they are. Received: --prune_depthwise. Leave it out.')
   end, every = found.pruning.end_step, found.pruning.frequency
   # tfmot prunes at whole intervals after the first event, so that another first event would miss the last one.
   begin = end - (end - found.pruning.begin_step) // every * every
+  if begin == end:
+    raise ConfigError(
+      f'Gradual pruning takes several events. Received: one, at step {end}; an interval is {every} steps. Lower --prune_begin or'
+      ' --prune_interval, or raise --prune_end or --epochs.'
+    )
   return dataclasses.replace(found, pruning=Cubic(sparsity, begin, end, every, ()))
 
 

@@ -7,6 +7,7 @@ share the trainings too, and an interrupted pipeline continues inside the traini
 from collections.abc import Callable, Iterator
 import dataclasses
 import math
+import pathlib
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from st_tf.stages import Run, begin, train_to_the_end
 from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.training_cost import TrainingCost
-from st_tf.workdir import Workdir
+from st_tf.workdir import Workdir, early, is_finished, tickets
 
 _KEPT_PER_ROUND = 0.8  # Each round prunes a fifth of what is left (Frankle and Carbin, ICLR 2019, section 2).
 
@@ -40,15 +41,28 @@ class Pipeline:
     self.task = task
     self.config = config
     self.workdir = workdir
-    self._stages: list[Workdir] = []
+    self._stages: list[pathlib.Path] = []
+    self._found: dict[str, Any] = {}
 
   def trained(self) -> Ticket:
-    """The whole supernet, trained."""
+    """The whole supernet, trained.
+
+    Raises:
+      RankingError: it cannot be as sparse as is asked for.
+    """
+    self._check_sparsity()
     return self.stage(alone(self.config, 'dense'), train_alone)
 
   def searched(self) -> Ticket:
-    """The searched network with all its weights."""
-    return self.stage(alone(self.config, 'search_only'), search_alone)
+    """The searched network with all its weights.
+
+    Raises:
+      RankingError: already the supernet cannot be as sparse as is asked for.
+    """
+    self._check_sparsity()
+    ticket = self.stage(alone(self.config, 'search_only'), search_alone)
+    self._found = {name: value for name, value in ticket.provenance.items() if name in ('target_met', 'latency')}
+    return ticket
 
   def pruned(self, ticket: Ticket, sparsity: float) -> Ticket:
     """The ticket pruned once, by one global ranking of its weights; batch norms are recalibrated, nothing is trained."""
@@ -89,29 +103,29 @@ class Pipeline:
     Args:
       first: the trained network, of which the first stage has kept the early weights.
     """
-    early = left_of(self._stages[-1].early(), first)
+    weights = left_of(early(self._stages[-1]), first)
     step = early_step(self.config, training_alone(self.config, self.task.steps_per_epoch(self.config.batch_size)))
     for target in self.config.pruning.sparsity:
       ticket = first
       for sparsity in levels(target, self.config.pipeline.prune_rounds):
         ticket = self.pruned(ticket, sparsity)
-        values = {name: np.where(ticket.masks[name], value, 0) if name in ticket.masks else value for name, value in early.items()}
+        values = {name: np.where(ticket.masks[name], value, 0) if name in ticket.masks else value for name, value in weights.items()}
         ticket = self.retrained(dataclasses.replace(ticket, weights=values), step)
       yield ticket
 
-  def keep(self, tickets: Iterator[Ticket]) -> Ticket:
+  def keep(self, drawn: Iterator[Ticket]) -> Ticket:
     """Saves the run's own tickets, and what happened on the way to them; returns the last.
 
     Raises:
       OSError: they cannot be written.
     """
     last = None
-    for last in tickets:
+    for last in drawn:
       cost = TrainingCost.of(last.provenance)
-      facts = last.provenance | {'method': self.config.method, 'config': self.config.flat(), 'seconds': cost.seconds}
+      facts = last.provenance | self._found | {'method': self.config.method, 'config': self.config.flat(), 'seconds': cost.seconds}
       last = dataclasses.replace(last, provenance=facts)
       last.save(self.workdir.ticket_path(last.sparsity))
-    self.workdir.retell(self._stages)
+    self.workdir.retell(list(dict.fromkeys(self._stages)))
     return last
 
   def stage(self, config: Config, draw: Callable[[Task, Config, Workdir], Ticket], source: Ticket | None = None) -> Ticket:
@@ -122,13 +136,21 @@ class Pipeline:
       draw: draws it into a folder.
       source: the ticket that it starts from.
     """
-    workdir = self.workdir.stage(config, source.fingerprint if source else '')
-    self._stages.append(workdir)
-    if not workdir.is_finished:
-      draw(self.task, config, workdir)
-      workdir.finish()
-    (path,) = workdir.tickets()
-    return Ticket.load(path)
+    path = self.workdir.stage_path(config, source.fingerprint if source else '')
+    self._stages.append(path)
+    if not is_finished(path):
+      with self.workdir.stage(path, config) as stage:  # Another process may have finished it while this one waited.
+        if not stage.is_finished:
+          draw(self.task, config, stage)
+          stage.finish()
+    (ticket,) = tickets(path)
+    return Ticket.load(ticket)
+
+  def _check_sparsity(self) -> None:
+    """Before a first training, which would be in vain."""
+    config, sparsity = self.config, max(self.config.pruning.sparsity)
+    plan = training_alone(config, self.task.steps_per_epoch(config.batch_size)).holding(sparsity)
+    fresh(self.task, config, plan).ranked(sparsity)
 
 
 def levels(target: float, rounds: int) -> list[float]:
@@ -155,7 +177,7 @@ def rounds(config: Config) -> list[tuple[str, float]]:
   for target in config.pruning.sparsity:
     rewind = config.pipeline.rewind_to
     epochs = retrain_epochs(config) - (rewind * config.epochs if rewind <= 1 else rewind)
-    found += [(f'train at {sparsity:.0%}', epochs) for sparsity in levels(target, config.pipeline.prune_rounds)]
+    found += [(f'train at {100 * sparsity:g}%', epochs) for sparsity in levels(target, config.pipeline.prune_rounds)]
   return found
 
 
@@ -171,18 +193,45 @@ def alone(config: Config, method: str) -> Config:
 
 
 def early_step(config: Config, plan: Plan) -> int:
-  """The step of a first training, at least 1, whose weights later ones go back to.
+  """The step of a first training, at least 1, whose weights are kept for later ones: before a search removes any."""
+  return min(max(plan.steps(config.pipeline.rewind_to), 1), _first_look(plan), plan.total_steps)
+
+
+def check_rewinding(config: Config, plan: Plan) -> None:
+  """Refuses a moment that the rounds of a lottery cannot go back to.
+
+  Args:
+    config: the run's settings.
+    plan: of the first training.
 
   Raises:
-    ConfigError: the search may have removed units by then.
+    ConfigError: the search may have removed units by then, or no training would be left.
   """
   step = max(plan.steps(config.pipeline.rewind_to), 1)
-  if plan.search_every and step > plan.search_every:
+  if step > _first_look(plan):
     raise ConfigError(
       f'Weights go back to a moment before the search removes units. Received: --rewind_to at step {step}, the first look of the search'
-      f' at step {plan.search_every}. Lower --rewind_to or raise --search_interval.'
+      f' at step {_first_look(plan)}. Lower --rewind_to or raise --search_interval.'
     )
-  return min(step, plan.total_steps)
+  left = retrain_epochs(config) * plan.steps_per_epoch
+  if step >= left:
+    raise ConfigError(
+      f'Each round trains on from the moment it goes back to. Received: --rewind_to at step {step} of {left}. Lower --rewind_to or raise'
+      ' --retrain_epochs.'
+    )
+
+
+def check_retraining(config: Config) -> None:
+  """Refuses settings that no training after the first can have.
+
+  Raises:
+    ConfigError: such as more epochs of fine-tuning than there are.
+  """
+  dataclasses.replace(config, epochs=retrain_epochs(config))
+
+
+def _first_look(plan: Plan) -> int:
+  return min(plan.search_every, plan.search_end) if plan.search_every else plan.total_steps
 
 
 def train_alone(task: Task, config: Config, workdir: Workdir) -> Ticket:

@@ -70,6 +70,7 @@ class Run:
     if plan.search_every:
       check_target(trainer)
     check_sparsity(trainer, plan)
+    self._mark = time.monotonic()  # What is prepared, such as a first mask, is part of the training.
     state = workdir.latest()
     if state is None:
       prepare(trainer)
@@ -79,7 +80,6 @@ class Run:
       self._sums = _Sums(**state.facts['sums'])
       print(f'Continuing at step {trainer.step} of {plan.total_steps}.')
     workdir.rewind(trainer.step)
-    self._mark = time.monotonic()
 
   # Epochs and batches.
 

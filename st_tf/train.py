@@ -61,7 +61,7 @@ def main(argv: Sequence[str]) -> int | None:
     for line in describe(task, config, path):
       print(line, flush=True)
     return 0
-  return draw(task, config, Workdir(path, config, options.fresh, options.stages or None), options.deliver)
+  return draw(task, config, Workdir(path, config, options.fresh, options.stages or None, wait=bool(options.stages)), options.deliver)
 
 
 def settled(values: absl_flags.FlagValues, config: Config, planned_only: bool = False) -> tuple[Task, Config]:

@@ -8,12 +8,12 @@ STEP_PASSES = 3  # A training image costs its forward pass and a backward pass o
 
 @dataclasses.dataclass(frozen=True)
 class TrainingCost:
-  """All training that a ticket has taken, its sources' included; evaluation is left out.
+  """All training that a ticket has taken, its sources' included.
 
   Attributes:
     epochs: images shown in training, in passes over the training data.
-    macs: multiply-accumulates of the networks as they were computed: units that have gone count no more, zeros do.
-    seconds: wall-clock time.
+    macs: multiply-accumulates of these images in the networks as they were computed: units that have gone count no more, zeros do.
+    seconds: wall-clock time, in which each epoch's evaluation is.
   """
 
   epochs: float = 0.0

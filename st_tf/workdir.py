@@ -154,28 +154,21 @@ class Workdir:
       for name, value in values.items():
         tf.summary.histogram(name, value, step=step)
 
-  def retell(self, stages: Sequence['Workdir']) -> None:
+  def retell(self, stages: Sequence[pathlib.Path]) -> None:
     """Makes the metrics those of the run's stages, one after the other; each row names its stage."""
     files.remove(self.path / 'tensorboard')
     self._writer = None
     (self.path / _METRICS).unlink(missing_ok=True)
     steps = epochs = 0
     for stage in stages:
-      rows = stage.history()
+      rows = history(stage)
       for row in rows:
-        self.record(row | {'step': row['step'] + steps, 'epoch': row['epoch'] + epochs, 'stage': stage.path.name})
+        self.record(row | {'step': row['step'] + steps, 'epoch': row['epoch'] + epochs, 'stage': stage.name})
       steps, epochs = (past + max((row[name] for row in rows), default=0) for past, name in ((steps, 'step'), (epochs, 'epoch')))
 
   def history(self) -> list[dict[str, Any]]:
     """Every row so far; unfinished lines are left out."""
-    path = self.path / _METRICS
-    rows = []
-    for line in path.read_text(encoding='utf-8').splitlines() if path.exists() else []:
-      try:
-        rows.append(json.loads(line))
-      except json.JSONDecodeError:
-        continue
-    return rows
+    return history(self.path)
 
   def rewind(self, step: int) -> None:
     """Forgets the rows after `step`: the run is about to live through them again."""
@@ -196,39 +189,37 @@ class Workdir:
     """Where the ticket of that sparsity is or will be."""
     return self.path / 'tickets' / f'sparsity_{sparsity:g}'
 
-  def tickets(self) -> Iterator[pathlib.Path]:
+  def tickets(self) -> list[pathlib.Path]:
     """Folders of the tickets that are there."""
-    yield from sorted(path for path in (self.path / 'tickets').glob('sparsity_*') if path.is_dir())
+    return tickets(self.path)
 
   # Stages.
 
-  def stage(self, config: Config, source: str = '') -> 'Workdir':
-    """The folder of one training of this run: one and the same for all runs that need just that training and share `stages`.
+  def stage_path(self, config: Config, source: str = '') -> pathlib.Path:
+    """Where one training of this run is: one and the same place for all runs that need just that training and share `stages`.
 
     Args:
       config: of the training.
       source: fingerprint of the ticket that it starts from.
     """
-    return Workdir(self._stages / run_name(config, source), config, stages=self._stages, wait=True)
+    return self._stages / run_name(config, source)
+
+  @contextlib.contextmanager
+  def stage(self, path: pathlib.Path, config: Config) -> Iterator['Workdir']:
+    """The folder at `path`, kept from other processes for a while; waits for one that uses it."""
+    found = Workdir(path, config, stages=self._stages, wait=True)
+    try:
+      yield found
+    finally:
+      found._held.close()
 
   def keep_early(self, values: Mapping[str, np.ndarray]) -> None:
     """Writes down the weights of an early moment, which a later stage goes back to."""
     files.write_arrays(self.path / _EARLY, values)
 
-  def early(self) -> dict[str, np.ndarray]:
-    """What `keep_early` wrote.
-
-    Raises:
-      WorkdirError: nothing, or it is damaged.
-    """
-    try:
-      return files.read_arrays(self.path / _EARLY)
-    except (OSError, ValueError) as error:
-      raise WorkdirError(f'A first stage keeps its early weights. Received: {error} in {self.path}. Remove that folder.') from error
-
   def finish(self) -> None:
     """Notes that all tickets of the run are there."""
-    files.write_text(self.path / _FINISHED, json.dumps([path.name for path in self.tickets()]) + '\n')
+    files.write_text(self.path / _FINISHED, json.dumps([path.name for path in tickets(self.path)]) + '\n')
 
   @property
   def is_finished(self) -> bool:
@@ -284,6 +275,35 @@ class Workdir:
       f'A workdir belongs to one configuration. Received: {", ".join(changed)} in {self.path}.{why}'
       ' Use another --workdir, or --fresh to start over.'
     )
+
+
+def tickets(path: pathlib.Path) -> list[pathlib.Path]:
+  """Folders of the tickets of the run in that folder."""
+  return sorted(folder for folder in (path / 'tickets').glob('sparsity_*') if folder.is_dir())
+
+
+def history(path: pathlib.Path) -> list[dict[str, Any]]:
+  """Every row of metrics of the run in that folder; unfinished lines are left out."""
+  path = path / _METRICS
+  rows = []
+  for line in path.read_text(encoding='utf-8').splitlines() if path.exists() else []:
+    try:
+      rows.append(json.loads(line))
+    except json.JSONDecodeError:
+      continue
+  return rows
+
+
+def early(path: pathlib.Path) -> dict[str, np.ndarray]:
+  """The early weights that the run in that folder has kept.
+
+  Raises:
+    WorkdirError: none, or they are damaged.
+  """
+  try:
+    return files.read_arrays(path / _EARLY)
+  except (OSError, ValueError) as error:
+    raise WorkdirError(f'A first stage keeps its early weights. Received: {error} in {path}. Remove that folder.') from error
 
 
 def is_finished(path: pathlib.Path) -> bool:

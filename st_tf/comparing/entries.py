@@ -1,19 +1,29 @@
 """What is compared: methods with settings of their own, sparsities, seeds; and the settings of each run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 import dataclasses
 import importlib
 from typing import Any
 
-from st_tf import config as config_lib
-from st_tf.config import METHODS, Config, ConfigError
+from st_tf.config import (
+  METHODS,
+  Config,
+  ConfigError,
+  PipelineConfig,
+  PruningConfig,
+  SearchConfig,
+  TrainingConfig,
+  TunerConfig,
+)
 from st_tf.errors import did_you_mean
 from st_tf.pipeline import alone
 from st_tf.settings import checked, from_text
 from st_tf.workdir import run_name
 
 NOT_COMPARED = ('fine_tune', 'transfer')  # They train a ticket that something else has drawn.
-_FIRST = {'search': 'search_only', 'train': 'dense'}  # First stages of pipelines, which are methods too.
+# First stages of pipelines, which are methods too.
+_FIRST = {'lottery': 'dense'} | dict.fromkeys(('search_then_prune', 'search_prune_retrain', 'search_then_lottery'), 'search_only')
+_OWN = (SearchConfig, PruningConfig, TrainingConfig, PipelineConfig, TunerConfig)  # What a method may have settings of its own from.
 KEEP_EVERYTHING = ('dense', 'search_only')
 
 
@@ -106,21 +116,40 @@ def settings(cell: Cell, base: Config, learning_rate: float) -> Config:
   return within(config, cell.budget) if cell.budget else config
 
 
-def within(config: Config, budget: int) -> Config:
-  """The settings with as many epochs per training that all trainings together have `budget`; at least one each.
+def check(config: Config, steps_per_epoch: int) -> None:
+  """Refuses settings with which the method cannot go to its end.
 
   Raises:
-    ConfigError: there are more trainings than epochs.
+    ConfigError: as the method's plan.
   """
-  share = budget * config.epochs / total_epochs(config)
-  if share < 1:
-    raise ConfigError(
-      f'--budget gives every training at least one epoch. Received: {budget} epochs for {total_epochs(config) / config.epochs:.3g}'
-      f' trainings of {config.method}. Raise --budget, or leave the method out.'
-    )
-  # What is at its default follows --epochs.
-  pipeline, tuner = dataclasses.replace(config.pipeline, retrain_epochs=0), dataclasses.replace(config.tuner, trial_epochs=0)
-  return dataclasses.replace(config, epochs=int(share), pipeline=pipeline, tuner=tuner)
+  importlib.import_module(f'st_tf.methods.{config.method}').plan(config, steps_per_epoch)
+
+
+def within(config: Config, budget: int) -> Config:
+  """The settings with the most epochs with which all trainings together have at most `budget`.
+
+  Raises:
+    ConfigError: even one epoch each is too much.
+  """
+  for epochs in range(budget, 0, -1):
+    shorter = _with_epochs(config, epochs)
+    if total_epochs(shorter) <= budget:
+      return shorter
+  raise ConfigError(
+    f'--budget gives every training at least one epoch. Received: {budget} epochs for {len(trainings(config))} trainings of'
+    f' {config.method}. Raise --budget, or leave the method out.'
+  )
+
+
+def _with_epochs(config: Config, epochs: int) -> Config:
+  """The settings with other --epochs; epochs of further trainings, where they were given, change with them."""
+
+  def scaled(given: int) -> int:
+    return given and max(given * epochs // config.epochs, 1)
+
+  pipeline = dataclasses.replace(config.pipeline, retrain_epochs=scaled(config.pipeline.retrain_epochs))
+  tuner = dataclasses.replace(config.tuner, trial_epochs=scaled(config.tuner.trial_epochs))
+  return dataclasses.replace(config, epochs=epochs, pipeline=pipeline, tuner=tuner)
 
 
 def total_epochs(config: Config) -> float:
@@ -131,12 +160,13 @@ def total_epochs(config: Config) -> float:
 def trainings(config: Config) -> dict[str, float]:
   """Epochs of each training of a run; those that several runs share have one name in all of them."""
   method = importlib.import_module(f'st_tf.methods.{config.method}')
-  own = run_name(config)
   if not hasattr(method, 'trainings'):
-    return {own: float(config.epochs)}
-  (first, epochs), *rest = method.trainings(config)
-  shared = run_name(alone(config, _FIRST[first])) if first in _FIRST else f'{own}/0'
-  return {shared: epochs} | {f'{own}/{number}': epochs for number, (_, epochs) in enumerate(rest, 1)}
+    return {run_name(config): float(config.epochs)}
+  # Runs that differ in their sparsities have the same trainings up to there; the names of the others say a sparsity.
+  own = run_name(dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, sparsity=(0.0,))))
+  first = _FIRST.get(config.method, '')
+  named = [(f'{own}/{name}', epochs) for name, epochs in method.trainings(config)]
+  return dict([(run_name(alone(config, first)), named[0][1]), *named[1:]] if first else named)
 
 
 def _entry(label: str) -> Entry:
@@ -149,7 +179,7 @@ def _entry(label: str) -> Entry:
 
 def _setting(text: str, label: str) -> tuple[str, Any]:
   name, equals, value = text.partition('=')
-  fields: Mapping[str, dataclasses.Field] = {field.name: field for field in config_lib.leaves()}
+  fields = {field.name: field for group in _OWN for field in dataclasses.fields(group) if field.name != 'sparsity'}
   if not equals or name not in fields:
     raise ConfigError(
       f'A method has settings as METHOD:NAME=VALUE. Received: {text!r} in {label!r}.{did_you_mean(name, fields)}'

@@ -41,7 +41,7 @@ def write(root: pathlib.Path, rows: Sequence[Row], metric: str, title: str, abou
     list(table.differences(rows)),
     table.columns(metric),
     [list(zip(table.cells(row, metric), _values(row))) for row in rows],
-    [f'{row.name} at {row.sparsity:.0%}, {error}' for row in rows for error in row.errors],
+    [*table.misses(rows), *table.failures(rows)],
   )
 
 
@@ -51,7 +51,7 @@ def _plots(rows: Sequence[Row], score: str) -> Iterator[tuple[str, str, list[Poi
     yield f'{score} {words}', axis, points(rows, cost)
   for sparsity in sorted({row.sparsity for row in rows if row.sparsity}):
     there = [row for row in rows if row.sparsity in (sparsity, 0.0)]
-    title = f'{score} against the cost of training, at {sparsity:.0%} sparsity'
+    title = f'{score} against the cost of training, at {table.shown(sparsity)} sparsity'
     yield title, 'MACs of all training for one ticket', points(there, lambda row: row.training.macs)
 
 
@@ -70,8 +70,8 @@ def terminal(rows: Sequence[Row], metric: str) -> str:
     _GAP.join(text.ljust(width) if not index else text.rjust(width) for index, (text, width) in enumerate(zip(line, widths))).rstrip()
     for line in lines
   ]
-  errors = [f'failed: {row.name} at {row.sparsity:.0%}, {error}' for row in rows for error in row.errors]
-  return '\n'.join([*aligned, '', *table.differences(rows), *errors])
+  errors = [f'failed: {line}' for line in table.failures(rows)]
+  return '\n'.join([*aligned, '', *table.differences(rows), *table.misses(rows), *errors])
 
 
 def _values(row: Row) -> list[float | str]:

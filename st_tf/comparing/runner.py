@@ -8,6 +8,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import threading
 
 from st_tf import files
 from st_tf.command import INTERRUPTED
@@ -57,11 +58,10 @@ class Launcher:
       file.parent.mkdir(parents=True, exist_ok=True)
     files.write_text(settings, config.to_json())
     command = [sys.executable, '-m', 'st_tf.train', f'--config={settings}', f'--workdir={path}', f'--stages={path.parent}', '--nodeliver']
+    before = log.stat().st_size if log.exists() else 0
     with open(log, 'a', encoding='utf-8') as output:
       # In a session of its own, so that Ctrl-C reaches it once, from `stop`.
-      process = subprocess.Popen(
-        command, stdout=output, stderr=subprocess.STDOUT, env=self._environment(), cwd=self._root, start_new_session=True
-      )
+      process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=self._environment(), start_new_session=True)
       self._running.add(process)
       if self._stopped:
         process.send_signal(signal.SIGTERM)
@@ -69,7 +69,7 @@ class Launcher:
       self._running.discard(process)
     if self._stopped or code == INTERRUPTED:
       raise KeyboardInterrupt
-    return '' if code == 0 else _reason(log, code)
+    return '' if code == 0 else _reason(log.read_bytes()[before:].decode(errors='replace'), code)
 
   def stop(self) -> None:
     """Asks all processes to save and end."""
@@ -89,23 +89,38 @@ def run(work: Mapping[pathlib.Path, Config], launch: Launch, jobs: int) -> Itera
   Raises:
     KeyboardInterrupt: by the user; what runs is stopped first where `launch` can do that.
   """
+  stopping = threading.Event()
+
+  def started(config: Config, path: pathlib.Path) -> str:
+    if stopping.is_set():
+      raise KeyboardInterrupt
+    try:
+      return launch(config, path)
+    except KeyboardInterrupt:
+      stopping.set()
+      raise
+
   pool = futures.ThreadPoolExecutor(jobs)
-  waiting = {pool.submit(launch, config, path): path for path, config in work.items()}
+  waiting = {pool.submit(started, config, path): path for path, config in work.items()}
+  left = len(waiting)
   try:
     for done in futures.as_completed(waiting):
-      yield Outcome(waiting[done], done.result())
-  except KeyboardInterrupt:
-    for future in waiting:
-      future.cancel()
-    if hasattr(launch, 'stop'):
-      launch.stop()
-    raise
+      try:
+        error = done.result()
+      except OSError as reason:
+        error = f'The process could not be started: {reason}'
+      left -= 1
+      yield Outcome(waiting[done], error)
   finally:
+    if left:  # An interruption, also of whoever takes the outcomes.
+      stopping.set()
+      if hasattr(launch, 'stop'):
+        launch.stop()
     pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _reason(log: pathlib.Path, code: int) -> str:
-  lines = [line.strip() for line in log.read_text(encoding='utf-8', errors='replace').splitlines() if line.strip()]
+def _reason(said: str, code: int) -> str:
+  lines = [line.strip() for line in said.splitlines() if line.strip()]
   told = [line.removeprefix('error: ') for line in lines if line.startswith('error: ')]
   if told:
     return told[-1]

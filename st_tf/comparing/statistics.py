@@ -29,12 +29,12 @@ class Difference:
 
   @property
   def verdict(self) -> str:
-    """'ahead' or 'behind' when the interval leaves out zero, 'equal' when it leaves out a loss above a point, else 'undecided'."""
+    """'ahead' when the interval lies above zero, 'equal' when it leaves out a loss above a point, 'behind' below zero, else 'undecided'."""
     if self.low > 0:
       return 'ahead'
-    if self.high < 0:
-      return 'behind'
-    return 'equal' if self.low > -TOLERATED else 'undecided'
+    if self.low > -TOLERATED:
+      return 'equal'
+    return 'behind' if self.high < 0 else 'undecided'
 
 
 def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:

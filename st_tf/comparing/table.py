@@ -54,6 +54,7 @@ class Row:
     learning_rate: that was chosen.
     tried: learning rates that were tried on validation.
     errors: of the runs without a ticket.
+    missed: how many of the networks cost more than the target that was searched for.
     lead: of the first method over this one in test score, at the same sparsity and budget.
   """
 
@@ -68,6 +69,7 @@ class Row:
   learning_rate: float
   tried: int
   errors: tuple[str, ...]
+  missed: int = 0
   lead: Difference | None = None
 
   @property
@@ -104,8 +106,8 @@ def rows(results: Sequence[Result], metric: str, rates: Mapping[str, tuple[float
 
 
 def _lead(row: Row, firsts: Mapping[tuple[float, int], Row]) -> Difference | None:
-  # A method whose trainings do not share a budget has the same runs with and without one.
-  first = firsts.get((row.sparsity, row.budget)) or firsts.get((row.sparsity, 0))
+  # A method that keeps everything is what others are compared with at every sparsity.
+  first = firsts.get((row.sparsity, row.budget)) or firsts.get((0.0, row.budget))
   return difference(first.scores, row.scores) if first is not None and first.label != row.label else None
 
 
@@ -127,6 +129,7 @@ def _row(group: Sequence[Result], metric: str, rate: tuple[float, int]) -> Row:
     training=TrainingCost(*(mean([getattr(cost, name) for cost in costs]) for name in ('epochs', 'macs', 'seconds'))),
     learning_rate=rate[0],
     tried=rate[1],
+    missed=sum(not ticket.provenance.get('target_met', True) for ticket in tickets.values()),
     errors=tuple(f'seed {result.seed}: {result.error}' for result in group if result.error),
   )
 
@@ -144,10 +147,10 @@ def cells(row: Row, metric: str) -> list[str]:
   """A row of the table for people."""
   rate = f'{row.learning_rate:g} (of {row.tried})' if row.tried > 1 else f'{row.learning_rate:g}'
   if not row.scores:
-    return [row.name, f'{row.sparsity:.0%}', '0', 'failed', *['-'] * 7, rate]
+    return [row.name, shown(row.sparsity), '0', 'failed', *['-'] * 7, rate]
   score = wording.score(metric, row.mean) + (f' ± {100 * row.deviation:.1f}' if len(row.scores) > 1 else ' (one run)')
   return [
-    *(row.name, f'{row.sparsity:.0%}', str(len(row.scores)), score, wording.score(metric, row.validation)),
+    *(row.name, shown(row.sparsity), str(len(row.scores)), score, wording.score(metric, row.validation)),
     *(wording.count(row.costs['nonzero_macs']), wording.count(row.costs['nonzero_params']), wording.size(round(row.size))),
     *(f'{row.training.epochs:.1f}', wording.count(row.training.macs), wording.duration(row.training.seconds), rate),
   ]
@@ -159,10 +162,30 @@ def markdown(found: Sequence[Row], metric: str) -> str:
   lines = [' | '.join(titles).join(('| ', ' |')), '|'.join(['---'] * len(titles)).join('||')]
   lines += [' | '.join(cells(row, metric)).join(('| ', ' |')) for row in found]
   told = list(differences(found))
-  errors = [f'- {row.name} at {row.sparsity:.0%}, {error}' for row in found for error in row.errors]
+  missed = [f'- {line}' for line in misses(found)]
+  errors = [f'- {line}' for line in failures(found)]
   lines += ['', *(f'- {line}' for line in told)] if told else []
+  lines += ['', *missed] if missed else []
   lines += ['', 'Runs without a ticket:', '', *errors] if errors else []
   return '\n'.join(lines) + '\n'
+
+
+def misses(found: Sequence[Row]) -> Iterator[str]:
+  """Rows whose networks cost more than the target that was searched for."""
+  for row in found:
+    if row.missed:
+      yield f'{row.name} at {shown(row.sparsity)}: {row.missed} of {len(row.scores)} networks cost more than the target.'
+
+
+def failures(found: Sequence[Row]) -> Iterator[str]:
+  """Runs without a ticket, and why."""
+  for row in found:
+    yield from (f'{row.name} at {shown(row.sparsity)}, {error}' for error in row.errors)
+
+
+def shown(sparsity: float) -> str:
+  """A sparsity with as many digits as it has: '90%', '98.5%'."""
+  return f'{round(100 * sparsity, 6):g}%'
 
 
 def differences(found: Sequence[Row]) -> Iterator[str]:
@@ -172,7 +195,7 @@ def differences(found: Sequence[Row]) -> Iterator[str]:
     lead = row.lead
     if lead is None or lead.pairs == 1:
       continue
-    said = f'{reference} against {row.name} at {row.sparsity:.0%}: {100 * lead.mean:+.1f} points'
+    said = f'{reference} against {row.name} at {shown(row.sparsity)}: {100 * lead.mean:+.1f} points'
     interval = f'(95% interval {100 * lead.low:+.1f} to {100 * lead.high:+.1f}, {lead.pairs} seeds)'
     meaning = {
       'ahead': 'ahead, beyond the noise',
@@ -183,7 +206,7 @@ def differences(found: Sequence[Row]) -> Iterator[str]:
     yield f'{said} {interval}: {meaning}.'
   single = [row for row in found if row.lead is not None and row.lead.pairs == 1]
   for name in dict.fromkeys(row.name for row in single):
-    points = ', '.join(f'{100 * row.lead.mean:+.1f} points at {row.sparsity:.0%}' for row in single if row.name == name)
+    points = ', '.join(f'{100 * row.lead.mean:+.1f} points at {shown(row.sparsity)}' for row in single if row.name == name)
     yield f'{reference} against {name}: {points}; one seed, which says nothing of the noise.'
 
 
@@ -195,7 +218,12 @@ def records(found: Sequence[Row]) -> list[dict[str, Any]]:
       **{'test_mean': _plain(row.mean), 'test_deviation': _plain(row.deviation), 'validation_mean': _plain(row.validation)},
       **{name: _plain(value) for name, value in row.costs.items()},
       **{'tflite_bytes': _plain(row.size), 'training_epochs': _plain(row.training.epochs), 'training_macs': _plain(row.training.macs)},
-      **{'training_seconds': _plain(row.training.seconds), 'learning_rate': row.learning_rate, 'learning_rates_tried': row.tried},
+      **{
+        'missed_target': row.missed,
+        'training_seconds': _plain(row.training.seconds),
+        'learning_rate': row.learning_rate,
+        'learning_rates_tried': row.tried,
+      },
       **{f'lead_{name}': _plain(getattr(row.lead, name)) if row.lead else None for name in ('mean', 'low', 'high')},
       'verdict': row.lead.verdict if row.lead else None,
       **{'test_by_seed': dict(row.scores), 'errors': list(row.errors)},

@@ -2,6 +2,8 @@
 
 from st_tf import gradual
 
+PRUNING = "by tfmot's prune_low_magnitude, layer by layer"
+
 plan = gradual.plan
 trainer = gradual.trainer
 draw = gradual.prune_gradually

@@ -1,17 +1,28 @@
 """A winning ticket of the supernet by iterative magnitude pruning with rewinding (Frankle et al., ICML 2020)."""
 
 from st_tf.config import Config
-from st_tf.pipeline import Pipeline, rounds
-from st_tf.plan import training_alone
+from st_tf.pipeline import Pipeline, check_retraining, check_rewinding, rounds
+from st_tf.plan import Plan, training_alone
 from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.workdir import Workdir
 
-plan = training_alone  # Of the first stage.
+
+def plan(config: Config, steps_per_epoch: int) -> Plan:
+  """What happens when in the first stage.
+
+  Raises:
+    ConfigError: settings that a later one cannot have.
+  """
+  check_retraining(config)
+  found = training_alone(config, steps_per_epoch)
+  check_rewinding(config, found)
+  return found
 
 
 def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
   """The ticket of the highest sparsity."""
+  plan(config, task.steps_per_epoch(config.batch_size))
   pipeline = Pipeline(task, config, workdir)
   return pipeline.keep(pipeline.lottery(pipeline.trained()))
 

@@ -24,6 +24,8 @@ from st_tf.trainer import Trainer
 from st_tf.training_cost import STEP_PASSES
 from st_tf.workdir import Workdir
 
+PRUNING = 'sparse from the start; weights are exchanged'
+
 
 def plan(config: Config, steps_per_epoch: int) -> Plan:
   """What happens when: an exchange of weights at each of the schedule's events.

@@ -13,6 +13,8 @@ from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.workdir import Workdir
 
+PRUNING = 'cubic, soft_threshold, global ranking'
+
 
 def plan(config: Config, steps_per_epoch: int) -> Plan:
   """What happens when: rankings by the cubic schedule."""

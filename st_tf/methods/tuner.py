@@ -52,7 +52,7 @@ def plan(config: Config, steps_per_epoch: int) -> Plan:
 def trainings(config: Config) -> list[tuple[str, float]]:
   """The run's trainings and their epochs; some of Hyperband's trials are shorter."""
   trials = (f'{config.tuner.trials} trials', config.tuner.trials * tuning.trial_epochs(config))
-  return [trials, ('train', config.epochs), *[('prune', retrain_epochs(config)) for _ in config.pruning.sparsity]]
+  return [trials, ('train', config.epochs), *[(f'prune to {100 * level:g}%', retrain_epochs(config)) for level in config.pruning.sparsity]]
 
 
 def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
@@ -139,17 +139,18 @@ class Search:
       ConfigError: no architecture could be trained, or the processes do not reach each other.
     """
     who = tuning.role(os.environ)
-    # A folder that runs with the same search can share; kept in a name, since it holds the folder's lock.
-    owner = self._workdir if who == 'worker' else self._workdir.stage(_search_alone(self._config))
-    tuner = self._tuner(owner.path / 'tuner')
-    if not (owner.is_finished and tuner.oracle.trials):  # A chief would wait for workers that have ended.
-      _search(tuner, who)
     if who == 'worker':
+      _search(self._tuner(self._workdir.path / 'tuner'), who)
       return ()
-    trials = tuple(self._trial(trial) for trial in tuner.oracle.trials.values())
-    if not any(trial.score is not None for trial in trials):
-      raise ConfigError(self._why_none(len(trials)))
-    owner.finish()
+    settings = _search_alone(self._config)
+    with self._workdir.stage(self._workdir.stage_path(settings), settings) as owner:  # A folder that runs with the same search share.
+      tuner = self._tuner(owner.path / 'tuner')
+      if not (owner.is_finished and tuner.oracle.trials):  # A chief would wait for workers that have ended.
+        _search(tuner, who)
+      trials = tuple(self._trial(trial) for trial in tuner.oracle.trials.values())
+      if not any(trial.score is not None for trial in trials):
+        raise ConfigError(self._why_none(len(trials)))
+      owner.finish()
     best = best_of(trials)
     print(f'best        trial {best.number}: {self._described(best)}', flush=True)
     return trials

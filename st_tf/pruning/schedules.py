@@ -117,14 +117,18 @@ class Constant(RegrowthSchedule):
 
 
 class Alternating(RegrowthSchedule):
-  """The target and nothing in turns, the target at the first event and at the last; both lie an even number of events apart."""
+  """The target and nothing in turns, the target at the first event and at the last, before which nothing lasts for two intervals."""
+
+  def is_event(self, step: int) -> bool:
+    """Whether the sparsity changes at `step`."""
+    return super().is_event(step) and step != self.end_step - self.frequency
 
   def sparsity_at(self, step: int) -> float:
-    """The sparsity from an event at `step` on."""
-    return 0.0 if (self._events_until(step)) % 2 else self.target_sparsity
-
-  def _events_until(self, step: int) -> int:
-    return (min(step, self.end_step) - self.begin_step) // self.frequency
+    """The sparsity from `step` on."""
+    if step >= self.end_step:
+      return self.target_sparsity
+    is_dense = step >= self.end_step - 2 * self.frequency or (step - self.begin_step) // self.frequency % 2
+    return 0.0 if is_dense else self.target_sparsity
 
 
 SCHEDULES = {'cubic': Cubic, 'stepwise': Stepwise, 'one_shot': OneShot, 'constant': Constant}

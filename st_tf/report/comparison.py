@@ -32,7 +32,7 @@ def write(
     differences: lines.
     columns: titles of the table.
     rows: cells as (shown, value to sort by).
-    errors: a line per run without a ticket.
+    errors: a line per run without a ticket, and per target that was missed.
   """
   figures = [(name, pareto.draw(points, axis)) for name, axis, points in plots]
   content = {

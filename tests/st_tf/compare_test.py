@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import pathlib
+import shutil
 
 import pytest
 
@@ -115,6 +116,15 @@ def test_with_a_budget_trainings_share_it(launch, tmp_path):
   ]
 
 
+def test_the_command_is_told_without_what_lies_on_this_machine(launch, tmp_path):
+  shutil.copy(tiny.SUPERNET, tmp_path / 'network.json')
+  assert run(tmp_path, seeds=1, supernet=tmp_path / 'network.json') == 0
+  for name in ('comparison.md', 'index.html', 'comparison.json'):
+    assert str(tmp_path) not in (tmp_path / 'run' / name).read_text()
+  text = (tmp_path / 'run' / 'comparison.md').read_text()
+  assert '    python -m st_tf.compare --' in text and '--supernet=network.json' in text and '--methods=gmp,snip' in text
+
+
 def test_an_interruption_says_how_to_go_on(launch, tmp_path, monkeypatch, capsys):
   def stopped(config, path):
     raise KeyboardInterrupt
@@ -141,6 +151,8 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(launch, tmp_path, capsys):
     ({'methods': 'sniip'}, ConfigError, 'Did you mean snip'),
     ({'sparsities': '0.8,high'}, ConfigError, r"--sparsities is one number or several\. Received: '0.8,high'"),
     ({'sparsities': '0.8,80'}, ConfigError, r'--sparsities lie between 0 and 1\. Received: 80'),
+    ({'learning_rates': '0.1,0.1'}, FlagError, r'--learning_rates are different ones\. Received: 0.1,0.1'),
+    ({'methods': 'gmp', 'prune_depthwise': 'true'}, ConfigError, 'tfmot leaves depthwise convolutions as they are'),
     ({'seeds': '0'}, FlagError, r'--seeds is at least 1\. Received: 0'),
     ({'methods': 'lottery', 'budget': '2', 'prune_rounds': '4'}, ConfigError, '--budget gives every training at least one epoch'),
   ],
@@ -163,9 +175,11 @@ def test_processes_train_share_stages_and_fail_alone(tmp_path, monkeypatch, caps
 
   monkeypatch.setattr(Launcher, '__call__', once)
   given = {'methods': 'search_then_prune,search_prune_retrain,snip', 'seeds': 1, 'jobs': 2, 'epochs': 2, 'target_macs': 0.7}
-  assert run(tmp_path, **given, search_interval=0.3, minimum_saving=0.1) == 1
+  shutil.copy(tiny.SUPERNET, tmp_path / 'network.json')
+  monkeypatch.chdir(tmp_path)
+  assert run(tmp_path, **given, search_interval=0.3, minimum_saving=0.1, supernet='network.json') == 1
   rows = json.loads((tmp_path / 'run' / 'comparison.json').read_text())['rows']
   assert [row['seeds'] for row in rows] == [1, 1, 0] and 'train_examples' in rows[2]['errors'][0]
   assert (rows[0]['training_epochs'], rows[1]['training_epochs']) == (2, 4)
   names = [path.name.split('-')[0] for path in (tmp_path / 'run' / 'runs').iterdir()]
-  assert names.count('search_only') == 1
+  assert names.count('search_only') == 1 and len(crashed) == 1

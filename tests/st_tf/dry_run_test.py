@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from st_tf.config import ConfigError
+from st_tf.config import METHODS, ConfigError
 from st_tf.dry_run import describe
 from st_tf.recipes import Recipe
 from st_tf.specs import HeadSpec
@@ -23,6 +23,19 @@ def network_file(tmp_path):
 
 def plan(network_file, **settings):
   return '\n'.join(describe(tiny.task(), tiny.config(supernet=network_file, **settings), pathlib.Path('somewhere')))
+
+
+@pytest.mark.parametrize('method', [name for name in METHODS if name not in ('fine_tune', 'transfer')])
+def test_every_method_can_be_planned(network_file, monkeypatch, method):
+  monkeypatch.setattr('st_tf.dry_run._seconds', lambda trainer, plan: (1.0, 0.1))
+  text = plan(network_file, method=method)
+  assert f'{method} on module:tests.tiny' in text and 'about' in text
+
+
+def test_the_time_is_that_of_all_stages(network_file, monkeypatch):
+  monkeypatch.setattr('st_tf.dry_run._seconds', lambda trainer, plan: (1.0, 0.5))
+  text = plan(network_file, method='search_prune_retrain', epochs=10)
+  assert 'search 10 epochs, retrain at 80% 10 epochs; 20 in all' in text and f'about 1 min {0:02d} s without evaluation' in text
 
 
 def test_the_plan_names_sizes_events_and_time(network_file):

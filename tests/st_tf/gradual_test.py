@@ -26,8 +26,20 @@ def drawn(tmp_path_factory):
 def test_whole_intervals_lie_between_the_first_event_and_the_last():
   found = gradual.plan(tiny.config(**SETTINGS | {'epochs': 10}), 6).pruning
   assert (found.end_step, found.frequency) == (45, 6) and found.begin_step == 45 - 5 * 6  # Not at step 12, where it was to begin.
-  with pytest.raises(ConfigError, match='--method=gmp trains for one sparsity'):
-    gradual.plan(tiny.config(**SETTINGS | {'sparsity': (0.5, 0.8)}), 6)
+
+
+@pytest.mark.parametrize(
+  ('settings', 'message'),
+  [
+    ({'sparsity': (0.5, 0.8)}, '--method=gmp trains for one sparsity'),
+    ({'prune_begin': 0.7, 'prune_end': 0.7}, r'Gradual pruning takes several events\. Received: one, at step 8; an interval is 1 steps'),
+    ({'prune_interval': 0.9}, 'Received: one, at step 9; an interval is 11 steps'),
+    ({'prune_depthwise': True}, r'tfmot leaves depthwise convolutions as they are\. Received: --prune_depthwise'),
+  ],
+)
+def test_what_tfmot_cannot_do_is_refused(settings, message):
+  with pytest.raises(ConfigError, match=message):
+    gradual.plan(tiny.config(**SETTINGS | settings), 6)
 
 
 def test_the_wrappers_are_tfmot_s_own():

@@ -1,12 +1,15 @@
 import dataclasses
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from st_tf.config import ConfigError
-from st_tf.methods import search_prune_retrain, search_then_prune
-from st_tf.pipeline import Pipeline, alone, early_step, levels, rounds
+from st_tf.methods import lottery, search_prune_retrain, search_then_lottery, search_then_prune
+from st_tf.pipeline import Pipeline, alone, check_rewinding, early_step, levels, rounds
 from st_tf.plan import searching_alone, training_alone
+from st_tf.pruning.ranking import RankingError
 from st_tf.workdir import Workdir
 from tests import tiny
 
@@ -45,11 +48,32 @@ def test_a_stage_has_the_settings_that_matter_to_it_and_no_others():
   assert alone(given, 'dense') != alone(config(rewind_to=0.2), 'dense') != alone(config(learning_rate=0.3), 'dense')
 
 
-def test_weights_go_back_to_a_moment_before_the_search_removes_any():
+def test_weights_are_kept_before_the_search_removes_any():
   given = config(rewind_to=0.5)
   assert early_step(given, training_alone(given, 6)) == 6 and early_step(config(rewind_to=0.0), training_alone(given, 6)) == 1
+  assert early_step(given, searching_alone(given, 6)) == 4
+
+
+def test_rounds_go_back_to_a_moment_that_is_there():
+  given = config(rewind_to=0.5)
+  check_rewinding(given, training_alone(given, 6))
   with pytest.raises(ConfigError, match=r'Received: --rewind_to at step 6, the first look of the search at step 4\. Lower --rewind_to'):
-    early_step(given, searching_alone(given, 6))
+    check_rewinding(given, searching_alone(given, 6))
+  with pytest.raises(ConfigError, match=r'Received: --rewind_to at step 6 of 6\. Lower --rewind_to or raise --retrain_epochs'):
+    check_rewinding(config(rewind_to=0.5, retrain_epochs=1), training_alone(given, 6))
+
+
+@pytest.mark.parametrize('method', [search_prune_retrain, search_then_lottery, lottery])
+def test_what_a_later_training_cannot_have_is_refused_before_the_first(method):
+  with pytest.raises(ConfigError, match=r'--fine_tune_epochs is less than --epochs\. Received: 1 of 1'):
+    method.plan(config(fine_tune_epochs=1, retrain_epochs=1), 6)
+
+
+def test_a_sparsity_that_the_floors_forbid_is_refused_before_the_search(tmp_path):
+  given = config('search_then_prune', sparsity=(0.97,), layer_floor=0.1)
+  with pytest.raises(RankingError, match='No layer is emptied'):
+    search_then_prune.draw(tiny.task(), given, Workdir(tmp_path / 'run', given))
+  assert not (tmp_path / 'run' / 'stages').exists()
 
 
 @pytest.fixture(scope='module')
@@ -88,6 +112,23 @@ def test_a_pruned_ticket_is_the_searched_one_without_its_smallest_weights(shared
     np.testing.assert_array_equal(ticket.weights[name], np.where(mask, searched.weights[name], 0))
   moved = [name for name in ticket.weights if name.endswith('moving_mean')]
   assert any((ticket.weights[name] != searched.weights[name]).any() for name in moved)  # Recalibrated under the mask.
+
+
+def test_a_stage_keeps_other_processes_out_only_while_it_trains(shared):
+  root, _ = shared
+  (path,) = (root / 'stages').glob('search_only-*')
+  code = f'import fcntl; file = open({str(path / ".lock")!r}, "w"); fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)'
+  given = config()
+  pipeline = Pipeline(tiny.task(), given, Workdir(root / 'search_prune_retrain', given, stages=root / 'stages'))
+  pipeline.searched()
+  assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0
+
+
+def test_a_missed_target_is_told_by_what_is_pruned_from_it(tmp_path, monkeypatch):
+  monkeypatch.setattr('st_tf.origin.target_met', lambda trainer: False)
+  given = config('search_then_prune', epochs=1, search_interval=0.5)
+  ticket = search_then_prune.draw(tiny.task(), given, Workdir(tmp_path / 'run', given))
+  assert ticket.provenance['target_met'] is False
 
 
 def test_costs_are_those_of_all_stages(shared):

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from st_tf.comparing.entries import Cell, Entry, cells, check_sparsities, entries, settings, total_epochs, trainings, within
@@ -19,6 +21,9 @@ def test_methods_are_read_with_settings_of_their_own():
     ('transfer', r"--methods are of .* Received: 'transfer'\."),
     ('gmp,gmp', r'--methods names each method once\. Received: gmp twice'),
     ('gmp:reactivatio=masked', r"METHOD:NAME=VALUE\. Received: 'reactivatio=masked' in .* Did you mean reactivation\?"),
+    ('gmp:method=rigl', r"METHOD:NAME=VALUE\. Received: 'method=rigl' in"),
+    ('gmp:seed=5', r"METHOD:NAME=VALUE\. Received: 'seed=5' in"),
+    ('gmp:sparsity=0.5', r"METHOD:NAME=VALUE\. Received: 'sparsity=0.5' in"),
     ('gmp:masked', r"METHOD:NAME=VALUE\. Received: 'masked' in"),
     ('gmp:prune_end=late', r"--prune_end is a number\. Received: 'late'"),
     ('gmp:reactivation=mask', r"--reactivation is one of .* Received: 'mask'\. Did you mean masked\?"),
@@ -81,6 +86,10 @@ def test_a_first_stage_is_counted_once_for_all_that_share_it():
     for sparsity in (0.5, 0.8):
       found |= trainings(tiny.config(method=method, sparsity=(sparsity,), epochs=4))
   assert sum(found.values()) == 4 + 2 * 4
+  rounds = {}
+  for sparsity in (0.5, 0.8):  # Rounds to 20, 36 and 48.8% are the same for both.
+    rounds |= trainings(tiny.config(method='lottery', sparsity=(sparsity,), epochs=4))
+  assert len(rounds) == 1 + 3 + 1 + 5
   assert trainings(tiny.config(method='search_only', sparsity=(0.5,), epochs=4)).keys().isdisjoint(found)
 
 
@@ -88,8 +97,20 @@ def test_a_budget_is_shared_by_all_trainings():
   config = within(tiny.config(method='search_prune_retrain', epochs=16), 16)
   assert config.epochs == 8 and total_epochs(config) == 16
   assert within(tiny.config(method='gmp', epochs=16), 10).epochs == 10
-  with pytest.raises(ConfigError, match=r'at least one epoch\. Received: 2 epochs for 11\.4 trainings of lottery'):
+  given = within(tiny.config(method='search_prune_retrain', epochs=16, retrain_epochs=4), 15)
+  assert (given.epochs, given.pipeline.retrain_epochs) == (12, 3)
+  with pytest.raises(ConfigError, match=r'at least one epoch\. Received: 2 epochs for 12 trainings of lottery'):
     within(tiny.config(method='lottery', epochs=16, sparsity=(0.9,)), 2)
+
+
+@pytest.mark.parametrize('method', [name for name in METHODS if name not in ('fine_tune', 'transfer')])
+@pytest.mark.parametrize('budget', [32, 47])
+@pytest.mark.parametrize('given', [{}, {'retrain_epochs': 4, 'trial_epochs': 1}])
+def test_a_budget_is_never_exceeded_and_one_epoch_more_would_exceed_it(method, budget, given):
+  config = within(tiny.config(method=method, epochs=16, prune_rounds=4, **given), budget)
+  assert total_epochs(config) <= budget
+  if not given and method != 'tuner':
+    assert total_epochs(dataclasses.replace(config, epochs=config.epochs + 1)) > budget
 
 
 @pytest.mark.parametrize('method', [name for name in METHODS if name not in ('fine_tune', 'transfer')])

@@ -9,6 +9,8 @@ from st_tf.comparing import runner
 from st_tf.comparing.runner import Launcher, Outcome, run
 from tests import tiny
 
+PYTHON = sys.executable
+
 
 def work(count: int) -> dict:
   return {pathlib.Path(f'run{number}'): tiny.config(seed=number) for number in range(count)}
@@ -38,7 +40,7 @@ def test_an_interruption_stops_what_runs_and_starts_nothing_more():
   launch = Launch()
   with pytest.raises(KeyboardInterrupt):
     list(run(work(5), launch, jobs=1))
-  assert launch.stopped and launch.started < 5
+  assert launch.stopped and launch.started == 1
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def pretend(tmp_path, monkeypatch):
 
   def launcher(code: str) -> Launcher:
     script = tmp_path / 'python'
-    script.write_text(f'#!{sys.executable}\n{code}\n')
+    script.write_text(f'#!{PYTHON}\n{code}\n')
     script.chmod(0o755)
     monkeypatch.setattr(runner.sys, 'executable', str(script))
     return Launcher(tmp_path, jobs=1)
@@ -67,6 +69,45 @@ def pretend(tmp_path, monkeypatch):
 def test_a_process_that_ends_badly_is_told_in_one_line(pretend, tmp_path, code, error):
   assert pretend(code)(tiny.config(), tmp_path / 'runs' / 'a') == error
   assert (tmp_path / 'configs' / 'a.json').is_file() and (tmp_path / 'logs' / 'a.txt').is_file()
+
+
+def test_the_reason_is_that_of_the_last_attempt(pretend, tmp_path):
+  path = tmp_path / 'runs' / 'a'
+  assert pretend('print("error: Make room."); raise SystemExit(2)')(tiny.config(), path) == 'Make room.'
+  assert pretend('import os, signal; os.kill(os.getpid(), signal.SIGKILL)')(tiny.config(), path) == 'ended by SIGKILL'
+
+
+def test_relative_paths_mean_what_they_mean_to_the_caller(pretend, tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  pretend('import os; print(os.getcwd())')(tiny.config(), tmp_path / 'runs' / 'a')
+  assert (tmp_path / 'logs' / 'a.txt').read_text().strip() == str(tmp_path)
+
+
+def test_a_process_that_cannot_be_started_is_an_outcome():
+  def launch(config, path):
+    raise OSError('no space left')
+
+  (found,) = run(work(1), launch, jobs=1)
+  assert found.error == 'The process could not be started: no space left'
+
+
+def test_whoever_takes_no_more_outcomes_stops_what_runs():
+  class Launch:
+    stopped = threading.Event()
+
+    def __call__(self, config, path):
+      if config.seed:
+        assert self.stopped.wait(20)
+      return ''
+
+    def stop(self):
+      self.stopped.set()
+
+  launch = Launch()
+  outcomes = run(work(2), launch, jobs=2)
+  assert next(outcomes).path == pathlib.Path('run0')
+  outcomes.close()
+  assert launch.stopped.is_set()
 
 
 def test_the_process_gets_its_settings_and_the_folder_of_shared_stages(pretend, tmp_path):

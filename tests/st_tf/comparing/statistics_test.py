@@ -28,7 +28,7 @@ def test_one_pair_says_nothing_of_the_noise_and_none_nothing_at_all():
 @pytest.mark.parametrize(
   ('low', 'high', 'verdict'),
   [
-    *[(0.001, 0.02, 'ahead'), (-0.02, -0.001, 'behind'), (-0.009, 0.02, 'equal')],
+    *[(0.001, 0.02, 'ahead'), (-0.02, -0.001, 'behind'), (-0.009, 0.02, 'equal'), (-0.009, -0.001, 'equal')],
     *[(-0.011, 0.02, 'undecided'), (-0.01, 0.01, 'undecided')],
   ],
 )

@@ -47,10 +47,28 @@ def test_a_run_without_a_ticket_is_in_the_table_and_the_others_count():
   assert '- a at 90%, seed 3: ended by SIGKILL' in text and '- d at 90%, seed 0: exit code 1' in text
 
 
-def test_shared_budgets_are_rows_of_their_own_against_what_the_first_method_has():
-  shared = [dataclasses.replace(result, budget=16) for result in results() if result.label == 'b']
+def test_shared_budgets_are_rows_of_their_own():
+  shared = [dataclasses.replace(result, budget=16) for result in results() if result.label != 'c']
   rows = table.rows([*results(), *shared], 'top1', RATES)
   assert rows[-1].name == 'b (16 epochs in all)' and rows[-1].lead == rows[1].lead
+
+
+def test_a_first_method_that_keeps_everything_is_compared_at_every_sparsity():
+  scores = {('a', 0.0): {0: 0.6, 1: 0.7}, ('b', 0.9): {0: 0.5, 1: 0.6}, ('b', 0.95): {0: 0.4, 1: 0.5}}
+  rows = table.rows(results(scores), 'top1', RATES)
+  assert [row.lead and round(row.lead.mean, 6) for row in rows] == [None, 0.1, 0.2]
+
+
+def test_networks_above_their_target_are_told():
+  found = results()
+  found[0].ticket.provenance['target_met'] = False
+  rows = table.rows(found, 'top1', RATES)
+  assert rows[0].missed == 1 and '- a at 90%: 1 of 3 networks cost more than the target.' in table.markdown(rows, 'top1')
+
+
+@pytest.mark.parametrize(('sparsity', 'text'), [(0.9, '90%'), (0.985, '98.5%'), (0.995, '99.5%'), (0.29, '29%'), (0.0, '0%')])
+def test_a_sparsity_has_as_many_digits_as_it_needs(sparsity, text):
+  assert table.shown(sparsity) == text
 
 
 def test_people_read_units_and_spreads():

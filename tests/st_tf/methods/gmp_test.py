@@ -1,6 +1,9 @@
 from st_tf import gradual
 from st_tf.methods import gmp
+from tests import tiny
 
 
 def test_it_is_gradual_pruning_from_the_first_weights_on():
-  assert (gmp.plan, gmp.draw, gmp.trainer) == (gradual.plan, gradual.prune_gradually, gradual.trainer)
+  plan = gmp.plan(tiny.config(method='gmp', epochs=10, target_macs=0.5), 6)
+  assert plan.pruning.target_sparsity == 0.8 and not plan.search_every
+  assert gmp.draw is gradual.prune_gradually and gmp.trainer is gradual.trainer

@@ -9,4 +9,4 @@ def test_its_plan_is_that_of_the_search():
 
 def test_every_sparsity_has_a_retraining_of_its_own():
   config = tiny.config(method='search_prune_retrain', sparsity=(0.5, 0.8), epochs=7, retrain_epochs=3)
-  assert search_prune_retrain.trainings(config) == [('search', 7), ('retrain', 3), ('retrain', 3)]
+  assert search_prune_retrain.trainings(config) == [('search', 7), ('retrain at 50%', 3), ('retrain at 80%', 3)]

@@ -103,7 +103,7 @@ def test_all_trials_count_also_those_that_failed():
 
 def test_a_plan_names_all_trainings_and_refuses_what_the_search_refuses():
   config = tiny.config(**SETTINGS | {'epochs': 8, 'trial_epochs': 0, 'sparsity': (0.5, 0.8)})
-  assert tuner.trainings(config) == [('2 trials', 4), ('train', 8), ('prune', 8), ('prune', 8)]
+  assert tuner.trainings(config) == [('2 trials', 4), ('train', 8), ('prune to 50%', 8), ('prune to 80%', 8)]
   assert tuner.plan(config, 6).total_steps == 48
   with pytest.raises(ConfigError, match='--method=tuner bounds MACs'):
     tuner.plan(tiny.config(cost='latency:table.json', target_latency_ms=3.0), 6)
