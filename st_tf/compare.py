@@ -23,7 +23,7 @@ from st_tf.config import Config
 from st_tf.settings import shown
 
 _SIZES = 'sizes.json'
-_PRIVATE = ('workdir', 'data_dir', 'jobs')
+_PRIVATE = ('workdir', 'data_dir', 'jobs', 'out')
 _FIRST = ('task', 'methods', 'sparsities', 'seeds', 'config')
 
 
@@ -44,6 +44,9 @@ class Options:
   )
   jobs: int = dataclasses.field(default=1, metadata={'help': 'Runs at a time.'})
   workdir: str = dataclasses.field(default='', metadata={'help': 'Folder for all of it; empty = runs/compare-TASK.'})
+  out: str = dataclasses.field(
+    default='', metadata={'help': 'Folder for table and page, where several comparisons share a workdir and its runs; empty = the workdir.'}
+  )
   dry_run: bool = dataclasses.field(default=False, metadata={'help': 'Print the plan and stop.'})
 
   def __post_init__(self):
@@ -152,8 +155,9 @@ class Comparison:
     metric = self.task.primary_metric
     used = {entry.label: (self._trial(entry, rate).training.learning_rate, self._tried(entry)) for entry, rate in rates.items()}
     rows = table.rows(self._results(rates, errors), metric, used)
-    outputs.write(self.root, rows, metric, f'{self.task.name}: ways to a sparse network', self._about(), self._command)
-    print(f'\n{outputs.terminal(rows, metric)}\n\nTable and page: {self.root / "index.html"}')
+    out = pathlib.Path(self.options.out or self.root).absolute()
+    outputs.write(out, rows, metric, f'{self.task.name}: ways to a sparse network', self._about(), self._command)
+    print(f'\n{outputs.terminal(rows, metric)}\n\nTable and page: {out / "index.html"}')
     print(f'Done in {wording.duration(time.monotonic() - started)}.')
     return rows
 
@@ -164,7 +168,7 @@ class Comparison:
 
   def _trial_sparsity(self) -> float:
     levels = sorted(self.options.sparsities)
-    return levels[len(levels) // 2]
+    return levels[(len(levels) - 1) // 2]
 
   def _trial(self, entry: Any, rate: float) -> Config:
     from st_tf.comparing import entries

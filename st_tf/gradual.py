@@ -10,6 +10,7 @@ from st_tf.config import Config, ConfigError
 from st_tf.initial import fresh, give, load_weights
 from st_tf.plan import Plan, pruning_alone
 from st_tf.pruning.schedules import Cubic
+from st_tf.scope import Scope
 from st_tf.stages import Run, train_to_the_end
 from st_tf.task import Task
 from st_tf.ticket import Ticket
@@ -67,7 +68,7 @@ def trainer(task: Task, config: Config, plan: Plan, source: Ticket | None = None
     schedule = PolynomialDecay(0.0, schedule.target_sparsity, schedule.begin_step, schedule.end_step, frequency=schedule.frequency)
   # Averages are kept from the start: no soft threshold is there that they would have to follow.
   config = dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, reactivation='masked'))
-  found = fresh(task, config, dataclasses.replace(plan, pruning=schedule), source)
+  found = fresh(task, config, dataclasses.replace(plan, pruning=schedule), source, Scope(returning=False))
   callback = UpdatePruningStep()  # tfmot's own; here it sets the wrappers' counters to their start.
   callback.set_model(found.model)
   callback.on_train_begin()

@@ -14,6 +14,7 @@ from st_tf.models.reference import load_reference, read_tensors
 from st_tf.plan import Plan
 from st_tf.pruning import Mask
 from st_tf.pruning.fit import hold_mask
+from st_tf.scope import EVERYTHING, Scope
 from st_tf.specs import ArchSpec, HeadSpec
 from st_tf.task import Task
 from st_tf.ticket import Ticket
@@ -39,14 +40,21 @@ def network(task: Task, config: Config) -> ArchSpec:
   return arch
 
 
-def fresh(task: Task, config: Config, plan: Plan, source: Ticket | None = None) -> Trainer:
+def fresh(task: Task, config: Config, plan: Plan, source: Ticket | None = None, scope: Scope = EVERYTHING) -> Trainer:
   """A trainer of the configured network that has trained nothing yet; with `source`, of that ticket, under its mask.
+
+  Args:
+    task: what to train on.
+    config: the run's settings.
+    plan: what happens when.
+    source: a ticket to go on with.
+    scope: what is pruned, and how.
 
   Raises:
     UserError: there is no such network, or the mask covers other weights than these settings prune.
   """
   arch = network(task, config) if source is None or config.init_from else source.arch
-  trainer = Trainer(arch, task, config, plan.pruning, searching=plan.search_every > 0)
+  trainer = Trainer(arch, task, config, plan.pruning, searching=plan.search_every > 0, scope=scope)
   if source is not None:
     descend(trainer, source, source.masks, source.supernet, source.survivors)
   return trainer

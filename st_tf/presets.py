@@ -65,6 +65,17 @@ PRESETS: dict[str, ArchSpec] = {
     expansion=2,
     dropout=0.1,
   ),
+  # The same at two thirds of the width: 322,516 parameters, 13.7 M MACs.
+  'cifar_small': ArchSpec(
+    stages=(StageSpec((1,), (16,)), StageSpec((1, 1), (16, 32)), StageSpec((0, 1, 2), (16, 32, 64))),
+    stem_channels=(16, 16),
+    input_stride=2,
+    head_channels=(16, 32, 112),
+    last_channel=320,
+    kernels=(3, 5),
+    expansion=2,
+    dropout=0.1,
+  ),
   'mobile': _MOBILE,
   # The same body for maps: segmentation and keypoints.
   'mobile_dense': dataclasses.replace(_MOBILE, last_channel=64),

@@ -9,7 +9,6 @@ import tf_keras as keras
 from st_tf.config import PruningConfig
 from st_tf.models.high_resolution import CLASSIFIER, HEAD, STEM
 from st_tf.pruning.fit import wrap_as_tfmot, wrap_layers
-from st_tf.pruning.schedules import RegrowthSchedule
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,11 +17,13 @@ class Scope:
 
   Attributes:
     prunable: names of the kernels, 'layer/variable', that may be pruned; None = as the settings say.
+    returning: whether pruned layers are in our wrappers, whose weights can come back; else in tfmot's own.
     is_frozen: whether the layer of that name is not trained; its batch norms keep their statistics too.
   """
 
   prunable: Collection[str] | None = None
   is_frozen: Callable[[str], bool] = lambda name: False
+  returning: bool = True
 
   def stays_dense(self, layer: keras.layers.Layer, pruning: PruningConfig) -> bool:
     """Whether no weight of the layer is pruned."""
@@ -38,14 +39,14 @@ class Scope:
     return layer.name == CLASSIFIER and not pruning.prune_classifier
 
   def wrapping(self, schedule: PruningSchedule | None, pruning: PruningConfig) -> Callable[[keras.layers.Layer], keras.layers.Layer]:
-    """What puts a layer into its pruning wrapper: ours, or tfmot's under one of tfmot's own schedules; none without a schedule."""
+    """What puts a layer into its pruning wrapper; none without a schedule."""
     if schedule is None:
       return lambda layer: layer
 
     def skip(layer: keras.layers.Layer) -> bool:
       return self.stays_dense(layer, pruning)
 
-    if isinstance(schedule, RegrowthSchedule):
+    if self.returning:
       return wrap_layers(schedule, pruning.reactivation, pruning.damping, skip)
     return wrap_as_tfmot(schedule, skip)
 

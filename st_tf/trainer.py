@@ -41,7 +41,7 @@ class Trainer:
     arch: the supernet.
     task: what to train on.
     config: the run's settings.
-    schedule: pruning schedule for the wrappers, in tfmot's own wrappers if it is one of tfmot's own; None = no wrappers.
+    schedule: pruning schedule for the wrappers; None = no wrappers.
     searching: whether factors are penalised.
     synchronized: whether batch norms work as over several replicas also where there is one.
     scope: which layers are pruned and trained.

@@ -22,13 +22,14 @@ def write(root: pathlib.Path, rows: Sequence[Row], metric: str, title: str, abou
   """Writes all of it into `root`.
 
   Args:
-    root: of the comparison.
+    root: folder for all of it.
     rows: of the table.
     metric: the score that is compared.
     title: of the page.
     about: paragraphs on what was compared, and how.
     command: that was given.
   """
+  root.mkdir(parents=True, exist_ok=True)
   files.write_text(root / 'comparison.md', '\n\n'.join([f'# {title}', *about, f'    {command}', table.markdown(rows, metric)]))
   files.write_text(root / 'comparison.csv', table.as_csv(rows))
   files.write_text(root / 'comparison.json', json.dumps({'metric': metric, 'rows': table.records(rows)}, indent=1) + '\n')

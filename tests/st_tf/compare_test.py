@@ -80,6 +80,14 @@ def test_finished_runs_are_kept(launch, tmp_path, capsys):
   assert '6, made of 6 trainings with 24 epochs in all; 4 are finished' in capsys.readouterr().out
 
 
+def test_comparisons_may_share_runs_and_have_tables_of_their_own(launch, tmp_path):
+  run(tmp_path)
+  launch.done.clear()
+  assert run(tmp_path, methods='snip', out=tmp_path / 'other') == 0
+  assert not launch.done and 'gmp' in (tmp_path / 'run' / 'comparison.csv').read_text()
+  assert 'gmp' not in (tmp_path / 'other' / 'comparison.csv').read_text() and (tmp_path / 'other' / 'index.html').is_file()
+
+
 def test_a_crashed_run_is_a_line_in_the_table_and_is_tried_again_next_time(launch, tmp_path, capsys):
   launch.broken = (1,)
   assert run(tmp_path) == 1

@@ -19,7 +19,7 @@ OTHER_VALUES = {
   },
   **{'sparsity': (0.5, 0.8), 'pruning_schedule': 'stepwise', 'reactivation': 'masked', 'ranking': 'erk', 'optimizer': 'adamw'},
   **{'class_names': 'a,b', 'detections': 'boxes.json', 'learning_rate_milestones': (0.3, 0.6)},
-  **{'control': 'random_mask', 'input_stride': 2},
+  **{'control': 'random_mask', 'input_stride': 2, 'tuner': 'random'},
   **{'learning_rate_schedule': 'step', 'data_dir': 'elsewhere', 'class_weights': 'balanced', 'batch_size': 64},
 }
 
@@ -81,7 +81,7 @@ def test_a_whole_number_and_its_float_are_the_same_setting():
   [
     (
       {'method': 'supertiket'},
-      r"^--method is one of supertickets, dense, .*soft_threshold. Received: 'supertiket'. Did you mean supertickets\?$",
+      r"^--method is one of supertickets, dense, .*transfer. Received: 'supertiket'. Did you mean supertickets\?$",
     ),
     ({'reactivation': 'xyz'}, r"^--reactivation is one of soft_threshold, masked, dense_gradient. Received: 'xyz'.$"),
     ({'sparsity': [1.0]}, r'^--sparsity lies in \[0, 1\). Received: \(1.0,\). Write 90 percent as --sparsity=0.9.$'),

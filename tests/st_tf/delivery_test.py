@@ -39,7 +39,7 @@ def test_every_ticket_gets_its_test_scores_its_model_and_its_report(delivered):
 
 def test_the_scores_and_the_file_are_the_model_s(delivered):
   workdir, tickets = delivered
-  path, task = next(workdir.tickets()), tiny.task()
+  path, task = workdir.tickets()[0], tiny.task()
   model = tickets[0].build_model()
   assert tickets[0].metrics['test'] == score(lambda images: model(images, training=False).numpy(), task, 'test', 24).result()
   images = next(task.dataset('test', 4).as_numpy_iterator())[0]
@@ -57,7 +57,7 @@ def test_what_is_done_is_not_done_again(delivered, monkeypatch):
 def test_a_model_that_is_missing_is_made_without_scoring_again(delivered, monkeypatch):
   workdir, _ = delivered
   monkeypatch.setattr(delivery, 'score', None)
-  model, images = next(workdir.tickets()) / 'model.tflite', next(tiny.task().dataset('test', 4).as_numpy_iterator())[0]
+  model, images = workdir.tickets()[0] / 'model.tflite', next(tiny.task().dataset('test', 4).as_numpy_iterator())[0]
   outputs = Runner.load(model)(images)
   model.unlink()
   delivery.deliver(list(workdir.tickets()), tiny.task(), workdir, 10)
@@ -66,7 +66,7 @@ def test_a_model_that_is_missing_is_made_without_scoring_again(delivered, monkey
 
 def test_a_full_disk_is_an_error_of_one_line_and_the_ticket_stays(delivered, monkeypatch):
   workdir, tickets = delivered
-  path = next(workdir.tickets())
+  path = workdir.tickets()[0]
   dataclasses.replace(tickets[0], metrics={'validation': tickets[0].metrics['validation']}).save(path)
 
   def full(*args):

@@ -103,7 +103,8 @@ def test_the_ticket_tells_how_it_was_drawn(finished):
   found = ticket.provenance
   assert found['method'] == 'supertickets' and found['steps'] == 24
   assert found['config']['target_macs'] == 0.75 and found['config']['seed'] == 0
-  assert found['seconds'] == pytest.approx(sum(row.get('seconds', 0) for row in workdir.history()))
+  epochs = sum(row.get('seconds', 0) for row in workdir.history())
+  assert 0 <= found['seconds'] - epochs < epochs and found['training']['seconds'] == found['seconds']  # Also the last checkpoint.
   assert set(found['versions']) == {'st_tf', 'tensorflow', 'tf-keras', 'tensorflow-model-optimization', 'numpy'}
   assert found['target_met'] == (ticket.cost['macs'] <= 0.75 * ticket.cost['supernet_macs'])
 
