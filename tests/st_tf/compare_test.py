@@ -80,6 +80,7 @@ def test_finished_runs_are_kept(launch, tmp_path, capsys):
   assert '6, made of 6 trainings with 24 epochs in all; 4 are finished' in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_comparisons_may_share_runs_and_have_tables_of_their_own(launch, tmp_path):
   run(tmp_path)
   launch.done.clear()

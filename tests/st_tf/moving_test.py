@@ -51,6 +51,7 @@ def test_the_input_stride_may_change():
   assert names(found, MAPS) == names(PRESETS['mobile_dense'], MAPS)
 
 
+@pytest.mark.slow
 def test_the_first_values_are_those_the_run_began_with_where_units_are_left(tmp_path):
   ticket, _ = tiny.draw(tmp_path / 'run', target_macs=0.7, sparsity=(0.5,), search_interval=0.3, minimum_saving=0.1)
   assert ticket.arch != ticket.supernet

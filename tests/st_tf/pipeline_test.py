@@ -124,6 +124,7 @@ def test_a_stage_keeps_other_processes_out_only_while_it_trains(shared):
   assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0
 
 
+@pytest.mark.slow
 def test_a_missed_target_is_told_by_what_is_pruned_from_it(tmp_path, monkeypatch):
   monkeypatch.setattr('st_tf.origin.target_met', lambda trainer: False)
   given = config('search_then_prune', epochs=1, search_interval=0.5)

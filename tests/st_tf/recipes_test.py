@@ -56,6 +56,7 @@ def test_the_values_are_the_papers(name, epochs, batch, rate, decay, penalty, pr
   assert found.pruning.sparsity == (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98) and not found.search.is_steered
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('name', 'case'), [('imagenet', 'full_cls'), ('cityscapes', 'full_seg'), ('coco', 'full_pose')])
 def test_the_supernet_is_the_references(name, case):
   recipe, golden = RECIPES[name], CASES[case]

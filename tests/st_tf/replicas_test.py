@@ -17,6 +17,7 @@ from tests import tiny
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_two_logical_cpus_match_one_replica_over_a_pruning_and_a_shrink():
   command = [sys.executable, '-m', 'tests.replicas_driver']
   found = subprocess.run(command, cwd=ROOT, env=os.environ | {'PYTHONPATH': str(ROOT)}, capture_output=True, text=True, timeout=280)

@@ -121,6 +121,7 @@ def interrupt(monkeypatch, number: signal.Signals, step: int) -> None:
   monkeypatch.setattr(Trainer, 'train', train)
 
 
+@pytest.mark.slow
 def test_a_run_interrupted_within_and_at_the_end_of_an_epoch_ends_as_the_undisturbed_one(finished, tmp_path, monkeypatch):
   ticket, workdir, _ = finished
   before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)

@@ -103,6 +103,7 @@ def test_a_search_of_some_length_meets_its_target(tmp_path):
   assert ticket.cost['macs'] > 0.4 * ticket.cost['supernet_macs'], 'not far more than asked for'
 
 
+@pytest.mark.slow
 def test_a_search_that_was_too_short_says_so(tmp_path, capsys):
   # Subgradients leave no factor at zero for long.
   ticket, _ = tiny.draw(tmp_path, target_macs=0.4, epochs=1, factor_step='subgradient', sparsity=(0.0,))
@@ -138,6 +139,7 @@ def test_a_search_meets_a_target_in_milliseconds(trainer, table, tmp_path):
   assert ticket.provenance['latency'] == {'milliseconds': pytest.approx(0.1 + 0.01 * left), 'table': {'runtime': 'made up'}}
 
 
+@pytest.mark.slow
 def test_a_search_does_not_continue_with_another_table_in_the_place_of_its_own(trainer, table, tmp_path):
   settings = {'cost': f'latency:{table}', 'target_latency_ms': 0.5, 'epochs': 2, 'sparsity': (0.5,)}
   tiny.draw(tmp_path / 'run', **settings)

@@ -107,6 +107,7 @@ def live(trainer, until: int, keep: dict | None = None) -> None:
       keep[trainer.step] = trainer.state()
 
 
+@pytest.mark.slow
 def test_a_restored_run_goes_on_bit_for_bit_also_across_a_shrink_and_within_an_epoch():
   states = {}
   first = tiny.trainer(optimizer='rmsprop', learning_rate=0.01)

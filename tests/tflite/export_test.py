@@ -63,6 +63,7 @@ def test_sparse_without_a_runtime_that_could_tell_is_written_with_a_warning(tick
   assert json.loads((tmp_path / 'model.export.json').read_text())['sparse_verified'] is False
 
 
+@pytest.mark.slow
 def test_a_network_with_a_transformer_is_exported_as_trained(tmp_path, monkeypatch):
   monkeypatch.setattr(wasm, 'missing', lambda: 'No browser in this test.')
   ticket, _ = tiny.draw(tmp_path / 'run', dataclasses.replace(tiny.SPECK, tokens=2), epochs=1, method='dense')

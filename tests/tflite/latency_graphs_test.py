@@ -72,6 +72,7 @@ def test_an_operation_takes_what_more_copies_of_it_add():
   assert 0 < times[0] < times[1] / 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('kind', ['classification', 'dense'])
 def test_networks_with_either_head_are_measured_as_they_would_be_executed(kind):
   found = []

@@ -55,6 +55,7 @@ def test_the_table_is_what_a_search_reads(tmp_path, runtime, capsys):
   assert '2.00 ms measured whole' in text and 'slowest operations' in text
 
 
+@pytest.mark.slow
 def test_an_interrupted_table_is_continued(tmp_path, runtime):
   latency_table.main(arguments(tmp_path / 'whole.json'))
   expected, first = json.loads((tmp_path / 'whole.json').read_text()), len(runtime)

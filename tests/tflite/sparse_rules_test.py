@@ -49,6 +49,7 @@ def test_the_diagnosis_is_what_was_measured(case: Case):
     assert any(re.search(REASONS[case.name], finding.what) for finding in found.findings), found.findings
 
 
+@pytest.mark.slow
 def test_an_exported_mobile_network_runs_sparsely_and_the_network_as_trained_does_not():
   model = random_network(PRESETS['mobile'], HeadSpec('classification', 10), 64, 0.9)
   found = diagnose(flat.read(encode(emit(deployed(model)), (64, 64, 3), sparse=True), 'x'))

@@ -55,6 +55,7 @@ def test_with_no_learning_rate_to_speak_of_it_stays_what_it_was(source, tmp_path
     np.testing.assert_allclose(tuned.weights[name], ticket.weights[name], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_command_delivers_the_ticket_under_its_own_sparsity_and_an_interrupted_run_goes_on_under_its_mask(source, tmp_path):
   _, folder = source
   config = settings(folder)
@@ -86,6 +87,7 @@ def test_a_mask_of_other_layers_is_refused(source, tmp_path):
     list(dry_run.describe(tiny.task(), config, tmp_path / 'run'))
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_delivered_again_without_its_source(source, tmp_path):
   shutil.copytree(source[1], tmp_path / 'ticket')
   config = settings(tmp_path / 'ticket', epochs=1)
@@ -109,6 +111,7 @@ def test_a_ticket_that_keeps_everything_can_be_tuned(tmp_path):
   assert fine_tune.draw(tiny.task(), config, Workdir(tmp_path / 'tuned', config)).sparsity == 0.0
 
 
+@pytest.mark.slow
 def test_a_run_does_not_continue_with_another_ticket_in_the_place_of_its_own(source, tmp_path):
   ticket, folder = source
   shutil.copytree(folder, tmp_path / 'ticket')

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from st_tf.methods import soft_threshold
 from st_tf.pruning.schedules import Cubic
@@ -6,6 +7,7 @@ from st_tf.workdir import Workdir
 from tests import tiny
 
 
+@pytest.mark.slow
 def test_the_supernet_is_pruned_and_not_searched(tmp_path):
   config = tiny.config(
     method='soft_threshold', sparsity=(0.5, 0.8), epochs=2, target_macs=0.5, reactivation='masked', pruning_schedule='stepwise'

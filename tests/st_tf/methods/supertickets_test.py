@@ -13,6 +13,7 @@ def events(workdir, name: str) -> list[dict]:
   return [row for row in workdir.history() if row['event'] == name]
 
 
+@pytest.mark.slow
 def test_a_run_depends_on_its_seed_and_on_nothing_else(tmp_path):
   prints = [tiny.draw(tmp_path / name, **SETTINGS, seed=seed)[0].fingerprint for name, seed in (('first', 4), ('second', 4), ('other', 5))]
   assert prints[0] == prints[1] != prints[2]

@@ -60,6 +60,7 @@ def test_architecture_mask_and_weights_of_the_body_go_along(source, maps, tmp_pa
   assert 0 <= found.metrics['validation']['miou'] <= 1
 
 
+@pytest.mark.slow
 def test_the_sparsity_is_that_of_the_weights_that_stay_prunable(source, maps, tmp_path):
   ticket, _ = source
   found = moved(source, maps, tmp_path)
@@ -77,6 +78,7 @@ def test_the_sparsity_is_that_of_the_weights_that_stay_prunable(source, maps, tm
   assert (dense.sparsity, dense.cost['prunable'], dense.cost['supernet_prunable'], dense.cost['supernet_zeros']) == (0, 0, 0, 0)
 
 
+@pytest.mark.slow
 def test_a_ticket_that_did_not_begin_with_its_seed_is_not_rewound(source, maps, tmp_path):
   there = moved(source, maps, tmp_path / 'there')
   there.save(tmp_path / 'ticket')
@@ -87,6 +89,7 @@ def test_a_ticket_that_did_not_begin_with_its_seed_is_not_rewound(source, maps, 
     transfer.draw(maps, config, Workdir(tmp_path / 'back', config))
 
 
+@pytest.mark.slow
 def test_between_two_tasks_with_maps_the_head_stays_but_for_its_last_layer(source, maps, tmp_path):
   there = moved(source, maps, tmp_path / 'there', reactivate=True, epochs=2, prune_interval=0.2)
   there.save(tmp_path / 'ticket')
@@ -151,6 +154,7 @@ def test_controls_exchange_what_they_say(source, maps):
   assert not dense.mask and dense.arch == random.arch
 
 
+@pytest.mark.slow
 def test_with_reactivation_the_mask_changes_and_the_sparsity_stays(source, maps, tmp_path):
   found = moved(source, maps, tmp_path, reactivate=True, epochs=3, prune_interval=0.2, prune_end=0.7)
   masks = body(source[0], source[0].masks, maps.head)
@@ -176,6 +180,7 @@ def test_an_interrupted_move_goes_on(source, maps, tmp_path):
   assert transfer.draw(maps, config, Workdir(tmp_path / 'parts', config)).fingerprint == whole.fingerprint
 
 
+@pytest.mark.slow
 def test_maps_become_classes_again(source, maps, tmp_path):
   there = moved(source, maps, tmp_path / 'there')
   there.save(tmp_path / 'ticket')

@@ -138,6 +138,7 @@ def project(tiny_ticket, tmp_path_factory):
   return path
 
 
+@pytest.mark.slow
 @needs_kotlin
 def test_the_app_compiles_without_a_warning_and_its_unit_tests_pass(project, tmp_path):
   generate(project, tmp_path / 'generated')

@@ -22,6 +22,7 @@ def images():
   return np.random.default_rng(0).normal(size=(2, 96, 96, 3)).astype(np.float32)
 
 
+@pytest.mark.slow
 @needs_wasm
 @pytest.mark.parametrize(('kind', 'number_format'), [('classification', 'float32'), ('classification', 'float16'), ('dense', 'float32')])
 def test_a_sparse_file_of_the_mobile_preset_says_what_keras_says(images, kind, number_format):

@@ -22,6 +22,7 @@ from tflite import vectors
 from tflite.runtimes import browser
 from tflite.web import site
 
+pytestmark = pytest.mark.slow
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 DRIVER = pathlib.Path(__file__).with_name('page_driver.mjs')
 WEB = ROOT / 'tflite' / 'web'
