@@ -133,7 +133,7 @@ class Comparison:
       f'Comparing {", ".join(entry.label for entry in self.chosen)} on {self.task.name}, workdir {self.root}',
       f'  runs        {len(work)}, made of {len(trainings)} trainings with {sum(trainings.values()):g} epochs in all;'
       f' {len(work) - len(left)} are finished',
-      f'  rates       {tried} tried by each method on validation, at {self._trial_sparsity():.0%} and seed {self.base.seed}'
+      f'  rates       {tried} tried by each method on validation, at {wording.sparsity(self._trial_sparsity())} and seed {self.base.seed}'
       if tried > 1
       else f'  rate        {rate:g}, none tried',
       f'  time        about {wording.duration(seconds * sum(missing.values()))} for the epochs that are left, one run at a time and'
@@ -226,7 +226,8 @@ class Comparison:
     return errors
 
   def _said(self, config: Config, outcome: Any) -> str:
-    name = f'{config.method} at {config.pruning.sparsity[-1]:.0%}, seed {config.seed}, learning rate {config.training.learning_rate:g}'
+    level, rate = wording.sparsity(config.pruning.sparsity[-1]), config.training.learning_rate
+    name = f'{config.method} at {level}, seed {config.seed}, learning rate {rate:g}'
     ticket = None if outcome.error else self._ticket(config)
     if ticket is None:
       return f'{name}: failed. {outcome.error}'

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from st_tf import wording
 from st_tf.config import PRUNED_LAYERS, Config, ConfigError, PipelineConfig, PruningConfig, SearchConfig, TransferConfig, TunerConfig
 from st_tf.cutting import cut
 from st_tf.initial import fresh, give, prunable_weights
@@ -177,7 +178,7 @@ def rounds(config: Config) -> list[tuple[str, float]]:
   for target in config.pruning.sparsity:
     rewind = config.pipeline.rewind_to
     epochs = retrain_epochs(config) - (rewind * config.epochs if rewind <= 1 else rewind)
-    found += [(f'train at {100 * sparsity:g}%', epochs) for sparsity in levels(target, config.pipeline.prune_rounds)]
+    found += [(f'train at {wording.sparsity(sparsity)}', epochs) for sparsity in levels(target, config.pipeline.prune_rounds)]
   return found
 
 

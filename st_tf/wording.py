@@ -28,6 +28,11 @@ def percent(fraction: float) -> str:
   return f'{hundredths:.2f}%' if 0 < abs(hundredths) < 1 else f'{hundredths:.1f}%'
 
 
+def sparsity(fraction: float) -> str:
+  """A sparsity with as many digits as it has: '90%', '98.5%'."""
+  return f'{round(100 * fraction, 6):g}%'
+
+
 def score(name: str, value: float) -> str:
   """The value of a score: percent, except for a loss."""
   return loss(value) if name == 'loss' else percent(value)

@@ -52,7 +52,7 @@ def _plots(rows: Sequence[Row], score: str) -> Iterator[tuple[str, str, list[Poi
     yield f'{score} {words}', axis, points(rows, cost)
   for sparsity in sorted({row.sparsity for row in rows if row.sparsity}):
     there = [row for row in rows if row.sparsity in (sparsity, 0.0)]
-    title = f'{score} against the cost of training, at {table.shown(sparsity)} sparsity'
+    title = f'{score} against the cost of training, at {wording.sparsity(sparsity)} sparsity'
     yield title, 'MACs of all training for one ticket', points(there, lambda row: row.training.macs)
 
 

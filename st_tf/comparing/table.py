@@ -147,10 +147,10 @@ def cells(row: Row, metric: str) -> list[str]:
   """A row of the table for people."""
   rate = f'{row.learning_rate:g} (of {row.tried})' if row.tried > 1 else f'{row.learning_rate:g}'
   if not row.scores:
-    return [row.name, shown(row.sparsity), '0', 'failed', *['-'] * 7, rate]
+    return [row.name, wording.sparsity(row.sparsity), '0', 'failed', *['-'] * 7, rate]
   score = wording.score(metric, row.mean) + (f' ± {100 * row.deviation:.1f}' if len(row.scores) > 1 else ' (one run)')
   return [
-    *(row.name, shown(row.sparsity), str(len(row.scores)), score, wording.score(metric, row.validation)),
+    *(row.name, wording.sparsity(row.sparsity), str(len(row.scores)), score, wording.score(metric, row.validation)),
     *(wording.count(row.costs['nonzero_macs']), wording.count(row.costs['nonzero_params']), wording.size(round(row.size))),
     *(f'{row.training.epochs:.1f}', wording.count(row.training.macs), wording.duration(row.training.seconds), rate),
   ]
@@ -174,18 +174,13 @@ def misses(found: Sequence[Row]) -> Iterator[str]:
   """Rows whose networks cost more than the target that was searched for."""
   for row in found:
     if row.missed:
-      yield f'{row.name} at {shown(row.sparsity)}: {row.missed} of {len(row.scores)} networks cost more than the target.'
+      yield f'{row.name} at {wording.sparsity(row.sparsity)}: {row.missed} of {len(row.scores)} networks cost more than the target.'
 
 
 def failures(found: Sequence[Row]) -> Iterator[str]:
   """Runs without a ticket, and why."""
   for row in found:
-    yield from (f'{row.name} at {shown(row.sparsity)}, {error}' for error in row.errors)
-
-
-def shown(sparsity: float) -> str:
-  """A sparsity with as many digits as it has: '90%', '98.5%'."""
-  return f'{round(100 * sparsity, 6):g}%'
+    yield from (f'{row.name} at {wording.sparsity(row.sparsity)}, {error}' for error in row.errors)
 
 
 def differences(found: Sequence[Row]) -> Iterator[str]:
@@ -195,7 +190,7 @@ def differences(found: Sequence[Row]) -> Iterator[str]:
     lead = row.lead
     if lead is None or lead.pairs == 1:
       continue
-    said = f'{reference} against {row.name} at {shown(row.sparsity)}: {100 * lead.mean:+.1f} points'
+    said = f'{reference} against {row.name} at {wording.sparsity(row.sparsity)}: {100 * lead.mean:+.1f} points'
     interval = f'(95% interval {100 * lead.low:+.1f} to {100 * lead.high:+.1f}, {lead.pairs} seeds)'
     meaning = {
       'ahead': 'ahead, beyond the noise',
@@ -206,7 +201,7 @@ def differences(found: Sequence[Row]) -> Iterator[str]:
     yield f'{said} {interval}: {meaning}.'
   single = [row for row in found if row.lead is not None and row.lead.pairs == 1]
   for name in dict.fromkeys(row.name for row in single):
-    points = ', '.join(f'{100 * row.lead.mean:+.1f} points at {shown(row.sparsity)}' for row in single if row.name == name)
+    points = ', '.join(f'{100 * row.lead.mean:+.1f} points at {wording.sparsity(row.sparsity)}' for row in single if row.name == name)
     yield f'{reference} against {name}: {points}; one seed, which says nothing of the noise.'
 
 

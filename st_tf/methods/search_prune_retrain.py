@@ -1,5 +1,6 @@
 """Search first, then prune once, then retrain what is left: S+P with retraining (SuperTickets, ECCV 2022, section 4)."""
 
+from st_tf import wording
 from st_tf.config import Config
 from st_tf.pipeline import Pipeline, check_retraining, retrain_epochs
 from st_tf.plan import Plan, searching_alone
@@ -28,4 +29,7 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
 
 def trainings(config: Config) -> list[tuple[str, float]]:
   """The run's trainings and their epochs."""
-  return [('search', config.epochs), *((f'retrain at {100 * level:g}%', retrain_epochs(config)) for level in config.pruning.sparsity)]
+  return [
+    ('search', config.epochs),
+    *((f'retrain at {wording.sparsity(level)}', retrain_epochs(config)) for level in config.pruning.sparsity),
+  ]

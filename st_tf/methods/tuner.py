@@ -52,7 +52,11 @@ def plan(config: Config, steps_per_epoch: int) -> Plan:
 def trainings(config: Config) -> list[tuple[str, float]]:
   """The run's trainings and their epochs; some of Hyperband's trials are shorter."""
   trials = (f'{config.tuner.trials} trials', config.tuner.trials * tuning.trial_epochs(config))
-  return [trials, ('train', config.epochs), *[(f'prune to {100 * level:g}%', retrain_epochs(config)) for level in config.pruning.sparsity]]
+  return [
+    trials,
+    ('train', config.epochs),
+    *[(f'prune to {wording.sparsity(level)}', retrain_epochs(config)) for level in config.pruning.sparsity],
+  ]
 
 
 def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:

@@ -52,3 +52,8 @@ def test_an_epoch_is_one_line():
   assert wording.epoch(row, 8, 'ap', 'pck') == (
     'epoch   3/8  loss 0.00216  train   7.1% (pck)  val   1.2%  sparsity 50.0%  MACs    69.23M  non-zero    30.00M  lr 5.0e-03     61 s'
   )
+
+
+@pytest.mark.parametrize(('sparsity', 'text'), [(0.9, '90%'), (0.985, '98.5%'), (0.995, '99.5%'), (0.29, '29%'), (0.0, '0%')])
+def test_a_sparsity_has_as_many_digits_as_it_needs(sparsity, text):
+  assert wording.sparsity(sparsity) == text

@@ -66,11 +66,6 @@ def test_networks_above_their_target_are_told():
   assert rows[0].missed == 1 and '- a at 90%: 1 of 3 networks cost more than the target.' in table.markdown(rows, 'top1')
 
 
-@pytest.mark.parametrize(('sparsity', 'text'), [(0.9, '90%'), (0.985, '98.5%'), (0.995, '99.5%'), (0.29, '29%'), (0.0, '0%')])
-def test_a_sparsity_has_as_many_digits_as_it_needs(sparsity, text):
-  assert table.shown(sparsity) == text
-
-
 def test_people_read_units_and_spreads():
   row, _, single = table.rows(results(), 'top1', RATES)
   assert table.cells(row, 'top1') == [
