@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from st_tf.specs import HeadSpec
 from st_tf.task import SPLITS, DataConfig, Metrics, Sample, Task, TaskError, most_likely, refuse
-from tasks import _augment, _randaugment
+from tasks import _augment, _randaugment, _reading
 from tasks._images import ArrayImages
 from tasks._splits import Examples, check_labels, drawn, subset
 
@@ -90,9 +90,7 @@ class ClassificationTask(Task):
       draws = _augment.draw(seed, epoch, _GEOMETRY, (len(order), _augment.GEOMETRY_DRAWS))
     batches = examples.images.batches(order[start_batch * batch_size :], batch_size, draws)
     finish = self._finish(examples.labels, (seed, epoch) if training else None)
-    options = tf.data.Options()
-    options.deterministic = True
-    return batches.map(finish, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE).with_options(options)
+    return _reading.ahead(batches.map(finish, num_parallel_calls=_reading.PARALLEL))
 
   def _finish(self, labels: np.ndarray, key: tuple[int, int] | None):
     """The function (indices, uint8 images) -> (images, targets); `key` is (seed, epoch) when training."""

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from st_tf.pictures import center_crop, open_rgb
 from st_tf.task import TaskError
-from tasks import _augment
+from tasks import _augment, _reading
 
 
 class Images(abc.ABC):
@@ -74,7 +74,7 @@ class ArrayImages(Images):
       return indices, tf.gather(pixels, (indices[:, None, None] * size + rows[:, :, None]) * size + columns[:, None, :])
 
     dataset = tf.data.Dataset.from_tensor_slices(order.astype(np.int64)).batch(batch_size, drop_remainder=draws is not None)
-    return dataset.map(gather, num_parallel_calls=tf.data.AUTOTUNE)
+    return dataset.map(gather, num_parallel_calls=_reading.PARALLEL)
 
 
 class EncodedImages(Images):
@@ -116,7 +116,7 @@ class EncodedImages(Images):
       pixels = tf.numpy_function(read, [index], tf.uint8, stateful=False)
       return index, tf.ensure_shape(pixels, [self._size, self._size, 3])
 
-    dataset = tf.data.Dataset.from_tensor_slices(order.astype(np.int64)).map(decode, num_parallel_calls=tf.data.AUTOTUNE)
+    dataset = tf.data.Dataset.from_tensor_slices(order.astype(np.int64)).map(decode, num_parallel_calls=_reading.PARALLEL)
     return dataset.batch(batch_size, drop_remainder=draws is not None)
 
   def _read(self, index: int, draw: np.ndarray | None) -> np.ndarray:

@@ -9,7 +9,7 @@ import tensorflow as tf
 from st_tf.maps import SHOWN_CONFIDENCE, decode, with_joints
 from st_tf.specs import HeadSpec
 from st_tf.task import SPLITS, DataConfig, Sample, Task, TaskError, refuse
-from tasks import _augment, _crops, _heatmaps, _skeletons
+from tasks import _augment, _crops, _heatmaps, _reading, _skeletons
 from tasks._classification import PHOTOGRAPHS
 from tasks._oks import KeypointMetrics, correct
 from tasks._people import People
@@ -116,11 +116,9 @@ class KeypointTask(Task):
 
     scale = tf.constant(1 / (255 * np.asarray(self.deviation)), tf.float32)
     shift = tf.constant(np.asarray(self.mean) / np.asarray(self.deviation), tf.float32)
-    options = tf.data.Options()
-    options.deterministic = True
     indices = tf.data.Dataset.from_tensor_slices(order[start_batch * batch_size :].astype(np.int64))
-    examples = indices.map(read, num_parallel_calls=tf.data.AUTOTUNE)
-    return examples.batch(batch_size, drop_remainder=training).prefetch(tf.data.AUTOTUNE).with_options(options)
+    examples = indices.map(read, num_parallel_calls=_reading.PARALLEL)
+    return _reading.ahead(examples.batch(batch_size, drop_remainder=training))
 
   def _example(self, people: People, index: int, draw: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """(crop [height, width, 3] uint8, joints [joints, 3] float32) of an example, augmented where numbers are drawn."""

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from st_tf.pictures import open_rgb
 from st_tf.task import TaskError
+from tasks import _reading
 
 IGNORED = -1  # In a mask: a pixel that counts for nothing.
 DRAWS = 8  # Scale, row, column, flip, brightness, contrast, saturation, hue.
@@ -240,7 +241,7 @@ def _batches(read: Callable[[int], tuple[np.ndarray, np.ndarray]], order: np.nda
     pixels, labels = tf.numpy_function(load, [index], (tf.uint8, tf.int32), stateful=False)
     return tf.ensure_shape(pixels, [*shape, 3]), tf.ensure_shape(labels, shape)
 
-  return tf.data.Dataset.from_tensor_slices(order.astype(np.int64)).map(decode, num_parallel_calls=tf.data.AUTOTUNE)
+  return tf.data.Dataset.from_tensor_slices(order.astype(np.int64)).map(decode, num_parallel_calls=_reading.PARALLEL)
 
 
 def check(splits: Iterable[Files]) -> np.ndarray:

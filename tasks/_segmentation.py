@@ -9,7 +9,7 @@ import tensorflow as tf
 from st_tf.maps import labelled
 from st_tf.specs import HeadSpec
 from st_tf.task import SPLITS, DataConfig, Metrics, Sample, Task, TaskError, refuse
-from tasks import _augment, _masks
+from tasks import _augment, _masks, _reading
 from tasks._classification import PHOTOGRAPHS
 from tasks._masks import IGNORED, MaskedImages
 
@@ -91,10 +91,7 @@ class SegmentationTask(Task):
       batches = _masks.scoring_batches(images, batch_size, self.image_size, start_batch)
     scale = tf.constant(1 / (255 * np.asarray(self.deviation)), tf.float32)
     shift = tf.constant(np.asarray(self.mean) / np.asarray(self.deviation), tf.float32)
-    options = tf.data.Options()
-    options.deterministic = True
-    normalised = batches.map(lambda pixels, labels: (tf.cast(pixels, tf.float32) * scale - shift, labels))
-    return normalised.prefetch(tf.data.AUTOTUNE).with_options(options)
+    return _reading.ahead(batches.map(lambda pixels, labels: (tf.cast(pixels, tf.float32) * scale - shift, labels)))
 
   def loss(self, targets: tf.Tensor, outputs: tf.Tensor, label_smoothing: float = 0.0) -> tf.Tensor:
     """Softmax cross-entropy of each example, the mean over its pixels that count, [batch] float32.
