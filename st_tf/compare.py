@@ -8,7 +8,6 @@ are against the first method. A method may bring settings: supertickets:reactiva
 
 from collections.abc import Mapping, Sequence
 import dataclasses
-import json
 import pathlib
 import shlex
 import sys
@@ -18,12 +17,13 @@ from typing import Any
 from absl import flags as absl_flags
 import tqdm
 
-from st_tf import command, files, flags, wording
+from st_tf import command, flags, wording
 from st_tf.config import Config
+from st_tf.errors import UserError
 from st_tf.settings import shown
 
-_SIZES = 'sizes.json'
-_PRIVATE = ('workdir', 'data_dir', 'jobs', 'out')
+_RECORDS = 'records'
+_PRIVATE = ('workdir', 'data_dir', 'jobs', 'out', 'records')
 _FIRST = ('task', 'methods', 'sparsities', 'seeds', 'config')
 
 
@@ -46,6 +46,20 @@ class Options:
   workdir: str = dataclasses.field(default='', metadata={'help': 'Folder for all of it; empty = runs/compare-TASK.'})
   out: str = dataclasses.field(
     default='', metadata={'help': 'Folder for table and page, where several comparisons share a workdir and its runs; empty = the workdir.'}
+  )
+  records: str = dataclasses.field(
+    default='',
+    metadata={
+      'help': 'Folder of small files on finished runs, from which the table is made; where it is given along, another machine goes on from'
+      ' there. Empty = records in the workdir.'
+    },
+  )
+  split: str = dataclasses.field(
+    default='test',
+    metadata={
+      'help': 'Whose scores are compared; validation, while settings are still being chosen, leaves the test split alone.',
+      'choices': ('test', 'validation'),
+    },
   )
   dry_run: bool = dataclasses.field(default=False, metadata={'help': 'Print the plan and stop.'})
 
@@ -102,11 +116,13 @@ class Comparison:
 
   def __init__(self, task: Any, base: Config, options: Options, chosen: Sequence[Any], root: pathlib.Path, command: str):
     from st_tf.comparing import entries
+    from st_tf.comparing.record import Records
     from st_tf.comparing.runner import Launcher
 
     self.task, self.base, self.options, self.chosen, self.root = task, base, options, chosen, root
     self._command = command
     self._launch = Launcher(root, options.jobs)
+    self._records = Records(pathlib.Path(options.records or root / _RECORDS).expanduser())
     self.rates = options.learning_rates or (base.training.learning_rate,)
     seeds = range(base.seed, base.seed + options.seeds)
     self.cells = entries.cells(chosen, options.sparsities, seeds, options.budget)
@@ -123,7 +139,7 @@ class Comparison:
     trainings: dict[str, float] = {}
     for config in work.values():
       trainings |= entries.trainings(config)
-    left = {path: config for path, config in work.items() if not _is_finished(path)}
+    left = {path: config for path, config in work.items() if not (self._is_known(config) or _is_finished(path))}
     missing: dict[str, float] = {}
     for config in left.values():
       missing |= {name: epochs for name, epochs in entries.trainings(config).items() if not _is_finished(self.root / 'runs' / name)}
@@ -149,15 +165,15 @@ class Comparison:
     from st_tf.comparing import outputs, table
 
     started = time.monotonic()
-    errors = self._do(self._trials(), 'learning rates')
+    errors = self._do(self._trials(), 'learning rates', 'validation')
     rates = {entry: self._best_rate(entry) for entry in self.chosen}
-    errors |= self._do(self._work(rates), 'runs')
-    metric = self.task.primary_metric
+    split, metric = self.options.split, self.task.primary_metric
+    errors |= self._do(self._work(rates), 'runs', split)
     used = {entry.label: (self._trial(entry, rate).training.learning_rate, self._tried(entry)) for entry, rate in rates.items()}
-    rows = table.rows(self._results(rates, errors), metric, used)
+    rows = table.rows(self._results(rates, errors), metric, used, split)
     out = pathlib.Path(self.options.out or self.root).absolute()
-    outputs.write(out, rows, metric, f'{self.task.name}: ways to a sparse network', self._about(), self._command)
-    print(f'\n{outputs.terminal(rows, metric)}\n\nTable and page: {out / "index.html"}')
+    outputs.write(out, rows, metric, f'{self.task.name}: ways to a sparse network', self._about(), self._command, split)
+    print(f'\n{outputs.terminal(rows, metric, split)}\n\nTable and page: {out / "index.html"}')
     print(f'Done in {wording.duration(time.monotonic() - started)}.')
     return rows
 
@@ -192,83 +208,87 @@ class Comparison:
   def _best_rate(self, entry: Any) -> float:
     if len(self.rates) < 2:
       return self.rates[0]
-    tickets = {rate: self._ticket(self._trial(entry, rate)) for rate in self.rates}
-    scores = {rate: ticket.metrics['validation'][self.task.primary_metric] for rate, ticket in tickets.items() if ticket is not None}
+    found = {rate: self._records.find(self._trial(entry, rate)) for rate in self.rates}
+    scores = {rate: record.metrics['validation'][self.task.primary_metric] for rate, record in found.items() if record is not None}
     return max(scores, key=scores.get) if scores else self.rates[0]
 
   def _tried(self, entry: Any) -> int:
     """How many learning rates a method tries; one, where it brings its own."""
     return len({self._trial(entry, rate).training.learning_rate for rate in self.rates})
 
-  def _ticket(self, config: Config) -> Any:
-    from st_tf.ticket import Ticket
+  def _is_known(self, config: Config, split: str = '') -> bool:
+    """Whether the run's record has what a table of that split, or else this comparison's, needs."""
+    record = self._records.find(config)
+    return record is not None and (split or self.options.split) in record.metrics
 
-    path = self._ticket_path(config)
-    return Ticket.load(path) if _is_finished(self._path(config)) and path.is_dir() else None
-
-  def _ticket_path(self, config: Config) -> pathlib.Path:
-    return self._path(config) / 'tickets' / f'sparsity_{config.pruning.sparsity[-1]:g}'
-
-  def _do(self, work: Mapping[pathlib.Path, Config], title: str) -> dict[pathlib.Path, str]:
-    """Runs what is not finished; {workdir: error} of what failed."""
+  def _do(self, work: Mapping[pathlib.Path, Config], title: str, split: str) -> dict[pathlib.Path, str]:
+    """Runs what is not finished, and writes down what each run came to; {workdir: error} of what failed."""
     from st_tf.comparing import runner
 
-    left = {path: config for path, config in work.items() if not _is_finished(path)}
+    unknown = {path: config for path, config in work.items() if not self._is_known(config, split)}
+    left = {path: config for path, config in unknown.items() if not _is_finished(path)}
+    for path in unknown.keys() - left.keys():
+      self._keep(unknown[path], split)
     errors = {}
     (self.root / 'runs').mkdir(parents=True, exist_ok=True)
     with tqdm.tqdm(total=len(left), desc=title, disable=not left or not sys.stderr.isatty(), unit='run') as bar:
       for number, outcome in enumerate(runner.run(left, self._launch, self.options.jobs), 1):
+        config, error = left[outcome.path], outcome.error
+        if not error:
+          try:
+            self._keep(config, split)
+          except UserError as reason:  # One ticket that cannot be used is a line in the table, too.
+            error = str(reason)
+        error = error.replace(f'{self.root}/', '')
         bar.update()
-        tqdm.tqdm.write(f'[{number}/{len(left)}] {self._said(left[outcome.path], outcome)}', file=sys.stdout)
+        tqdm.tqdm.write(f'[{number}/{len(left)}] {self._said(config, error)}', file=sys.stdout)
         sys.stdout.flush()
-        if outcome.error:
-          errors[outcome.path] = outcome.error.replace(f'{self.root}/', '')
+        if error:
+          errors[outcome.path] = error
     return errors
 
-  def _said(self, config: Config, outcome: Any) -> str:
+  def _keep(self, config: Config, split: str) -> None:
+    """Writes the record of a finished run; for a table of the test split its ticket is scored there, once."""
+    from st_tf.comparing.record import Record
+    from st_tf.delivery import scored
+    from st_tf.ticket import Ticket
+    from tflite.deployment import of_ticket
+    from tflite.encode import encode
+
+    path = self._path(config) / 'tickets' / f'sparsity_{config.pruning.sparsity[-1]:g}'
+    ticket = scored(path, self.task, self.base.batch_size) if split == 'test' else Ticket.load(path)
+    network = of_ticket(ticket)
+    content = encode(network.function, ticket.input_shape, sparse=bool(ticket.masks), variables=network.variables)
+    self._records.keep(config, Record.of(ticket, len(content)))
+
+  def _said(self, config: Config, error: str) -> str:
     level, rate = wording.sparsity(config.pruning.sparsity[-1]), config.training.learning_rate
     name = f'{config.method} at {level}, seed {config.seed}, learning rate {rate:g}'
-    ticket = None if outcome.error else self._ticket(config)
-    if ticket is None:
-      return f'{name}: failed. {outcome.error}'
-    metric, seconds = self.task.primary_metric, ticket.provenance['training']['seconds']
-    return f'{name}: {wording.score(metric, ticket.metrics["validation"][metric])} on validation, {wording.duration(seconds)} of training'
+    record = self._records.find(config)
+    if error or record is None:
+      return f'{name}: failed. {error}'
+    metric = self.task.primary_metric
+    shown = wording.score(metric, record.metrics['validation'][metric])
+    return f'{name}: {shown} on validation, {wording.duration(record.training.seconds)} of training'
 
   def _results(self, rates: Mapping[Any, float], errors: Mapping[pathlib.Path, str]) -> list[Any]:
-    """The runs of the table; tickets are scored on the test split now, once."""
+    """The runs of the table."""
     from st_tf.comparing import entries
     from st_tf.comparing.table import Result
-    from st_tf.delivery import scored
 
     results = []
     for cell in self.cells:
       config = entries.settings(cell, self.base, rates[cell.entry])
-      facts = {'label': cell.entry.label, 'sparsity': cell.sparsity, 'seed': cell.seed, 'budget': cell.budget}
-      path = self._ticket_path(config)
-      if self._ticket(config) is None:
-        results.append(Result(**facts, ticket=None, error=errors.get(self._path(config), 'no ticket is there')))
-        continue
-      ticket = scored(path, self.task, self.base.batch_size)
-      results.append(Result(**facts, ticket=ticket, size=self._size(ticket)))
+      record = self._records.find(config) if self._is_known(config) else None
+      error = '' if record else errors.get(self._path(config), 'no ticket is there')
+      results.append(Result(cell.entry.label, cell.sparsity, cell.seed, cell.budget, record, error))
     return results
-
-  def _size(self, ticket: Any) -> int:
-    """Bytes of the ticket's float32 .tflite file, kernels without their zeros."""
-    from tflite.deployment import of_ticket
-    from tflite.encode import encode
-
-    path = self.root / _SIZES
-    known = json.loads(path.read_text(encoding='utf-8')) if path.is_file() else {}
-    if ticket.fingerprint not in known:
-      network = of_ticket(ticket)
-      content = encode(network.function, ticket.input_shape, sparse=bool(ticket.masks), variables=network.variables)
-      known[ticket.fingerprint] = len(content)
-      files.write_text(path, json.dumps(known, indent=1) + '\n')
-    return known[ticket.fingerprint]
 
   def _about(self) -> list[str]:
     sizes = ', '.join(f'{count:,} {split}' for split, count in self.task.sizes.items())
-    searched = 'settings were chosen on the validation split; the test split was scored once, at the end'
+    searched = 'settings were chosen on the validation split'
+    if self.options.split == 'test':
+      searched += ', and each ticket was scored once on the test split'
     return [
       f'{self.task.name} ({sizes} images), supernet {pathlib.Path(self.base.supernet).name}, {self.base.epochs} epochs per training,'
       f' batch {self.base.batch_size}, seeds from {self.base.seed}; {searched}.',

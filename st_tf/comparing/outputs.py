@@ -18,7 +18,9 @@ _NETWORK_COSTS: tuple[tuple[str, str, Callable[[Row], float]], ...] = (
 _GAP = '  '
 
 
-def write(root: pathlib.Path, rows: Sequence[Row], metric: str, title: str, about: Sequence[str], command: str) -> None:
+def write(
+  root: pathlib.Path, rows: Sequence[Row], metric: str, title: str, about: Sequence[str], command: str, split: str = table.TEST
+) -> None:
   """Writes all of it into `root`.
 
   Args:
@@ -28,11 +30,12 @@ def write(root: pathlib.Path, rows: Sequence[Row], metric: str, title: str, abou
     title: of the page.
     about: paragraphs on what was compared, and how.
     command: that was given.
+    split: whose scores are compared.
   """
   root.mkdir(parents=True, exist_ok=True)
-  files.write_text(root / 'comparison.md', '\n\n'.join([f'# {title}', *about, f'    {command}', table.markdown(rows, metric)]))
+  files.write_text(root / 'comparison.md', '\n\n'.join([f'# {title}', *about, f'    {command}', table.markdown(rows, metric, split)]))
   files.write_text(root / 'comparison.csv', table.as_csv(rows))
-  files.write_text(root / 'comparison.json', json.dumps({'metric': metric, 'rows': table.records(rows)}, indent=1) + '\n')
+  files.write_text(root / 'comparison.json', json.dumps({'metric': metric, 'split': split, 'rows': table.as_data(rows)}, indent=1) + '\n')
   comparison.write(
     root / 'index.html',
     title,
@@ -40,8 +43,8 @@ def write(root: pathlib.Path, rows: Sequence[Row], metric: str, title: str, abou
     command,
     list(_plots(rows, wording.score_title(metric))),
     list(table.differences(rows)),
-    table.columns(metric),
-    [list(zip(table.cells(row, metric), _values(row))) for row in rows],
+    table.columns(metric, split),
+    [list(zip(table.cells(row, metric, split), _values(row, split), strict=True)) for row in rows],
     [*table.misses(rows), *table.failures(rows)],
   )
 
@@ -63,9 +66,9 @@ def points(rows: Sequence[Row], cost: Callable[[Row], float]) -> list[Point]:
   return [Point(row.name, cost(row), row.mean, row.deviation, index in best) for index, row in enumerate(there)]
 
 
-def terminal(rows: Sequence[Row], metric: str) -> str:
+def terminal(rows: Sequence[Row], metric: str, split: str = table.TEST) -> str:
   """The table in aligned columns, and the differences in words."""
-  lines = [table.columns(metric), *(table.cells(row, metric) for row in rows)]
+  lines = [table.columns(metric, split), *(table.cells(row, metric, split) for row in rows)]
   widths = [max(len(line[index]) for line in lines) for index in range(len(lines[0]))]
   aligned = [
     _GAP.join(text.ljust(width) if not index else text.rjust(width) for index, (text, width) in enumerate(zip(line, widths))).rstrip()
@@ -75,9 +78,10 @@ def terminal(rows: Sequence[Row], metric: str) -> str:
   return '\n'.join([*aligned, '', *table.differences(rows), *table.misses(rows), *errors])
 
 
-def _values(row: Row) -> list[float | str]:
+def _values(row: Row, split: str) -> list[float | str]:
   training, costs = row.training, row.costs
+  beside = [row.validation] * (split == table.TEST)
   return [
-    *(row.name, row.sparsity, len(row.scores), row.mean, row.validation, costs['nonzero_macs'], costs['nonzero_params'], row.size),
+    *(row.name, row.sparsity, len(row.scores), row.mean, *beside, costs['nonzero_macs'], costs['nonzero_params'], row.size),
     *(training.epochs, training.macs, training.seconds, row.learning_rate),
   ]

@@ -8,11 +8,12 @@ import math
 from typing import Any
 
 from st_tf import wording
+from st_tf.comparing.record import COSTS, Record
 from st_tf.comparing.statistics import Difference, difference, mean_and_deviation
-from st_tf.ticket import Ticket
 from st_tf.training_cost import TrainingCost
 
-_COSTS = ('nonzero_macs', 'macs', 'nonzero_params', 'params')
+TEST, VALIDATION = 'test', 'validation'
+_BESIDE = {TEST: ('Validation',), VALIDATION: ()}  # Columns beside the score.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,17 +25,15 @@ class Result:
     sparsity: of the ticket.
     seed: of the run.
     budget: epochs that all its trainings shared; 0 = --epochs each.
-    ticket: with its test score; None when there is none.
-    size: bytes of its .tflite file.
-    error: why there is no ticket.
+    record: what it came to; None when there is no ticket.
+    error: why there is none.
   """
 
   label: str
   sparsity: float
   seed: int
   budget: int
-  ticket: Ticket | None
-  size: int = 0
+  record: Record | None
   error: str = ''
 
 
@@ -46,7 +45,7 @@ class Row:
     label: the method.
     sparsity: of its tickets.
     budget: epochs that all trainings of a run shared; 0 = --epochs each.
-    scores: on the test split, by seed.
+    scores: on the split that the table is of, by seed.
     validation: mean on the validation split.
     costs: of the network: 'nonzero_macs', 'macs', 'nonzero_params', 'params'.
     size: bytes of the .tflite file.
@@ -55,7 +54,7 @@ class Row:
     tried: learning rates that were tried on validation.
     errors: of the runs without a ticket.
     missed: how many of the networks cost more than the target that was searched for.
-    lead: of the first method over this one in test score, at the same sparsity and budget.
+    lead: of the first method over this one in score, at the same sparsity and budget.
   """
 
   label: str
@@ -74,12 +73,12 @@ class Row:
 
   @property
   def mean(self) -> float:
-    """Mean test score; NaN without a ticket."""
+    """Mean score; NaN without a ticket."""
     return mean_and_deviation(list(self.scores.values()))[0] if self.scores else math.nan
 
   @property
   def deviation(self) -> float:
-    """Standard deviation of the test score over seeds; NaN with fewer than two."""
+    """Standard deviation of the score over seeds; NaN with fewer than two."""
     return mean_and_deviation(list(self.scores.values()))[1] if self.scores else math.nan
 
   @property
@@ -88,18 +87,19 @@ class Row:
     return f'{self.label} ({self.budget} epochs in all)' if self.budget else self.label
 
 
-def rows(results: Sequence[Result], metric: str, rates: Mapping[str, tuple[float, int]]) -> list[Row]:
+def rows(results: Sequence[Result], metric: str, rates: Mapping[str, tuple[float, int]], split: str = TEST) -> list[Row]:
   """The table: methods in the order in which they come, against the first.
 
   Args:
     results: of all runs.
     metric: the score that is compared.
     rates: (learning rate, how many were tried) by label.
+    split: whose scores are compared.
   """
   grouped: dict[tuple[str, float, int], list[Result]] = {}
   for result in results:
     grouped.setdefault((result.label, result.sparsity, result.budget), []).append(result)
-  found = [_row(group, metric, rates[key[0]]) for key, group in grouped.items()]
+  found = [_row(group, metric, rates[key[0]], split) for key, group in grouped.items()]
   reference = results[0].label if results else ''
   firsts = {(row.sparsity, row.budget): row for row in found if row.label == reference}
   return [dataclasses.replace(row, lead=_lead(row, firsts)) for row in found]
@@ -111,9 +111,9 @@ def _lead(row: Row, firsts: Mapping[tuple[float, int], Row]) -> Difference | Non
   return difference(first.scores, row.scores) if first is not None and first.label != row.label else None
 
 
-def _row(group: Sequence[Result], metric: str, rate: tuple[float, int]) -> Row:
-  tickets = {result.seed: result.ticket for result in group if result.ticket is not None}
-  costs = [TrainingCost.of(ticket.provenance) for ticket in tickets.values()]
+def _row(group: Sequence[Result], metric: str, rate: tuple[float, int], split: str) -> Row:
+  found = {result.seed: result.record for result in group if result.record is not None}
+  costs = [record.training for record in found.values()]
 
   def mean(values: Sequence[float]) -> float:
     return mean_and_deviation(values)[0] if values else math.nan
@@ -122,45 +122,51 @@ def _row(group: Sequence[Result], metric: str, rate: tuple[float, int]) -> Row:
     label=group[0].label,
     sparsity=group[0].sparsity,
     budget=group[0].budget,
-    scores={seed: ticket.metrics['test'][metric] for seed, ticket in tickets.items()},
-    validation=mean([ticket.metrics['validation'][metric] for ticket in tickets.values()]),
-    costs={name: mean([ticket.cost[name] for ticket in tickets.values()]) for name in _COSTS},
-    size=mean([result.size for result in group if result.ticket is not None]),
+    scores={seed: record.metrics[split][metric] for seed, record in found.items()},
+    validation=mean([record.metrics['validation'][metric] for record in found.values()]),
+    costs={name: mean([record.cost[name] for record in found.values()]) for name in COSTS},
+    size=mean([record.size for record in found.values()]),
     training=TrainingCost(*(mean([getattr(cost, name) for cost in costs]) for name in ('epochs', 'macs', 'seconds'))),
     learning_rate=rate[0],
     tried=rate[1],
-    missed=sum(not ticket.provenance.get('target_met', True) for ticket in tickets.values()),
+    missed=sum(not record.target_met for record in found.values()),
     errors=tuple(f'seed {result.seed}: {result.error}' for result in group if result.error),
   )
 
 
-def columns(metric: str) -> list[str]:
+def columns(metric: str, split: str = TEST) -> list[str]:
   """Titles of the table for people."""
   score = wording.score_title(metric)
   return [
-    *('Method', 'Sparsity', 'Seeds', f'{score}, test', 'Validation', 'MACs, non-zero', 'Parameters, non-zero', '.tflite'),
+    *('Method', 'Sparsity', 'Seeds', f'{score}, {split}', *_BESIDE[split], 'MACs, non-zero', 'Parameters, non-zero', '.tflite'),
     *('Training, epochs', 'Training, MACs', 'Training, time', 'Learning rate'),
   ]
 
 
-def cells(row: Row, metric: str) -> list[str]:
+def cells(row: Row, metric: str, split: str = TEST) -> list[str]:
   """A row of the table for people."""
   rate = f'{row.learning_rate:g} (of {row.tried})' if row.tried > 1 else f'{row.learning_rate:g}'
   if not row.scores:
-    return [row.name, wording.sparsity(row.sparsity), '0', 'failed', *['-'] * 7, rate]
+    return [row.name, wording.sparsity(row.sparsity), '0', 'failed', *['-'] * (6 + len(_BESIDE[split])), rate]
   score = wording.score(metric, row.mean) + (f' ± {100 * row.deviation:.1f}' if len(row.scores) > 1 else ' (one run)')
   return [
-    *(row.name, wording.sparsity(row.sparsity), str(len(row.scores)), score, wording.score(metric, row.validation)),
+    *(
+      row.name,
+      wording.sparsity(row.sparsity),
+      str(len(row.scores)),
+      score,
+      *(wording.score(metric, row.validation) for _ in _BESIDE[split]),
+    ),
     *(wording.count(row.costs['nonzero_macs']), wording.count(row.costs['nonzero_params']), wording.size(round(row.size))),
     *(f'{row.training.epochs:.1f}', wording.count(row.training.macs), wording.duration(row.training.seconds), rate),
   ]
 
 
-def markdown(found: Sequence[Row], metric: str) -> str:
+def markdown(found: Sequence[Row], metric: str, split: str = TEST) -> str:
   """The table and the differences in words."""
-  titles = columns(metric)
+  titles = columns(metric, split)
   lines = [' | '.join(titles).join(('| ', ' |')), '|'.join(['---'] * len(titles)).join('||')]
-  lines += [' | '.join(cells(row, metric)).join(('| ', ' |')) for row in found]
+  lines += [' | '.join(cells(row, metric, split)).join(('| ', ' |')) for row in found]
   told = list(differences(found))
   missed = [f'- {line}' for line in misses(found)]
   errors = [f'- {line}' for line in failures(found)]
@@ -205,12 +211,12 @@ def differences(found: Sequence[Row]) -> Iterator[str]:
     yield f'{reference} against {name}: {points}; one seed, which says nothing of the noise.'
 
 
-def records(found: Sequence[Row]) -> list[dict[str, Any]]:
+def as_data(found: Sequence[Row]) -> list[dict[str, Any]]:
   """The rows as plain data, numbers in full."""
   return [
     {
       **{'method': row.label, 'sparsity': row.sparsity, 'budget_epochs': row.budget, 'seeds': len(row.scores)},
-      **{'test_mean': _plain(row.mean), 'test_deviation': _plain(row.deviation), 'validation_mean': _plain(row.validation)},
+      **{'score_mean': _plain(row.mean), 'score_deviation': _plain(row.deviation), 'validation_mean': _plain(row.validation)},
       **{name: _plain(value) for name, value in row.costs.items()},
       **{'tflite_bytes': _plain(row.size), 'training_epochs': _plain(row.training.epochs), 'training_macs': _plain(row.training.macs)},
       **{
@@ -221,7 +227,7 @@ def records(found: Sequence[Row]) -> list[dict[str, Any]]:
       },
       **{f'lead_{name}': _plain(getattr(row.lead, name)) if row.lead else None for name in ('mean', 'low', 'high')},
       'verdict': row.lead.verdict if row.lead else None,
-      **{'test_by_seed': dict(row.scores), 'errors': list(row.errors)},
+      **{'score_by_seed': dict(row.scores), 'errors': list(row.errors)},
     }
     for row in found
   ]
@@ -229,7 +235,7 @@ def records(found: Sequence[Row]) -> list[dict[str, Any]]:
 
 def as_csv(found: Sequence[Row]) -> str:
   """The rows as comma-separated values, without what has no single value."""
-  plain = [{name: value for name, value in record.items() if not isinstance(value, (dict, list))} for record in records(found)]
+  plain = [{name: value for name, value in record.items() if not isinstance(value, (dict, list))} for record in as_data(found)]
   file = io.StringIO()
   writer = csv.DictWriter(file, list(plain[0]) if plain else [], lineterminator='\n')
   writer.writeheader()

@@ -11,6 +11,7 @@ from st_tf.config import ConfigError
 from st_tf.cutting import cut
 from st_tf.flags import FlagError
 from st_tf.origin import origin
+from st_tf.ticket import TicketError
 from tests import tiny
 
 # Validation scores by (method, learning rate): the first method trains best with 0.3, the second with 0.1.
@@ -68,7 +69,7 @@ def test_a_table_of_all_methods_sparsities_and_seeds(launch, tmp_path, capsys):
   assert [(row['method'], row['sparsity'], row['seeds']) for row in rows] == [
     *[('gmp', 0.5, 2), ('gmp', 0.8, 2), ('snip', 0.5, 2), ('snip', 0.8, 2)]
   ]
-  assert all(row['test_mean'] is not None and row['tflite_bytes'] > 1000 for row in rows)
+  assert all(row['score_mean'] is not None and row['tflite_bytes'] > 1000 for row in rows)
   assert (tmp_path / 'run' / 'index.html').is_file()
 
 
@@ -78,6 +79,39 @@ def test_finished_runs_are_kept(launch, tmp_path, capsys):
   assert run(tmp_path, seeds=3) == 0
   assert [(entry[0], entry[2]) for entry in launch.done] == [('gmp', 2), ('snip', 2)]
   assert '6, made of 6 trainings with 24 epochs in all; 4 are finished' in capsys.readouterr().out
+
+
+def test_records_of_another_machine_are_not_done_again(launch, tmp_path, capsys):
+  assert run(tmp_path, records=tmp_path / 'records') == 0
+  table = (tmp_path / 'run' / 'comparison.csv').read_text()
+  shutil.rmtree(tmp_path / 'run')
+  launch.done.clear()
+  assert run(tmp_path, records=tmp_path / 'records') == 0
+  assert not launch.done and (tmp_path / 'run' / 'comparison.csv').read_text() == table
+  assert '4 are finished' in capsys.readouterr().out
+
+
+def test_the_test_split_is_left_alone_while_settings_are_chosen(launch, tmp_path):
+  assert run(tmp_path, split='validation') == 0
+  facts = json.loads((tmp_path / 'run' / 'comparison.json').read_text())
+  assert facts['split'] == 'validation' and [row['score_mean'] for row in facts['rows']] == [0.4, 0.5]
+  assert 'on the test split' not in (tmp_path / 'run' / 'comparison.md').read_text()
+  saved = [json.loads(path.read_text()) for path in (tmp_path / 'run' / 'records').iterdir()]
+  assert len(saved) == 4 and all(list(record['metrics']) == ['validation'] for record in saved)
+  # Asked for later, the tickets that are there are scored; nothing is trained again.
+  launch.done.clear()
+  assert run(tmp_path) == 0 and not launch.done
+  saved = [json.loads(path.read_text()) for path in (tmp_path / 'run' / 'records').iterdir()]
+  assert all('test' in record['metrics'] for record in saved)
+
+
+def test_a_ticket_that_cannot_be_used_is_a_line_in_the_table(launch, tmp_path, monkeypatch):
+  def broken(path, task, batch_size):
+    raise TicketError('A ticket is whole. Received: half of one.')
+
+  monkeypatch.setattr('st_tf.delivery.scored', broken)
+  assert run(tmp_path, methods='gmp', seeds=1) == 1
+  assert '- gmp at 50%, seed 0: A ticket is whole.' in (tmp_path / 'run' / 'comparison.md').read_text()
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import math
 import pytest
 
 from st_tf.comparing import table
+from st_tf.comparing.record import Record
 from st_tf.comparing.table import Result, Row
 from st_tf.training_cost import TrainingCost
 
@@ -13,18 +14,19 @@ SCORES = {('a', 0.9): {0: 0.50, 1: 0.52, 2: 0.54}, ('b', 0.9): {0: 0.45, 1: 0.48
 RATES = {label: (0.1, 2) for label in 'abc'}
 
 
-class Ticket:
-  """As much of a ticket as a table reads."""
-
-  def __init__(self, score: float, seconds: float):
-    self.metrics = {'test': {'top1': score}, 'validation': {'top1': score + 0.01}}
-    self.cost = {'nonzero_macs': 2_000_000, 'macs': 9_000_000, 'nonzero_params': 30_000, 'params': 90_000}
-    self.provenance = {'training': dataclasses.asdict(TrainingCost(16.0, 4_000_000_000, seconds))}
+def record(score: float, seconds: float) -> Record:
+  return Record(
+    ticket='0f3a',
+    metrics={'test': {'top1': score}, 'validation': {'top1': score + 0.01}},
+    cost={'nonzero_macs': 2_000_000, 'macs': 9_000_000, 'nonzero_params': 30_000, 'params': 90_000},
+    training=TrainingCost(16.0, 4_000_000_000, seconds),
+    size=100_000,
+  )
 
 
 def results(scores=SCORES) -> list[Result]:
   return [
-    Result(label, sparsity, seed, 0, Ticket(score, 60.0 + seed), 100_000)
+    Result(label, sparsity, seed, 0, record(score, 60.0 + seed))
     for (label, sparsity), by_seed in scores.items()
     for seed, score in by_seed.items()
   ]
@@ -61,7 +63,7 @@ def test_a_first_method_that_keeps_everything_is_compared_at_every_sparsity():
 
 def test_networks_above_their_target_are_told():
   found = results()
-  found[0].ticket.provenance['target_met'] = False
+  found[0] = dataclasses.replace(found[0], record=dataclasses.replace(found[0].record, target_met=False))
   rows = table.rows(found, 'top1', RATES)
   assert rows[0].missed == 1 and '- a at 90%: 1 of 3 networks cost more than the target.' in table.markdown(rows, 'top1')
 
@@ -75,6 +77,14 @@ def test_people_read_units_and_spreads():
   assert len(table.columns('top1')) == len(table.cells(row, 'top1'))
 
 
+def test_while_settings_are_chosen_the_table_is_of_the_validation_split():
+  rows = table.rows(results(), 'top1', RATES, 'validation')
+  assert rows[0].mean == pytest.approx(0.53) and rows[1].lead.mean == pytest.approx((0.05 + 0.04 + 0.05) / 3)
+  titles, shown = table.columns('top1', 'validation'), table.cells(rows[0], 'top1', 'validation')
+  assert titles[3:5] == ['Top-1 accuracy, validation', 'MACs, non-zero'] and shown[3:5] == ['53.0% ± 2.0', '2.00 M']
+  assert len(shown) == len(titles) and 'test' not in table.markdown(rows, 'top1', 'validation')
+
+
 def test_what_is_inside_the_noise_is_said_in_words():
   noisy = {('a', 0.9): {0: 0.50, 1: 0.60}, ('b', 0.9): {0: 0.52, 1: 0.57}, ('c', 0.9): {0: 0.40}}
   told = list(table.differences(table.rows(results(noisy), 'top1', RATES)))
@@ -84,10 +94,10 @@ def test_what_is_inside_the_noise_is_said_in_words():
 
 def test_numbers_are_kept_in_full_for_programs():
   rows = table.rows(results(), 'top1', RATES)
-  record = table.records(rows)[1]
-  assert record['test_mean'] == rows[1].mean and record['verdict'] == 'ahead' and record['test_by_seed'] == SCORES['b', 0.9]
+  facts = table.as_data(rows)[1]
+  assert facts['score_mean'] == rows[1].mean and facts['verdict'] == 'ahead' and facts['score_by_seed'] == SCORES['b', 0.9]
   (first, second, third) = csv.DictReader(io.StringIO(table.as_csv(rows)))
-  assert float(second['lead_low']) == rows[1].lead.low and third['test_deviation'] == '' and first['verdict'] == ''
+  assert float(second['lead_low']) == rows[1].lead.low and third['score_deviation'] == '' and first['verdict'] == ''
 
 
 def test_an_empty_table_is_a_table():

@@ -1,0 +1,101 @@
+"""What is known of a finished run: enough for a table, without weights, in a small file that a repository can keep."""
+
+from collections.abc import Mapping
+import dataclasses
+import json
+import pathlib
+
+from st_tf import files
+from st_tf.config import Config, ConfigError
+from st_tf.errors import UserError
+from st_tf.ticket import Ticket
+from st_tf.training_cost import TrainingCost
+from st_tf.workdir import run_name
+
+_OF_THE_MACHINE = ('data_dir', 'keep_checkpoints')
+COSTS = ('nonzero_macs', 'macs', 'nonzero_params', 'params')
+
+
+class RecordError(UserError):
+  """A file that holds no record."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+  """What a run came to.
+
+  Attributes:
+    ticket: fingerprint of its ticket.
+    metrics: scores by split; the test split is missing until it is scored.
+    cost: of the network: 'nonzero_macs', 'macs', 'nonzero_params', 'params'.
+    training: what all its training has cost.
+    size: bytes of the ticket's .tflite file, kernels without their zeros.
+    target_met: whether the network costs at most what was searched for.
+  """
+
+  ticket: str
+  metrics: Mapping[str, Mapping[str, float]]
+  cost: Mapping[str, int]
+  training: TrainingCost
+  size: int
+  target_met: bool = True
+
+  @classmethod
+  def of(cls, ticket: Ticket, size: int) -> 'Record':
+    """What a ticket says, and the size of its file."""
+    return cls(
+      ticket=ticket.fingerprint,
+      metrics={split: scores for split, scores in ticket.metrics.items() if split in ('validation', 'test')},
+      cost={name: int(ticket.cost[name]) for name in COSTS},
+      training=TrainingCost.of(ticket.provenance),
+      size=size,
+      target_met=ticket.provenance.get('target_met', True),
+    )
+
+
+class Records:
+  """A folder of records, one file per run, found by what the run's settings were.
+
+  A setting that came after a record was written counts as one at its default, so that records outlive new settings. Files from
+  several machines can lie in one folder.
+
+  Args:
+    folder: created with the first record.
+
+  Raises:
+    RecordError: a file in it holds no record.
+  """
+
+  def __init__(self, folder: pathlib.Path):
+    self._folder = folder
+    self._known = dict(_read(path) for path in sorted(folder.glob('*.json')))
+
+  def find(self, config: Config) -> Record | None:
+    """What is known of the run of these settings."""
+    return self._known.get(config.fingerprint)
+
+  def keep(self, config: Config, record: Record) -> None:
+    """Writes down what a run came to.
+
+    Raises:
+      OSError: it cannot be written.
+    """
+    settings = {name: value for name, value in config.flat().items() if name not in _OF_THE_MACHINE}
+    self._folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({**dataclasses.asdict(record), 'settings': settings}, indent=1)
+    files.write_text(self._folder / f'{run_name(config)}.json', text + '\n')
+    self._known[config.fingerprint] = record
+
+
+def _read(path: pathlib.Path) -> tuple[str, Record]:
+  try:
+    facts = files.read_json(path)
+    settings, training = facts.pop('settings'), TrainingCost(**facts.pop('training'))
+    record = Record(**facts, training=training)
+    if not all(isinstance(value, Mapping) for value in (record.metrics, record.cost)) or set(COSTS) - set(record.cost):
+      raise ValueError('without the costs of a network')
+    return Config.from_flat(settings).fingerprint, record
+  except (OSError, ValueError, TypeError, KeyError, AttributeError, ConfigError) as error:
+    raise RecordError(
+      f'A folder of records holds what comparisons have written. Received: {path} ({error}). Remove it; its run is then done again.'
+    ) from error

@@ -1,0 +1,51 @@
+import dataclasses
+import json
+
+import pytest
+
+from st_tf.comparing.record import RecordError, Records
+from st_tf.config import Config, SearchConfig
+from st_tf.task import DataConfig
+from tests.st_tf.comparing.table_test import record
+
+CONFIG = Config(task='shapes', seed=3, data=DataConfig(data_dir='/somewhere'))
+
+
+@pytest.fixture
+def folder(tmp_path):
+  Records(tmp_path / 'records').keep(CONFIG, record(0.5, 60.0))
+  return tmp_path / 'records'
+
+
+def test_a_run_is_found_by_its_settings_wherever_its_data_lay(folder):
+  records = Records(folder)
+  assert records.find(CONFIG) == record(0.5, 60.0)
+  assert records.find(dataclasses.replace(CONFIG, data=DataConfig(data_dir='/elsewhere'))) == record(0.5, 60.0)
+  assert records.find(dataclasses.replace(CONFIG, seed=4)) is None
+  assert '/somewhere' not in next(folder.iterdir()).read_text()
+
+
+def test_a_setting_that_came_later_counts_as_one_at_its_default(folder):
+  (path,) = folder.iterdir()
+  facts = json.loads(path.read_text())
+  del facts['settings']['search_end']
+  path.write_text(json.dumps(facts))
+  assert Records(folder).find(CONFIG) is not None
+  assert Records(folder).find(dataclasses.replace(CONFIG, search=SearchConfig(search_end=0.5))) is None
+
+
+def test_a_record_is_replaced_by_a_later_one_of_its_run(folder):
+  Records(folder).keep(CONFIG, record(0.75, 60.0))
+  assert len(list(folder.iterdir())) == 1 and Records(folder).find(CONFIG).metrics['test'] == {'top1': 0.75}
+
+
+def test_no_folder_is_no_records(tmp_path):
+  assert Records(tmp_path / 'nowhere').find(CONFIG) is None
+
+
+@pytest.mark.parametrize('change', ['{', '[]', '{"settings": {}}', {'settings': {'spead': 1}}, {'cost': {'macs': 1}}, {'surprise': 1}])
+def test_a_file_that_is_no_record_is_named(folder, change):
+  (path,) = folder.iterdir()
+  path.write_text(change if isinstance(change, str) else json.dumps(json.loads(path.read_text()) | change))
+  with pytest.raises(RecordError, match=r'holds what comparisons have written\. Received: .*supertickets-3-.*Remove it'):
+    Records(folder)
