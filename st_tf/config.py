@@ -20,7 +20,8 @@ METHODS = (
   *('random', 'snip', 'grasp', 'synflow', 'gmp', 'rigl', 'acdc', 'soft_threshold', 'tuner', 'fine_tune', 'transfer'),
 )
 TUNERS = ('random', 'hyperband', 'bayesian')
-CONTROLS = ('none', 'random_weights', 'random_mask', 'dense_body')
+RANDOM = ('random_weights', 'random_mask')
+CONTROLS = ('none', *RANDOM, 'dense_body')
 REACTIVATIONS = ('soft_threshold', 'masked', 'dense_gradient')
 RANKINGS = ('global', 'macs', 'layer', 'erk')
 PRUNING_SCHEDULES = ('cubic', 'stepwise', 'one_shot', 'constant')
@@ -205,8 +206,10 @@ class Config:
     _require(self.batch_size % self.replicas == 0, '--batch_size is a multiple of --replicas.', f'{self.batch_size} for {self.replicas}')
     transfer = self.transfer
     _require(transfer.input_stride in (0, 1, 2, 4), "--input_stride is 1, 2 or 4; 0 = the ticket's.", transfer.input_stride)
-    contradicts = transfer.control != 'none' and (transfer.rewind or transfer.reactivate)
-    _require(not contradicts, '--control goes without --rewind and --reactivate.', transfer.control, ' Leave one out.')
+    contradicts = transfer.reactivate and transfer.control != 'none' or transfer.rewind and transfer.control in RANDOM
+    _require(
+      not contradicts, '--control goes without --reactivate, and random weights without --rewind.', transfer.control, ' Leave one out.'
+    )
     frozen = transfer.freeze_body and (transfer.reactivate or transfer.control != 'none')
     _require(not frozen, '--freeze_body keeps weights and mask of the body.', 'also --reactivate or --control', ' Leave one out.')
     fine_tuning = self.training.fine_tune_epochs

@@ -6,7 +6,7 @@ import pathlib
 
 from st_tf import report
 from st_tf.report.samples import collect
-from st_tf.scoring import score
+from st_tf.scoring import readable, score
 from st_tf.task import Task
 from st_tf.ticket import MODEL, Ticket, TicketError
 from st_tf.workdir import Workdir
@@ -60,6 +60,6 @@ def scored(path: pathlib.Path, task: Task, batch_size: int) -> Ticket:
 def _describe(path: pathlib.Path, ticket: Ticket, tickets: Sequence[Ticket], task: Task, workdir: Workdir) -> None:
   model = ticket.build_model()
   if not (path / MODEL).exists():
-    images, _ = next(task.dataset('validation', _CHECKED_IMAGES).as_numpy_iterator())
+    images, _ = next(readable(task.dataset('validation', _CHECKED_IMAGES).as_numpy_iterator()))
     convert(model, images, path / MODEL)
   report.write(path / 'report', ticket, workdir.history(), samples=collect(task, model), tickets=tickets, model_file=path / MODEL)

@@ -14,6 +14,7 @@ from st_tf import cost
 from st_tf.config import Config
 from st_tf.initial import fresh
 from st_tf.plan import Plan, training_alone
+from st_tf.scoring import readable
 from st_tf.stand_in import StandIn
 from st_tf.target import check_sparsity, check_target, initial, limited, shown, target
 from st_tf.task import Task
@@ -122,7 +123,7 @@ def _pruning_lines(trainer: Trainer, plan: Plan, method: ModuleType) -> Iterator
 def _seconds(trainer: Trainer, plan: Plan) -> tuple[float, float]:
   """(of the first step, which builds the training function; of one that follows)."""
   data = trainer.task.dataset('train', trainer.config.batch_size, training=True, seed=trainer.config.seed)
-  images, targets = next(iter(data))
+  images, targets = next(readable(data))
   started = time.monotonic()
   trainer.train(images, targets, plan.learning_rate(0), 0.0)
   first, times = time.monotonic() - started, []

@@ -18,6 +18,7 @@ from st_tf.pruning import Mask
 from st_tf.pruning.fit import hold_mask
 from st_tf.pruning.saliency import Loss, Weights
 from st_tf.pruning.wrapper import bake, prunable
+from st_tf.scoring import readable
 from st_tf.stages import Run, train_to_the_end
 from st_tf.task import Task
 from st_tf.ticket import Ticket
@@ -102,7 +103,7 @@ def first_batches(trainer: Trainer, temperature: float = 1.0, gradients: int = 1
     return tf.reduce_mean(task.loss(targets, outputs, config.training.label_smoothing))
 
   try:
-    yield loss, list(task.dataset('train', config.batch_size, training=True, seed=config.seed).take(count))
+    yield loss, list(readable(task.dataset('train', config.batch_size, training=True, seed=config.seed).take(count)))
   finally:
     for name, variable in trainer.variables.items():
       variable.assign(before[name])

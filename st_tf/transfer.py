@@ -14,9 +14,11 @@ from typing import Any
 from absl import flags as absl_flags
 
 from st_tf import command, files, flags, presets
-from st_tf.config import CONTROLS, PRUNED_LAYERS, Config, TransferConfig
+from st_tf.config import CONTROLS, PRUNED_LAYERS, RANDOM, Config, TransferConfig
 from st_tf.wording import score, score_name
 
+_GIVEN_BY_TICKET = ('method', 'init_from', 'sparsity', 'target_macs', 'target_latency_ms')
+_DIGITS = 8
 _OWN = 'drawn_here'  # The control that is a ticket of the task itself.
 NAMES = {
   'none': 'the ticket',
@@ -32,8 +34,11 @@ class Options:
   """What this command does beside the training's settings."""
 
   ticket: str = dataclasses.field(default='', metadata={'help': 'Folder of the ticket.'})
-  workdir: str = dataclasses.field(default='', metadata={'help': 'Folder for all of it; empty = runs/TASK-transfer-TICKET-SEED.'})
+  workdir: str = dataclasses.field(
+    default='', metadata={'help': 'Folder for all of it; empty = runs/TASK-transfer-FINGERPRINT-SEED, of the ticket.'}
+  )
   controls: bool = dataclasses.field(default=False, metadata={'help': 'Train the four controls too, and compare.'})
+  dry_run: bool = dataclasses.field(default=False, metadata={'help': "Print the plan of the ticket's training and stop."})
   fresh: bool = dataclasses.field(default=False, metadata={'help': 'Forget what is in the workdir and start over.'})
 
   def __post_init__(self):
@@ -41,7 +46,13 @@ class Options:
       raise flags.FlagError('--ticket is needed. Received: none. Write --ticket=FOLDER.')
 
 
-def _check(options: Options, config: Config) -> None:
+def _check(options: Options, config: Config, values: absl_flags.FlagValues) -> None:
+  given = flags.given_settings(values)
+  if 'task' not in given and not values['config'].value and not values['recipe'].value:
+    raise flags.FlagError('--task is needed: what the ticket moves to. Received: none. Write --task=NAME.')
+  settled = next((name for name in _GIVEN_BY_TICKET if name in given), '')
+  if settled:
+    raise flags.FlagError(f'The ticket says how sparse and how large a network is moved. Received: --{settled}. Leave it out.')
   changed = [name for name in ('freeze_body', 'reactivate') if getattr(config.transfer, name)]
   changed += ['control'] * (config.transfer.control != 'none')
   if options.controls and changed:
@@ -56,10 +67,11 @@ def main(argv: Sequence[str]) -> int:
   flags.parse(argv, values, __doc__)
   options = flags.options_from(values, Options)
   config = flags.config_from(values)
-  _check(options, config)
+  _check(options, config, values)
   with command.quiet_imports():
     from st_tf import replicas, train
-    from st_tf.ticket import Ticket
+    from st_tf.methods import supertickets, transfer
+    from st_tf.ticket import Ticket, TicketError
     from st_tf.workdir import Workdir
   replicas.prepare(config.replicas)
   ticket = Ticket.load(options.ticket)
@@ -67,16 +79,36 @@ def main(argv: Sequence[str]) -> int:
   # Files and recipes name a supernet; the ticket brings its own.
   supernet = flags.given_settings(values).get('supernet', '')
   config = dataclasses.replace(config, method='transfer', init_from=options.ticket, supernet=supernet)
-  root = pathlib.Path(options.workdir or train.default_workdir(config))
+  named = dataclasses.replace(config, init_from=ticket.fingerprint[:_DIGITS], supernet='')
+  root = pathlib.Path(options.workdir or train.default_workdir(named))
+  if options.dry_run:
+    from st_tf.dry_run import describe
+
+    print('\n'.join(describe(task, config, root)))
+    return 0
+  own_supernet = root / 'supernet.json'
+  if options.controls:  # What the last of five trainings cannot have is said before the first.
+    asked = {'sparsity': ticket.sparsity, **{name: ticket.cost[name] for name in ('macs', 'supernet_macs')}}
+    supertickets.plan(_drawn_here(task, ticket, config, own_supernet, asked), task.steps_per_epoch(config.batch_size))
   found: dict[str, dict[str, Any]] = {}
   for name in (*CONTROLS, _OWN) if options.controls else (config.transfer.control,):
-    settings = _drawn_here(task, ticket, config, root, found['none']) if name == _OWN else _control(config, name)
+    if name == _OWN:
+      settings = _drawn_here(task, ticket, config, own_supernet, found['none'])
+      files.write_text(own_supernet, presets.to_text(transfer.supernet(task, ticket, config.transfer.input_stride)))
+    else:
+      settings = _control(config, name)
     workdir = Workdir(root / name, settings, options.fresh)
     code = train.draw(task, settings, workdir)
     if code:
       return code
     (path,) = workdir.tickets()
-    found[name] = _result(Ticket.load(path))
+    drawn = Ticket.load(path)
+    if name != _OWN and drawn.provenance['source'] != ticket.fingerprint:
+      raise TicketError(
+        f'A workdir belongs to one ticket. Received: {root / name}, whose training began with another ticket than is in {options.ticket}'
+        ' now. Use --fresh to train it again, or another --workdir.'
+      )
+    found[name] = _result(drawn)
   files.write_text(
     root / 'transfer.json', json.dumps({'ticket': ticket.fingerprint, 'from': ticket.task['name'], 'found': found}, indent=1)
   )
@@ -100,17 +132,12 @@ def lines(found: dict[str, dict[str, Any]], title: str) -> Iterator[str]:
 
 def _control(config: Config, name: str) -> Config:
   """The settings of a control that exchanges what the ticket brings."""
-  rewind = config.transfer.rewind and name == 'none'
+  rewind = config.transfer.rewind and name not in RANDOM
   return dataclasses.replace(config, transfer=dataclasses.replace(config.transfer, control=name, rewind=rewind))
 
 
-def _drawn_here(task: Any, ticket: Any, config: Config, root: pathlib.Path, moved: dict[str, Any]) -> Config:
+def _drawn_here(task: Any, ticket: Any, config: Config, supernet: pathlib.Path, moved: dict[str, Any]) -> Config:
   """The settings that draw a ticket of the moved one's supernet on the task itself: as sparse, of as many MACs, in the same layers."""
-  from st_tf.methods.transfer import supernet
-
-  path = root / 'supernet.json'
-  path.parent.mkdir(parents=True, exist_ok=True)
-  files.write_text(path, presets.to_text(supernet(task, ticket, config.transfer.input_stride)))
   before = ticket.provenance['config']
   layers = {name: before[name] for name in PRUNED_LAYERS if name in before}
   layers['prune_head'] = ticket.head.kind == task.head.kind and layers.get('prune_head', True)
@@ -119,7 +146,7 @@ def _drawn_here(task: Any, ticket: Any, config: Config, root: pathlib.Path, move
   search = {'target_macs': float(moved['macs'])} if is_smaller else {'target_macs': 0.0, 'penalty': 0.0}
   return dataclasses.replace(
     config,
-    **{'method': 'supertickets', 'init_from': '', 'supernet': str(path), 'pruning': pruning, 'transfer': TransferConfig()},
+    **{'method': 'supertickets', 'init_from': '', 'supernet': str(supernet), 'pruning': pruning, 'transfer': TransferConfig()},
     search=dataclasses.replace(config.search, target_latency_ms=0.0, **search),
   )
 

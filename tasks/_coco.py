@@ -1,6 +1,7 @@
 """Files in COCO's format: keypoint annotations, detection results, and the folders they come in."""
 
 from collections.abc import Mapping, Sequence
+import dataclasses
 import json
 import pathlib
 from typing import Any
@@ -31,6 +32,9 @@ def read_folder(root: pathlib.Path, name: str, config: DataConfig) -> dict[str, 
   `config.detections` has boxes for the test's pictures, and may have some for the validation's; otherwise, as always in
   training, boxes are the true ones.
 
+  Labelled joints whose coordinates are whole numbers in all files, as in COCO's own, name pixels: half a pixel is added, to their
+  centres.
+
   Args:
     root: the folder.
     name: of the task.
@@ -44,7 +48,7 @@ def read_folder(root: pathlib.Path, name: str, config: DataConfig) -> dict[str, 
   files = {part: _file(root, part) for part in ('train', 'val')}
   if files['train'] is None:
     raise TaskError(f'Annotations are a file annotations/{_PREFIX}train*.json. Received: {root}, which has none. Add it.')
-  found = {part: annotations(file, root / file.stem.removeprefix(_PREFIX)) for part, file in files.items() if file}
+  found = _centred({part: annotations(file, root / file.stem.removeprefix(_PREFIX)) for part, file in files.items() if file})
   train, pictures = found['train'], {}
   with_people = np.unique(train.picture[train.labelled])
   tenth, rest = max(1, round(len(with_people) / 10)), with_people
@@ -64,12 +68,10 @@ def read_folder(root: pathlib.Path, name: str, config: DataConfig) -> dict[str, 
 
 
 def annotations(path: pathlib.Path, images: pathlib.Path) -> Annotations:
-  """The pictures and people of an annotation file, whose pictures are in the folder `images`.
-
-  Joints whose coordinates are all whole numbers, as in COCO's own files, name pixels: half a pixel is added, to their centres.
+  """The pictures and people of an annotation file, whose pictures are in the folder `images`; coordinates are as it has them.
 
   Raises:
-    TaskError: the file cannot be read or is not in COCO's format, or names an image that is not there.
+    TaskError: the file cannot be read or is not in COCO's format, names an image that is not there, or has a joint far outside one.
   """
   source = str(path)
   data = _json(path)
@@ -112,6 +114,7 @@ def annotations(path: pathlib.Path, images: pathlib.Path) -> Annotations:
     crowd=np.asarray([entry.get('iscrowd') == 1 for entry in people], bool),
   )
   _check_people(found)
+  _check_joints(found)
   return found
 
 
@@ -218,9 +221,18 @@ def _keypoints(people: Sequence[Mapping[str, Any]], count: int, source: str) -> 
       'A joint is x, y and v: 0 not labelled, 1 hidden, 2 visible. Received: another v in annotation'
       f' {people[bad[0]]["id"]} of {source} ({len(bad)} such annotations). Correct it.'
     )
-  labelled = keypoints[keypoints[..., 2] > 0]
-  names_pixels = (labelled[:, :2] % 1 == 0).all()
-  return keypoints + [0.5, 0.5, 0] if names_pixels else keypoints
+  return keypoints
+
+
+def _centred(found: Mapping[str, Annotations]) -> dict[str, Annotations]:
+  """The same with joints at the centres of the pixels they name, where all files together say that they name pixels.
+
+  One file alone may happen to have whole numbers only: its joints would lie half a pixel off those of the others.
+  """
+  labelled = np.concatenate([each.keypoints[each.keypoints[..., 2] > 0] for each in found.values()])
+  if (labelled[:, :2] % 1 != 0).any():
+    return dict(found)
+  return {part: dataclasses.replace(each, keypoints=each.keypoints + [0.5, 0.5, 0]) for part, each in found.items()}
 
 
 def _check_people(found: Annotations) -> None:
@@ -239,4 +251,19 @@ def _check_people(found: Annotations) -> None:
     raise TaskError(
       f'Every annotated image is a file that exists. Received: {missing[0]}, named by {found.source} ({len(missing)} such images).'
       ' Add it or remove its annotations.'
+    )
+
+
+def _check_joints(found: Annotations) -> None:
+  """Refuses labelled joints of single people that lie further outside their image than the longer side of their box."""
+  places, shapes = found.keypoints[..., :2], found.shapes[found.picture]
+  outside = np.maximum(-places, places - shapes[:, None, ::-1]).max(2)
+  far = (outside > found.boxes[:, None, 2:].max(2, initial=0)) & (found.keypoints[..., 2] > 0) & ~found.crowd[:, None]
+  if far.any():
+    person, joint = np.argwhere(far)[0]
+    (height, width), (x, y) = shapes[person], places[person, joint]
+    raise TaskError(
+      "A labelled joint lies in its image, or outside by no more than the size of its person's box. Received:"
+      f' {found.joints.names[joint]!r} at ({x:g}, {y:g}) of annotation {found.person_ids[person]} in {found.source}, an image of'
+      f' {width}x{height} ({far.sum()} such joints). Correct it, or write v = 0 where a joint is not labelled.'
     )

@@ -1,6 +1,6 @@
 """Human keypoints: a heatmap for every joint of a person. What all such tasks share, whatever their pictures come from."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 import numpy as np
@@ -12,7 +12,7 @@ from st_tf.task import SPLITS, DataConfig, Sample, Task, TaskError, refuse
 from tasks import _augment, _crops, _heatmaps, _reading, _skeletons
 from tasks._classification import PHOTOGRAPHS
 from tasks._oks import KeypointMetrics, correct
-from tasks._people import People
+from tasks._people import Annotations, People
 
 # Streams of the numbers that are drawn per (seed, epoch).
 _ORDER, _GEOMETRY = range(2)
@@ -78,10 +78,7 @@ class KeypointTask(Task):
     self._chosen = _chosen(len(splits['train']), config, name)
     self.sizes = {split: len(people) for split, people in self._splits.items()} | {'train': len(self._chosen)}
     sources = {people.annotations.source: people.annotations for people in self._splits.values()}
-    reasons = next(iter(sources.values())).left_out
-    left_out = {reason: sum(known.left_out[reason] for known in sources.values()) for reason in reasons}
-    said = ', '.join(f'{count:,} {reason}' for reason, count in left_out.items() if count)
-    self.notes = (f'{name} leaves out: {said}',) if said else ()
+    self.notes = tuple(note for annotations in sources.values() for note in _notes(annotations))
 
   def dataset(
     self, split: str, batch_size: int, *, training: bool = False, seed: int = 0, epoch: int = 0, start_batch: int = 0
@@ -179,6 +176,13 @@ class KeypointTask(Task):
       (('image', image), *((name, with_joints(image, places, limbs, colours)) for name, places in pictures)),
       legend=tuple(zip(self.labels, self.semantics['colours'])) if len(self.labels) <= _LONGEST_LEGEND else (),
     )
+
+
+def _notes(annotations: Annotations) -> Iterator[str]:
+  """Whom of a source nothing is learned from, if there is anybody."""
+  said = ', '.join(f'{count:,} {reason}' for reason, count in annotations.left_out.items() if count)
+  if said:
+    yield f'{annotations.source}: left out are {said}'
 
 
 def _chosen(have: int, config: DataConfig, name: str) -> np.ndarray:

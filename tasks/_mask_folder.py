@@ -68,14 +68,19 @@ def _default_shape(splits: dict[str, Files]) -> tuple[int, int]:
 
 def _split_folders(root: pathlib.Path) -> dict[str, str]:
   """{split: name of its folders}."""
-  images = root / 'images'
-  if not images.is_dir() or not (root / 'annotations').is_dir():
+  images, masks = sides = root / 'images', root / 'annotations'
+  if not images.is_dir() or not masks.is_dir():
     raise TaskError(f'The folder holds images/ and annotations/, each with training/ and validation/. Received: {root} without them.')
   found = {}
-  for folder in sorted(entry.name for entry in images.iterdir() if entry.is_dir() and not entry.name.startswith('.')):
+  for folder in sorted({entry.name for side in sides for entry in side.iterdir() if entry.is_dir() and not entry.name.startswith('.')}):
+    there, other = (images, masks) if (images / folder).is_dir() else (masks, images)
     split = _SPLITS.get(folder)
     if split is None or split in found:
-      raise TaskError(f'The splits are training, validation and test. Received: {images / folder}. Rename or remove it.')
+      raise TaskError(f'The splits are training, validation and test. Received: {there / folder}. Rename or remove it.')
+    if not (other / folder).is_dir():
+      raise TaskError(
+        f'A split is a folder in images/ and one in annotations/. Received: {there / folder} without {other / folder}. Add it.'
+      )
     found[split] = folder
   if 'train' not in found:
     raise TaskError(f'There is a training split. Received: {images} without training/. Add it.')
@@ -91,7 +96,7 @@ def _pairs(root: pathlib.Path, folder: str) -> list[tuple[pathlib.Path, pathlib.
       raise TaskError(f'No two images of a split have one name. Received: {pictures[path.stem]} and {path}. Rename or remove one.')
   if not pictures:
     raise TaskError(f'A split has at least one example. Received: no images ({", ".join(SUFFIXES)}) in {images}. Add some or remove it.')
-  found = {path.stem: path for path in masks.glob(f'*{_MASK_SUFFIX}') if not path.name.startswith('.')} if masks.is_dir() else {}
+  found = {path.stem: path for path in masks.glob(f'*{_MASK_SUFFIX}') if not path.name.startswith('.')}
   for stem in sorted(pictures.keys() ^ found.keys()):
     missing, there = (masks / f'{stem}{_MASK_SUFFIX}', pictures[stem]) if stem in pictures else (images / stem, found[stem])
     raise TaskError(f'Every image has a mask of the same name, and every mask an image. Received: {there} without {missing}. Add it.')
@@ -105,6 +110,8 @@ def _labels(root: pathlib.Path, config: DataConfig, masks: list[pathlib.Path], c
     with futures.ThreadPoolExecutor() as pool:
       highest = classes or max(pool.map(lambda path: int(mask_numbers(path).max(initial=0)), masks))
     labels, source = [f'class {number}' for number in range(1, highest + 1)], str(root / 'annotations')
+  if '' in labels:
+    raise TaskError(f'A class has a name that is not empty. Received: none for number {labels.index("") + 1} in {source}. Name it.')
   repeated = sorted({label for label in labels if labels.count(label) > 1})
   if repeated or classes not in (0, len(labels)):
     wanted = f'{classes} classes have' if classes else 'Classes have'

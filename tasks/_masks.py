@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from st_tf.pictures import open_rgb
 from st_tf.task import TaskError
-from tasks import _reading
+from tasks import _palettes, _reading
 
 IGNORED = -1  # In a mask: a pixel that counts for nothing.
 DRAWS = 8  # Scale, row, column, flip, brightness, contrast, saturation, hue.
@@ -98,11 +98,12 @@ class Files(MaskedImages):
     self._check(index, (picture.height, picture.width), numbers)
     return picture, self.classes[numbers]
 
-  def check(self, index: int) -> np.ndarray:
-    """How often each number is in the mask; raises what `read` raises, without decoding the picture."""
-    numbers = mask_numbers(self.pairs[index][1])
+  def check(self, index: int) -> tuple[np.ndarray, dict[int, _palettes.Colour]]:
+    """(how often each number is in the mask, colours as of `_palettes.used`); raises what `read` raises, without decoding the picture."""
+    numbers, palette = _mask(self.pairs[index][1])
     self._check(index, self.size(index), numbers)
-    return np.bincount(numbers.ravel(), minlength=len(self.classes))
+    counts = np.bincount(numbers.ravel(), minlength=len(self.classes))
+    return counts, _palettes.used(counts, palette)
 
   def _check(self, index: int, size: Shape, numbers: np.ndarray) -> None:
     source, labels = self.pairs[index]
@@ -248,10 +249,15 @@ def check(splits: Iterable[Files]) -> np.ndarray:
   """Reads every mask and the size of every picture; how many pixels have each number.
 
   Raises:
-    TaskError: a file is bad.
+    TaskError: a file is bad, or palettes contradict each other.
   """
+  palettes, pixels = _palettes.Palettes(), 0
   with futures.ThreadPoolExecutor() as pool:  # Decoding releases Python's lock.
-    return sum(sum(pool.map(files.check, range(len(files)))) for files in splits)
+    for files in splits:
+      for (_, labels), (counts, colours) in zip(files.pairs, pool.map(files.check, range(len(files)))):
+        palettes.add(labels, colours)
+        pixels = pixels + counts
+  return pixels
 
 
 def mask_numbers(path: pathlib.Path) -> np.ndarray:
@@ -260,12 +266,17 @@ def mask_numbers(path: pathlib.Path) -> np.ndarray:
   Raises:
     TaskError: it cannot be read, or is no picture with one whole number per pixel.
   """
+  return _mask(path)[0]
+
+
+def _mask(path: pathlib.Path) -> tuple[np.ndarray, list[int] | None]:
+  """(numbers as of `mask_numbers`, red, green and blue of 0, 1, ... one after the other where there is a palette)."""
   rule = 'A mask is a picture with one whole number per pixel (8 or 16 bits of grey, or a palette).'
   try:
     with Image.open(path) as picture:
       if picture.mode in _MASK_MODES:
-        return np.asarray(picture).astype(np.int32)
+        return np.asarray(picture).astype(np.int32), picture.getpalette('RGB')
       mode = picture.mode
   except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
     raise TaskError(f'{rule} Received: {path} ({error}). Replace or remove it.') from error
-  raise TaskError(f'{rule} Received: mode {mode!r} of {path}. Save it as 8-bit grey.')
+  raise TaskError(f'{rule} Received: mode {mode!r} of {path}. Write the number of its class into each pixel, not its colour.')

@@ -53,11 +53,17 @@ def mapping() -> np.ndarray:
 
 def _pairs(root: pathlib.Path, folder: str) -> list[tuple[pathlib.Path, pathlib.Path]]:
   """The pictures of a split, each with its mask, in a fixed order."""
-  pictures = sorted((root / 'leftImg8bit' / folder).glob(f'*/*{_IMAGE}'))
+  images, labels = root / 'leftImg8bit' / folder, root / 'gtFine' / folder
+  pictures, masks = _named(images, _IMAGE), _named(labels, _MASK)
   if not pictures:
-    raise TaskError(f'A split has at least one example. Received: no CITY/*{_IMAGE} in {root / "leftImg8bit" / folder}. Unpack it there.')
-  pairs = [(path, root / 'gtFine' / folder / path.parent.name / path.name.replace(_IMAGE, _MASK)) for path in pictures]
-  for picture, mask in pairs:
-    if not mask.is_file():
-      raise TaskError(f'Every image has a mask. Received: {picture} without {mask}. Unpack gtFine there.')
-  return pairs
+    raise TaskError(f'A split has at least one example. Received: no CITY/*{_IMAGE} in {images}. Unpack it there.')
+  for name in sorted(pictures.keys() ^ masks.keys()):
+    if name in pictures:
+      raise TaskError(f'Every image has a mask. Received: {pictures[name]} without {labels / name}{_MASK}. Unpack gtFine there.')
+    raise TaskError(f'Every mask has an image. Received: {masks[name]} without {images / name}{_IMAGE}. Unpack leftImg8bit there.')
+  return [(path, masks[name]) for name, path in pictures.items()]
+
+
+def _named(folder: pathlib.Path, ending: str) -> dict[str, pathlib.Path]:
+  """{CITY/NAME: the file CITY/NAME + ending of the folder}, in a fixed order."""
+  return {f'{path.parent.name}/{path.name.removesuffix(ending)}': path for path in sorted(folder.glob(f'*/*{ending}'))}

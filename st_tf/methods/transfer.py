@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from st_tf import moving, presets
-from st_tf.config import PRUNED_LAYERS, Config, ConfigError, PruningConfig
+from st_tf.config import PRUNED_LAYERS, RANDOM, Config, ConfigError, PruningConfig
 from st_tf.initial import descend, prunable_weights, source
 from st_tf.models import build, named_variables
 from st_tf.plan import Plan, training_alone
@@ -136,7 +136,7 @@ def _give_weights(trainer: Trainer, ticket: Ticket) -> None:
 
 def _weights(trainer: Trainer, ticket: Ticket) -> Mapping[str, np.ndarray]:
   settings = trainer.config.transfer
-  if settings.control in ('random_weights', 'random_mask'):
+  if settings.control in RANDOM:
     shape = (*trainer.task.image_size, 3)
     deviation = trainer.config.training.initial_deviation
     fresh = build(trainer.arch, trainer.task.head, shape, seed=trainer.config.seed + _OTHER_SEED, deviation=deviation)

@@ -27,6 +27,9 @@ from st_tf.models.variables import short_name
 from st_tf.pruning.mask import Mask
 
 _NEVER = 2**62  # A step past every schedule.
+# Normally distributed weights are rescaled by so much at 99.3% sparsity. A layer of which one weight is left, hardly above the threshold,
+# would be by thousands: seen on CamVid, where it made a loss infinite within 40 steps.
+_LARGEST_SCALE = 10.0
 _BOUND = 2.0  # Thresholds a pruned weight may grow to under 'dense_gradient': enough to win the next ranking.
 
 
@@ -208,7 +211,8 @@ def set_masks(model: keras.Model, mask: Mask, thresholds: Mapping[str, float], m
     shrunk = np.maximum(kept - thresholds[name], 0).sum(dtype=np.float64)
     mask_variable.assign(mask[name].astype(np.float32))
     threshold.assign(thresholds[name])
-    wrapper.scales[index].assign(kept.sum(dtype=np.float64) / shrunk if shrunk > 0 else 1.0)
+    scale = kept.sum(dtype=np.float64) / shrunk if shrunk > 0 else 1.0
+    wrapper.scales[index].assign(min(scale, _LARGEST_SCALE))
     wrapper.open.assign(0.0 if final or wrapper.reactivation == 'masked' else 1.0)
 
 

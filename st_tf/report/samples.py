@@ -9,6 +9,7 @@ from PIL import Image
 import tensorflow as tf
 
 from st_tf.pictures import denormalised
+from st_tf.scoring import readable
 from st_tf.task import Sample, Task
 
 _SHOWN_PIXELS = 160
@@ -42,7 +43,7 @@ def collect(task: Task, model: Any, count: int = 12, split: str = 'test', seed: 
   wanted = np.random.default_rng(seed).choice(there, min(count, there), replace=False)
   wanted = set(wanted.tolist())
   samples, first = [], 0
-  for images, targets in task.dataset(split, 64):
+  for images, targets in readable(task.dataset(split, 64)):
     chosen = [i for i in range(len(images)) if first + i in wanted]
     first += len(images)
     if not chosen:

@@ -1,11 +1,24 @@
 import json
+import shutil
 
 import pytest
 
 from st_tf import transfer
+from st_tf.config import ConfigError
 from st_tf.flags import FlagError
-from st_tf.ticket import Ticket
+from st_tf.ticket import Ticket, TicketError
 from tests import tiny
+
+
+def test_what_the_ticket_moves_to_is_needed():
+  with pytest.raises(FlagError, match=r'--task is needed: what the ticket moves to\. Received: none'):
+    transfer.main(['transfer', '--ticket=x'])
+
+
+@pytest.mark.parametrize('flag', ['--sparsity=0.5', '--method=rigl', '--init_from=y', '--target_macs=0.5'])
+def test_what_the_ticket_says_is_not_asked_for(flag):
+  with pytest.raises(FlagError, match=rf'says how sparse and how large .* Received: {flag.partition("=")[0]}\. Leave it out'):
+    transfer.main(['transfer', '--task=shapes', '--ticket=x', flag])
 
 
 def test_a_ticket_is_needed():
@@ -39,7 +52,7 @@ def test_a_ticket_and_its_four_controls_are_trained_and_compared(tmp_path, capsy
     '--batch_size=16',
   ]
   # A run's file names its supernet, which is not that of the moved ticket's body.
-  settings = ['--recalibration_batches=2', f'--config={tmp_path / "source" / "config.json"}', '--target_macs=0.9', '--search_interval=0.2']
+  settings = ['--recalibration_batches=2', f'--config={tmp_path / "source" / "config.json"}', '--search_interval=0.2']
   assert transfer.main(['transfer', *flags, *settings]) == 0
   shown, facts = capsys.readouterr().out, json.loads((tmp_path / 'moved' / 'transfer.json').read_text())
   assert list(facts['found']) == ['none', 'random_weights', 'random_mask', 'dense_body', 'drawn_here']
@@ -53,3 +66,20 @@ def test_a_ticket_and_its_four_controls_are_trained_and_compared(tmp_path, capsy
     )
   assert Ticket.load(tmp_path / 'moved' / 'drawn_here' / 'tickets' / 'sparsity_0.5').provenance['config']['prune_depthwise'] is True
   assert len({row['fingerprint'] for row in facts['found'].values()}) == 5
+  # Another ticket in the same place: what was trained with the first is not passed off as its own.
+  shutil.rmtree(ticket)
+  shutil.copytree(tmp_path / 'moved' / 'drawn_here' / 'tickets' / 'sparsity_0.5', ticket)
+  with pytest.raises(TicketError, match=r'belongs to one ticket\. Received: .*none, whose training began with another'):
+    transfer.main(['transfer', *flags, *settings])
+
+
+@pytest.mark.slow
+def test_what_the_last_control_cannot_have_is_said_before_the_first_training(tmp_path, capsys):
+  tiny.draw(tmp_path / 'source', sparsity=(0.5,), epochs=2, target_macs=0.7, search_interval=0.3, minimum_saving=0.1)
+  ticket = tmp_path / 'source' / 'tickets' / 'sparsity_0.5'
+  flags = [f'--ticket={ticket}', '--task=module:tests.tiny', '--epochs=2', '--batch_size=16', f'--workdir={tmp_path / "moved"}']
+  with pytest.raises(ConfigError, match='prune_end'):
+    transfer.main(['transfer', *flags, '--controls', '--prune_end=0.5'])
+  assert not (tmp_path / 'moved').exists()
+  assert transfer.main(['transfer', *flags, '--dry_run']) == 0
+  assert 'transfer on module:tests.tiny' in capsys.readouterr().out and not (tmp_path / 'moved').exists()

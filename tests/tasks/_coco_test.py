@@ -17,7 +17,7 @@ def content(images=6, first=0, names=NAMES, per_image=2):
   for index in range(images):
     for other in range(per_image):
       x = 5.25 + 20 * other
-      joints = [value for joint in range(len(names)) for value in (x + 2 * joint, 10.5 + 5 * joint, 2)]
+      joints = [value for joint in range(len(names)) for value in (x + 2 * joint, 10.5 + 5 * (joint % 6), 2)]
       person = {'id': len(people), 'image_id': first + index, 'category_id': 1, 'iscrowd': 0, 'num_keypoints': len(names)}
       people.append(person | {'keypoints': joints, 'bbox': [x - 3, 5, 14, 30], 'area': 300.5})
   category = {'id': 1, 'name': 'person', 'keypoints': list(names), 'skeleton': [[1, 2]]}
@@ -69,11 +69,44 @@ def test_a_file_is_read_as_it_is(tmp_path):
   assert found.read(3).size == (60, 40)
 
 
-def test_joints_at_whole_numbers_are_the_centres_of_pixels(tmp_path):
-  data = content(2)
+def with_joints(data, *joints):
   for person in data['annotations']:
-    person['keypoints'] = [7, 8, 2, 9, 12, 1, 0, 0, 0]
-  assert parsed(tmp_path, data).keypoints[0].tolist()[:2] == [[7.5, 8.5, 2], [9.5, 12.5, 1]]
+    person['keypoints'] = list(joints)
+  return data
+
+
+def test_joints_at_whole_numbers_are_the_centres_of_pixels(tmp_path):
+  for part, first in (('train2017', 0), ('val2017', 100)):
+    write(tmp_path, part, with_joints(content(3, first), 7, 8, 2, 9, 12, 1, 0, 0, 0))
+  for people in opened(tmp_path).values():
+    assert people.keypoints(0).tolist()[:2] == [[7.5, 8.5, 2], [9.5, 12.5, 1]]
+
+
+@pytest.mark.parametrize('whole', ['train2017', 'val2017'])
+def test_whole_numbers_in_one_file_alone_are_no_centres_of_pixels(tmp_path, whole):
+  for part, first in (('train2017', 0), ('val2017', 100)):
+    write(tmp_path, part, with_joints(content(3, first), *(7 if part == whole else 7.25, 8, 2, 9, 12, 1, 0, 0, 0)))
+  for people in opened(tmp_path).values():
+    assert people.keypoints(0)[:2, 1:].tolist() == [[8, 2], [12, 1]]
+
+
+@pytest.mark.parametrize('place', [(2000, 10.5), (-30.5, 10.5), (20, 70.5), (20, -31)])
+def test_a_joint_far_outside_its_image_is_named(tmp_path, place):
+  data = content()
+  data['annotations'][3]['keypoints'][3:5] = place
+  with pytest.raises(
+    TaskError,
+    match=rf"Received: 'right_hip' at \({place[0]}, {place[1]}\) of annotation 3 in .*train2017\.json, an image of 60x40 \(1 such joints\)",
+  ):
+    parsed(tmp_path, data)
+
+
+def test_joints_near_their_image_and_those_of_nobody_are_read(tmp_path):
+  data = content()
+  # The longer side of the boxes is 30: as far a joint may lie outside. Unlabelled joints and crowds are not looked at.
+  data['annotations'][0]['keypoints'] = [90, 10.5, 2, 20, -30, 2, 2000, 0, 0]
+  data['annotations'][1].update(keypoints=[2000, 0, 2] * 3, iscrowd=1)
+  assert parsed(tmp_path, data).keypoints[0].tolist() == [[90, 10.5, 2], [20, -30, 2], [2000, 0, 0]]
 
 
 def test_people_of_other_categories_do_not_disturb(tmp_path):

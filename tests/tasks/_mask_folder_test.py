@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 from PIL import Image
 import pytest
@@ -86,6 +88,12 @@ def test_names_come_from_the_flag_or_from_a_file(tmp_path):
       lambda root: (root / 'images/training/3.png').write_bytes(b''),
       r'No two images of a split have one name\. Received: .*3\.jpg and .*3\.png\. Rename or remove one',
     ),
+    (
+      lambda root: shutil.rmtree(root / 'images/validation'),
+      r'in images/ and one in annotations/\. Received: .*annotations/validation without .*images/validation\. Add it',
+    ),
+    (lambda root: shutil.rmtree(root / 'annotations/validation'), r'Received: .*images/validation without .*annotations/validation\. Add'),
+    (lambda root: (root / 'annotations/other').mkdir(), r'The splits are .* Received: .*annotations/other\. Rename or remove it'),
     (lambda root: (root / 'annotations').rename(root / 'masks'), r'The folder holds images/ and annotations/'),
     (lambda root: (root / 'classes.txt').write_text('a\nb\n'), r'0 \(void\) and the numbers of the 2 classes, from 1\. Received: 3 in'),
     (lambda root: (root / 'classes.txt').write_text('a\na\nb\n'), r"no two alike\. Received: 3 names, \['a'\] repeated, in .*classes\.txt"),
@@ -103,3 +111,10 @@ def test_missing_folders_and_names_are_refused(tmp_path):
     opened(tmp_path / 'nowhere')
   with pytest.raises(TaskError, match=r'Names of classes are a text file.* Received: no_such\.txt'):
     opened(fill(tmp_path), class_names='no_such.txt')
+
+
+@pytest.mark.parametrize(('names', 'number'), [('a,,b', 2), ('a, ,b', 2), ('a,b,', 3), (',', 1)])
+def test_a_class_without_a_name_is_refused(tmp_path, names, number):
+  message = rf'A class has a name that is not empty\. Received: none for number {number} in --class_names\. Name it'
+  with pytest.raises(TaskError, match=message):
+    opened(fill(tmp_path), class_names=names)

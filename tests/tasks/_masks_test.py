@@ -151,12 +151,53 @@ def test_a_palette_of_colours_is_read_as_numbers(tmp_path):
   assert (files(tmp_path, mask).read(0)[1] == 1).all()
 
 
+def with_palettes(folder, *masks):
+  """Files of masks from (numbers, palette)."""
+  pairs = []
+  for name, (numbers, palette) in zip('abcdef', masks):
+    mask = Image.fromarray(np.asarray([numbers], np.uint8)).convert('P')
+    mask.putpalette(palette)
+    mask.save(folder / f'{name}.png')
+    Image.new('RGB', mask.size).save(folder / f'{name}.jpg')
+    pairs.append((folder / f'{name}.jpg', folder / f'{name}.png'))
+  return Files(pairs, np.arange(-1, 3, dtype=np.int32), 'Numbers are 0 to 3.')
+
+
+def test_palettes_that_agree_on_the_numbers_that_occur_are_read(tmp_path):
+  # Of number 2 the palettes say different things, but only one mask has it; the last palette ends before it.
+  found = with_palettes(tmp_path, ([0, 1, 1], [0, 0, 0, 9, 9, 9, 5, 5, 5]), ([0, 1, 2], [0, 0, 0, 9, 9, 9, 7, 7, 7]), ([0], [0, 0, 0]))
+  assert _masks.check([found.take([0]), found.take([1, 2])]).tolist() == [3, 3, 1, 0]
+
+
+@pytest.mark.parametrize('number', [0, 1])
+def test_a_number_of_two_colours_is_refused_with_both_masks(tmp_path, number):
+  palettes = [[0, 0, 0] * 3 for _ in range(3)]
+  palettes[1][3 * number] = palettes[2][3 * number + 2] = 255
+  found = with_palettes(tmp_path, ([1 - number], palettes[0]), ([number], palettes[1]), ([0, 1], palettes[2]))
+  message = rf'number {number} is \(255, 0, 0\) in .*b\.png and \(0, 0, 255\) in .*c\.png\. Save .* as 8-bit grey'
+  with pytest.raises(TaskError, match=message):
+    _masks.check([found.take([0, 1]), found.take([2])])
+
+
+def test_palettes_that_were_made_for_one_mask_each_are_refused(tmp_path):
+  found = with_palettes(tmp_path, ([0, 1], [0] * 6), ([0, 1], [0] * 6))
+  for (_, path), colour in zip(found.pairs, COLOURS):
+    coloured = Image.new('RGB', (2, 1))
+    coloured.putpixel((1, 0), tuple(colour.tolist()))
+    coloured.convert('P', palette=Image.Palette.ADAPTIVE).save(path)
+  with pytest.raises(TaskError, match=r'Masks with a palette give each number one colour\. Received: number \d is'):
+    _masks.check([found])
+
+
 @pytest.mark.parametrize(
   ('mask', 'message'),
   [
     (Image.new('L', (8, 7)), r'A mask has the size of its picture, 8x6 of .*a\.png\. Received: 8x7 of .*m\.png'),
     (Image.new('L', (8, 6), 4), r'Numbers are 0 to 3\. Received: 4 in .*m\.png\. Correct the mask or the list of classes'),
-    (Image.new('RGB', (8, 6)), r"one whole number per pixel .* Received: mode 'RGB' of .*m\.png\. Save it as 8-bit grey"),
+    (
+      Image.new('RGB', (8, 6)),
+      r"one whole number per pixel .* Received: mode 'RGB' of .*m\.png\. Write the number of its class into each pixel",
+    ),
   ],
 )
 def test_a_bad_mask_is_named_with_the_rule(tmp_path, mask, message):

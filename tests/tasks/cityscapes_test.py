@@ -58,3 +58,13 @@ def test_bad_folders_are_named(tmp_path):
   Image.new('L', (32, 16), 40).save(missing)
   with pytest.raises(TaskError, match=r'labelIds, 0 to 33\. Received: 40 in .*bonn_000001'):
     load('cityscapes', DataConfig(data_dir=str(root)))
+
+
+def test_a_mask_without_its_picture_is_named(tmp_path):
+  root = fill(tmp_path)
+  (root / 'leftImg8bit/val/ulm/ulm_000001_000019_leftImg8bit.png').unlink()
+  with pytest.raises(
+    TaskError,
+    match=r'Every mask has an image\. Received: .*gtFine/val/ulm/ulm_000001.*labelIds\.png without .*ulm_000001_000019_leftImg8bit\.png',
+  ):
+    load('cityscapes', DataConfig(data_dir=str(root)))

@@ -61,15 +61,21 @@ def test_the_flags_set_the_size(tmp_path):
   assert next(iter(open_folder(tmp_path, image_size=64, image_width=48).dataset('test', 2)))[0].shape == (2, 64, 48, 3)
 
 
-def test_people_who_are_left_out_are_counted(tmp_path):
+def test_people_who_are_left_out_are_counted_by_the_file(tmp_path):
   data = content(20)
   data['annotations'][0]['iscrowd'] = 1
   for person in data['annotations'][1:4]:
     person['keypoints'] = [0] * 9
   write(tmp_path, 'train2017', data)
-  write(tmp_path, 'val2017', content(4, 100))
+  of_val = content(4, 100)
+  of_val['annotations'][2]['keypoints'] = [0] * 9
+  write(tmp_path, 'val2017', of_val)
   task = open_folder(tmp_path)
-  assert task.notes == (f'keypoints:{tmp_path} leaves out: 1 crowds, 3 people without a labelled joint',)
+  start = f'{tmp_path}/annotations/person_keypoints_'
+  assert task.notes == (
+    f'{start}train2017.json: left out are 1 crowds, 3 people without a labelled joint',
+    f'{start}val2017.json: left out are 1 people without a labelled joint',
+  )
   assert task.sizes['train'] + task.sizes['validation'] == 36
 
 

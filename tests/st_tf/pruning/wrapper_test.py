@@ -104,6 +104,12 @@ def test_the_soft_threshold_by_hand_on_four_numbers():
   assert float(model(np.ones([1, 4], np.float32))[0, 0]) == pytest.approx(5 / 3)
 
 
+def test_what_is_left_hardly_above_the_threshold_is_not_blown_up():
+  # t = 2.999: 0.001 is left of 3, which keeping its magnitude would mean to multiply by 3,000.
+  model = pruned(dense('soft_threshold', np.array([3.0, -2.999, 0.5, -2.0], np.float32)), 0.75)
+  np.testing.assert_allclose(effective_values(model)[NAME][:, 0], [0.01, 0, 0, 0], rtol=1e-3)
+
+
 def test_the_soft_threshold_s_gradient_is_straight_through_for_every_weight():
   assert gradient(pruned(dense('soft_threshold')), np.array([[1.0, 2, 3, 4]])).tolist() == [1, 2, 3, 4]
 
