@@ -61,6 +61,9 @@ class Options:
       'choices': ('test', 'validation'),
     },
   )
+  collect: bool = dataclasses.field(
+    default=False, metadata={'help': 'Train nothing: make the table of the runs that are recorded, and leave out the others.'}
+  )
   dry_run: bool = dataclasses.field(default=False, metadata={'help': 'Print the plan and stop.'})
 
   def __post_init__(self):
@@ -91,7 +94,8 @@ def main(argv: Sequence[str]) -> int:
   base = dataclasses.replace(base, supernet=base.supernet or task.default_supernet)
   root = pathlib.Path(options.workdir or pathlib.Path('runs') / f'compare-{base.task}'.replace(':', '_').replace('/', '_')).absolute()
   comparison = Comparison(task, base, options, chosen, root, command=_command(values))
-  print('\n'.join(comparison.plan()), flush=True)
+  if not options.collect:
+    print('\n'.join(comparison.plan()), flush=True)
   if options.dry_run:
     return 0
   try:
@@ -157,9 +161,10 @@ class Comparison:
     ]
 
   def run(self) -> list[Any]:
-    """Does what is missing, writes table and page, and returns the rows.
+    """Does what is missing, unless what is there is only to be collected; writes table and page, and returns the rows.
 
     Raises:
+      UserError: nothing is there.
       KeyboardInterrupt: by the user; what was running is saved.
     """
     from st_tf.comparing import outputs, table
@@ -225,6 +230,8 @@ class Comparison:
     """Runs what is not finished, and writes down what each run came to; {workdir: error} of what failed."""
     from st_tf.comparing import runner
 
+    if self.options.collect:
+      return {}
     unknown = {path: config for path, config in work.items() if not self._is_known(config, split)}
     left = {path: config for path, config in unknown.items() if not _is_finished(path)}
     for path in unknown.keys() - left.keys():
@@ -280,8 +287,13 @@ class Comparison:
     for cell in self.cells:
       config = entries.settings(cell, self.base, rates[cell.entry])
       record = self._records.find(config) if self._is_known(config) else None
+      if self.options.collect and record is None:
+        continue
       error = '' if record else errors.get(self._path(config), 'no ticket is there')
       results.append(Result(cell.entry.label, cell.sparsity, cell.seed, cell.budget, record, error))
+    if not results:
+      rule = '--collect makes a table of recorded runs.'
+      raise UserError(f'{rule} Received: none with these settings in {self._records.folder}. Give --records=FOLDER, or train some.')
     return results
 
   def _about(self) -> list[str]:

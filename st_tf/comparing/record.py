@@ -62,12 +62,15 @@ class Records:
   Args:
     folder: created with the first record.
 
+  Attributes:
+    folder: where they are.
+
   Raises:
     RecordError: a file in it holds no record.
   """
 
   def __init__(self, folder: pathlib.Path):
-    self._folder = folder
+    self.folder = folder
     self._known = dict(_read(path) for path in sorted(folder.glob('*.json')))
 
   def find(self, config: Config) -> Record | None:
@@ -81,9 +84,9 @@ class Records:
       OSError: it cannot be written.
     """
     settings = {name: value for name, value in config.flat().items() if name not in _OF_THE_MACHINE}
-    self._folder.mkdir(parents=True, exist_ok=True)
+    self.folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({**dataclasses.asdict(record), 'settings': settings}, indent=1)
-    files.write_text(self._folder / f'{run_name(config)}.json', text + '\n')
+    files.write_text(self.folder / f'{run_name(config)}.json', text + '\n')
     self._known[config.fingerprint] = record
 
 

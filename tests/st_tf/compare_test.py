@@ -9,6 +9,7 @@ from st_tf import compare
 from st_tf.comparing.runner import Launcher
 from st_tf.config import ConfigError
 from st_tf.cutting import cut
+from st_tf.errors import UserError
 from st_tf.flags import FlagError
 from st_tf.origin import origin
 from st_tf.ticket import TicketError
@@ -89,6 +90,16 @@ def test_records_of_another_machine_are_not_done_again(launch, tmp_path, capsys)
   assert run(tmp_path, records=tmp_path / 'records') == 0
   assert not launch.done and (tmp_path / 'run' / 'comparison.csv').read_text() == table
   assert '4 are finished' in capsys.readouterr().out
+
+
+def test_a_table_of_what_is_recorded_trains_nothing_and_leaves_out_the_rest(launch, tmp_path):
+  assert run(tmp_path, seeds=1) == 0
+  launch.done.clear()
+  assert run(tmp_path, seeds=3, sparsities='0.5,0.8', methods='gmp,snip,grasp', collect='true') == 0
+  rows = json.loads((tmp_path / 'run' / 'comparison.json').read_text())['rows']
+  assert not launch.done and [(row['method'], row['sparsity'], row['seeds']) for row in rows] == [('gmp', 0.5, 1), ('snip', 0.5, 1)]
+  with pytest.raises(UserError, match=r'a table of recorded runs\. Received: none with these settings'):
+    run(tmp_path, methods='grasp', collect='true')
 
 
 def test_the_test_split_is_left_alone_while_settings_are_chosen(launch, tmp_path):
