@@ -10,12 +10,10 @@ from collections.abc import Mapping, Sequence
 import dataclasses
 import pathlib
 import shlex
-import sys
 import time
 from typing import Any
 
 from absl import flags as absl_flags
-import tqdm
 
 from st_tf import command, flags, wording
 from st_tf.config import Config
@@ -121,12 +119,12 @@ class Comparison:
   def __init__(self, task: Any, base: Config, options: Options, chosen: Sequence[Any], root: pathlib.Path, command: str):
     from st_tf.comparing import entries
     from st_tf.comparing.record import Records
-    from st_tf.comparing.runner import Launcher
+    from st_tf.comparing.work import Work
 
     self.task, self.base, self.options, self.chosen, self.root = task, base, options, chosen, root
     self._command = command
-    self._launch = Launcher(root, options.jobs)
-    self._records = Records(pathlib.Path(options.records or root / _RECORDS).expanduser())
+    records = Records(pathlib.Path(options.records or root / _RECORDS).expanduser())
+    self._work = Work(root, records, self._measured, task.primary_metric, options.jobs)
     self.rates = options.learning_rates or (base.training.learning_rate,)
     seeds = range(base.seed, base.seed + options.seeds)
     self.cells = entries.cells(chosen, options.sparsities, seeds, options.budget)
@@ -139,14 +137,14 @@ class Comparison:
     from st_tf.dry_run import seconds_per_step
 
     rate = self.rates[0]
-    work = self._work({entry: rate for entry in self.chosen}) | self._trials()
+    work = {self._work.path(config): config for config in (*self._configs({entry: rate for entry in self.chosen}), *self._trials())}
     trainings: dict[str, float] = {}
     for config in work.values():
       trainings |= entries.trainings(config)
-    left = {path: config for path, config in work.items() if not (self._is_known(config) or _is_finished(path))}
+    left = [config for config in work.values() if not self._work.is_done(config, self.options.split)]
     missing: dict[str, float] = {}
-    for config in left.values():
-      missing |= {name: epochs for name, epochs in entries.trainings(config).items() if not _is_finished(self.root / 'runs' / name)}
+    for config in left:
+      missing |= {name: epochs for name, epochs in entries.trainings(config).items() if not self._work.has_stage(name)}
     seconds = seconds_per_step(self.task, self.base) * self.task.steps_per_epoch(self.base.batch_size)
     tried = len(self.rates)
     return [
@@ -170,10 +168,11 @@ class Comparison:
     from st_tf.comparing import outputs, table
 
     started = time.monotonic()
-    errors = self._do(self._trials(), 'learning rates', 'validation')
+    only_collected = self.options.collect
+    errors = {} if only_collected else self._work.do(self._trials(), 'learning rates', 'validation')
     rates = {entry: self._best_rate(entry) for entry in self.chosen}
     split, metric = self.options.split, self.task.primary_metric
-    errors |= self._do(self._work(rates), 'runs', split)
+    errors |= {} if only_collected else self._work.do(self._configs(rates), 'runs', split)
     used = {entry.label: (self._trial(entry, rate).training.learning_rate, self._tried(entry)) for entry, rate in rates.items()}
     rows = table.rows(self._results(rates, errors), metric, used, split)
     out = pathlib.Path(self.options.out or self.root).absolute()
@@ -181,11 +180,6 @@ class Comparison:
     print(f'\n{outputs.terminal(rows, metric, split)}\n\nTable and page: {out / "index.html"}')
     print(f'Done in {wording.duration(time.monotonic() - started)}.')
     return rows
-
-  def _path(self, config: Config) -> pathlib.Path:
-    from st_tf.workdir import run_name
-
-    return self.root / 'runs' / run_name(config)
 
   def _trial_sparsity(self) -> float:
     levels = sorted(self.options.sparsities)
@@ -197,86 +191,26 @@ class Comparison:
     cell = entries.cells([entry], (self._trial_sparsity(),), (self.base.seed,))[0]
     return entries.settings(cell, self.base, rate)
 
-  def _trials(self) -> dict[pathlib.Path, Config]:
+  def _trials(self) -> list[Config]:
     """The runs that find each method's learning rate."""
-    if len(self.rates) < 2:
-      return {}
-    configs = [self._trial(entry, rate) for entry in self.chosen for rate in self.rates]
-    return {self._path(config): config for config in configs}
+    return [self._trial(entry, rate) for entry in self.chosen for rate in self.rates] if len(self.rates) > 1 else []
 
-  def _work(self, rates: Mapping[Any, float]) -> dict[pathlib.Path, Config]:
+  def _configs(self, rates: Mapping[Any, float]) -> list[Config]:
+    """The runs of the table."""
     from st_tf.comparing import entries
 
-    configs = [entries.settings(cell, self.base, rates[cell.entry]) for cell in self.cells]
-    return {self._path(config): config for config in configs}
+    return [entries.settings(cell, self.base, rates[cell.entry]) for cell in self.cells]
 
   def _best_rate(self, entry: Any) -> float:
     if len(self.rates) < 2:
       return self.rates[0]
-    found = {rate: self._records.find(self._trial(entry, rate)) for rate in self.rates}
+    found = {rate: self._work.find(self._trial(entry, rate), 'validation') for rate in self.rates}
     scores = {rate: record.metrics['validation'][self.task.primary_metric] for rate, record in found.items() if record is not None}
     return max(scores, key=scores.get) if scores else self.rates[0]
 
   def _tried(self, entry: Any) -> int:
     """How many learning rates a method tries; one, where it brings its own."""
     return len({self._trial(entry, rate).training.learning_rate for rate in self.rates})
-
-  def _is_known(self, config: Config, split: str = '') -> bool:
-    """Whether the run's record has what a table of that split, or else this comparison's, needs."""
-    record = self._records.find(config)
-    return record is not None and (split or self.options.split) in record.metrics
-
-  def _do(self, work: Mapping[pathlib.Path, Config], title: str, split: str) -> dict[pathlib.Path, str]:
-    """Runs what is not finished, and writes down what each run came to; {workdir: error} of what failed."""
-    from st_tf.comparing import runner
-
-    if self.options.collect:
-      return {}
-    unknown = {path: config for path, config in work.items() if not self._is_known(config, split)}
-    left = {path: config for path, config in unknown.items() if not _is_finished(path)}
-    for path in unknown.keys() - left.keys():
-      self._keep(unknown[path], split)
-    errors = {}
-    (self.root / 'runs').mkdir(parents=True, exist_ok=True)
-    with tqdm.tqdm(total=len(left), desc=title, disable=not left or not sys.stderr.isatty(), unit='run') as bar:
-      for number, outcome in enumerate(runner.run(left, self._launch, self.options.jobs), 1):
-        config, error = left[outcome.path], outcome.error
-        if not error:
-          try:
-            self._keep(config, split)
-          except UserError as reason:  # One ticket that cannot be used is a line in the table, too.
-            error = str(reason)
-        error = error.replace(f'{self.root}/', '')
-        bar.update()
-        tqdm.tqdm.write(f'[{number}/{len(left)}] {self._said(config, error)}', file=sys.stdout)
-        sys.stdout.flush()
-        if error:
-          errors[outcome.path] = error
-    return errors
-
-  def _keep(self, config: Config, split: str) -> None:
-    """Writes the record of a finished run; for a table of the test split its ticket is scored there, once."""
-    from st_tf.comparing.record import Record
-    from st_tf.delivery import scored
-    from st_tf.ticket import Ticket
-    from tflite.deployment import of_ticket
-    from tflite.encode import encode
-
-    path = self._path(config) / 'tickets' / f'sparsity_{config.pruning.sparsity[-1]:g}'
-    ticket = scored(path, self.task, self.base.batch_size) if split == 'test' else Ticket.load(path)
-    network = of_ticket(ticket)
-    content = encode(network.function, ticket.input_shape, sparse=bool(ticket.masks), variables=network.variables)
-    self._records.keep(config, Record.of(ticket, len(content)))
-
-  def _said(self, config: Config, error: str) -> str:
-    level, rate = wording.sparsity(config.pruning.sparsity[-1]), config.training.learning_rate
-    name = f'{config.method} at {level}, seed {config.seed}, learning rate {rate:g}'
-    record = self._records.find(config)
-    if error or record is None:
-      return f'{name}: failed. {error}'
-    metric = self.task.primary_metric
-    shown = wording.score(metric, record.metrics['validation'][metric])
-    return f'{name}: {shown} on validation, {wording.duration(record.training.seconds)} of training'
 
   def _results(self, rates: Mapping[Any, float], errors: Mapping[pathlib.Path, str]) -> list[Any]:
     """The runs of the table."""
@@ -286,15 +220,28 @@ class Comparison:
     results = []
     for cell in self.cells:
       config = entries.settings(cell, self.base, rates[cell.entry])
-      record = self._records.find(config) if self._is_known(config) else None
+      record = self._work.find(config, self.options.split)
       if self.options.collect and record is None:
         continue
-      error = '' if record else errors.get(self._path(config), 'no ticket is there')
+      error = '' if record else errors.get(self._work.path(config), 'no ticket is there')
       results.append(Result(cell.entry.label, cell.sparsity, cell.seed, cell.budget, record, error))
     if not results:
       rule = '--collect makes a table of recorded runs.'
-      raise UserError(f'{rule} Received: none with these settings in {self._records.folder}. Give --records=FOLDER, or train some.')
+      raise UserError(f'{rule} Received: none with these settings in {self._work.records.folder}. Give --records=FOLDER, or train some.')
     return results
+
+  def _measured(self, path: pathlib.Path, split: str) -> Any:
+    """The record of the ticket at `path`; where the test split's scores are wanted it is scored there, once."""
+    from st_tf.comparing.record import Record
+    from st_tf.delivery import scored
+    from st_tf.ticket import Ticket
+    from tflite.deployment import of_ticket
+    from tflite.encode import encode
+
+    ticket = scored(path, self.task, self.base.batch_size) if split == 'test' else Ticket.load(path)
+    network = of_ticket(ticket)
+    content = encode(network.function, ticket.input_shape, sparse=bool(ticket.masks), variables=network.variables)
+    return Record.of(ticket, len(content))
 
   def _about(self) -> list[str]:
     sizes = ', '.join(f'{count:,} {split}' for split, count in self.task.sizes.items())
@@ -319,12 +266,6 @@ def _command(values: absl_flags.FlagValues) -> str:
 def _public(text: str) -> str:
   kind, colon, argument = text.rpartition(':')
   return f'{kind}{colon}{pathlib.Path(argument).name}' if pathlib.Path(argument).is_absolute() else text
-
-
-def _is_finished(path: pathlib.Path) -> bool:
-  from st_tf.workdir import is_finished
-
-  return is_finished(path)
 
 
 def _refuse(values: absl_flags.FlagValues) -> None:

@@ -1,0 +1,92 @@
+"""The runs of a comparison: which of them are known, and doing the others."""
+
+from collections.abc import Callable, Iterable
+import pathlib
+import sys
+
+import tqdm
+
+from st_tf import wording
+from st_tf.comparing import runner
+from st_tf.comparing.record import Record, Records
+from st_tf.config import Config
+from st_tf.errors import UserError
+from st_tf.workdir import is_finished, run_name
+
+Measure = Callable[[pathlib.Path, str], Record]
+
+
+class Work:
+  """Runs and what they came to.
+
+  Args:
+    root: of the comparison; runs and their stages are in `root/runs`.
+    records: of finished runs, which may be another machine's.
+    measure: (folder of a ticket, split whose scores are wanted) -> its record.
+    metric: the score that is told of a run.
+    jobs: runs at a time.
+  """
+
+  def __init__(self, root: pathlib.Path, records: Records, measure: Measure, metric: str, jobs: int):
+    self.records = records
+    self._root, self._measure, self._metric, self._jobs = root, measure, metric, jobs
+    self._launch = runner.Launcher(root, jobs)
+
+  def path(self, config: Config) -> pathlib.Path:
+    """The folder of a run."""
+    return self._root / 'runs' / run_name(config)
+
+  def find(self, config: Config, split: str) -> Record | None:
+    """What is known of a run, if that includes its scores on a split."""
+    record = self.records.find(config)
+    return record if record is not None and split in record.metrics else None
+
+  def is_done(self, config: Config, split: str) -> bool:
+    """Whether nothing is left to be trained for the run."""
+    return self.find(config, split) is not None or is_finished(self.path(config))
+
+  def has_stage(self, name: str) -> bool:
+    """Whether the training of that name, a part of runs, is finished."""
+    return is_finished(self._root / 'runs' / name)
+
+  def do(self, configs: Iterable[Config], title: str, split: str) -> dict[pathlib.Path, str]:
+    """Trains what is not done, and writes down what each run came to; {folder: error} of those without a ticket.
+
+    Args:
+      configs: of the runs.
+      title: of the progress display.
+      split: whose scores are wanted.
+
+    Raises:
+      KeyboardInterrupt: by the user; what was running is saved.
+    """
+    unknown = {self.path(config): config for config in configs if self.find(config, split) is None}
+    left = {path: config for path, config in unknown.items() if not is_finished(path)}
+    errors = {path: self._keep(unknown[path], split) for path in unknown.keys() - left.keys()}
+    (self._root / 'runs').mkdir(parents=True, exist_ok=True)
+    with tqdm.tqdm(total=len(left), desc=title, disable=not left or not sys.stderr.isatty(), unit='run') as bar:
+      for number, outcome in enumerate(runner.run(left, self._launch, self._jobs), 1):
+        config = left[outcome.path]
+        error = (outcome.error or self._keep(config, split)).replace(f'{self._root}/', '')
+        errors[outcome.path] = error
+        bar.update()
+        tqdm.tqdm.write(f'[{number}/{len(left)}] {self._said(config, error)}', file=sys.stdout)
+        sys.stdout.flush()
+    return {path: error for path, error in errors.items() if error}
+
+  def _keep(self, config: Config, split: str) -> str:
+    """Writes the record of a finished run; says why where its ticket cannot be used, which is a line in the table, too."""
+    try:
+      self.records.keep(config, self._measure(self.path(config) / 'tickets' / f'sparsity_{config.pruning.sparsity[-1]:g}', split))
+    except UserError as error:
+      return str(error)
+    return ''
+
+  def _said(self, config: Config, error: str) -> str:
+    level, rate = wording.sparsity(config.pruning.sparsity[-1]), config.training.learning_rate
+    name = f'{config.method} at {level}, seed {config.seed}, learning rate {rate:g}'
+    if error:
+      return f'{name}: failed. {error}'
+    record = self.records.find(config)
+    shown = wording.score(self._metric, record.metrics['validation'][self._metric])
+    return f'{name}: {shown} on validation, {wording.duration(record.training.seconds)} of training'

@@ -1,0 +1,60 @@
+import json
+
+import pytest
+
+from st_tf.comparing.record import Records
+from st_tf.comparing.work import Work
+from st_tf.config import Config
+from st_tf.ticket import TicketError
+from tests.st_tf.comparing.table_test import record
+
+CONFIGS = [Config(task='shapes', method=method) for method in ('gmp', 'rigl')]
+
+
+@pytest.fixture
+def work(tmp_path, monkeypatch):
+  """Work whose trainings and measures are pretended; `launched` and `measured` tell of them."""
+  launched, measured = [], []
+
+  def launch(config, path):
+    launched.append(config.method)
+    return f'{path} ended by SIGKILL' if config.method in found.broken else ''
+
+  def measure(path, split):
+    measured.append((path.parents[1].name.split('-')[0], path.name, split))
+    if split == 'validation' and 'rigl' in str(path):
+      raise TicketError('A ticket is whole. Received: half of one.')
+    return record(0.5, 60.0)
+
+  monkeypatch.setattr('st_tf.comparing.runner.Launcher', lambda root, jobs: launch)
+  found = Work(tmp_path, Records(tmp_path / 'records'), measure, 'top1', 1)
+  found.broken, found.launched, found.measured = (), launched, measured
+  return found
+
+
+def test_what_is_known_is_not_done_again(work, capsys):
+  assert work.do(CONFIGS, 'runs', 'test') == {} and work.launched == ['gmp', 'rigl']
+  assert work.measured == [('gmp', 'sparsity_0.9', 'test'), ('rigl', 'sparsity_0.9', 'test')]
+  assert '[2/2] rigl at 90%, seed 0, learning rate 0.1: 51.0% on validation, 1 min 00 s of training' in capsys.readouterr().out
+  assert work.do(CONFIGS, 'runs', 'test') == {} and len(work.launched) == 2 and len(work.measured) == 2
+  assert all(work.is_done(config, 'test') and work.find(config, 'validation') for config in CONFIGS)
+
+
+def test_a_crashed_run_is_told_and_not_known(work, tmp_path, capsys):
+  work.broken = ('gmp',)
+  path = work.path(CONFIGS[0])
+  assert work.do(CONFIGS, 'runs', 'test') == {path: f'runs/{path.name} ended by SIGKILL'}
+  assert work.find(CONFIGS[0], 'test') is None and not work.is_done(CONFIGS[0], 'test') and work.is_done(CONFIGS[1], 'test')
+  assert str(tmp_path) not in capsys.readouterr().out
+
+
+def test_a_ticket_that_cannot_be_used_is_told(work):
+  assert work.do(CONFIGS, 'runs', 'validation') == {work.path(CONFIGS[1]): 'A ticket is whole. Received: half of one.'}
+
+
+def test_a_run_that_is_finished_but_not_recorded_is_measured_only(work):
+  folder = work.path(CONFIGS[0])
+  (folder / 'tickets' / 'sparsity_0.9').mkdir(parents=True)
+  (folder / 'finished.json').write_text(json.dumps(['sparsity_0.9']))
+  assert work.is_done(CONFIGS[0], 'test') and work.do(CONFIGS[:1], 'runs', 'test') == {}
+  assert not work.launched and work.measured == [('gmp', 'sparsity_0.9', 'test')]
