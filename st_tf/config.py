@@ -26,7 +26,7 @@ RANKINGS = ('global', 'macs', 'layer', 'erk')
 PRUNING_SCHEDULES = ('cubic', 'stepwise', 'one_shot', 'constant')
 OPTIMIZERS = ('sgd', 'rmsprop', 'adam', 'adamw')
 LEARNING_RATE_SCHEDULES = ('cosine', 'exponential', 'one_cycle', 'step', 'milestones')
-PRUNED_LAYERS = ('prune_depthwise', 'prune_stem', 'prune_classifier', 'prune_head')
+PRUNED_LAYERS = ('prune_depthwise', 'prune_stem', 'prune_classifier', 'prune_head', 'prune_skip')
 FACTOR_STEPS = ('proximal', 'subgradient')
 # What each setting may be; the names are flags.
 _AT_LEAST_ONE = ('epochs', 'batch_size', 'replicas', 'keep_checkpoints', 'trials')
@@ -92,6 +92,7 @@ class PruningConfig:
   prune_stem: bool = _field(False, 'Prune the stem too.')
   prune_classifier: bool = _field(False, 'Prune the final layer too.')
   prune_head: bool = _field(True, 'Prune what lies between the branches and the final layer.')
+  prune_skip: bool = _field(True, 'Prune the 1x1 convolutions of skips too.')
 
 
 @dataclasses.dataclass(frozen=True)

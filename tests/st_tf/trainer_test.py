@@ -37,6 +37,8 @@ def test_only_convolutions_outside_stem_depthwise_and_classifier_are_pruned_unle
   assert all(name.endswith(('/expand/kernel', '/project/kernel', '/skip/kernel', 'head/last/kernel')) for name in trainer.mask)
   names = set(tiny.trainer(prune_depthwise=True, prune_stem=True, prune_classifier=True).mask) - set(trainer.mask)
   assert {name.rsplit('/', 2)[-2] for name in names} == {'depthwise', 'conv0', 'conv1', 'classifier'}
+  left = set(trainer.mask) - set(tiny.trainer(prune_skip=False).mask)
+  assert left == {name for name in trainer.mask if name.endswith('/skip/kernel')} and len(left) > 1
 
 
 def test_the_loss_falls(trainer):
