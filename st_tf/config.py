@@ -32,6 +32,7 @@ FACTOR_STEPS = ('proximal', 'subgradient')
 _AT_LEAST_ONE = ('epochs', 'batch_size', 'replicas', 'keep_checkpoints', 'trials')
 _POSITIVE = ('learning_rate', 'learning_rate_decay', 'decay_interval', 'search_interval', 'prune_interval')
 _BELOW_ONE = ('momentum', 'label_smoothing', 'ema_decay', 'minimum_saving', 'layer_floor')
+_AT_MOST_ONE = ('soft_slope',)
 _NOT_NEGATIVE = (
   *('seed', 'data_seed', 'image_size', 'image_width', 'train_examples', 'mixup'),
   *('penalty', 'target_macs', 'target_latency_ms', 'dead_below', 'penalty_ramp', 'search_end'),
@@ -87,6 +88,11 @@ class PruningConfig:
   prune_interval: float = _field(0.01, 'Duration between two rankings.')
   reactivation_end: float = _field(1.0, 'Until when pruned weights may come back (a duration from the start).')
   damping: float = _field(0.1, "Share of the gradient that pruned weights receive under 'dense_gradient'.")
+  soft_slope: float = _field(
+    0.0,
+    'Under soft_threshold, gradients are divided by the rescaling to this power; 0 = not, 1 = the effective weight moves as far as the raw'
+    ' one says.',
+  )
   layer_floor: float = _field(0.01, 'Smallest fraction of its weights a layer keeps (at least one weight).')
   prune_depthwise: bool = _field(False, 'Prune depthwise convolutions too.')
   prune_stem: bool = _field(False, 'Prune the stem too.')
@@ -189,6 +195,8 @@ class Config:
       _require(values[name] >= 0, f'--{name} is not negative.', values[name])
     for name in _BELOW_ONE:
       _require(0 <= values[name] < 1, f'--{name} lies in [0, 1).', values[name])
+    for name in _AT_MOST_ONE:
+      _require(0 <= values[name] <= 1, f'--{name} lies in [0, 1].', values[name])
     sparsity = self.pruning.sparsity
     _require(isinstance(sparsity, tuple), 'PruningConfig.sparsity is a tuple.', repr(sparsity), ' Write for example (0.9,).')
     _require(all(0 <= entry < 1 for entry in sparsity), '--sparsity lies in [0, 1).', sparsity, ' Write 90 percent as --sparsity=0.9.')

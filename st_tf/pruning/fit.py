@@ -14,11 +14,15 @@ from st_tf.pruning.wrapper import RegrowthPruning, bake, current_mask, prunable,
 
 
 def wrap_layers(
-  schedule: PruningSchedule, reactivation: str, damping: float = 0.1, skip: Callable[[keras.layers.Layer], bool] = lambda layer: False
+  schedule: PruningSchedule,
+  reactivation: str,
+  damping: float = 0.1,
+  skip: Callable[[keras.layers.Layer], bool] = lambda layer: False,
+  soft_slope: float = 0.0,
 ) -> Callable[[keras.layers.Layer], keras.layers.Layer]:
   """A function that wraps a layer when it has prunable weights and `skip` does not leave it out."""
 
-  return _wrapping(lambda layer: RegrowthPruning(layer, schedule, reactivation, damping), skip)
+  return _wrapping(lambda layer: RegrowthPruning(layer, schedule, reactivation, damping, soft_slope), skip)
 
 
 def wrap_as_tfmot(

@@ -1,6 +1,7 @@
 import tf_keras as keras
 
 from st_tf.config import PruningConfig
+from st_tf.pruning.schedules import Cubic
 from st_tf.scope import EVERYTHING, Scope
 
 CONV = keras.layers.Conv2D(4, 1, name='stage1/conv')
@@ -29,6 +30,12 @@ def test_skips_stay_dense_when_asked_for_those_of_the_head_too():
 def test_a_mask_says_what_is_pruned_whatever_the_settings_are():
   scope = Scope(prunable={'stage1/depthwise/depthwise_kernel', 'stem/conv0/kernel'})
   assert [scope.stays_dense(layer, PruningConfig()) for layer in (CONV, STEM, DEPTHWISE, LAST)] == [True, False, False, True]
+
+
+def test_wrappers_are_as_the_settings_say():
+  wrapped = EVERYTHING.wrapping(Cubic(0.5, 0, 10, 1), PruningConfig(reactivation='masked', damping=0.3, soft_slope=0.7))
+  assert wrapped(STEM) is STEM and wrapped(CONV).layer is CONV
+  assert [getattr(wrapped(CONV), name) for name in ('reactivation', 'damping', 'soft_slope')] == ['masked', 0.3, 0.7]
 
 
 def test_variables_of_frozen_layers_are_not_trained():
