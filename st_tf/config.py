@@ -22,7 +22,7 @@ METHODS = (
 TUNERS = ('random', 'hyperband', 'bayesian')
 CONTROLS = ('none', 'random_weights', 'random_mask', 'dense_body')
 REACTIVATIONS = ('soft_threshold', 'masked', 'dense_gradient')
-RANKINGS = ('global', 'macs', 'layer', 'erk')
+RANKINGS = ('global', 'macs', 'lamp', 'layer', 'erk')
 PRUNING_SCHEDULES = ('cubic', 'stepwise', 'one_shot', 'constant')
 OPTIMIZERS = ('sgd', 'rmsprop', 'adam', 'adamw')
 LEARNING_RATE_SCHEDULES = ('cosine', 'exponential', 'one_cycle', 'step', 'milestones')
@@ -82,7 +82,12 @@ class PruningConfig:
   sparsity: tuple[float, ...] = _field((0.9,), 'Fraction of prunable weights removed; several, rising, save a ticket each.')
   pruning_schedule: str = _field('cubic', 'How sparsity rises over training.', PRUNING_SCHEDULES)
   reactivation: str = _field('soft_threshold', 'What a pruned weight does between two rankings.', REACTIVATIONS)
-  ranking: str = _field('global', 'Which weights are compared with each other; macs: all, each per root of the MACs it costs.', RANKINGS)
+  ranking: str = _field(
+    'global',
+    'Which weights are compared with each other; macs: all, each per root of the MACs it costs; lamp: all, each with those of its layer'
+    ' that are no smaller.',
+    RANKINGS,
+  )
   prune_begin: float = _field(0.1, 'When pruning begins (a duration from the start).')
   prune_end: float = _field(0.7, 'When the target sparsity is reached and the mask becomes final (a duration from the start).')
   prune_interval: float = _field(0.01, 'Duration between two rankings.')

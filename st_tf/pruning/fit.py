@@ -82,7 +82,7 @@ class Regrowth(keras.callbacks.Callback):
   """Ranks when the schedule says so; at the end of training the weights are what the layers compute with.
 
   Args:
-    ranking: 'global', 'macs', 'layer' or 'erk'; see `rank`.
+    ranking: 'global', 'macs', 'lamp', 'layer' or 'erk'; see `rank`.
     floor: smallest fraction of its weights a layer keeps.
   """
 

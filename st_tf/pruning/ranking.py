@@ -31,9 +31,9 @@ def rank(
   Args:
     scores: not negative, by weight name.
     sparsity: fraction of all weights to prune, in [0, 1).
-    ranking: 'global' compares all weights with each other; 'macs' does so per root of the MACs that a weight costs; 'layer'
-      prunes the same fraction of each; 'erk' gives layer densities in proportion to (sum of dimensions) / (product of dimensions)
-      (Erdos-Renyi kernel; RigL, ICML 2020, section 3).
+    ranking: 'global' compares all weights with each other; 'macs' does so per root of the MACs that a weight costs; 'lamp' by what
+      a weight is among those of its layer that are no smaller; 'layer' prunes the same fraction of each; 'erk' gives layer densities in
+      proportion to (sum of dimensions) / (product of dimensions) (Erdos-Renyi kernel; RigL, ICML 2020, section 3).
     floor: smallest fraction of its weights that each layer keeps; always at least one weight.
     prices: MACs that a weight costs, by weight name, for 'macs'.
 
@@ -60,11 +60,32 @@ def rank(
         "A ranking by MACs knows what a weight costs. Received: --ranking=macs where no network's costs are at hand. Use --ranking=global."
       )
     scores = {name: value / math.sqrt(prices[name]) for name, value in scores.items()}
-  if ranking in ('global', 'macs'):
+  if ranking == 'lamp':
+    scores = {name: lamp(value) for name, value in scores.items()}
+  if ranking in ('global', 'macs', 'lamp'):
     return _global(scores, keep, least)
   wanted = _uniform(sizes, keep) if ranking == 'layer' else _erk({name: value.shape for name, value in scores.items()}, keep)
   counts = _integers(wanted, least, sizes, keep)
   return Mask({name: _top(value.ravel(), counts[name]).reshape(value.shape) for name, value in scores.items()})
+
+
+def lamp(scores: np.ndarray) -> np.ndarray:
+  """w^2 / (sum of v^2 over the weights v of the layer that are no smaller), by weight (LAMP: Lee et al., ICLR 2021).
+
+  Its root bounds how much of the layer's output goes with a weight when all smaller ones have gone before. The largest of each layer
+  has a score of 1, above all others, so that layers can be compared with each other; weights of zero have a score of 0.
+
+  Args:
+    scores: magnitudes of a layer's weights; of equal ones the first counts as the smallest. Negative ones, of weights that may not
+      return, are not part of the layer and stay as they are.
+  """
+  flat = np.asarray(scores, np.float64).ravel()
+  order = np.argsort(flat, kind='stable')
+  squares = np.square(np.maximum(flat[order], 0))
+  left = np.cumsum(squares[::-1])[::-1]
+  found = np.empty_like(flat)
+  found[order] = np.divide(squares, left, out=np.zeros_like(squares), where=left > 0)
+  return np.where(flat < 0, flat, found).reshape(scores.shape)
 
 
 def thresholds(scores: Mapping[str, np.ndarray], mask: Mask, ranking: str = 'global') -> dict[str, float]:

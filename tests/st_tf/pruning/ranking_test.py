@@ -7,7 +7,7 @@ import pytest
 
 from st_tf.errors import UserError
 from st_tf.pruning.mask import Mask
-from st_tf.pruning.ranking import RankingError, rank, thresholds
+from st_tf.pruning.ranking import RankingError, lamp, rank, thresholds
 
 SHAPES = {
   'one layer': {'a': (10, 10)},
@@ -29,7 +29,7 @@ def kept(mask):
   return {name: value.astype(int).tolist() for name, value in mask.items()}
 
 
-@pytest.mark.parametrize('ranking', ['global', 'layer', 'erk'])
+@pytest.mark.parametrize('ranking', ['global', 'lamp', 'layer', 'erk'])
 @pytest.mark.parametrize('shapes', SHAPES.values(), ids=SHAPES)
 @pytest.mark.parametrize('sparsity', [0.0, 0.001, 0.1, 0.25, 0.29, 0.3, 0.5, 0.57, 0.7, 0.9, 0.95])
 def test_exactly_the_wanted_number_of_weights_is_pruned(sparsity, shapes, ranking):
@@ -57,6 +57,24 @@ def test_a_ranking_by_macs_asks_more_of_weights_that_cost_more():
     rank(scores, 0.5, 'macs')
 
 
+def test_lamp_scores_by_hand_on_four_numbers():
+  # Squares 9, 1, 4, 16; of those no smaller 25, 30, 29, 16.
+  np.testing.assert_allclose(lamp(np.array([3.0, 1, 2, 4])), [9 / 25, 1 / 30, 4 / 29, 1])
+  np.testing.assert_allclose(lamp(np.array([[2.0, 1], [1, 0]])), [[1, 1 / 6], [1 / 5, 0]])  # The first of equals counts as the smaller.
+  assert lamp(np.zeros([2, 1, 2], np.float32)).tolist() == [[[0, 0]], [[0, 0]]]
+  # What may not return is not there: 9 of 9 + 16, 4 of 4 + 9 + 16.
+  np.testing.assert_allclose(lamp(np.array([3.0, -1, 2, 4])), [9 / 25, -1, 4 / 29, 1])
+
+
+def test_a_lamp_ranking_asks_less_of_layers_whose_weights_are_small():
+  values = scores(small=[0.3, 0.1, 0.2, 0.4], large=[30, 29, 31, 32])
+  # Small: 9/25, 1/30, 4/29, 1. Large, from its smallest: 841/3726, 900/2885, 961/1985, 1.
+  assert kept(rank(values, 0.5, 'lamp')) == {'small': [1, 0, 0, 1], 'large': [0, 0, 1, 1]}
+  assert kept(rank(values, 0.5)) == {'small': [0, 0, 0, 1], 'large': [1, 0, 1, 1]}
+  assert thresholds(values, rank(values, 0.5, 'lamp'), 'lamp') == {'small': pytest.approx(0.2), 'large': 30}
+  assert kept(rank(scores(empty=[0, 0], full=[1, 2]), 0.5, 'lamp')) == {'empty': [0, 1], 'full': [0, 1]}
+
+
 def test_of_equal_scores_the_first_is_pruned_first():
   mask = rank(scores(a=[1, 1], b=[1, 1]), 0.5)
   # Each layer keeps one, and within a layer the first goes first.
@@ -65,7 +83,7 @@ def test_of_equal_scores_the_first_is_pruned_first():
   assert kept(rank(scores(a=[1, 1, 9], b=[1, 1, 9]), 0.5)) == {'a': [0, 0, 1], 'b': [0, 1, 1]}
 
 
-@pytest.mark.parametrize('ranking', ['global', 'layer', 'erk'])
+@pytest.mark.parametrize('ranking', ['global', 'lamp', 'layer', 'erk'])
 def test_no_layer_is_emptied(ranking):
   mask = rank(scores(tiny=[1e-9, 2e-9], large=np.arange(1, 99)), 0.9, ranking)
   assert mask['tiny'].any() and mask['large'].any() and mask.zeros == 90
@@ -137,10 +155,10 @@ def test_a_layer_that_a_floor_keeps_whole_has_threshold_zero():
   assert thresholds(values, rank(values, 0.5)) == {'small': 0, 'large': 15}
 
 
-@pytest.mark.parametrize('ranking', ['layer', 'erk'])
+@pytest.mark.parametrize('ranking', ['macs', 'lamp', 'layer', 'erk'])
 def test_each_layer_has_its_own_threshold_under_other_rankings(ranking):
   values = scores(a=np.arange(10), b=np.arange(20, 30))
-  assert thresholds(values, rank(values, 0.5, ranking), ranking) == {'a': 4, 'b': 24}
+  assert thresholds(values, rank(values, 0.5, 'layer'), ranking) == {'a': 4, 'b': 24}
 
 
 def test_without_zeros_thresholds_are_zero():
