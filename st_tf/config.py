@@ -88,6 +88,11 @@ class PruningConfig:
     ' that are no smaller.',
     RANKINGS,
   )
+  connected: bool = _field(
+    False,
+    'Keep no weight that reaches nothing: of a hidden unit without a kept weight on one side the other side goes too, and its share goes'
+    ' to others.',
+  )
   prune_begin: float = _field(0.1, 'When pruning begins (a duration from the start).')
   prune_end: float = _field(0.7, 'When the target sparsity is reached and the mask becomes final (a duration from the start).')
   prune_interval: float = _field(0.01, 'Duration between two rankings.')

@@ -9,7 +9,7 @@ import tf_keras as keras
 
 from st_tf import cost
 from st_tf.pruning.mask import Mask
-from st_tf.pruning.ranking import RankingError, rank, thresholds
+from st_tf.pruning.ranking import RankingError, rank, rank_connected, thresholds
 from st_tf.pruning.wrapper import RegrowthPruning, bake, current_mask, prunable, set_masks, wrappers
 
 
@@ -164,6 +164,28 @@ def macs_per_weight(model: keras.Model) -> dict[str, float]:
   return {name: layers[name.rsplit('/', 1)[0]].macs / size for name, size in sizes.items()}
 
 
+def ranked(
+  model: keras.Model, scores: Mapping[str, np.ndarray], sparsity: float, ranking: str, floor: float, connected: bool = False
+) -> tuple[Mask, Mapping[str, np.ndarray]]:
+  """(the mask of a ranking of all prunable weights, the scores that its thresholds separate); nothing changes.
+
+  Args:
+    model: a wrapped model.
+    scores: what is ranked, by weight name.
+    sparsity: fraction of the prunable weights to remove.
+    ranking: see `rank`.
+    floor: see `rank`.
+    connected: whether weights that reach nothing are left out; see `rank_connected`.
+
+  Raises:
+    RankingError: the floors do not allow the sparsity.
+  """
+  prices = macs_per_weight(model) if ranking == 'macs' else None
+  if connected:
+    return rank_connected(scores, sparsity, ranking, floor, prices)
+  return rank(scores, sparsity, ranking, floor, prices), scores
+
+
 def apply_ranking(
   model: keras.Model,
   sparsity: float,
@@ -172,6 +194,7 @@ def apply_ranking(
   scores: Mapping[str, np.ndarray] | None = None,
   returning: bool = True,
   closed: bool = False,
+  connected: bool = False,
 ) -> Mask:
   """Ranks all prunable weights and sets the model's masks.
 
@@ -184,6 +207,7 @@ def apply_ranking(
     returning: whether pruned weights compete again; else the new mask lies within the old one, unless so many kept weights
       have gone with their units that the strongest others are needed to have the sparsity.
     closed: whether the next ranking will bring none back, so that pruned weights stay as they are until then.
+    connected: whether weights that reach nothing are left out; see `rank_connected`.
 
   Returns:
     The new mask.
@@ -193,9 +217,11 @@ def apply_ranking(
   """
   scores = magnitudes(model) if scores is None else scores
   before = current_mask(model)
-  ranked = scores if returning else {name: np.where(before[name], value, -1.0) for name, value in scores.items()}
-  mask = rank(ranked, sparsity, ranking, floor, macs_per_weight(model) if ranking == 'macs' else None)
-  set_masks(model, mask, thresholds(scores, mask, ranking), scores, closed)
+  competing = scores if returning else {name: np.where(before[name], value, -1.0) for name, value in scores.items()}
+  mask, separated = ranked(model, competing, sparsity, ranking, floor, connected)
+  if not returning:  # Thresholds know what weights are that may not return.
+    separated = {name: np.where(before[name], value, scores[name]) for name, value in separated.items()}
+  set_masks(model, mask, thresholds(separated, mask, ranking), scores, closed)
   return mask
 
 
