@@ -23,16 +23,17 @@ TUNERS = ('random', 'hyperband', 'bayesian')
 RANDOM = ('random_weights', 'random_mask')
 CONTROLS = ('none', *RANDOM, 'dense_body')
 REACTIVATIONS = ('soft_threshold', 'masked', 'dense_gradient')
-RANKINGS = ('global', 'macs', 'layer', 'erk')
+RANKINGS = ('global', 'macs', 'lamp', 'layer', 'erk')
 PRUNING_SCHEDULES = ('cubic', 'stepwise', 'one_shot', 'constant')
 OPTIMIZERS = ('sgd', 'rmsprop', 'adam', 'adamw')
 LEARNING_RATE_SCHEDULES = ('cosine', 'exponential', 'one_cycle', 'step', 'milestones')
-PRUNED_LAYERS = ('prune_depthwise', 'prune_stem', 'prune_classifier', 'prune_head')
+PRUNED_LAYERS = ('prune_depthwise', 'prune_stem', 'prune_classifier', 'prune_head', 'prune_skip')
 FACTOR_STEPS = ('proximal', 'subgradient')
 # What each setting may be; the names are flags.
 _AT_LEAST_ONE = ('epochs', 'batch_size', 'replicas', 'keep_checkpoints', 'trials')
 _POSITIVE = ('learning_rate', 'learning_rate_decay', 'decay_interval', 'search_interval', 'prune_interval')
 _BELOW_ONE = ('momentum', 'label_smoothing', 'ema_decay', 'minimum_saving', 'layer_floor')
+_AT_MOST_ONE = ('soft_slope',)
 _NOT_NEGATIVE = (
   *('seed', 'data_seed', 'image_size', 'image_width', 'train_examples', 'mixup'),
   *('penalty', 'target_macs', 'target_latency_ms', 'dead_below', 'penalty_ramp', 'search_end'),
@@ -82,17 +83,33 @@ class PruningConfig:
   sparsity: tuple[float, ...] = _field((0.9,), 'Fraction of prunable weights removed; several, rising, save a ticket each.')
   pruning_schedule: str = _field('cubic', 'How sparsity rises over training.', PRUNING_SCHEDULES)
   reactivation: str = _field('soft_threshold', 'What a pruned weight does between two rankings.', REACTIVATIONS)
-  ranking: str = _field('global', 'Which weights are compared with each other; macs: all, each per root of the MACs it costs.', RANKINGS)
+  ranking: str = _field(
+    'global',
+    'Which weights are compared with each other; macs: all, each per root of the MACs it costs; lamp: all, each with those of its layer'
+    ' that are no smaller.',
+    RANKINGS,
+  )
+  connected: bool = _field(
+    False,
+    'Keep no weight that reaches nothing: of a hidden unit without a kept weight on one side the other side goes too, and its share goes'
+    ' to others.',
+  )
   prune_begin: float = _field(0.1, 'When pruning begins (a duration from the start).')
   prune_end: float = _field(0.7, 'When the target sparsity is reached and the mask becomes final (a duration from the start).')
   prune_interval: float = _field(0.01, 'Duration between two rankings.')
   reactivation_end: float = _field(1.0, 'Until when pruned weights may come back (a duration from the start).')
   damping: float = _field(0.1, "Share of the gradient that pruned weights receive under 'dense_gradient'.")
+  soft_slope: float = _field(
+    0.0,
+    'Under soft_threshold, gradients are divided by the rescaling to this power; 0 = not, 1 = the effective weight moves as far as the raw'
+    ' one says.',
+  )
   layer_floor: float = _field(0.01, 'Smallest fraction of its weights a layer keeps (at least one weight).')
   prune_depthwise: bool = _field(False, 'Prune depthwise convolutions too.')
   prune_stem: bool = _field(False, 'Prune the stem too.')
   prune_classifier: bool = _field(False, 'Prune the final layer too.')
   prune_head: bool = _field(True, 'Prune what lies between the branches and the final layer.')
+  prune_skip: bool = _field(True, 'Prune the 1x1 convolutions of skips too.')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,6 +206,8 @@ class Config:
       _require(values[name] >= 0, f'--{name} is not negative.', values[name])
     for name in _BELOW_ONE:
       _require(0 <= values[name] < 1, f'--{name} lies in [0, 1).', values[name])
+    for name in _AT_MOST_ONE:
+      _require(0 <= values[name] <= 1, f'--{name} lies in [0, 1].', values[name])
     sparsity = self.pruning.sparsity
     _require(isinstance(sparsity, tuple), 'PruningConfig.sparsity is a tuple.', repr(sparsity), ' Write for example (0.9,).')
     _require(all(0 <= entry < 1 for entry in sparsity), '--sparsity lies in [0, 1).', sparsity, ' Write 90 percent as --sparsity=0.9.')

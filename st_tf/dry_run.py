@@ -112,7 +112,8 @@ def _pruning_lines(trainer: Trainer, plan: Plan, method: ModuleType) -> Iterator
     return
   listed = sorted({*events[:: math.ceil(len(events) / _SHOWN_EVENTS)], events[-1]})
   pruning = trainer.config.pruning
-  usual = f'{pruning.pruning_schedule}, {pruning.reactivation}, {pruning.ranking} ranking'
+  ranking = f'{pruning.ranking} ranking{" of connected weights" if pruning.connected else ""}'
+  usual = f'{pruning.pruning_schedule}, {pruning.reactivation}, {ranking}'
   yield f'  pruning     {getattr(method, "PRUNING", usual)}; {len(events)} rankings'
   yield f'              {", ".join(f"{sparsity:.0%} at step {step}" for step, sparsity in listed)}'
   returning = ''.join(f'; pruned weights may return from step {first} to {last}' for first, last in schedule.reactivation)

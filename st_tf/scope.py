@@ -7,7 +7,7 @@ from tensorflow_model_optimization.python.core.sparsity.keras.pruning_schedule i
 import tf_keras as keras
 
 from st_tf.config import PruningConfig
-from st_tf.models.high_resolution import CLASSIFIER, HEAD, STEM
+from st_tf.models.high_resolution import CLASSIFIER, HEAD, SKIP, STEM
 from st_tf.pruning.fit import wrap_as_tfmot, wrap_layers
 
 
@@ -32,6 +32,8 @@ class Scope:
       return f'{layer.name}/{"depthwise_kernel" if depthwise else "kernel"}' not in self.prunable
     if depthwise:
       return not pruning.prune_depthwise
+    if layer.name.endswith(SKIP) and not pruning.prune_skip:  # First: the head has skips of its own.
+      return True
     if layer.name.startswith(f'{STEM}/'):
       return not pruning.prune_stem
     if layer.name.startswith(HEAD) and layer.name != CLASSIFIER:
@@ -47,7 +49,7 @@ class Scope:
       return self.stays_dense(layer, pruning)
 
     if self.returning:
-      return wrap_layers(schedule, pruning.reactivation, pruning.damping, skip)
+      return wrap_layers(schedule, pruning.reactivation, pruning.damping, skip, pruning.soft_slope)
     return wrap_as_tfmot(schedule, skip)
 
   def trains(self, variable: str) -> bool:

@@ -18,8 +18,8 @@ from st_tf.config import Config
 from st_tf.models import build, named_variables
 from st_tf.models.high_resolution import activation
 from st_tf.models.variables import layers
-from st_tf.pruning import Mask, rank
-from st_tf.pruning.fit import apply_ranking, is_closed, macs_per_weight
+from st_tf.pruning import Mask
+from st_tf.pruning.fit import apply_ranking, is_closed, ranked
 from st_tf.pruning.wrapper import bake, current_mask, effective_values, get_state, paused, prunable, set_state
 from st_tf.scope import EVERYTHING, Scope
 from st_tf.scoring import readable, score
@@ -166,7 +166,7 @@ class Trainer:
       RankingError: the floors do not allow the sparsity.
     """
     pruning = self.config.pruning
-    return rank(self.magnitudes(), sparsity, pruning.ranking, pruning.layer_floor, macs_per_weight(self.model))
+    return ranked(self.model, self.magnitudes(), sparsity, pruning.ranking, pruning.layer_floor, pruning.connected)[0]
 
   def prune(self, sparsity: float, may_return: bool = True, final: bool = False) -> dict[str, Any]:
     """Ranks all weights anew and sets the masks.
@@ -199,8 +199,8 @@ class Trainer:
       set_state(self.model, before)
 
   def _rank(self, sparsity: float, returning: bool, closed: bool) -> Mask:
-    pruning = self.config.pruning
-    return apply_ranking(self.model, sparsity, pruning.ranking, pruning.layer_floor, self.magnitudes(), returning, closed)
+    how, scores = self.config.pruning, self.magnitudes()
+    return apply_ranking(self.model, sparsity, how.ranking, how.layer_floor, scores, returning, closed, how.connected)
 
   def _close(self) -> None:
     """Makes the effective weights the weights, in the averages too: from here on the mask is fixed."""

@@ -5,7 +5,7 @@ weights, with a random mask of as many weights per layer, with the whole body, a
 supernet, searched to as many MACs and as sparse; its head is left unpruned where the moved ticket's is.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 import dataclasses
 import json
 import pathlib
@@ -138,9 +138,7 @@ def _control(config: Config, name: str) -> Config:
 
 def _drawn_here(task: Any, ticket: Any, config: Config, supernet: pathlib.Path, moved: dict[str, Any]) -> Config:
   """The settings that draw a ticket of the moved one's supernet on the task itself: as sparse, of as many MACs, in the same layers."""
-  before = ticket.provenance['config']
-  layers = {name: before[name] for name in PRUNED_LAYERS if name in before}
-  layers['prune_head'] = ticket.head.kind == task.head.kind and layers.get('prune_head', True)
+  layers = pruned_layers(ticket.provenance['config'], ticket.head.kind == task.head.kind)
   pruning = dataclasses.replace(config.pruning, sparsity=(moved['sparsity'],), **layers)
   is_smaller = moved['macs'] < moved['supernet_macs']
   search = {'target_macs': float(moved['macs'])} if is_smaller else {'target_macs': 0.0, 'penalty': 0.0}
@@ -149,6 +147,18 @@ def _drawn_here(task: Any, ticket: Any, config: Config, supernet: pathlib.Path, 
     **{'method': 'supertickets', 'init_from': '', 'supernet': str(supernet), 'pruning': pruning, 'transfer': TransferConfig()},
     search=dataclasses.replace(config.search, target_latency_ms=0.0, **search),
   )
+
+
+def pruned_layers(before: Mapping[str, Any], head_moves: bool) -> dict[str, bool]:
+  """Which layers a ticket has pruned, as settings.
+
+  Args:
+    before: the settings that it was drawn with; those that are younger than the ticket are not among them.
+    head_moves: whether its head goes along to another task.
+  """
+  layers = {name: before[name] for name in PRUNED_LAYERS if name in before}
+  # Before there was a choice, head and skips were pruned.
+  return layers | {'prune_head': head_moves and layers.get('prune_head', True), 'prune_skip': layers.get('prune_skip', True)}
 
 
 def _result(ticket: Any) -> dict[str, Any]:

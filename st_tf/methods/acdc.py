@@ -11,8 +11,8 @@ from st_tf import first_mask
 from st_tf.config import Config
 from st_tf.initial import fresh
 from st_tf.plan import Plan, pruning_alone, training_alone
-from st_tf.pruning import Mask, rank
-from st_tf.pruning.fit import macs_per_weight
+from st_tf.pruning import Mask
+from st_tf.pruning.fit import ranked
 from st_tf.pruning.schedules import Alternating
 from st_tf.stages import Run
 from st_tf.task import Task
@@ -57,11 +57,11 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
 
 
 def _switch(run: Run, sparsity: float) -> None:
-  trainer, before, pruning = run.trainer, run.trainer.mask, run.config.pruning
+  trainer, before, how = run.trainer, run.trainer.mask, run.config.pruning
   everything = Mask({name: np.ones_like(kept) for name, kept in before.items()})
   # The weights themselves: averages lag behind those that have just come back from zero.
   magnitudes = {name: np.abs(weight.numpy()) for name, weight in first_mask.weights(trainer).items()}
-  after = rank(magnitudes, sparsity, pruning.ranking, pruning.layer_floor, macs_per_weight(trainer.model)) if sparsity else everything
+  after = ranked(trainer.model, magnitudes, sparsity, how.ranking, how.layer_floor, how.connected)[0] if sparsity else everything
   first_mask.hold(trainer, after)
   trainer.requested = sparsity
   run.record('prune', sparsity=after.sparsity, pruned=before.returned(after), returned=after.returned(before), final=False)

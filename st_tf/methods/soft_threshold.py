@@ -30,5 +30,6 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
 
 
 def _published(config: Config) -> Config:
-  pruning = dataclasses.replace(config.pruning, reactivation='soft_threshold', pruning_schedule='cubic', ranking='global')
+  published = {'reactivation': 'soft_threshold', 'pruning_schedule': 'cubic', 'ranking': 'global', 'connected': False, 'soft_slope': 0.0}
+  pruning = dataclasses.replace(config.pruning, **published)
   return dataclasses.replace(config, pruning=pruning)

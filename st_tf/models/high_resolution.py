@@ -19,6 +19,7 @@ Wrap = Callable[[keras.layers.Layer], keras.layers.Layer]
 STEM = 'stem'
 HEAD = 'head/'  # How names of the head's layers begin.
 CLASSIFIER = 'head/classifier'
+SKIP = '/skip'  # How the name of a block's convolution beside its kernels ends.
 _DENSE_DEVIATION = 0.01
 _MAP_DEVIATION = 1e-3
 
@@ -171,7 +172,7 @@ def _skip(graph: _Graph, x: tf.Tensor, block: Block) -> tf.Tensor:
   skip = x
   if not block.keeps_shape:
     groups = math.gcd(block.in_channels, block.out_channels)
-    skip = graph.conv(block.out_channels, f'{block.name}/skip', stride=block.stride, groups=groups)(x)
+    skip = graph.conv(block.out_channels, f'{block.name}{SKIP}', stride=block.stride, groups=groups)(x)
   elif block.spec.tokens:
     name = f'{block.name}/transformer'
     skip = transformer(x, block.spec.tokens, name, graph.conv, graph.norm, graph.seed_of(name) % 2**24, graph.synchronized)

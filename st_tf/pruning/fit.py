@@ -9,16 +9,20 @@ import tf_keras as keras
 
 from st_tf import cost
 from st_tf.pruning.mask import Mask
-from st_tf.pruning.ranking import RankingError, rank, thresholds
+from st_tf.pruning.ranking import RankingError, rank, rank_connected, thresholds
 from st_tf.pruning.wrapper import RegrowthPruning, bake, current_mask, prunable, set_masks, wrappers
 
 
 def wrap_layers(
-  schedule: PruningSchedule, reactivation: str, damping: float = 0.1, skip: Callable[[keras.layers.Layer], bool] = lambda layer: False
+  schedule: PruningSchedule,
+  reactivation: str,
+  damping: float = 0.1,
+  skip: Callable[[keras.layers.Layer], bool] = lambda layer: False,
+  soft_slope: float = 0.0,
 ) -> Callable[[keras.layers.Layer], keras.layers.Layer]:
   """A function that wraps a layer when it has prunable weights and `skip` does not leave it out."""
 
-  return _wrapping(lambda layer: RegrowthPruning(layer, schedule, reactivation, damping), skip)
+  return _wrapping(lambda layer: RegrowthPruning(layer, schedule, reactivation, damping, soft_slope), skip)
 
 
 def wrap_as_tfmot(
@@ -78,7 +82,7 @@ class Regrowth(keras.callbacks.Callback):
   """Ranks when the schedule says so; at the end of training the weights are what the layers compute with.
 
   Args:
-    ranking: 'global', 'macs', 'layer' or 'erk'; see `rank`.
+    ranking: 'global', 'macs', 'lamp', 'layer' or 'erk'; see `rank`.
     floor: smallest fraction of its weights a layer keeps.
   """
 
@@ -160,6 +164,28 @@ def macs_per_weight(model: keras.Model) -> dict[str, float]:
   return {name: layers[name.rsplit('/', 1)[0]].macs / size for name, size in sizes.items()}
 
 
+def ranked(
+  model: keras.Model, scores: Mapping[str, np.ndarray], sparsity: float, ranking: str, floor: float, connected: bool = False
+) -> tuple[Mask, Mapping[str, np.ndarray]]:
+  """(the mask of a ranking of all prunable weights, the scores that its thresholds separate); nothing changes.
+
+  Args:
+    model: a wrapped model.
+    scores: what is ranked, by weight name.
+    sparsity: fraction of the prunable weights to remove.
+    ranking: see `rank`.
+    floor: see `rank`.
+    connected: whether weights that reach nothing are left out; see `rank_connected`.
+
+  Raises:
+    RankingError: the floors do not allow the sparsity.
+  """
+  prices = macs_per_weight(model) if ranking == 'macs' else None
+  if connected:
+    return rank_connected(scores, sparsity, ranking, floor, prices)
+  return rank(scores, sparsity, ranking, floor, prices), scores
+
+
 def apply_ranking(
   model: keras.Model,
   sparsity: float,
@@ -168,6 +194,7 @@ def apply_ranking(
   scores: Mapping[str, np.ndarray] | None = None,
   returning: bool = True,
   closed: bool = False,
+  connected: bool = False,
 ) -> Mask:
   """Ranks all prunable weights and sets the model's masks.
 
@@ -180,6 +207,7 @@ def apply_ranking(
     returning: whether pruned weights compete again; else the new mask lies within the old one, unless so many kept weights
       have gone with their units that the strongest others are needed to have the sparsity.
     closed: whether the next ranking will bring none back, so that pruned weights stay as they are until then.
+    connected: whether weights that reach nothing are left out; see `rank_connected`.
 
   Returns:
     The new mask.
@@ -189,9 +217,11 @@ def apply_ranking(
   """
   scores = magnitudes(model) if scores is None else scores
   before = current_mask(model)
-  ranked = scores if returning else {name: np.where(before[name], value, -1.0) for name, value in scores.items()}
-  mask = rank(ranked, sparsity, ranking, floor, macs_per_weight(model) if ranking == 'macs' else None)
-  set_masks(model, mask, thresholds(scores, mask, ranking), scores, closed)
+  competing = scores if returning else {name: np.where(before[name], value, -1.0) for name, value in scores.items()}
+  mask, separated = ranked(model, competing, sparsity, ranking, floor, connected)
+  if not returning:  # Thresholds know what weights are that may not return.
+    separated = {name: np.where(before[name], value, scores[name]) for name, value in separated.items()}
+  set_masks(model, mask, thresholds(separated, mask, ranking), scores, closed)
   return mask
 
 
@@ -208,7 +238,8 @@ def hold_mask(model: keras.Model, mask: Mask) -> None:
     raise RankingError(
       f'A mask covers the weights that are pruned, in their shapes. Received: {shapes.get(odd, "none")} for {odd}, which'
       f' {f"is {wanted[odd]}" if odd in wanted else "is not pruned"} here.'
-      ' Give the --prune_stem, --prune_depthwise, --prune_classifier and --prune_head of the ticket, and a task with as many outputs.'
+      ' Give the --prune_stem, --prune_depthwise, --prune_classifier, --prune_head and --prune_skip of the ticket, and a task with as many'
+      ' outputs.'
     )
   set_masks(model, mask, dict.fromkeys(mask, 0.0), magnitudes(model), final=True)
 

@@ -8,7 +8,8 @@ the whole network. What a pruned weight does between two rankings is the layer's
 - 'dense_gradient': the forward pass is masked, the gradient reaches every weight, damped on the pruned ones, whose
   magnitude is bounded (SuperTickets, ECCV 2022, section 3). Undamped and unbounded it diverges at high sparsity.
 - 'soft_threshold': forward with sign(w) * max(|w| - t, 0), rescaled to the kept weights' mean magnitude, and the gradient
-  straight through (in the spirit of ST-3, WACV 2023): a weight that grows past t enters at zero, continuously.
+  straight through (in the spirit of ST-3, WACV 2023): a weight that grows past t enters at zero, continuously. A step of the raw
+  weight is rescaled too, 5 to 8 times at 90 to 98%, as if the learning rate were higher; `soft_slope` takes that from the gradient.
 
 All state is in variables, so that an event never needs a new trace.
 """
@@ -42,16 +43,29 @@ class RegrowthPruning(pruning_wrapper.PruneLowMagnitude):
     pruning_schedule: a tfmot schedule; asked by whoever ranks, not by the layer.
     reactivation: one of `st_tf.config.REACTIVATIONS`.
     damping: share of the gradient that pruned weights get under 'dense_gradient'.
+    soft_slope: power of the rescaling that gradients are divided by under 'soft_threshold', in [0, 1]. With 1 a gradient moves the
+      effective weight as far as it says.
   """
 
-  def __init__(self, layer: keras.layers.Layer, pruning_schedule, reactivation: str = 'soft_threshold', damping: float = 0.1, **kwargs):
+  def __init__(
+    self,
+    layer: keras.layers.Layer,
+    pruning_schedule,
+    reactivation: str = 'soft_threshold',
+    damping: float = 0.1,
+    soft_slope: float = 0.0,
+    **kwargs,
+  ):
     if reactivation not in REACTIVATIONS:
       raise ValueError(f'Reactivation is one of {", ".join(REACTIVATIONS)}. Received: {reactivation!r}.')
+    if not 0 <= soft_slope <= 1:
+      raise ValueError(f'A soft slope lies in [0, 1]. Received: {soft_slope}.')
     if isinstance(layer, keras.layers.DepthwiseConv2D):
       layer.get_prunable_weights = lambda: [layer.depthwise_kernel]
     super().__init__(layer, pruning_schedule=pruning_schedule, **kwargs)
     self.reactivation = reactivation
     self.damping = damping
+    self.soft_slope = soft_slope
 
   def build(self, input_shape: tf.TensorShape) -> None:
     """Creates mask, threshold and scale of each prunable weight, and whether pruned weights may still come back."""
@@ -99,6 +113,8 @@ class RegrowthPruning(pruning_wrapper.PruneLowMagnitude):
     if not straight_through:
       return value
     passed = weight * reach
+    if self.reactivation == 'soft_threshold' and self.soft_slope:
+      passed /= self.scales[index] ** self.soft_slope
     return passed + tf.stop_gradient(value - passed)
 
   def settle(self, before: list[tf.Tensor]) -> None:
@@ -121,7 +137,7 @@ class RegrowthPruning(pruning_wrapper.PruneLowMagnitude):
     """The constructor's arguments; the schedule in full, which tfmot would give back as a string."""
     config = super().get_config()
     config['pruning_schedule'] = self.pruning_schedule.get_config()
-    return config | {'reactivation': self.reactivation, 'damping': self.damping}
+    return config | {'reactivation': self.reactivation, 'damping': self.damping, 'soft_slope': self.soft_slope}
 
   @classmethod
   def from_config(cls, config: dict) -> 'RegrowthPruning':

@@ -235,7 +235,7 @@ def test_help_lists_every_flag_in_its_group_with_its_default_and_choices(argumen
     assert (f'--[no]{field.name}' if field.type is bool else f'--{field.name}') in lines
     assert ' '.join(field.metadata['help'].split()) in words
   assert '--config' in lines
-  assert 'One of global, macs, layer, erk. (default: global)' in words
+  assert 'One of global, macs, lamp, layer, erk. (default: global)' in words
   assert '(default: 0.9)' in words and '(default: empty)' in words and '(default: false)' in words
   headings = [line.partition(':')[0] for line in text.splitlines() if line and not line.startswith(' ')][2:]
   assert headings == ['run', 'search', 'pruning', 'training', 'transfer', 'pipeline', 'tuner', 'data']

@@ -45,6 +45,7 @@ def test_a_stage_has_the_settings_that_matter_to_it_and_no_others():
   assert alone(given, 'dense') == alone(config(target_macs=0.4), 'dense')
   assert alone(given, 'fine_tune') == alone(config(search_end=0.5), 'fine_tune')
   assert alone(given, 'fine_tune') != alone(config(prune_depthwise=True), 'fine_tune')
+  assert alone(given, 'fine_tune') != alone(config(prune_skip=False), 'fine_tune')
   assert alone(given, 'dense') != alone(config(rewind_to=0.2), 'dense') != alone(config(learning_rate=0.3), 'dense')
 
 

@@ -37,6 +37,8 @@ def test_only_convolutions_outside_stem_depthwise_and_classifier_are_pruned_unle
   assert all(name.endswith(('/expand/kernel', '/project/kernel', '/skip/kernel', 'head/last/kernel')) for name in trainer.mask)
   names = set(tiny.trainer(prune_depthwise=True, prune_stem=True, prune_classifier=True).mask) - set(trainer.mask)
   assert {name.rsplit('/', 2)[-2] for name in names} == {'depthwise', 'conv0', 'conv1', 'classifier'}
+  left = set(trainer.mask) - set(tiny.trainer(prune_skip=False).mask)
+  assert left == {name for name in trainer.mask if name.endswith('/skip/kernel')} and len(left) > 1
 
 
 def test_the_loss_falls(trainer):
@@ -97,6 +99,21 @@ def test_the_ranking_looks_at_the_averages_not_at_the_weights(trainer):
   pruned = np.concatenate([np.abs(averages[name][~kept]) for name, kept in trainer.mask.items()])
   kept = np.concatenate([np.abs(averages[name][kept]) for name, kept in trainer.mask.items()])
   assert pruned.max() <= kept.min()
+
+
+def test_weights_that_reach_nothing_are_left_out_where_that_is_asked_for(trainer):
+  other = tiny.trainer(connected=True)
+  mask = other.ranked(0.9)
+  other.prune(0.9)
+  assert all(np.array_equal(kept, other.mask[name]) for name, kept in mask.items())
+  expand = 'stage1/branch0/block0/k3/expand/kernel'
+  assert expand in mask
+  for name in mask:
+    if name.endswith('/expand/kernel'):
+      project = mask[name.replace('/expand/', '/project/')]
+      assert np.array_equal(mask[name].any((0, 1, 2)), project.any((0, 1, 3)))
+  with other.pruned_for_now(0.95) as found:
+    assert np.array_equal(found[expand].any((0, 1, 2)), found[expand.replace('/expand/', '/project/')].any((0, 1, 3)))
 
 
 def test_outside_the_window_no_weight_returns(trainer):

@@ -39,6 +39,15 @@ def test_the_comparison_names_every_row():
   assert found[4].startswith('a ticket drawn on this task') and 'mean IoU' in found[2]
 
 
+def test_a_ticket_drawn_on_the_task_itself_is_pruned_in_the_layers_of_the_moved_one():
+  before = {'prune_depthwise': True, 'prune_stem': False, 'prune_head': True, 'prune_skip': False, 'sparsity': [0.9]}
+  layers = {'prune_depthwise': True, 'prune_stem': False, 'prune_head': True, 'prune_skip': False}
+  assert transfer.pruned_layers(before, head_moves=True) == layers
+  assert transfer.pruned_layers(before, head_moves=False) == layers | {'prune_head': False}
+  # A ticket from before there were these settings.
+  assert transfer.pruned_layers({'prune_stem': True}, head_moves=True) == {'prune_stem': True, 'prune_head': True, 'prune_skip': True}
+
+
 @pytest.mark.slow
 def test_a_ticket_and_its_four_controls_are_trained_and_compared(tmp_path, capsys):
   tiny.draw(tmp_path / 'source', sparsity=(0.5,), epochs=2, target_macs=0.7, search_interval=0.3, minimum_saving=0.1, prune_depthwise=True)

@@ -7,7 +7,7 @@ import pytest
 
 from st_tf.errors import UserError
 from st_tf.pruning.mask import Mask
-from st_tf.pruning.ranking import RankingError, rank, thresholds
+from st_tf.pruning.ranking import RankingError, lamp, rank, rank_connected, thresholds
 
 SHAPES = {
   'one layer': {'a': (10, 10)},
@@ -29,7 +29,7 @@ def kept(mask):
   return {name: value.astype(int).tolist() for name, value in mask.items()}
 
 
-@pytest.mark.parametrize('ranking', ['global', 'layer', 'erk'])
+@pytest.mark.parametrize('ranking', ['global', 'lamp', 'layer', 'erk'])
 @pytest.mark.parametrize('shapes', SHAPES.values(), ids=SHAPES)
 @pytest.mark.parametrize('sparsity', [0.0, 0.001, 0.1, 0.25, 0.29, 0.3, 0.5, 0.57, 0.7, 0.9, 0.95])
 def test_exactly_the_wanted_number_of_weights_is_pruned(sparsity, shapes, ranking):
@@ -57,6 +57,24 @@ def test_a_ranking_by_macs_asks_more_of_weights_that_cost_more():
     rank(scores, 0.5, 'macs')
 
 
+def test_lamp_scores_by_hand_on_four_numbers():
+  # Squares 9, 1, 4, 16; of those no smaller 25, 30, 29, 16.
+  np.testing.assert_allclose(lamp(np.array([3.0, 1, 2, 4])), [9 / 25, 1 / 30, 4 / 29, 1])
+  np.testing.assert_allclose(lamp(np.array([[2.0, 1], [1, 0]])), [[1, 1 / 6], [1 / 5, 0]])  # The first of equals counts as the smaller.
+  assert lamp(np.zeros([2, 1, 2], np.float32)).tolist() == [[[0, 0]], [[0, 0]]]
+  # What may not return is not there: 9 of 9 + 16, 4 of 4 + 9 + 16.
+  np.testing.assert_allclose(lamp(np.array([3.0, -1, 2, 4])), [9 / 25, -1, 4 / 29, 1])
+
+
+def test_a_lamp_ranking_asks_less_of_layers_whose_weights_are_small():
+  values = scores(small=[0.3, 0.1, 0.2, 0.4], large=[30, 29, 31, 32])
+  # Small: 9/25, 1/30, 4/29, 1. Large, from its smallest: 841/3726, 900/2885, 961/1985, 1.
+  assert kept(rank(values, 0.5, 'lamp')) == {'small': [1, 0, 0, 1], 'large': [0, 0, 1, 1]}
+  assert kept(rank(values, 0.5)) == {'small': [0, 0, 0, 1], 'large': [1, 0, 1, 1]}
+  assert thresholds(values, rank(values, 0.5, 'lamp'), 'lamp') == {'small': pytest.approx(0.2), 'large': 30}
+  assert kept(rank(scores(empty=[0, 0], full=[1, 2]), 0.5, 'lamp')) == {'empty': [0, 1], 'full': [0, 1]}
+
+
 def test_of_equal_scores_the_first_is_pruned_first():
   mask = rank(scores(a=[1, 1], b=[1, 1]), 0.5)
   # Each layer keeps one, and within a layer the first goes first.
@@ -65,7 +83,7 @@ def test_of_equal_scores_the_first_is_pruned_first():
   assert kept(rank(scores(a=[1, 1, 9], b=[1, 1, 9]), 0.5)) == {'a': [0, 0, 1], 'b': [0, 1, 1]}
 
 
-@pytest.mark.parametrize('ranking', ['global', 'layer', 'erk'])
+@pytest.mark.parametrize('ranking', ['global', 'lamp', 'layer', 'erk'])
 def test_no_layer_is_emptied(ranking):
   mask = rank(scores(tiny=[1e-9, 2e-9], large=np.arange(1, 99)), 0.9, ranking)
   assert mask['tiny'].any() and mask['large'].any() and mask.zeros == 90
@@ -137,10 +155,10 @@ def test_a_layer_that_a_floor_keeps_whole_has_threshold_zero():
   assert thresholds(values, rank(values, 0.5)) == {'small': 0, 'large': 15}
 
 
-@pytest.mark.parametrize('ranking', ['layer', 'erk'])
+@pytest.mark.parametrize('ranking', ['macs', 'lamp', 'layer', 'erk'])
 def test_each_layer_has_its_own_threshold_under_other_rankings(ranking):
   values = scores(a=np.arange(10), b=np.arange(20, 30))
-  assert thresholds(values, rank(values, 0.5, ranking), ranking) == {'a': 4, 'b': 24}
+  assert thresholds(values, rank(values, 0.5, 'layer'), ranking) == {'a': 4, 'b': 24}
 
 
 def test_without_zeros_thresholds_are_zero():
@@ -152,3 +170,115 @@ def test_a_threshold_never_exceeds_what_is_kept():
   # The second weight may not return although it is the largest.
   mask = Mask({'a': np.array([True, False, True, False])})
   assert thresholds(scores(a=[3, 9, 2, 1]), mask) == {'a': 2}
+
+
+def block(expand, project, **others):
+  """Scores of a search block: `expand` [in, units], `project` [units, out]."""
+  named = {'block/k3/expand/kernel': expand, 'block/k3/project/kernel': project}
+  return scores(**{name: [[value]] for name, value in named.items()}, **others)
+
+
+def dead_ends(mask, block='block/k3'):
+  """Kept weights of units that keep none on the other side."""
+  expand, project = mask[f'{block}/expand/kernel'][0, 0], mask[f'{block}/project/kernel'][0, 0]
+  return int(expand[:, ~project.any(1)].sum() + project[~expand.any(0)].sum())
+
+
+def blocks(floor_size=8):
+  """Three blocks beside a layer of another kind, units and layers of unequal strength."""
+  rng = np.random.default_rng(1)
+  found = {'skip/kernel': rng.normal(size=(1, 1, 16, 24))}
+  for i, (inner, units, outer) in enumerate([(16, 40, 16), (floor_size, 60, 24), (24, 100, 8)]):
+    strength = rng.lognormal(size=units)
+    found[f'b{i}/k5/expand/kernel'] = rng.normal(size=(1, 1, inner, units)) * rng.lognormal(size=units)
+    found[f'b{i}/k5/project/kernel'] = rng.normal(size=(1, 1, units, outer)) * strength[:, None] / 2
+  return {name: np.abs(value).astype(np.float32) for name, value in found.items()}
+
+
+def test_the_share_of_units_without_another_side_goes_to_others_by_hand():
+  values = block(expand=[[9, 5], [8, 4]], project=[[0.5, 0.3], [7, 6]])
+  # The four largest, of which none reaches anything: of the first unit 9 and 8, of the second 7 and 6.
+  assert kept(rank(values, 0.5)) == {'block/k3/expand/kernel': [[[[1, 0], [1, 0]]]], 'block/k3/project/kernel': [[[[0, 0], [1, 1]]]]}
+  mask, separated = rank_connected(values, 0.5)
+  assert kept(mask) == {'block/k3/expand/kernel': [[[[0, 1], [0, 1]]]], 'block/k3/project/kernel': [[[[0, 0], [1, 1]]]]}
+  # The first unit is worth 0.5, so that 9 and 8 do not set the threshold; and 0.5 is not above it.
+  assert separated['block/k3/expand/kernel'][0, 0].tolist() == [[0.5, 5], [0.5, 4]]
+  assert thresholds(separated, mask) == {'block/k3/expand/kernel': 0.5, 'block/k3/project/kernel': 0.5}
+
+
+def test_a_unit_that_a_bar_cuts_through_loses_the_rest():
+  # Units are worth 5 and 4, twice each. The fourth place is for one of two fours, and is given to the 3.
+  mask, _ = rank_connected(block(expand=[[5, 4]], project=[[6], [7]], other=[4.5, 3]), 1 / 3)
+  assert kept(mask) == {'block/k3/expand/kernel': [[[[1, 0]]]], 'block/k3/project/kernel': [[[[1], [0]]]], 'other': [1, 1]}
+
+
+def test_floors_are_filled_with_the_same_units_on_both_sides():
+  # Each side keeps one: of the unit whose weaker side is strongest, 2 and 3, not 9 and 8.
+  mask, separated = rank_connected(block(expand=[[9, 2, 1]], project=[[1], [3], [8]], other=np.arange(11, 25)), 0.75)
+  assert kept(mask)['block/k3/expand/kernel'] == [[[[0, 1, 0]]]] and kept(mask)['block/k3/project/kernel'] == [[[[0], [1], [0]]]]
+  assert mask['other'].sum() == 3
+  assert thresholds(separated, mask) == {'block/k3/expand/kernel': 1, 'block/k3/project/kernel': 1, 'other': 21}
+
+
+def test_a_dead_end_stays_where_a_layer_could_not_be_filled_without():
+  # Of eight three are kept, two of them of the first layer; the second can keep one unit only.
+  mask, _ = rank_connected(block(expand=[[1, 2, 3, 4]], project=[[4], [3], [2], [1]]), 0.625, 'layer')
+  assert [int(value.sum()) for value in mask.values()] == [2, 1] and dead_ends(mask) == 1
+
+
+def test_a_depthwise_side_counts_where_it_is_pruned_and_the_stem_and_a_pruned_classifier_have_hidden_units_too():
+  values = block(expand=[[9, 5]], project=[[8], [6]]) | {'block/k3/depthwise/depthwise_kernel': np.array([[[[1.0], [7.0]]]], np.float32)}
+  assert kept(rank_connected(values, 0.5)[0]) == {
+    **{'block/k3/expand/kernel': [[[[0, 1]]]], 'block/k3/project/kernel': [[[[0], [1]]]]},
+    'block/k3/depthwise/depthwise_kernel': [[[[0], [1]]]],
+  }
+  for first, last in (('stem/conv0/kernel', 'stem/conv1/kernel'), ('head/last/kernel', 'head/classifier/kernel')):
+    mask, _ = rank_connected({first: np.array([[9.0, 5.0]]), last: np.array([[1.0], [6.0]])}, 0.5)
+    assert kept(mask) == {first: [[0, 1]], last: [[0], [1]]}
+
+
+def test_weights_that_may_not_return_do_not_even_where_others_reach_nothing():
+  # The second unit's first side is gone: of the four that are left, the 8 reaches nothing, and comes before those that may not return.
+  values = block(expand=[[9, -1]], project=[[2, 3], [8, -1]])
+  assert kept(rank_connected(values, 0.5)[0]) == {
+    **{'block/k3/expand/kernel': [[[[1, 0]]]], 'block/k3/project/kernel': [[[[1, 1], [0, 0]]]]},
+  }
+  assert kept(rank_connected(values, 1 / 3)[0])['block/k3/project/kernel'] == [[[[1, 1], [1, 0]]]]
+
+
+@pytest.mark.parametrize('ranking', ['global', 'macs', 'lamp', 'layer', 'erk'])
+@pytest.mark.parametrize('floor', [0.0, 0.01, 0.03])
+@pytest.mark.parametrize('sparsity', [0.0, 0.5, 0.8, 0.9, 0.96])
+def test_nothing_that_is_kept_is_a_dead_end_and_counts_and_floors_hold(sparsity, floor, ranking):
+  values, prices = blocks(), {name: 1.0 + i for i, name in enumerate(blocks())}
+  mask, separated = rank_connected(values, sparsity, ranking, floor, prices)
+  before = rank(values, sparsity, ranking, floor, prices)
+  assert mask.zeros == before.zeros == math.floor(round(sparsity * 1000) * mask.size / 1000)
+  assert all(kept.sum() >= max(1, math.ceil(floor * kept.size)) for kept in mask.values())
+  left, others = (sum(dead_ends(found, f'b{i}/k5') for i in range(3)) for found in (mask, before))
+  # At 50% ERK keeps all of a layer, whose units then need a weight on their other side whatever that is worth.
+  assert left == 0 if (ranking, sparsity) != ('erk', 0.5) else left <= others
+  assert sparsity < 0.9 or others > 20
+  bars = thresholds(separated, mask, ranking)
+  for name, value in values.items():
+    assert (value[mask[name]] >= bars[name]).all()
+
+
+@pytest.mark.parametrize('ranking', ['global', 'macs', 'lamp'])
+@pytest.mark.parametrize('sparsity', [0.5, 0.9, 0.96])
+def test_units_that_are_above_the_thresholds_on_both_sides_are_those_that_are_kept(sparsity, ranking):
+  values, prices = blocks(), {name: 1.0 + i for i, name in enumerate(blocks())}
+  mask, separated = rank_connected(values, sparsity, ranking, prices=prices)
+  bars = thresholds(separated, mask, ranking)
+  for i in range(3):
+    expand, project = f'b{i}/k5/expand/kernel', f'b{i}/k5/project/kernel'
+    above = (values[expand] > bars[expand])[0, 0].any(0) & (values[project] > bars[project])[0, 0].any(1)
+    assert above.tolist() == mask[expand][0, 0].any(0).tolist()
+
+
+@pytest.mark.parametrize('ranking', ['global', 'lamp', 'layer', 'erk'])
+def test_without_hidden_units_all_is_as_in_any_ranking(ranking):
+  values = random_scores({'a': (1, 1, 8, 9), 'b/expand/kernel': (1, 1, 4, 5), 'c/project/kernel': (1, 1, 5, 4)})
+  mask, separated = rank_connected(values, 0.7, ranking, 0.01)
+  assert kept(mask) == kept(rank(values, 0.7, ranking, 0.01))
+  assert thresholds(separated, mask, ranking) == thresholds(values, mask, ranking)
