@@ -30,7 +30,9 @@ class DataConfig:
   """Where the data is and how it is prepared; every field is a flag of its own."""
 
   data_dir: str = dataclasses.field(default='', metadata={'help': "Folder with the data; empty = the source's default."})
-  image_size: int = dataclasses.field(default=0, metadata={'help': "Side of the training images in pixels; 0 = the task's own."})
+  image_size: int = dataclasses.field(
+    default=0, metadata={'help': "Side in pixels of the images, or of the windows of maps, that the network reads; 0 = the task's own."}
+  )
   image_width: int = dataclasses.field(
     default=0, metadata={'help': "Segmentation, keypoints: width in pixels where it is not --image_size; 0 = the task's own, or square."}
   )
