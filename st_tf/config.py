@@ -29,6 +29,7 @@ OPTIMIZERS = ('sgd', 'rmsprop', 'adam', 'adamw')
 LEARNING_RATE_SCHEDULES = ('cosine', 'exponential', 'one_cycle', 'step', 'milestones')
 PRUNED_LAYERS = ('prune_depthwise', 'prune_stem', 'prune_classifier', 'prune_head', 'prune_skip')
 FACTOR_STEPS = ('proximal', 'subgradient')
+REMOVALS = ('penalty', 'ranking')
 # What each setting may be; the names are flags.
 _AT_LEAST_ONE = ('epochs', 'batch_size', 'replicas', 'keep_checkpoints', 'trials')
 _POSITIVE = ('learning_rate', 'learning_rate_decay', 'decay_interval', 'search_interval', 'prune_interval')
@@ -63,6 +64,12 @@ class SearchConfig:
     0.0, 'Milliseconds the surviving network may take, by the table of --cost=latency:FILE; in place of --target_macs. 0 = no such target.'
   )
   cost: str = _field('macs', "What the penalty charges for a unit: 'macs', or latency:FILE with a table by tflite.latency_table.")
+  removal: str = _field(
+    'penalty',
+    'How a target is met. penalty: its strength is steered until enough factors are zero; ranking: it acts as it is, and at each look units'
+    ' with the smallest factors for what they cost go.',
+    REMOVALS,
+  )
   factor_step: str = _field('proximal', 'How the penalty acts on the factors.', FACTOR_STEPS)
   dead_below: float = _field(1e-3, 'A unit is dead when the magnitude of its factor is at most this.')
   penalty_ramp: float = _field(0.07, 'Duration over which the penalty grows from 0.')

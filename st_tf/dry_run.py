@@ -23,6 +23,7 @@ from st_tf.wording import duration
 
 _TIMED_STEPS = 3
 _SHOWN_EVENTS = 6
+_MET_BY = {'penalty': 'the penalty is steered', 'ranking': 'at each look the smallest factors go'}
 
 
 def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]:
@@ -93,7 +94,7 @@ def _search_lines(trainer: Trainer, plan: Plan) -> Iterator[str]:
   yield f'  search      {units:,} units in {len(trainer.groups)} groups; {len(looks)} looks at steps {_some(looks)}'
   if search.is_steered:
     wanted = shown(target(trainer), limited(trainer).symbol)
-    yield f'              target {wanted} ({target(trainer) / initial(trainer):.0%}); the penalty is steered'
+    yield f'              target {wanted} ({target(trainer) / initial(trainer):.0%}); {_MET_BY[search.removal]}'
   else:
     yield f'              penalty {search.penalty:g}'
   heaviest = sorted(trainer.penalties().values())

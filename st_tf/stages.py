@@ -24,7 +24,7 @@ from st_tf.scoring import readable
 from st_tf.search import importance
 from st_tf.specs import ArchSpec
 from st_tf.state import State
-from st_tf.target import check_sparsity, check_target, limited, present, shown, steer, target_flag, target_met
+from st_tf.target import check_sparsity, check_target, limited, present, ranked_out, shown, steer, target_flag, target_met
 from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.trainer import Trainer
@@ -168,7 +168,7 @@ class Run:
   def strength(self) -> float:
     """Strength of the penalty on the factors at this step."""
     search = self.config.search
-    if search.is_steered:
+    if search.is_steered and search.removal == 'penalty':
       return self.trainer.steering.strength if self.trainer.step < self.plan.search_end else 0.0
     return search.penalty * self.plan.ramp(self.trainer.step)
 
@@ -189,6 +189,8 @@ class Run:
     last = trainer.step == plan.search_end
     groups = importance.groups(trainer.model, trainer.arch, self.task.head)
     alive = importance.alive(trainer.factors(), search.dead_below)
+    if search.is_steered and search.removal == 'ranking':
+      alive = ranked_out(trainer, plan, alive)
     before = cost.of(trainer.model).macs
     saved = before - importance.MACS.total(before, groups, alive)
     if saved >= search.minimum_saving * before or last and saved > 0:

@@ -1,6 +1,8 @@
 """The target of a search: what it is, whether it can be met, and the penalty's strength on the way to it."""
 
+from collections.abc import Mapping, Sequence
 import math
+from typing import Any
 
 import numpy as np
 
@@ -73,6 +75,8 @@ def shown(amount: float, symbol: str) -> str:
 
 def steer(trainer: Trainer, plan: Plan) -> None:
   """Corrects the strength of the penalty, when it is time to."""
+  if trainer.config.search.removal != 'penalty':
+    return
   every = max(plan.search_every // STEERS_PER_SEARCH, 1)
   if not plan.ramp_steps <= trainer.step < plan.search_end or trainer.step % every:
     return
@@ -80,12 +84,10 @@ def steer(trainer: Trainer, plan: Plan) -> None:
   if not groups:
     return
   ahead = range(trainer.step, min(trainer.step + every, plan.search_end))
-  length = max(plan.search_end - plan.ramp_steps, 1)
   model, values = limited(trainer), trainer.factors()
   living = importance.alive(values, trainer.config.search.dead_below)
   # Dead units are held dead by the penalty too, so they stay in the sum, at the price of a living one.
-  left = {group.name: int(np.count_nonzero(living[group.name])) or group.units for group in groups}
-  prices = {group.name: model.group(group, left[group.name]) / left[group.name] for group in groups}
+  prices = _prices(model, groups, living)
   dead = sum(prices[name] * float(np.count_nonzero(~units)) for name, units in living.items())
   trainer.steering = steering.steer(
     trainer.steering,
@@ -93,10 +95,43 @@ def steer(trainer: Trainer, plan: Plan) -> None:
     trainer.penalties(),
     prices,
     model.total(cost.of(trainer.model).macs, groups, living) + dead,
-    steering.path(initial(trainer), target(trainer), (ahead[-1] + 1 - plan.ramp_steps) / length),
+    _goal(trainer, plan, ahead[-1] + 1),
     sum(plan.learning_rate(step) for step in ahead),
     trainer.config.search.dead_below,
   )
+
+
+def ranked_out(trainer: Trainer, plan: Plan, living: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+  """Which units are left when the smallest factors, for what they cost, go until the cost is on its way to the target.
+
+  Steering moves all factors, also those that stay, and in bursts: nothing happens until the first ones are zero. Here the penalty stays
+  what it is, and what is removed is what a search by it would have removed next.
+
+  Args:
+    trainer: of the network.
+    plan: of its run.
+    living: booleans per unit by group name; what is dead stays so.
+  """
+  groups = importance.groups(trainer.model, trainer.arch, trainer.task.head)
+  if not groups:
+    return dict(living)
+  model, values, penalty = limited(trainer), trainer.factors(), trainer.penalties()
+  # Dead units are at no distance, and the cost is without them.
+  left = {name: np.where(living[name], np.abs(value), np.inf) for name, value in values.items()}
+  total = model.total(cost.of(trainer.model).macs, groups, living)
+  push = steering.needed_push(left, penalty, _prices(model, groups, living), total, _goal(trainer, plan, trainer.step))
+  return {name: living[name] & (np.abs(value) > push * penalty[name]) if push else living[name] for name, value in values.items()}
+
+
+def _goal(trainer: Trainer, plan: Plan, step: int) -> float:
+  """What the network may cost after that many steps."""
+  length = max(plan.search_end - plan.ramp_steps, 1)
+  return steering.path(initial(trainer), target(trainer), max(step - plan.ramp_steps, 0) / length)
+
+
+def _prices(model: importance.CostModel, groups: Sequence[Any], living: Mapping[str, np.ndarray]) -> dict[str, float]:
+  left = {group.name: int(np.count_nonzero(living[group.name])) or group.units for group in groups}
+  return {group.name: model.group(group, left[group.name]) / left[group.name] for group in groups}
 
 
 def check_sparsity(trainer: Trainer, plan: Plan) -> None:

@@ -1,6 +1,7 @@
 import math
 import types
 
+import numpy as np
 import pytest
 
 from st_tf import cost, target
@@ -8,6 +9,7 @@ from st_tf.config import ConfigError
 from st_tf.latency import LatencyError
 from st_tf.models import build
 from st_tf.plan import Plan
+from st_tf.search import importance
 from st_tf.search.steering import surviving
 from st_tf.specs import BlockSpec, layout
 from st_tf.workdir import WorkdirError
@@ -92,6 +94,44 @@ def test_steering_prices_what_is_alive_by_the_table_and_not_in_proportion(tmp_pa
     trainer.step = 6
     target.steer(trainer, Plan.of(trainer.config, tiny.STEPS_PER_EPOCH))
   assert totals == [pytest.approx(left)] and left > whole * (1 - 0.3 / len(names))
+
+
+def test_by_ranking_the_smallest_factors_for_their_price_go_until_the_cost_is_on_its_path():
+  trainer = tiny.trainer(target_macs=0.5, removal='ranking')
+  plan = Plan.of(tiny.config(target_macs=0.5, penalty_ramp=0.25, search_interval=0.5, search_end=0.5), tiny.STEPS_PER_EPOCH)
+  living = {group.name: np.ones(group.units, bool) for group in trainer.groups}
+  living[trainer.groups[0].name][0] = False
+  trainer.step = plan.ramp_steps
+  at_first = target.ranked_out(trainer, plan, living)
+  assert all((at_first[name] == units).all() for name, units in living.items())
+  trainer.step = plan.search_end
+  left = target.ranked_out(trainer, plan, living)
+  assert not left[trainer.groups[0].name][0]
+  values, penalty = trainer.factors(), trainer.penalties()
+  worth = {name: np.abs(value) / penalty[name] for name, value in values.items()}
+  gone = max(worth[name][living[name] & ~left[name]].max(initial=0) for name in living)
+  assert gone < min(worth[name][left[name]].min(initial=np.inf) for name in living)
+  macs = cost.of(trainer.model).macs
+  assert importance.MACS.total(macs, trainer.groups, left) <= 0.5 * macs
+  # With the last group that went still there it would cost too much.
+  back = {name: left[name] | living[name] & (worth[name] >= gone) for name in living}
+  assert importance.MACS.total(macs, trainer.groups, back) > 0.5 * macs
+
+
+def test_by_ranking_the_penalty_is_not_steered(trainer):
+  ranking = tiny.trainer(target_macs=0.5, removal='ranking')
+  before, ranking.step = ranking.steering, 6
+  target.steer(ranking, Plan.of(tiny.config(target_macs=0.5, penalty_ramp=0.25, search_interval=0.5, search_end=0.5), tiny.STEPS_PER_EPOCH))
+  assert ranking.steering is before
+
+
+@pytest.mark.slow
+def test_a_search_by_ranking_meets_its_target(tmp_path):
+  settings = {'target_macs': 0.6, 'epochs': 4, 'search_interval': 0.2, 'minimum_saving': 0.1, 'sparsity': (0.5,), 'removal': 'ranking'}
+  ticket, workdir = tiny.draw(tmp_path, **settings)
+  assert ticket.cost['macs'] <= 0.6 * ticket.cost['supernet_macs'] and ticket.provenance['target_met']
+  penalties = {row['penalty'] for row in workdir.history() if row['event'] == 'epoch'}
+  assert penalties <= {0.0, tiny.config(**settings).search.penalty}
 
 
 @pytest.mark.slow
