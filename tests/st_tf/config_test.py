@@ -16,6 +16,7 @@ OTHER_VALUES = {
     'init_from': 'ticket',
     'cost': 'latency:table.json',
     'factor_step': 'subgradient',
+    'removal': 'ranking',
   },
   **{'sparsity': (0.5, 0.8), 'pruning_schedule': 'stepwise', 'reactivation': 'masked', 'ranking': 'erk', 'optimizer': 'adamw'},
   **{'class_names': 'a,b', 'detections': 'boxes.json', 'learning_rate_milestones': (0.3, 0.6)},
