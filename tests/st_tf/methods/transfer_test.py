@@ -192,7 +192,8 @@ def test_maps_become_classes_again(source, maps, tmp_path):
 @pytest.mark.parametrize(
   ('changes', 'message'),
   [
-    ({'control': 'dense_body', 'rewind': True}, r'--control goes without --rewind and --reactivate\. Received: dense_body'),
+    ({'control': 'random_mask', 'rewind': True}, r'and random weights without --rewind\. Received: random_mask'),
+    ({'control': 'dense_body', 'reactivate': True}, r'--control goes without --reactivate, .* Received: dense_body'),
     ({'control': 'random_mask', 'freeze_body': True}, r'--freeze_body keeps weights and mask of the body'),
     ({'input_stride': 3}, r"--input_stride is 1, 2 or 4; 0 = the ticket's\. Received: 3"),
   ],
