@@ -137,22 +137,25 @@ class Comparison:
     from st_tf.dry_run import seconds_per_step
 
     rate = self.rates[0]
-    work = {self._work.path(config): config for config in (*self._configs({entry: rate for entry in self.chosen}), *self._trials())}
+    wanted = {self._work.path(config): config for config in self._configs({entry: rate for entry in self.chosen})}
+    work = {self._work.path(config): config for config in self._trials()} | wanted
     trainings: dict[str, float] = {}
     for config in work.values():
       trainings |= entries.trainings(config)
-    left = [config for config in work.values() if not self._work.is_done(config, self.options.split)]
+    tried = {self._work.path(config) for config in self._trials()}
+    splits = {path: 'validation' if path in tried and path not in wanted else self.options.split for path in work}
+    left = [config for path, config in work.items() if not self._work.is_done(config, splits[path])]
     missing: dict[str, float] = {}
     for config in left:
       missing |= {name: epochs for name, epochs in entries.trainings(config).items() if not self._work.has_stage(name)}
     seconds = seconds_per_step(self.task, self.base) * self.task.steps_per_epoch(self.base.batch_size)
-    tried = len(self.rates)
+    rates = len(self.rates)
     return [
       f'Comparing {", ".join(entry.label for entry in self.chosen)} on {self.task.name}, workdir {self.root}',
       f'  runs        {len(work)}, made of {len(trainings)} trainings with {sum(trainings.values()):g} epochs in all;'
       f' {len(work) - len(left)} are finished',
-      f'  rates       {tried} tried by each method on validation, at {wording.sparsity(self._trial_sparsity())} and seed {self.base.seed}'
-      if tried > 1
+      f'  rates       {rates} tried by each method on validation, at {wording.sparsity(self._trial_sparsity())} and seed {self.base.seed}'
+      if rates > 1
       else f'  rate        {rate:g}, none tried',
       f'  time        about {wording.duration(seconds * sum(missing.values()))} for the epochs that are left, one run at a time and'
       ' at the speed of the whole supernet',
@@ -228,6 +231,9 @@ class Comparison:
     if not results:
       rule = '--collect makes a table of recorded runs.'
       raise UserError(f'{rule} Received: none with these settings in {self._work.records.folder}. Give --records=FOLDER, or train some.')
+    first = self.chosen[0].label
+    if results[0].label != first:
+      raise UserError(f'The others are compared with the first method. Received: no recorded run of {first}. Begin with another one.')
     return results
 
   def _measured(self, path: pathlib.Path, split: str) -> Any:
@@ -253,6 +259,8 @@ class Comparison:
       f' batch {self.base.batch_size}, seeds from {self.base.seed}; {searched}.',
       'A training MAC is one of the network as it is computed: a training image costs three forward passes, units that have gone cost'
       ' nothing, zeros cost what other weights do. Training that is shared between methods counts in full for each.',
+      'Sparsity is a share of the prunable weights that are left by the search; without a search, of the supernet. The same share is'
+      ' therefore fewer weights after a search: sizes are compared by the columns of non-zero MACs and parameters.',
     ]
 
 

@@ -29,12 +29,11 @@ OPTIMIZERS = ('sgd', 'rmsprop', 'adam', 'adamw')
 LEARNING_RATE_SCHEDULES = ('cosine', 'exponential', 'one_cycle', 'step', 'milestones')
 PRUNED_LAYERS = ('prune_depthwise', 'prune_stem', 'prune_classifier', 'prune_head', 'prune_skip')
 FACTOR_STEPS = ('proximal', 'subgradient')
-REMOVALS = ('penalty', 'ranking')
+REMOVALS = ('penalty', 'ranking', 'contribution')
 # What each setting may be; the names are flags.
 _AT_LEAST_ONE = ('epochs', 'batch_size', 'replicas', 'keep_checkpoints', 'trials')
 _POSITIVE = ('learning_rate', 'learning_rate_decay', 'decay_interval', 'search_interval', 'prune_interval')
 _BELOW_ONE = ('momentum', 'label_smoothing', 'ema_decay', 'minimum_saving', 'layer_floor')
-_AT_MOST_ONE = ('soft_slope',)
 _NOT_NEGATIVE = (
   *('seed', 'data_seed', 'image_size', 'image_width', 'train_examples', 'mixup'),
   *('penalty', 'target_macs', 'target_latency_ms', 'dead_below', 'penalty_ramp', 'search_end'),
@@ -67,7 +66,7 @@ class SearchConfig:
   removal: str = _field(
     'penalty',
     'How a target is met. penalty: its strength is steered until enough factors are zero; ranking: it acts as it is, and at each look units'
-    ' with the smallest factors for what they cost go.',
+    ' with the smallest factors for what they cost go; contribution: as ranking, by factors times the weights that are left behind them.',
     REMOVALS,
   )
   factor_step: str = _field('proximal', 'How the penalty acts on the factors.', FACTOR_STEPS)
@@ -106,10 +105,10 @@ class PruningConfig:
   prune_interval: float = _field(0.01, 'Duration between two rankings.')
   reactivation_end: float = _field(1.0, 'Until when pruned weights may come back (a duration from the start).')
   damping: float = _field(0.1, "Share of the gradient that pruned weights receive under 'dense_gradient'.")
-  soft_slope: float = _field(
-    0.0,
-    'Under soft_threshold, gradients are divided by the rescaling to this power; 0 = not, 1 = the effective weight moves as far as the raw'
-    ' one says.',
+  unit_slope: bool = _field(
+    False,
+    'Under soft_threshold, the gradient of a unit of which little is left above the threshold is as much smaller as batch norm makes it'
+    ' larger.',
   )
   layer_floor: float = _field(0.01, 'Smallest fraction of its weights a layer keeps (at least one weight).')
   prune_depthwise: bool = _field(False, 'Prune depthwise convolutions too.')
@@ -213,8 +212,6 @@ class Config:
       _require(values[name] >= 0, f'--{name} is not negative.', values[name])
     for name in _BELOW_ONE:
       _require(0 <= values[name] < 1, f'--{name} lies in [0, 1).', values[name])
-    for name in _AT_MOST_ONE:
-      _require(0 <= values[name] <= 1, f'--{name} lies in [0, 1].', values[name])
     sparsity = self.pruning.sparsity
     _require(isinstance(sparsity, tuple), 'PruningConfig.sparsity is a tuple.', repr(sparsity), ' Write for example (0.9,).')
     _require(all(0 <= entry < 1 for entry in sparsity), '--sparsity lies in [0, 1).', sparsity, ' Write 90 percent as --sparsity=0.9.')

@@ -23,7 +23,11 @@ from st_tf.wording import duration
 
 _TIMED_STEPS = 3
 _SHOWN_EVENTS = 6
-_MET_BY = {'penalty': 'the penalty is steered', 'ranking': 'at each look the smallest factors go'}
+_MET_BY = {
+  'penalty': 'the penalty is steered',
+  'ranking': 'at each look the smallest factors go',
+  'contribution': 'at each look units that contribute least go',
+}
 
 
 def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]:
@@ -38,6 +42,7 @@ def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]
     UserError: settings with which no run is possible.
   """
   method = importlib.import_module(f'st_tf.methods.{config.method}')
+  config = getattr(method, 'settled', lambda task, config: config)(task, config)
   plan = method.plan(config, task.steps_per_epoch(config.batch_size))
   trainer = getattr(method, 'trainer', fresh)(task, config, plan)
   found = cost.of(trainer.model)

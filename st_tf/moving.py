@@ -10,7 +10,7 @@ import numpy as np
 
 from st_tf.config import ConfigError
 from st_tf.models import build, named_variables
-from st_tf.models.high_resolution import CLASSIFIER, HEAD
+from st_tf.models.high_resolution import CLASSIFIER, HEAD, SKIP, STEM
 from st_tf.search import shrink
 from st_tf.specs import ArchSpec, HeadSpec, layout
 from st_tf.ticket import Ticket
@@ -38,6 +38,18 @@ def moved(arch: ArchSpec, before: HeadSpec, after: HeadSpec, ends: ArchSpec, inp
       changes['head_channels'] = ends.head_channels
     changes['searched'] = tuple((name, spec) for name, spec in arch.searched if is_body(name, before, after))
   return dataclasses.replace(arch, **changes)
+
+
+def pruned_layers(ticket: Ticket, after: HeadSpec) -> dict[str, bool]:
+  """Which layers of what stays under the head `after` a ticket has pruned, as settings; by its masks, since it may have moved before."""
+  layers = [name.rpartition('/') for name in ticket.masks if is_body(name, ticket.head, after)]
+  return {
+    'prune_depthwise': any(variable == 'depthwise_kernel' for _, _, variable in layers),
+    'prune_stem': any(layer.startswith(f'{STEM}/') for layer, _, _ in layers),
+    'prune_classifier': False,
+    'prune_head': any(layer.startswith(HEAD) for layer, _, _ in layers),
+    'prune_skip': any(layer.endswith(SKIP) for layer, _, _ in layers),
+  }
 
 
 def first_values(ticket: Ticket) -> dict[str, np.ndarray]:

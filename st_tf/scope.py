@@ -49,7 +49,7 @@ class Scope:
       return self.stays_dense(layer, pruning)
 
     if self.returning:
-      return wrap_layers(schedule, pruning.reactivation, pruning.damping, skip, pruning.soft_slope)
+      return wrap_layers(schedule, pruning.reactivation, pruning.damping, skip, pruning.unit_slope)
     return wrap_as_tfmot(schedule, skip)
 
   def trains(self, variable: str) -> bool:

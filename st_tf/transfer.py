@@ -5,7 +5,7 @@ weights, with a random mask of as many weights per layer, with the whole body, a
 supernet, searched to as many MACs and as sparse; its head is left unpruned where the moved ticket's is.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 import dataclasses
 import json
 import pathlib
@@ -14,10 +14,11 @@ from typing import Any
 from absl import flags as absl_flags
 
 from st_tf import command, files, flags, presets
-from st_tf.config import CONTROLS, PRUNED_LAYERS, RANDOM, Config, TransferConfig
+from st_tf.config import CONTROLS, RANDOM, Config, TransferConfig
 from st_tf.wording import score, score_name
 
-_GIVEN_BY_TICKET = ('method', 'init_from', 'sparsity', 'target_macs', 'target_latency_ms')
+_GIVEN_BY_TICKET = ('sparsity', 'target_macs', 'target_latency_ms')
+_GIVEN_BY_COMMAND = ('method', 'init_from')
 _DIGITS = 8
 _OWN = 'drawn_here'  # The control that is a ticket of the task itself.
 NAMES = {
@@ -48,11 +49,14 @@ class Options:
 
 def _check(options: Options, config: Config, values: absl_flags.FlagValues) -> None:
   given = flags.given_settings(values)
-  if 'task' not in given and not values['config'].value and not values['recipe'].value:
+  if 'task' not in given and not values['recipe'].value:
     raise flags.FlagError('--task is needed: what the ticket moves to. Received: none. Write --task=NAME.')
   settled = next((name for name in _GIVEN_BY_TICKET if name in given), '')
   if settled:
     raise flags.FlagError(f'The ticket says how sparse and how large a network is moved. Received: --{settled}. Leave it out.')
+  other = next((name for name in _GIVEN_BY_COMMAND if name in given), '')
+  if other:
+    raise flags.FlagError(f'This command moves the ticket in --ticket. Received: --{other}. Leave it out.')
   changed = [name for name in ('freeze_body', 'reactivate') if getattr(config.transfer, name)]
   changed += ['control'] * (config.transfer.control != 'none')
   if options.controls and changed:
@@ -70,7 +74,7 @@ def main(argv: Sequence[str]) -> int:
   _check(options, config, values)
   with command.quiet_imports():
     from st_tf import replicas, train
-    from st_tf.methods import supertickets, transfer
+    from st_tf.methods import transfer
     from st_tf.ticket import Ticket, TicketError
     from st_tf.workdir import Workdir
   replicas.prepare(config.replicas)
@@ -81,15 +85,14 @@ def main(argv: Sequence[str]) -> int:
   config = dataclasses.replace(config, method='transfer', init_from=options.ticket, supernet=supernet)
   named = dataclasses.replace(config, init_from=ticket.fingerprint[:_DIGITS], supernet='')
   root = pathlib.Path(options.workdir or train.default_workdir(named))
+  own_supernet = root / 'supernet.json'
+  if options.controls:  # What the last of five trainings cannot have is said before the first.
+    _check_drawn_here(task, ticket, config, own_supernet)
   if options.dry_run:
     from st_tf.dry_run import describe
 
     print('\n'.join(describe(task, config, root)))
     return 0
-  own_supernet = root / 'supernet.json'
-  if options.controls:  # What the last of five trainings cannot have is said before the first.
-    asked = {'sparsity': ticket.sparsity, **{name: ticket.cost[name] for name in ('macs', 'supernet_macs')}}
-    supertickets.plan(_drawn_here(task, ticket, config, own_supernet, asked), task.steps_per_epoch(config.batch_size))
   found: dict[str, dict[str, Any]] = {}
   for name in (*CONTROLS, _OWN) if options.controls else (config.transfer.control,):
     if name == _OWN:
@@ -138,8 +141,9 @@ def _control(config: Config, name: str) -> Config:
 
 def _drawn_here(task: Any, ticket: Any, config: Config, supernet: pathlib.Path, moved: dict[str, Any]) -> Config:
   """The settings that draw a ticket of the moved one's supernet on the task itself: as sparse, of as many MACs, in the same layers."""
-  layers = pruned_layers(ticket.provenance['config'], ticket.head.kind == task.head.kind)
-  pruning = dataclasses.replace(config.pruning, sparsity=(moved['sparsity'],), **layers)
+  from st_tf import moving
+
+  pruning = dataclasses.replace(config.pruning, sparsity=(moved['sparsity'],), **moving.pruned_layers(ticket, task.head))
   is_smaller = moved['macs'] < moved['supernet_macs']
   search = {'target_macs': float(moved['macs'])} if is_smaller else {'target_macs': 0.0, 'penalty': 0.0}
   return dataclasses.replace(
@@ -149,16 +153,27 @@ def _drawn_here(task: Any, ticket: Any, config: Config, supernet: pathlib.Path, 
   )
 
 
-def pruned_layers(before: Mapping[str, Any], head_moves: bool) -> dict[str, bool]:
-  """Which layers a ticket has pruned, as settings.
+def _check_drawn_here(task: Any, ticket: Any, config: Config, supernet: pathlib.Path) -> None:
+  """Refuses settings with which no ticket can be drawn on the task itself.
 
-  Args:
-    before: the settings that it was drawn with; those that are younger than the ticket are not among them.
-    head_moves: whether its head goes along to another task.
+  Raises:
+    UserError: naming the setting.
   """
-  layers = {name: before[name] for name in PRUNED_LAYERS if name in before}
-  # Before there was a choice, head and skips were pruned.
-  return layers | {'prune_head': head_moves and layers.get('prune_head', True), 'prune_skip': layers.get('prune_skip', True)}
+  from st_tf import cost, target
+  from st_tf.methods import supertickets, transfer
+  from st_tf.trainer import Trainer
+
+  steps = task.steps_per_epoch(config.batch_size)
+  settings = transfer.settled(task, config)
+  moved = transfer.trainer(task, settings, transfer.plan(settings, steps))
+  (sparsity,) = settings.pruning.sparsity
+  asked = {'sparsity': sparsity, 'macs': cost.of(moved.model).macs, 'supernet_macs': moved.initial['macs']}
+  own = _drawn_here(task, ticket, config, supernet, asked)
+  plan = supertickets.plan(own, steps)
+  arch = transfer.supernet(task, ticket, config.transfer.input_stride)
+  trainer = Trainer(arch, task, own, plan.pruning, searching=plan.search_every > 0)
+  target.check_target(trainer)
+  target.check_sparsity(trainer, plan)
 
 
 def _result(ticket: Any) -> dict[str, Any]:

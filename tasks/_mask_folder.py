@@ -79,7 +79,7 @@ def _split_folders(root: pathlib.Path) -> dict[str, str]:
       raise TaskError(f'The splits are training, validation and test. Received: {there / folder}. Rename or remove it.')
     if not (other / folder).is_dir():
       raise TaskError(
-        f'A split is a folder in images/ and one in annotations/. Received: {there / folder} without {other / folder}. Add it.'
+        f'A split is a folder in images/ and one in annotations/. Received: {there / folder} without {other / folder}. Add or remove it.'
       )
     found[split] = folder
   if 'train' not in found:
@@ -138,4 +138,4 @@ def _lines(path: pathlib.Path) -> list[str]:
     text = path.read_text(encoding='utf-8')
   except (OSError, UnicodeDecodeError) as error:
     raise TaskError(f'Names of classes are a text file, one per line. Received: {path} ({error}). Correct --class_names.') from error
-  return [line.strip() for line in text.splitlines() if line.strip()]
+  return [line.strip() for line in text.strip().splitlines()]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 import dataclasses
 import json
+import os
 import pathlib
 
 from st_tf import files
@@ -66,10 +67,12 @@ class Records:
     folder: where they are.
 
   Raises:
-    RecordError: a file in it holds no record.
+    RecordError: it is no folder that can be written to, or a file in it holds no record.
   """
 
   def __init__(self, folder: pathlib.Path):
+    if folder.exists() and not (folder.is_dir() and os.access(folder, os.W_OK)):
+      raise RecordError(f'--records is a folder that can be written to. Received: {folder}. Name another.')
     self.folder = folder
     self._known = dict(_read(path) for path in sorted(folder.glob('*.json')))
 

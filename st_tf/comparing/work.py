@@ -62,12 +62,12 @@ class Work:
     """
     unknown = {self.path(config): config for config in configs if self.find(config, split) is None}
     left = {path: config for path, config in unknown.items() if not is_finished(path)}
-    errors = {path: self._keep(unknown[path], split) for path in unknown.keys() - left.keys()}
+    errors = {path: self._private(self._keep(unknown[path], split)) for path in unknown.keys() - left.keys()}
     (self._root / 'runs').mkdir(parents=True, exist_ok=True)
     with tqdm.tqdm(total=len(left), desc=title, disable=not left or not sys.stderr.isatty(), unit='run') as bar:
       for number, outcome in enumerate(runner.run(left, self._launch, self._jobs), 1):
         config = left[outcome.path]
-        error = (outcome.error or self._keep(config, split)).replace(f'{self._root}/', '')
+        error = self._private(outcome.error or self._keep(config, split))
         errors[outcome.path] = error
         bar.update()
         tqdm.tqdm.write(f'[{number}/{len(left)}] {self._said(config, error)}', file=sys.stdout)
@@ -78,9 +78,12 @@ class Work:
     """Writes the record of a finished run; says why where its ticket cannot be used, which is a line in the table, too."""
     try:
       self.records.keep(config, self._measure(self.path(config) / 'tickets' / f'sparsity_{config.pruning.sparsity[-1]:g}', split))
-    except UserError as error:
+    except (UserError, OSError) as error:
       return str(error)
     return ''
+
+  def _private(self, error: str) -> str:
+    return error.replace(f'{self._root}/', '')
 
   def _said(self, config: Config, error: str) -> str:
     level, rate = wording.sparsity(config.pruning.sparsity[-1]), config.training.learning_rate

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from st_tf import moving, presets
-from st_tf.config import PRUNED_LAYERS, RANDOM, Config, ConfigError, PruningConfig
+from st_tf.config import RANDOM, Config, ConfigError, PruningConfig
 from st_tf.initial import descend, prunable_weights, source
 from st_tf.models import build, named_variables
 from st_tf.plan import Plan, training_alone
@@ -26,15 +26,35 @@ _SPARSITY_DIGITS = 4
 _OTHER_SEED = 10_007  # Added to the run's: by the same seed, fresh weights could be those the ticket's run began with.
 
 
-def plan(config: Config, steps_per_epoch: int) -> Plan:
-  """What happens when: training alone under the ticket's mask, or with rankings at its sparsity (`--reactivate`).
+def settled(task: Task, config: Config) -> Config:
+  """The settings with the sparsity that the ticket's mask has on `task`.
 
   Raises:
     ConfigError: no ticket is given.
     TicketError: no ticket is there.
   """
-  ticket = source(config)
-  return _plan(config, steps_per_epoch, ticket, ticket.sparsity)
+  return dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, sparsity=(_sparsity(config, source(config), task),)))
+
+
+def plan(config: Config, steps_per_epoch: int) -> Plan:
+  """What happens when: training alone under the ticket's mask, or with rankings at its sparsity (`--reactivate`).
+
+  Args:
+    config: as `settled`.
+    steps_per_epoch: batches of an epoch.
+
+  Raises:
+    ConfigError: no ticket is given.
+    TicketError: no ticket is there.
+  """
+  found = training_alone(config, steps_per_epoch)
+  if config.transfer.control == 'dense_body' or not source(config).masks:
+    return found
+  if config.transfer.reactivate:
+    search = dataclasses.replace(config.search, penalty=0.0, target_macs=0.0, target_latency_ms=0.0)
+    pruning = dataclasses.replace(config.pruning, pruning_schedule='constant', prune_begin=0.0)
+    return Plan.of(dataclasses.replace(config, search=search, pruning=pruning), steps_per_epoch)
+  return found.holding(config.pruning.sparsity[-1])
 
 
 def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
@@ -43,13 +63,11 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
   Raises:
     ConfigError: settings that contradict each other.
   """
-  ticket = source(config)
-  sparsity = _sparsity(config, ticket, task)
-  config = dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, sparsity=(sparsity,)))
-  plan = _plan(config, task.steps_per_epoch(config.batch_size), ticket, sparsity)
-  run = Run(_trainer(task, config, plan, ticket), plan, workdir, lambda trainer: _give_weights(trainer, ticket))
+  ticket, config = source(config), settled(task, config)
+  found = plan(config, task.steps_per_epoch(config.batch_size))
+  run = Run(_trainer(task, config, found, ticket), found, workdir, lambda trainer: _give_weights(trainer, ticket))
   train_to_the_end(run)
-  return run.save_ticket(sparsity)
+  return run.save_ticket(config.pruning.sparsity[-1])
 
 
 def trainer(task: Task, config: Config, plan: Plan) -> Trainer:
@@ -72,17 +90,6 @@ def _sparsity(config: Config, ticket: Ticket, task: Task) -> float:
   return round(1 - sum(int(mask.sum()) for mask in masks) / sum(mask.size for mask in masks), _SPARSITY_DIGITS)
 
 
-def _plan(config: Config, steps_per_epoch: int, ticket: Ticket, sparsity: float) -> Plan:
-  found = training_alone(config, steps_per_epoch)
-  if config.transfer.control == 'dense_body' or not ticket.masks:
-    return found
-  if config.transfer.reactivate:
-    search = dataclasses.replace(config.search, penalty=0.0, target_macs=0.0, target_latency_ms=0.0)
-    pruning = dataclasses.replace(config.pruning, sparsity=(ticket.sparsity,), pruning_schedule='constant', prune_begin=0.0)
-    return Plan.of(dataclasses.replace(config, search=search, pruning=pruning), steps_per_epoch)
-  return found.holding(sparsity)
-
-
 def _trainer(task: Task, config: Config, plan: Plan, ticket: Ticket) -> Trainer:
   settings, before, after = config.transfer, ticket.head, task.head
   if config.supernet:
@@ -99,16 +106,14 @@ def _trainer(task: Task, config: Config, plan: Plan, ticket: Ticket) -> Trainer:
   whole = supernet(task, ticket, settings.input_stride)
   descend(found, ticket, masks, whole, survivors)
   if masks:
-    found.requested = _sparsity(config, ticket, task)
+    found.requested = config.pruning.sparsity[-1]
   found.initial['prunable'] = _prunable_weights(whole, config, ticket, task) if plan.pruning else 0
   return found
 
 
 def _prunable_weights(whole: ArchSpec, config: Config, ticket: Ticket, task: Task) -> int:
   """How many weights of a whole supernet may be pruned, by the settings of whoever prunes them."""
-  before, pruning = ticket.provenance['config'], config.pruning
-  if not config.transfer.reactivate:
-    pruning = PruningConfig(**{name: before[name] for name in PRUNED_LAYERS if name in before})
+  pruning = config.pruning if config.transfer.reactivate else PruningConfig(**moving.pruned_layers(ticket, task.head))
 
   def stays_dense(layer: Any) -> bool:
     moves = config.transfer.reactivate or moving.is_body(f'{layer.name}/', ticket.head, task.head)

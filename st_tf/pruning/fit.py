@@ -18,11 +18,11 @@ def wrap_layers(
   reactivation: str,
   damping: float = 0.1,
   skip: Callable[[keras.layers.Layer], bool] = lambda layer: False,
-  soft_slope: float = 0.0,
+  unit_slope: bool = False,
 ) -> Callable[[keras.layers.Layer], keras.layers.Layer]:
   """A function that wraps a layer when it has prunable weights and `skip` does not leave it out."""
 
-  return _wrapping(lambda layer: RegrowthPruning(layer, schedule, reactivation, damping, soft_slope), skip)
+  return _wrapping(lambda layer: RegrowthPruning(layer, schedule, reactivation, damping, unit_slope), skip)
 
 
 def wrap_as_tfmot(

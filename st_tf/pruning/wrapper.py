@@ -8,8 +8,9 @@ the whole network. What a pruned weight does between two rankings is the layer's
 - 'dense_gradient': the forward pass is masked, the gradient reaches every weight, damped on the pruned ones, whose
   magnitude is bounded (SuperTickets, ECCV 2022, section 3). Undamped and unbounded it diverges at high sparsity.
 - 'soft_threshold': forward with sign(w) * max(|w| - t, 0), rescaled to the kept weights' mean magnitude, and the gradient
-  straight through (in the spirit of ST-3, WACV 2023): a weight that grows past t enters at zero, continuously. A step of the raw
-  weight is rescaled too, 5 to 8 times at 90 to 98%, as if the learning rate were higher; `soft_slope` takes that from the gradient.
+  straight through (in the spirit of ST-3, WACV 2023): a weight that grows past t enters at zero, continuously. A batch norm divides
+  by the size of the effective weights, and so multiplies gradients: a unit whose kept weights are hardly above t would get steps that
+  were meant for tiny weights. With `unit_slope` its gradient is smaller by as much.
 
 All state is in variables, so that an event never needs a new trace.
 """
@@ -31,6 +32,7 @@ _NEVER = 2**62  # A step past every schedule.
 # Normally distributed weights are rescaled by so much at 99.3% sparsity. A layer of which one weight is left, hardly above the threshold,
 # would be by thousands: seen on CamVid, where it made a loss infinite within 40 steps.
 _LARGEST_SCALE = 10.0
+_SMALLEST_SLOPE = 0.03  # About the root of batch norm's epsilon: it multiplies gradients no further.
 _BOUND = 2.0  # Thresholds a pruned weight may grow to under 'dense_gradient': enough to win the next ranking.
 
 
@@ -43,8 +45,8 @@ class RegrowthPruning(pruning_wrapper.PruneLowMagnitude):
     pruning_schedule: a tfmot schedule; asked by whoever ranks, not by the layer.
     reactivation: one of `st_tf.config.REACTIVATIONS`.
     damping: share of the gradient that pruned weights get under 'dense_gradient'.
-    soft_slope: power of the rescaling that gradients are divided by under 'soft_threshold', in [0, 1]. With 1 a gradient moves the
-      effective weight as far as it says.
+    unit_slope: whether under 'soft_threshold' the gradient of an output unit is multiplied by the size of its effective weights over
+      that of its kept ones, at most by 1.
   """
 
   def __init__(
@@ -53,19 +55,17 @@ class RegrowthPruning(pruning_wrapper.PruneLowMagnitude):
     pruning_schedule,
     reactivation: str = 'soft_threshold',
     damping: float = 0.1,
-    soft_slope: float = 0.0,
+    unit_slope: bool = False,
     **kwargs,
   ):
     if reactivation not in REACTIVATIONS:
       raise ValueError(f'Reactivation is one of {", ".join(REACTIVATIONS)}. Received: {reactivation!r}.')
-    if not 0 <= soft_slope <= 1:
-      raise ValueError(f'A soft slope lies in [0, 1]. Received: {soft_slope}.')
     if isinstance(layer, keras.layers.DepthwiseConv2D):
       layer.get_prunable_weights = lambda: [layer.depthwise_kernel]
     super().__init__(layer, pruning_schedule=pruning_schedule, **kwargs)
     self.reactivation = reactivation
     self.damping = damping
-    self.soft_slope = soft_slope
+    self.unit_slope = unit_slope
 
   def build(self, input_shape: tf.TensorShape) -> None:
     """Creates mask, threshold and scale of each prunable weight, and whether pruned weights may still come back."""
@@ -113,9 +113,15 @@ class RegrowthPruning(pruning_wrapper.PruneLowMagnitude):
     if not straight_through:
       return value
     passed = weight * reach
-    if self.reactivation == 'soft_threshold' and self.soft_slope:
-      passed /= self.scales[index] ** self.soft_slope
+    if self.reactivation == 'soft_threshold' and self.unit_slope:
+      passed *= self._slope(weight * mask, value)
     return passed + tf.stop_gradient(value - passed)
+
+  def _slope(self, kept: tf.Tensor, effective: tf.Tensor) -> tf.Tensor:
+    """What the gradients of each output unit are multiplied by, with ones for the other axes."""
+    axes = [0, 1] if isinstance(self.layer, keras.layers.DepthwiseConv2D) else list(range(kept.shape.rank - 1))
+    sizes = [tf.sqrt(tf.reduce_sum(tf.square(value), axes, keepdims=True)) for value in (effective, kept)]
+    return tf.stop_gradient(tf.clip_by_value(tf.math.divide_no_nan(*sizes), _SMALLEST_SLOPE, 1.0))
 
   def settle(self, before: list[tf.Tensor]) -> None:
     """Undoes, after an optimizer step, what must not have happened to pruned weights (cross-replica context).
@@ -137,7 +143,7 @@ class RegrowthPruning(pruning_wrapper.PruneLowMagnitude):
     """The constructor's arguments; the schedule in full, which tfmot would give back as a string."""
     config = super().get_config()
     config['pruning_schedule'] = self.pruning_schedule.get_config()
-    return config | {'reactivation': self.reactivation, 'damping': self.damping, 'soft_slope': self.soft_slope}
+    return config | {'reactivation': self.reactivation, 'damping': self.damping, 'unit_slope': self.unit_slope}
 
   @classmethod
   def from_config(cls, config: dict) -> 'RegrowthPruning':

@@ -1,4 +1,5 @@
 import dataclasses
+import types
 
 import numpy as np
 import pytest
@@ -49,6 +50,21 @@ def test_the_input_stride_may_change():
   found = moving.moved(PRESETS['mobile_dense'], MAPS, MAPS, PRESETS['mobile_dense'], input_stride=2)
   assert found == dataclasses.replace(PRESETS['mobile_dense'], input_stride=2)
   assert names(found, MAPS) == names(PRESETS['mobile_dense'], MAPS)
+
+
+def masked(head, *names):
+  """Stands for a ticket that prunes these kernels."""
+  return types.SimpleNamespace(head=head, masks=dict.fromkeys(names))
+
+
+def test_what_a_ticket_has_pruned_is_told_by_its_masks():
+  names = ('stage1/block/k3/depthwise/depthwise_kernel', 'stage1/block/skip/kernel', 'head/transform/k3/expand/kernel')
+  found = moving.pruned_layers(masked(MAPS, *names, 'head/classifier/kernel'), MAPS)
+  assert [name for name, pruned in found.items() if pruned] == ['prune_depthwise', 'prune_head', 'prune_skip']
+  # Under a head of another kind the old one's masks are gone.
+  assert not moving.pruned_layers(masked(MAPS, *names), CLASSES)['prune_head']
+  # A ticket that has moved once already: its body is pruned, its head was new there.
+  assert [*moving.pruned_layers(masked(MAPS, 'stem/conv1/kernel'), MAPS).values()] == [False, True, False, False, False]
 
 
 @pytest.mark.slow

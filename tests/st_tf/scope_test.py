@@ -33,9 +33,9 @@ def test_a_mask_says_what_is_pruned_whatever_the_settings_are():
 
 
 def test_wrappers_are_as_the_settings_say():
-  wrapped = EVERYTHING.wrapping(Cubic(0.5, 0, 10, 1), PruningConfig(reactivation='masked', damping=0.3, soft_slope=0.7))
+  wrapped = EVERYTHING.wrapping(Cubic(0.5, 0, 10, 1), PruningConfig(reactivation='masked', damping=0.3, unit_slope=True))
   assert wrapped(STEM) is STEM and wrapped(CONV).layer is CONV
-  assert [getattr(wrapped(CONV), name) for name in ('reactivation', 'damping', 'soft_slope')] == ['masked', 0.3, 0.7]
+  assert [getattr(wrapped(CONV), name) for name in ('reactivation', 'damping', 'unit_slope')] == ['masked', 0.3, True]
 
 
 def test_variables_of_frozen_layers_are_not_trained():

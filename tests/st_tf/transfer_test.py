@@ -6,6 +6,7 @@ import pytest
 from st_tf import transfer
 from st_tf.config import ConfigError
 from st_tf.flags import FlagError
+from st_tf.pruning.ranking import RankingError
 from st_tf.ticket import Ticket, TicketError
 from tests import tiny
 
@@ -15,10 +16,22 @@ def test_what_the_ticket_moves_to_is_needed():
     transfer.main(['transfer', '--ticket=x'])
 
 
-@pytest.mark.parametrize('flag', ['--sparsity=0.5', '--method=rigl', '--init_from=y', '--target_macs=0.5'])
+@pytest.mark.parametrize('flag', ['--sparsity=0.5', '--target_macs=0.5', '--target_latency_ms=3'])
 def test_what_the_ticket_says_is_not_asked_for(flag):
   with pytest.raises(FlagError, match=rf'says how sparse and how large .* Received: {flag.partition("=")[0]}\. Leave it out'):
     transfer.main(['transfer', '--task=shapes', '--ticket=x', flag])
+
+
+@pytest.mark.parametrize('flag', ['--method=rigl', '--init_from=y'])
+def test_what_the_command_does_is_not_asked_for(flag):
+  with pytest.raises(FlagError, match=rf'moves the ticket in --ticket\. Received: {flag.partition("=")[0]}\. Leave it out'):
+    transfer.main(['transfer', '--task=shapes', '--ticket=x', flag])
+
+
+def test_the_file_of_another_run_does_not_say_what_the_ticket_moves_to(tmp_path):
+  (tmp_path / 'config.json').write_text('{"task": "shapes"}')
+  with pytest.raises(FlagError, match='--task is needed'):
+    transfer.main(['transfer', '--ticket=x', f'--config={tmp_path / "config.json"}'])
 
 
 def test_a_ticket_is_needed():
@@ -37,15 +50,6 @@ def test_the_comparison_names_every_row():
   found = list(transfer.lines({'none': row, 'drawn_here': row}, 'a -> b'))
   assert found[1] == 'a -> b' and found[3].split() == ['the', 'ticket', '50.0%', '25.0%', '83.7%', '1,234']
   assert found[4].startswith('a ticket drawn on this task') and 'mean IoU' in found[2]
-
-
-def test_a_ticket_drawn_on_the_task_itself_is_pruned_in_the_layers_of_the_moved_one():
-  before = {'prune_depthwise': True, 'prune_stem': False, 'prune_head': True, 'prune_skip': False, 'sparsity': [0.9]}
-  layers = {'prune_depthwise': True, 'prune_stem': False, 'prune_head': True, 'prune_skip': False}
-  assert transfer.pruned_layers(before, head_moves=True) == layers
-  assert transfer.pruned_layers(before, head_moves=False) == layers | {'prune_head': False}
-  # A ticket from before there were these settings.
-  assert transfer.pruned_layers({'prune_stem': True}, head_moves=True) == {'prune_stem': True, 'prune_head': True, 'prune_skip': True}
 
 
 @pytest.mark.slow
@@ -89,6 +93,12 @@ def test_what_the_last_control_cannot_have_is_said_before_the_first_training(tmp
   flags = [f'--ticket={ticket}', '--task=module:tests.tiny', '--epochs=2', '--batch_size=16', f'--workdir={tmp_path / "moved"}']
   with pytest.raises(ConfigError, match='prune_end'):
     transfer.main(['transfer', *flags, '--controls', '--prune_end=0.5'])
+  with pytest.raises(RankingError, match='layer_floor'):
+    transfer.main(['transfer', *flags, '--controls', '--layer_floor=0.6'])
   assert not (tmp_path / 'moved').exists()
+  capsys.readouterr()
   assert transfer.main(['transfer', *flags, '--dry_run']) == 0
-  assert 'transfer on module:tests.tiny' in capsys.readouterr().out and not (tmp_path / 'moved').exists()
+  shown = capsys.readouterr().out
+  assert 'transfer on module:tests.tiny' in shown and 'the mask of 50% stays as it is' in shown and not (tmp_path / 'moved').exists()
+  assert transfer.main(['transfer', *flags, '--dry_run', '--reactivate', '--prune_interval=0.3']) == 0
+  assert 'tickets     at 50% sparsity' in capsys.readouterr().out

@@ -8,11 +8,15 @@ from tasks import _reading
 def test_batches_come_in_their_order_however_many_are_made_at_once():
   # The first takes longest, so that an order of readiness would be another one.
   def slow(index):
-    tf.numpy_function(lambda number: time.sleep(0.02 * (4 - number)), [index], [], stateful=False)
-    return index
+    return tf.numpy_function(_after_a_while, [index], tf.int64)
 
   examples = tf.data.Dataset.range(5).map(slow, num_parallel_calls=_reading.PARALLEL)
   assert [batch.tolist() for batch in _reading.ahead(examples.batch(2)).as_numpy_iterator()] == [[0, 1], [2, 3], [4]]
+
+
+def _after_a_while(index):
+  time.sleep(0.02 * (4 - index))
+  return index
 
 
 def test_nothing_sleeps_between_datasets_and_is_waited_for():

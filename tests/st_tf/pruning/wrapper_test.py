@@ -28,11 +28,11 @@ WEIGHTS = np.array([3.0, -1.0, 0.5, -2.0], np.float32)
 NAME = 'dense/kernel'
 
 
-def dense(reactivation, weights=WEIGHTS, damping=0.1, soft_slope=0.0):
+def dense(reactivation, weights=WEIGHTS, damping=0.1, unit_slope=False):
   """One dense layer without bias from `len(weights)` inputs to one output."""
   layer = keras.layers.Dense(1, use_bias=False, name='dense')
   inputs = keras.Input([len(weights)])
-  model = keras.Model(inputs, RegrowthPruning(layer, SCHEDULE, reactivation, damping, soft_slope)(inputs))
+  model = keras.Model(inputs, RegrowthPruning(layer, SCHEDULE, reactivation, damping, unit_slope)(inputs))
   layer.kernel.assign(weights[:, None])
   return model
 
@@ -114,32 +114,44 @@ def test_the_soft_threshold_s_gradient_is_straight_through_for_every_weight():
   assert gradient(pruned(dense('soft_threshold')), np.array([[1.0, 2, 3, 4]])).tolist() == [1, 2, 3, 4]
 
 
-@pytest.mark.parametrize(
-  ('slope', 'expected'),
-  [(1.0, [0.6, 1.2, 1.8, 2.4]), (0.5, [0.6**0.5, 2 * 0.6**0.5, 3 * 0.6**0.5, 4 * 0.6**0.5]), (0.0, [1, 2, 3, 4])],
-)
-def test_the_soft_slope_divides_gradients_by_a_power_of_the_rescaling(slope, expected):
-  # Rescaled by 5 / 3; with the whole power each gradient is three fifths.
-  model, inputs = pruned(dense('soft_threshold', soft_slope=slope)), np.array([[1.0, 2, 3, 4]], np.float32)
-  np.testing.assert_allclose(gradient(model, inputs), expected, rtol=1e-6)
-  # Forward all is as before: 10 / 3 * 1 - 5 / 3 * 4.
-  assert float(model(inputs, training=True)[0, 0]) == pytest.approx(-10 / 3, rel=1e-6)
+def test_with_unit_slopes_gradients_fall_with_the_size_of_the_unit():
+  # Kept are 3 and -2 with the threshold 1, whose mean is kept by a rescaling of 5 / 3: 10 / 3 and -5 / 3, larger in all than before.
+  inputs = np.array([[1.0, 2, 3, 4]], np.float32)
+  assert gradient(pruned(dense('soft_threshold', unit_slope=True)), inputs).tolist() == [1, 2, 3, 4]
+  # Of two units the second is only just above the threshold.
+  layer = keras.layers.Dense(3, use_bias=False, name='dense')
+  model = keras.Model(inputs := keras.Input([2]), RegrowthPruning(layer, SCHEDULE, unit_slope=True)(inputs))
+  layer.kernel.assign([[4.0, 1.1, 0.5], [-3.0, 0.2, 1.0]])
+  pruned(model)
+  effective = effective_values(model)[NAME]
+  scale = (4 + 3 + 1.1) / (3 + 2 + 0.1)
+  np.testing.assert_allclose(effective, [[3 * scale, 0.1 * scale, 0], [-2 * scale, 0, 0]], rtol=1e-5)
+  with tf.GradientTape() as tape:
+    loss = tf.reduce_sum(model(np.array([[1.0, 2.0]], np.float32), training=True))
+  found = tape.gradient(loss, layer.kernel).numpy()
+  first, second = scale * 13**0.5 / 5, scale * 0.1 / 1.1
+  assert first > 1 > second
+  # The last unit has nothing left: it gets the least there is, by which it can still come back.
+  np.testing.assert_allclose(found, np.array([[1.0], [2.0]]) * [1, second, 0.03], rtol=1e-5)
 
 
-def test_with_the_whole_soft_slope_a_gradient_moves_the_effective_weight_as_far_as_it_says():
-  model = pruned(dense('soft_threshold', soft_slope=1.0))
-  before, step = effective_values(model)[NAME][:, 0], 0.1 * gradient(model, np.array([[1.0, 2, 3, 4]]))
-  kernel(model).assign_add(step[:, None])
-  # The last is negative, and the second and third stay below the threshold.
-  np.testing.assert_allclose(effective_values(model)[NAME][:, 0] - before, [0.1, 0, 0, 0.4], rtol=1e-5, atol=1e-6)
-
-
-def test_the_soft_slope_spares_weights_under_a_final_mask_and_other_reactivations():
-  assert gradient(pruned(dense('masked', soft_slope=1.0)), np.array([[1.0, 2, 3, 4]])).tolist() == [1, 0, 0, 4]
-  model = pruned(dense('soft_threshold', soft_slope=1.0), final=True)
-  np.testing.assert_allclose(gradient(model, np.array([[1.0, 2, 3, 4]])), [0.6, 0, 0, 2.4], rtol=1e-6)
+def test_unit_slopes_spare_weights_under_a_final_mask_and_other_reactivations():
+  assert gradient(pruned(dense('masked', unit_slope=True)), np.array([[1.0, 2, 3, 4]])).tolist() == [1, 0, 0, 4]
+  model = pruned(dense('soft_threshold', unit_slope=True), final=True)
   bake(model)
-  assert gradient(model, np.array([[1.0, 2, 3, 4]])).tolist() == [1, 0, 0, 4]
+  np.testing.assert_allclose(gradient(model, np.array([[1.0, 2, 3, 4]])), [1, 0, 0, 4], rtol=1e-6)
+
+
+def test_the_units_of_a_depthwise_convolution_are_its_channels():
+  layer = keras.layers.DepthwiseConv2D(2, use_bias=False, name='depthwise')
+  model = keras.Model(inputs := keras.Input([2, 2, 2]), RegrowthPruning(layer, SCHEDULE, unit_slope=True)(inputs))
+  layer.depthwise_kernel.assign(np.array([[[4.0, 1.1], [3.0, 0.1]], [[0.2, 0.3], [2.0, 1.0]]])[..., None])
+  pruned(model)
+  with tf.GradientTape() as tape:
+    loss = tf.reduce_sum(model(np.ones([1, 2, 2, 2], np.float32), training=True))
+  found = tape.gradient(loss, layer.depthwise_kernel).numpy()[..., 0]
+  scale = (4 + 3 + 2 + 1.1) / (3 + 2 + 1 + 0.1)
+  np.testing.assert_allclose(found, np.ones([2, 2, 1]) * [1, scale * 0.1 / 1.1], rtol=1e-5)
 
 
 def test_a_weight_that_grows_past_the_threshold_enters_at_zero_and_continuously():
@@ -300,14 +312,14 @@ def test_the_state_of_all_wrappers_can_be_put_back(images):
 def test_a_keras_file_keeps_class_schedule_and_masks(tmp_path, images):
   model = convolutions('dense_gradient')
   for wrapper in wrappers(model):
-    wrapper.damping, wrapper.soft_slope = 0.3, 0.7
+    wrapper.damping, wrapper.unit_slope = 0.3, True
   apply_ranking(model, 0.5, 'global', 0.01)
   model.save(tmp_path / 'model.keras')
   again = keras.models.load_model(tmp_path / 'model.keras')
   assert np.array_equal(again(images), model(images))
   for wrapper in wrappers(again):
     assert type(wrapper.pruning_schedule) is Cubic and vars(wrapper.pruning_schedule) == vars(SCHEDULE)
-    assert (wrapper.reactivation, wrapper.damping, wrapper.soft_slope) == ('dense_gradient', 0.3, 0.7)
+    assert (wrapper.reactivation, wrapper.damping, wrapper.unit_slope) == ('dense_gradient', 0.3, True)
   assert len(wrappers(again)) == 4
   assert all(np.array_equal(value, current_mask(again)[name]) for name, value in current_mask(model).items())
 
@@ -332,9 +344,3 @@ def test_masks_may_be_set_from_elsewhere():
 def test_an_unknown_reactivation_is_refused():
   with pytest.raises(ValueError, match="soft_threshold, masked, dense_gradient. Received: 'soft'"):
     RegrowthPruning(keras.layers.Dense(2), Constant(0.5, 0, 1, 1), 'soft')
-
-
-@pytest.mark.parametrize('slope', [-0.1, 1.5])
-def test_a_soft_slope_outside_0_to_1_is_refused(slope):
-  with pytest.raises(ValueError, match=r'A soft slope lies in \[0, 1\]\. Received: '):
-    RegrowthPruning(keras.layers.Dense(2), Constant(0.5, 0, 1, 1), soft_slope=slope)
