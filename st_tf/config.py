@@ -71,7 +71,7 @@ class SearchConfig:
   )
   factor_step: str = _field('proximal', 'How the penalty acts on the factors.', FACTOR_STEPS)
   dead_below: float = _field(1e-3, 'A unit is dead when the magnitude of its factor is at most this.')
-  penalty_ramp: float = _field(0.07, 'Duration over which the penalty grows from 0.')
+  penalty_ramp: float = _field(0.07, 'Duration over which the penalty grows from 0; a target is pursued only afterwards.')
   search_interval: float = _field(0.05, 'Duration between two looks at the factors.')
   search_end: float = _field(0.6, 'When the search ends (a duration from the start).')
   minimum_saving: float = _field(0.05, 'A shrink happens when it saves at least this fraction of the current MACs, or at the last look.')
