@@ -29,7 +29,7 @@ OPTIMIZERS = ('sgd', 'rmsprop', 'adam', 'adamw')
 LEARNING_RATE_SCHEDULES = ('cosine', 'exponential', 'one_cycle', 'step', 'milestones')
 PRUNED_LAYERS = ('prune_depthwise', 'prune_stem', 'prune_classifier', 'prune_head', 'prune_skip')
 FACTOR_STEPS = ('proximal', 'subgradient')
-REMOVALS = ('penalty', 'ranking', 'contribution')
+REMOVALS = ('penalty', 'ranking')
 # What each setting may be; the names are flags.
 _AT_LEAST_ONE = ('epochs', 'batch_size', 'replicas', 'keep_checkpoints', 'trials')
 _POSITIVE = ('learning_rate', 'learning_rate_decay', 'decay_interval', 'search_interval', 'prune_interval')
@@ -66,7 +66,7 @@ class SearchConfig:
   removal: str = _field(
     'penalty',
     'How a target is met. penalty: its strength is steered until enough factors are zero; ranking: it acts as it is, and at each look units'
-    ' with the smallest factors for what they cost go; contribution: as ranking, by factors times the weights that are left behind them.',
+    ' with the smallest factors for what they cost go.',
     REMOVALS,
   )
   factor_step: str = _field('proximal', 'How the penalty acts on the factors.', FACTOR_STEPS)
@@ -94,11 +94,6 @@ class PruningConfig:
     'Which weights are compared with each other; macs: all, each per root of the MACs it costs; lamp: all, each with those of its layer'
     ' that are no smaller.',
     RANKINGS,
-  )
-  connected: bool = _field(
-    False,
-    'Keep no weight that reaches nothing: of a hidden unit without a kept weight on one side the other side goes too, and its share goes'
-    ' to others.',
   )
   prune_begin: float = _field(0.1, 'When pruning begins (a duration from the start).')
   prune_end: float = _field(0.7, 'When the target sparsity is reached and the mask becomes final (a duration from the start).')

@@ -23,11 +23,7 @@ from st_tf.wording import duration
 
 _TIMED_STEPS = 3
 _SHOWN_EVENTS = 6
-_MET_BY = {
-  'penalty': 'the penalty is steered',
-  'ranking': 'at each look the smallest factors go',
-  'contribution': 'at each look units that contribute least go',
-}
+_MET_BY = {'penalty': 'the penalty is steered', 'ranking': 'at each look the smallest factors go'}
 
 
 def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]:
@@ -118,8 +114,7 @@ def _pruning_lines(trainer: Trainer, plan: Plan, method: ModuleType) -> Iterator
     return
   listed = sorted({*events[:: math.ceil(len(events) / _SHOWN_EVENTS)], events[-1]})
   pruning = trainer.config.pruning
-  ranking = f'{pruning.ranking} ranking{" of connected weights" if pruning.connected else ""}'
-  usual = f'{pruning.pruning_schedule}, {pruning.reactivation}, {ranking}'
+  usual = f'{pruning.pruning_schedule}, {pruning.reactivation}, {pruning.ranking} ranking'
   yield f'  pruning     {getattr(method, "PRUNING", usual)}; {len(events)} rankings'
   yield f'              {", ".join(f"{sparsity:.0%} at step {step}" for step, sparsity in listed)}'
   returning = ''.join(f'; pruned weights may return from step {first} to {last}' for first, last in schedule.reactivation)

@@ -189,7 +189,7 @@ class Run:
     last = trainer.step == plan.search_end
     groups = importance.groups(trainer.model, trainer.arch, self.task.head)
     alive = importance.alive(trainer.factors(), search.dead_below)
-    if search.is_steered and search.removal != 'penalty':
+    if search.is_steered and search.removal == 'ranking':
       alive = ranked_out(trainer, plan, alive)
     before = cost.of(trainer.model).macs
     saved = before - importance.MACS.total(before, groups, alive)

@@ -9,7 +9,6 @@ import numpy as np
 from st_tf import cost
 from st_tf.config import ConfigError
 from st_tf.plan import Plan
-from st_tf.pruning.wrapper import effective_values
 from st_tf.search import importance, steering
 from st_tf.trainer import Trainer
 
@@ -117,8 +116,6 @@ def ranked_out(trainer: Trainer, plan: Plan, living: Mapping[str, np.ndarray]) -
   if not groups:
     return dict(living)
   model, values, penalty = limited(trainer), trainer.factors(), trainer.penalties()
-  if trainer.config.search.removal == 'contribution':
-    values = importance.contributions(values, trainer.values() | effective_values(trainer.model))
   # Dead units are at no distance, and the cost is without them.
   left = {name: np.where(living[name], np.abs(value), np.inf) for name, value in values.items()}
   total, goal = model.total(cost.of(trainer.model).macs, groups, living), _goal(trainer, plan, trainer.step)

@@ -166,7 +166,7 @@ class Trainer:
       RankingError: the floors do not allow the sparsity.
     """
     pruning = self.config.pruning
-    return ranked(self.model, self.magnitudes(), sparsity, pruning.ranking, pruning.layer_floor, pruning.connected)[0]
+    return ranked(self.model, self.magnitudes(), sparsity, pruning.ranking, pruning.layer_floor)
 
   def prune(self, sparsity: float, may_return: bool = True, final: bool = False) -> dict[str, Any]:
     """Ranks all weights anew and sets the masks.
@@ -200,7 +200,7 @@ class Trainer:
 
   def _rank(self, sparsity: float, returning: bool, closed: bool) -> Mask:
     how, scores = self.config.pruning, self.magnitudes()
-    return apply_ranking(self.model, sparsity, how.ranking, how.layer_floor, scores, returning, closed, how.connected)
+    return apply_ranking(self.model, sparsity, how.ranking, how.layer_floor, scores, returning, closed)
 
   def _close(self) -> None:
     """Makes the effective weights the weights, in the averages too: from here on the mask is fixed."""

@@ -30,6 +30,6 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
 
 
 def _published(config: Config) -> Config:
-  published = {'reactivation': 'soft_threshold', 'pruning_schedule': 'cubic', 'ranking': 'global', 'connected': False, 'unit_slope': False}
+  published = {'reactivation': 'soft_threshold', 'pruning_schedule': 'cubic', 'ranking': 'global', 'unit_slope': False}
   pruning = dataclasses.replace(config.pruning, **published)
   return dataclasses.replace(config, pruning=pruning)

@@ -9,7 +9,7 @@ import tf_keras as keras
 
 from st_tf import cost
 from st_tf.pruning.mask import Mask
-from st_tf.pruning.ranking import RankingError, rank, rank_connected, thresholds
+from st_tf.pruning.ranking import RankingError, rank, thresholds
 from st_tf.pruning.wrapper import RegrowthPruning, bake, current_mask, prunable, set_masks, wrappers
 
 
@@ -164,10 +164,8 @@ def macs_per_weight(model: keras.Model) -> dict[str, float]:
   return {name: layers[name.rsplit('/', 1)[0]].macs / size for name, size in sizes.items()}
 
 
-def ranked(
-  model: keras.Model, scores: Mapping[str, np.ndarray], sparsity: float, ranking: str, floor: float, connected: bool = False
-) -> tuple[Mask, Mapping[str, np.ndarray]]:
-  """(the mask of a ranking of all prunable weights, the scores that its thresholds separate); nothing changes.
+def ranked(model: keras.Model, scores: Mapping[str, np.ndarray], sparsity: float, ranking: str, floor: float) -> Mask:
+  """The mask of a ranking of all prunable weights; nothing changes.
 
   Args:
     model: a wrapped model.
@@ -175,15 +173,11 @@ def ranked(
     sparsity: fraction of the prunable weights to remove.
     ranking: see `rank`.
     floor: see `rank`.
-    connected: whether weights that reach nothing are left out; see `rank_connected`.
 
   Raises:
     RankingError: the floors do not allow the sparsity.
   """
-  prices = macs_per_weight(model) if ranking == 'macs' else None
-  if connected:
-    return rank_connected(scores, sparsity, ranking, floor, prices)
-  return rank(scores, sparsity, ranking, floor, prices), scores
+  return rank(scores, sparsity, ranking, floor, macs_per_weight(model) if ranking == 'macs' else None)
 
 
 def apply_ranking(
@@ -194,7 +188,6 @@ def apply_ranking(
   scores: Mapping[str, np.ndarray] | None = None,
   returning: bool = True,
   closed: bool = False,
-  connected: bool = False,
 ) -> Mask:
   """Ranks all prunable weights and sets the model's masks.
 
@@ -207,7 +200,6 @@ def apply_ranking(
     returning: whether pruned weights compete again; else the new mask lies within the old one, unless so many kept weights
       have gone with their units that the strongest others are needed to have the sparsity.
     closed: whether the next ranking will bring none back, so that pruned weights stay as they are until then.
-    connected: whether weights that reach nothing are left out; see `rank_connected`.
 
   Returns:
     The new mask.
@@ -218,10 +210,8 @@ def apply_ranking(
   scores = magnitudes(model) if scores is None else scores
   before = current_mask(model)
   competing = scores if returning else {name: np.where(before[name], value, -1.0) for name, value in scores.items()}
-  mask, separated = ranked(model, competing, sparsity, ranking, floor, connected)
-  if not returning:  # Thresholds know what weights are that may not return.
-    separated = {name: np.where(before[name], value, scores[name]) for name, value in separated.items()}
-  set_masks(model, mask, thresholds(separated, mask, ranking), scores, closed)
+  mask = ranked(model, competing, sparsity, ranking, floor)
+  set_masks(model, mask, thresholds(scores, mask, ranking), scores, closed)
   return mask
 
 

@@ -12,17 +12,7 @@ import numpy as np
 from st_tf.errors import UserError
 from st_tf.pruning.mask import Mask
 
-Chain = list[tuple[str, int]]  # (weight's name, axis of its hidden units), from layer to layer.
-
 _ROUNDING = 1e-9  # 0.29 * 100 is 28.999999999999996
-_MOST_ROUNDS = 10
-# Layers in a row with hidden units between them that no other layer sees, as names end: in search blocks, in the stem, before a
-# classifier. The first makes the units. Tokens are none of them: attention mixes what is made and what is read.
-_CHAINS = (
-  ('expand/kernel', 'depthwise/depthwise_kernel', 'project/kernel'),
-  ('stem/conv0/kernel', 'stem/depthwise1/depthwise_kernel', 'stem/conv1/kernel'),
-  ('head/last/kernel', 'head/classifier/kernel'),
-)
 
 
 class RankingError(UserError):
@@ -50,58 +40,32 @@ def rank(
   Raises:
     RankingError: sparsity outside [0, 1), no prunable weights, floors that do not allow it, or 'macs' without prices.
   """
-  return _global(*_prepared(scores, sparsity, ranking, floor, prices))
-
-
-def rank_connected(
-  scores: Mapping[str, np.ndarray],
-  sparsity: float,
-  ranking: str = 'global',
-  floor: float = 0.0,
-  prices: Mapping[str, float] | None = None,
-) -> tuple[Mask, dict[str, np.ndarray]]:
-  """As `rank`, but a weight of a hidden unit that has no kept weight on its other side is not kept: it reaches nothing.
-
-  A unit is worth what its weaker side is worth, so no score of a unit counts for more than the highest on each of its sides. One bar
-  for all weights then decides for both sides at once, and the share of dead ends has gone to others. Were dead ends only left out
-  after a ranking, others would lower the bar, and units that are not kept would be above it on both sides: under soft thresholds
-  they would take part.
-
-  A layer that a floor or the ranking fills has a bar of its own, and its scores are measured by that; where bars lie depends on how
-  scores were limited, so both are found in turns. The dead ends that are left, as where a bar cuts through equal scores, lose their
-  scores.
-
-  Args:
-    scores: as of `rank`; which layers share hidden units is told by their names.
-    sparsity: likewise.
-    ranking: likewise.
-    floor: likewise. It holds: dead ends stay where a layer could not be filled without them.
-    prices: likewise.
-
-  Returns:
-    The mask, and the scores for its `thresholds`: what is pruned has less there than what is kept in its layer.
-
-  Raises:
-    RankingError: as of `rank`.
-  """
-  comparable, keep, least = _prepared(scores, sparsity, ranking, floor, prices)
-  chains, bars = _chains(scores), dict.fromkeys(scores, 1.0)
-  for _ in range(_MOST_ROUNDS):
-    limited = comparable | {name: value for chain in chains for name, value in _limited(comparable, chain, bars).items()}
-    mask = _global(limited, keep, least)
-    if not any(_has_dead_ends(mask, chain) for chain in chains):
-      break
-    bars = _bars(limited, mask, least)
-  left = limited
-  for _ in range(_MOST_ROUNDS):
-    broken = [chain for chain in chains if _has_dead_ends(mask, chain)]
-    cut = {name: value for chain in broken for name, value in _without_dead_ends(left, mask, chain).items()}
-    if not cut:
-      break
-    left = left | cut
-    mask = _global(left, keep, least)
-  bounds = limited if ranking == 'global' else scores
-  return mask, {name: _separated(value, mask[name], bounds[name]) for name, value in scores.items()}
+  if not 0 <= sparsity < 1:
+    raise RankingError(f'Sparsity lies in [0, 1). Received: {sparsity}.')
+  sizes = {name: value.size for name, value in scores.items()}
+  total = sum(sizes.values())
+  if not total:
+    raise RankingError('Pruning needs prunable weights. Received: a network that has none.')
+  keep = total - math.floor(sparsity * total + _ROUNDING)
+  least = {name: max(1, math.ceil(floor * size - _ROUNDING)) for name, size in sizes.items()}
+  if keep < sum(least.values()):
+    reachable = 1 - sum(least.values()) / total
+    raise RankingError(
+      f'No layer is emptied: each keeps at least {floor:.2%} of its weights and at least one. Received: sparsity {sparsity};'
+      f' at most {reachable:.6f} is reachable here. Lower --sparsity or --layer_floor.'
+    )
+  if ranking == 'macs':
+    if prices is None:
+      raise RankingError(
+        "A ranking by MACs knows what a weight costs. Received: --ranking=macs where no network's costs are at hand. Use --ranking=global."
+      )
+    scores = {name: value / math.sqrt(prices[name]) for name, value in scores.items()}
+  if ranking == 'lamp':
+    scores = {name: lamp(value) for name, value in scores.items()}
+  if ranking in ('layer', 'erk'):
+    wanted = _uniform(sizes, keep) if ranking == 'layer' else _erk({name: value.shape for name, value in scores.items()}, keep)
+    least = _integers(wanted, least, sizes, keep)
+  return _global(scores, keep, least)
 
 
 def lamp(scores: np.ndarray) -> np.ndarray:
@@ -134,97 +98,6 @@ def thresholds(scores: Mapping[str, np.ndarray], mask: Mask, ranking: str = 'glo
   # What the floors protect lies below the level, so that the level is set by the layers they do not touch.
   level = max(own.values(), default=0.0)
   return {name: level if value[mask[name]].min(initial=np.inf) > level else own[name] for name, value in scores.items()}
-
-
-def _prepared(
-  scores: Mapping[str, np.ndarray], sparsity: float, ranking: str, floor: float, prices: Mapping[str, float] | None
-) -> tuple[dict[str, np.ndarray], int, dict[str, int]]:
-  """(scores that can be compared with each other, how many weights are kept, at least how many of each layer)."""
-  if not 0 <= sparsity < 1:
-    raise RankingError(f'Sparsity lies in [0, 1). Received: {sparsity}.')
-  sizes = {name: value.size for name, value in scores.items()}
-  total = sum(sizes.values())
-  if not total:
-    raise RankingError('Pruning needs prunable weights. Received: a network that has none.')
-  keep = total - math.floor(sparsity * total + _ROUNDING)
-  least = {name: max(1, math.ceil(floor * size - _ROUNDING)) for name, size in sizes.items()}
-  if keep < sum(least.values()):
-    reachable = 1 - sum(least.values()) / total
-    raise RankingError(
-      f'No layer is emptied: each keeps at least {floor:.2%} of its weights and at least one. Received: sparsity {sparsity};'
-      f' at most {reachable:.6f} is reachable here. Lower --sparsity or --layer_floor.'
-    )
-  if ranking == 'macs':
-    if prices is None:
-      raise RankingError(
-        "A ranking by MACs knows what a weight costs. Received: --ranking=macs where no network's costs are at hand. Use --ranking=global."
-      )
-    scores = {name: value / math.sqrt(prices[name]) for name, value in scores.items()}
-  if ranking == 'lamp':
-    scores = {name: lamp(value) for name, value in scores.items()}
-  if ranking in ('layer', 'erk'):
-    wanted = _uniform(sizes, keep) if ranking == 'layer' else _erk({name: value.shape for name, value in scores.items()}, keep)
-    least = _integers(wanted, least, sizes, keep)
-  return dict(scores), keep, least
-
-
-def _chains(scores: Mapping[str, np.ndarray]) -> list[Chain]:
-  found = []
-  for first, *others in _CHAINS:
-    for name in scores:
-      if name == first or name.endswith(f'/{first}'):
-        block = name.removesuffix(first)
-        # A layer that is not ranked keeps all its weights.
-        found.append([(name, -1), *((f'{block}{other}', -2) for other in others if f'{block}{other}' in scores)])
-  return [chain for chain in found if len(chain) > 1]
-
-
-def _of_units(values: np.ndarray, axis: int) -> np.ndarray:
-  """The highest of each unit's values [units]; of booleans, whether there is a True one."""
-  return values.max(axis=tuple(other for other in range(values.ndim) if other != axis + values.ndim))
-
-
-def _spread(units: np.ndarray, axis: int) -> np.ndarray:
-  return units if axis == -1 else units[:, None]
-
-
-def _alive(mask: Mask, chain: Chain) -> np.ndarray:
-  """Which units have a kept weight on each side."""
-  return np.all([_of_units(mask[name], axis) for name, axis in chain], axis=0)
-
-
-def _has_dead_ends(mask: Mask, chain: Chain) -> bool:
-  alive = _alive(mask, chain)
-  return any((mask[name] & ~_spread(alive, axis)).any() for name, axis in chain)
-
-
-def _limited(scores: Mapping[str, np.ndarray], chain: Chain, bars: Mapping[str, float]) -> dict[str, np.ndarray]:
-  # Negative scores, of weights that may not return, stay below those of weights that only reach nothing.
-  worth = np.maximum(np.min([_of_units(scores[name], axis) / bars[name] for name, axis in chain], axis=0), 0)
-  return {name: np.minimum(scores[name], _spread(worth, axis) * bars[name]) for name, axis in chain}
-
-
-def _bars(scores: Mapping[str, np.ndarray], mask: Mask, least: Mapping[str, int]) -> dict[str, float]:
-  """The lowest kept score of each layer that has no more than its least, as a share of the lowest of all others; of these 1."""
-  lowest = {name: float(value[mask[name]].min()) for name, value in scores.items()}
-  free = [score for name, score in lowest.items() if np.count_nonzero(mask[name]) > least[name]]
-  level = min(free) if free else max(lowest.values())
-  filled = {name: score for name, score in lowest.items() if np.count_nonzero(mask[name]) == least[name] and 0 < score < level}
-  return {name: filled[name] / level if name in filled else 1.0 for name in scores}
-
-
-def _without_dead_ends(scores: Mapping[str, np.ndarray], mask: Mask, chain: Chain) -> dict[str, np.ndarray]:
-  """The scores that change when units that are not kept on each side have none.
-
-  Not only the dead ends: in a layer that a floor fills, one unit after the other would come in their place.
-  """
-  alive = _alive(mask, chain)
-  cut = {name: np.where(_spread(alive, axis), scores[name], np.minimum(scores[name], 0)) for name, axis in chain}
-  return {name: value for name, value in cut.items() if not np.array_equal(value, scores[name])}
-
-
-def _separated(scores: np.ndarray, kept: np.ndarray, bounds: np.ndarray) -> np.ndarray:
-  return np.where(kept, scores, np.where(bounds < scores[kept].min(initial=np.inf), bounds, 0))
 
 
 def _own_threshold(scores: np.ndarray, kept: np.ndarray) -> float:

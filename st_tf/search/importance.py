@@ -130,31 +130,6 @@ def normaliser(found: tuple[Group, ...], model: CostModel = MACS) -> float:
   return (sum(model.group(group, group.units) for group in found) / units if units else 1.0) or 1.0
 
 
-def contributions(factors: Mapping[str, np.ndarray], weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-  """How much of its block's output is a unit's: |factor| times the size of the weights behind it, 0 where none lead to it.
-
-  The batch norm with the factors makes what comes out of a unit as large as its factor, however small what went in.
-
-  Args:
-    factors: by group name.
-    weights: kernels that the network computes with, zeros where they are pruned, by variable name.
-
-  Returns:
-    By group name; sizes are relative to the root mean square of the block's units, tokens have their factors alone.
-  """
-  sizes = {}
-  for name in factors:
-    if f'{name}/project/kernel' in weights:
-      before, behind = weights[f'{name}/expand/kernel'], weights[f'{name}/project/kernel']
-      sizes[name] = np.where((before != 0).any((0, 1, 2)), np.sqrt(np.square(behind).sum((0, 1, 3))), 0.0)
-  found = {name: np.abs(value) for name, value in factors.items()}
-  for name, size in sizes.items():
-    block = name.rsplit('/', 1)[0]
-    every = np.concatenate([other for key, other in sizes.items() if key.rsplit('/', 1)[0] == block])
-    found[name] = found[name] * size / max(np.sqrt(np.square(every).mean()), 1e-12)
-  return found
-
-
 def penalties(found: tuple[Group, ...], mean: float, alive: Mapping[str, int] | None = None, model: CostModel = MACS) -> dict[str, float]:
   """The resource-aware penalty of each group: the price of a unit over the mean price.
 

@@ -48,11 +48,6 @@ def test_the_plan_names_sizes_events_and_time(network_file):
   assert 'workdir somewhere' in text and not pathlib.Path('somewhere').exists()
 
 
-def test_the_plan_says_when_weights_that_reach_nothing_are_left_out(network_file, monkeypatch):
-  monkeypatch.setattr('st_tf.dry_run._seconds', lambda trainer, plan: (1.0, 0.1))
-  assert 'soft_threshold, lamp ranking of connected weights; ' in plan(network_file, ranking='lamp', connected=True)
-
-
 def test_a_dense_run_plans_neither_search_nor_pruning(network_file):
   text = plan(network_file, method='dense')
   assert '  search      none' in text and '  pruning     none' in text

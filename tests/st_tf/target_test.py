@@ -118,21 +118,6 @@ def test_by_ranking_the_smallest_factors_for_their_price_go_until_the_cost_is_on
   assert importance.MACS.total(macs, trainer.groups, back) > 0.5 * macs
 
 
-def test_by_contribution_units_that_reach_nothing_go_first_and_only_when_some_must():
-  trainer = tiny.trainer(target_macs=0.5, removal='contribution')
-  plan = Plan.of(tiny.config(target_macs=0.5, penalty_ramp=0.25, search_interval=0.5, search_end=0.5), tiny.STEPS_PER_EPOCH)
-  trainer.step, group = plan.search_end, max(trainer.groups, key=lambda each: each.macs)
-  kernel = trainer.variables[f'{group.name}/project/kernel']
-  trainer.variables[group.factor].assign(np.full(group.units, 100.0))
-  kernel.assign(kernel.numpy() * (np.arange(group.units) % 2)[:, None])
-  living = {each.name: np.ones(each.units, bool) for each in trainer.groups}
-  left = target.ranked_out(trainer, plan, living)
-  assert left[group.name].tolist() == [bool(number % 2) for number in range(group.units)]
-  # What is on its way already loses nothing, not even those.
-  trainer.step = plan.ramp_steps
-  assert all(units.all() for units in target.ranked_out(trainer, plan, living).values())
-
-
 def test_by_ranking_the_penalty_is_not_steered(trainer):
   ranking = tiny.trainer(target_macs=0.5, removal='ranking')
   before, ranking.step = ranking.steering, 6

@@ -101,21 +101,6 @@ def test_the_ranking_looks_at_the_averages_not_at_the_weights(trainer):
   assert pruned.max() <= kept.min()
 
 
-def test_weights_that_reach_nothing_are_left_out_where_that_is_asked_for(trainer):
-  other = tiny.trainer(connected=True)
-  mask = other.ranked(0.9)
-  other.prune(0.9)
-  assert all(np.array_equal(kept, other.mask[name]) for name, kept in mask.items())
-  expand = 'stage1/branch0/block0/k3/expand/kernel'
-  assert expand in mask
-  for name in mask:
-    if name.endswith('/expand/kernel'):
-      project = mask[name.replace('/expand/', '/project/')]
-      assert np.array_equal(mask[name].any((0, 1, 2)), project.any((0, 1, 3)))
-  with other.pruned_for_now(0.95) as found:
-    assert np.array_equal(found[expand].any((0, 1, 2)), found[expand.replace('/expand/', '/project/')].any((0, 1, 3)))
-
-
 def test_outside_the_window_no_weight_returns(trainer):
   before = trainer.mask
   trainer.averages.assign({name: SEEDED.normal(size=np.shape(value)) for name, value in trainer.magnitudes().items()})

@@ -8,9 +8,9 @@ from tests import tiny
 
 
 def test_it_stays_as_published_whatever_the_settings_of_the_joint_method_are():
-  given = tiny.config(method='soft_threshold', reactivation='masked', ranking='lamp', connected=True, unit_slope=True, prune_skip=False)
+  given = tiny.config(method='soft_threshold', reactivation='masked', ranking='lamp', unit_slope=True, prune_skip=False)
   pruning = soft_threshold._published(given).pruning
-  assert (pruning.reactivation, pruning.ranking, pruning.connected, pruning.unit_slope) == ('soft_threshold', 'global', False, False)
+  assert (pruning.reactivation, pruning.ranking, pruning.unit_slope) == ('soft_threshold', 'global', False)
   assert not pruning.prune_skip and pruning.sparsity == given.pruning.sparsity
 
 

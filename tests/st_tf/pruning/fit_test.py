@@ -8,11 +8,10 @@ from tensorflow_model_optimization.python.core.sparsity.keras import prune
 from tensorflow_model_optimization.python.core.sparsity.keras.pruning_schedule import ConstantSparsity, PolynomialDecay
 import tf_keras as keras
 
-from st_tf import cost, presets
-from st_tf.models import build
+from st_tf import cost
 from st_tf.pruning import Constant, Cubic, OneShot, Regrowth, RegrowthPruning, Stepwise, wrap
-from st_tf.pruning.fit import apply_ranking, is_closed, is_last, macs_per_weight, magnitudes, may_return, ranked, wrap_layers
-from st_tf.pruning.wrapper import REACTIVATIONS, current_mask, effective_values, get_state, prunable, set_state, wrappers
+from st_tf.pruning.fit import is_closed, is_last, macs_per_weight, may_return
+from st_tf.pruning.wrapper import REACTIVATIONS, current_mask, get_state, prunable, wrappers
 from st_tf.specs import HeadSpec
 
 BATCHES = 6  # per epoch
@@ -230,77 +229,6 @@ def test_a_weight_costs_as_many_macs_as_places_it_is_used_at():
   for name, price in found.items():
     layer = layers[name.rsplit('/', 1)[0]]
     assert price * current_mask(model)[name].size == layer.macs
-
-
-@pytest.fixture(scope='module')
-def supernet():
-  """(the wrapped preset 'tiny', weights by which its units are of unequal strength, the state of its wrappers)."""
-  model = build(presets.supernet('tiny'), HEAD, (32, 32, 3), wrap_layers(Cubic(0.98, 0, 10, 1), 'soft_threshold'))
-  rng = np.random.default_rng(2)
-  kernels = {name: wrapper.pruning_vars[index][0].numpy() for name, (wrapper, index) in prunable(model).items()}
-  return model, {name: value * rng.lognormal(size=value.shape[-1]) for name, value in kernels.items()}, get_state(model)
-
-
-@pytest.fixture
-def searchable(supernet):
-  """That model, nothing of it pruned."""
-  model, weights, state = supernet
-  set_state(model, state)
-  for name, (wrapper, index) in prunable(model).items():
-    wrapper.pruning_vars[index][0].assign(weights[name])
-  return model
-
-
-def dead_ends(kept):
-  """Weights in search blocks whose hidden unit has none on the other side, of booleans by weight name."""
-  found = 0
-  for name in kept:
-    if name.endswith('/expand/kernel'):
-      expand, project = kept[name][0, 0], kept[name.replace('/expand/', '/project/')][0, 0]
-      found += int(expand[:, ~project.any(1)].sum() + project[~expand.any(0)].sum())
-  return found
-
-
-@pytest.mark.parametrize('ranking', ['global', 'macs', 'lamp'])
-def test_at_98_percent_no_kept_weight_reaches_nothing_where_that_is_asked_for(ranking, searchable):
-  model = searchable
-  assert dead_ends(apply_ranking(model, 0.98, ranking, 0.01)) > 100
-  mask = apply_ranking(model, 0.98, ranking, 0.01, connected=True)
-  assert dead_ends(mask) == 0 and mask.zeros == math.floor(0.98 * mask.size)
-  assert all(kept.sum() >= math.ceil(0.01 * kept.size) for kept in mask.values())
-  assert all(np.array_equal(kept, current_mask(model)[name]) for name, kept in mask.items())
-  # What is kept is above its threshold, and what the layers compute with is nothing else once the mask is closed.
-  apply_ranking(model, 0.98, ranking, 0.01, closed=True, connected=True)
-  nonzero = {name: value != 0 for name, value in effective_values(model).items()}
-  assert all(np.array_equal(nonzero[name], kept) for name, kept in mask.items())
-
-
-def test_scales_are_those_of_the_kept_weights_own_magnitudes(searchable):
-  model = searchable
-  scores = magnitudes(model)
-  mask = apply_ranking(model, 0.9, 'global', 0.01, connected=True)
-  for name, (wrapper, index) in prunable(model).items():
-    kept, threshold = scores[name][mask[name]], float(wrapper.pruning_vars[index][2])
-    assert float(wrapper.scales[index]) == pytest.approx(kept.sum() / (kept - threshold).sum(), rel=1e-4)
-
-
-def test_a_ranking_without_return_stays_within_the_mask_and_connected(searchable):
-  model = searchable
-  before = apply_ranking(model, 0.8, 'global', 0.01, connected=True)
-  for wrapper, index in prunable(model).values():
-    kernel = wrapper.pruning_vars[index][0]
-    kernel.assign(kernel[..., ::-1])
-  after = apply_ranking(model, 0.95, 'global', 0.01, returning=False, connected=True)
-  assert after.returned(before) == 0 and after.zeros == math.floor(0.95 * after.size) and dead_ends(after) < 5
-
-
-def test_a_ranking_for_nothing_but_its_mask_changes_nothing(searchable):
-  model = searchable
-  state, scores = get_state(model), magnitudes(model)
-  mask, separated = ranked(model, scores, 0.9, 'global', 0.01)
-  assert separated is scores and all(np.array_equal(value, get_state(model)['mask'][name]) for name, value in state['mask'].items())
-  connected, _ = ranked(model, scores, 0.9, 'global', 0.01, connected=True)
-  assert connected.zeros == mask.zeros and dead_ends(connected) == 0 < dead_ends(mask)
 
 
 def test_trainable_variables_are_the_same_objects_before_and_after_fit(data):

@@ -32,23 +32,6 @@ SHAPE = (8, 8, 3)
 GROUP = Group('block/transformer', 'block/transformer/token_bn/gamma', 5, 10_000, True)
 
 
-def test_a_unit_contributes_its_factor_times_the_weights_behind_it():
-  weights = {
-    'block/k3/expand/kernel': np.array([[[[1.0, 0.0, 2.0]]]]),  # Nothing leads to the second unit.
-    'block/k3/project/kernel': np.array([[[[3.0, 4.0], [1.0, 1.0], [0.0, 0.0]]]]),  # Nothing leads on from the third.
-    'block/k5/expand/kernel': np.array([[[[1.0]]]]),
-    'block/k5/project/kernel': np.array([[[[0.0, 5.0]]]]),
-    'other/k3/expand/kernel': np.array([[[[1.0]]]]),
-    'other/k3/project/kernel': np.array([[[[7.0]]]]),
-  }
-  factors = {'block/k3': np.array([-2.0, 9.0, 9.0]), 'block/k5': np.array([1.0]), 'other/k3': np.array([0.5])}
-  found = importance.contributions(factors | {'block/transformer': np.array([-0.3])}, weights)
-  # Sizes in the block are 5, 0, 0 and 5, their root mean square the root of 12.5.
-  np.testing.assert_allclose(found['block/k3'], [10 / 12.5**0.5, 0, 0])
-  np.testing.assert_allclose(found['block/k5'], [5 / 12.5**0.5])
-  assert found['other/k3'] == [0.5] and found['block/transformer'] == [0.3]  # Alone in its block; without such weights.
-
-
 @pytest.fixture(scope='module')
 def plain():
   return build(ARCH, HEAD, SHAPE)
