@@ -9,7 +9,7 @@ _SCORES = {
   **{'miou': 'mean IoU', 'macc': 'mean accuracy', 'aacc': 'pixel accuracy', 'iou': 'IoU'},
   **{'ap': 'AP', 'ap50': 'AP50', 'ap75': 'AP75', 'ap_m': 'AP-M', 'ap_l': 'AP-L', 'ar': 'AR', 'pck': 'PCK'},
 }
-_PREFIXES = ((1e9, 'G'), (1e6, 'M'), (1e3, 'k'))
+_PREFIXES = ((1e12, 'T'), (1e9, 'G'), (1e6, 'M'), (1e3, 'k'))
 _MINUTE, _HOUR = 60, 3600
 _SMALL_LOSS = 0.1
 

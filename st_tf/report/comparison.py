@@ -34,7 +34,8 @@ def write(
     rows: cells as (shown, value to sort by).
     errors: a line per run without a ticket, and per target that was missed.
   """
-  figures = [(name, pareto.draw(points, axis)) for name, axis, points in plots]
+  labels = list(dict.fromkeys(point.label for _, _, points in plots for point in points))
+  figures = [(name, pareto.draw(points, axis, labels)) for name, axis, points in plots]
   content = {
     'title': title,
     **{'about': about, 'command': command},

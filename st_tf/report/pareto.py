@@ -34,17 +34,25 @@ class Point:
   is_front: bool
 
 
-def draw(points: Sequence[Point], cost_title: str) -> Figure | None:
-  """The figure; None without points."""
+def draw(points: Sequence[Point], cost_title: str, labels: Sequence[str] = ()) -> Figure | None:
+  """The figure; None without points.
+
+  Args:
+    points: of it.
+    cost_title: of the horizontal axis.
+    labels: methods whose place decides on colour and shape, so that a method looks alike in all figures; empty = those of `points`.
+  """
   if not points:
     return None
-  labels = list(dict.fromkeys(point.label for point in points))
+  labels = labels or list(dict.fromkeys(point.label for point in points))
   figure = ink.figure((8.2, 4.6))
   axes = ink.style(figure.subplots())
   on_front = sorted((point.cost, point.score) for point in points if point.is_front)
   axes.plot(*zip(*on_front), drawstyle='steps-post', color=ink.LINE, linewidth=5, solid_capstyle='round', zorder=1, label='front')
   for index, label in enumerate(labels):
     own = sorted((point for point in points if point.label == label), key=lambda point: point.cost)
+    if not own:
+      continue
     colour, shape = _COLOURS[index % len(_COLOURS)], _SHAPES[index % len(_SHAPES)]
     xs, ys = [point.cost for point in own], [point.score for point in own]
     axes.plot(xs, ys, color=colour, marker=shape, markersize=6, linewidth=1, alpha=0.95, label=label, zorder=3)

@@ -7,7 +7,16 @@ from st_tf import wording
 
 @pytest.mark.parametrize(
   'value, text',
-  [(0, '0'), (999, '999'), (1000, '1.00 k'), (74_123, '74.1 k'), (999_600, '1.00 M'), (14_026_752, '14.0 M'), (2.4228e9, '2.42 G')],
+  [
+    (0, '0'),
+    (999, '999'),
+    (1000, '1.00 k'),
+    (74_123, '74.1 k'),
+    (999_600, '1.00 M'),
+    (14_026_752, '14.0 M'),
+    (2.4228e9, '2.42 G'),
+    (3.281e12, '3.28 T'),
+  ],
 )
 def test_counts_have_three_digits(value, text):
   assert wording.count(value) == text

@@ -26,5 +26,11 @@ def test_every_range_of_costs_has_readable_ticks(factor):
   assert 1 <= len(shown) <= 12
 
 
+def test_a_method_looks_alike_where_another_is_missing():
+  drawn = [pareto.draw(points, 'MACs', ['a', 'b']).axes[0] for points in (POINTS, POINTS[2:])]
+  looks = [{line.get_label(): (line.get_color(), line.get_marker()) for line in axes.get_lines()} for axes in drawn]
+  assert looks[0]['b'] == looks[1]['b'] != looks[0]['a'] and 'a' not in looks[1]
+
+
 def test_nothing_gives_no_figure():
   assert pareto.draw([], 'MACs') is None
