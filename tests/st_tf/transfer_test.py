@@ -16,7 +16,7 @@ def test_what_the_ticket_moves_to_is_needed():
     transfer.main(['transfer', '--ticket=x'])
 
 
-@pytest.mark.parametrize('flag', ['--sparsity=0.5', '--target_macs=0.5', '--target_latency_ms=3'])
+@pytest.mark.parametrize('flag', ['--sparsity=0.5', '--target_macs=0.5'])
 def test_what_the_ticket_says_is_not_asked_for(flag):
   with pytest.raises(FlagError, match=rf'says how sparse and how large .* Received: {flag.partition("=")[0]}\. Leave it out'):
     transfer.main(['transfer', '--task=shapes', '--ticket=x', flag])

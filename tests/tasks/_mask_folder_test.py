@@ -90,7 +90,7 @@ def test_names_come_from_the_flag_or_from_a_file(tmp_path):
     ),
     (
       lambda root: shutil.rmtree(root / 'images/validation'),
-      r'in images/ and one in annotations/\. Received: .*annotations/validation without .*images/validation\. Add it',
+      r'in images/ and one in annotations/\. Received: .*annotations/validation without .*images/validation\. Add or remove it',
     ),
     (lambda root: shutil.rmtree(root / 'annotations/validation'), r'Received: .*images/validation without .*annotations/validation\. Add'),
     (lambda root: (root / 'annotations/other').mkdir(), r'The splits are .* Received: .*annotations/other\. Rename or remove it'),
