@@ -138,12 +138,11 @@ class Comparison:
 
     rate = self.rates[0]
     wanted = {self._work.path(config): config for config in self._configs({entry: rate for entry in self.chosen})}
-    work = {self._work.path(config): config for config in self._trials()} | wanted
+    work = {self._work.path(config): config for config in self._trials()} | wanted  # Of mere trials only the validation score is asked.
     trainings: dict[str, float] = {}
     for config in work.values():
       trainings |= entries.trainings(config)
-    tried = {self._work.path(config) for config in self._trials()}
-    splits = {path: 'validation' if path in tried and path not in wanted else self.options.split for path in work}
+    splits = {path: self.options.split if path in wanted else 'validation' for path in work}
     left = [config for path, config in work.items() if not self._work.is_done(config, splits[path])]
     missing: dict[str, float] = {}
     for config in left:

@@ -100,6 +100,8 @@ def test_a_table_of_what_is_recorded_trains_nothing_and_leaves_out_the_rest(laun
   assert not launch.done and [(row['method'], row['sparsity'], row['seeds']) for row in rows] == [('gmp', 0.5, 1), ('snip', 0.5, 1)]
   with pytest.raises(UserError, match=r'a table of recorded runs\. Received: none with these settings'):
     run(tmp_path, methods='grasp', collect='true')
+  with pytest.raises(UserError, match=r'with the first method\. Received: no recorded run of grasp'):
+    run(tmp_path, methods='grasp,gmp', collect='true')
 
 
 def test_the_test_split_is_left_alone_while_settings_are_chosen(launch, tmp_path):

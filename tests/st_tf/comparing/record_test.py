@@ -43,6 +43,12 @@ def test_no_folder_is_no_records(tmp_path):
   assert Records(tmp_path / 'nowhere').find(CONFIG) is None
 
 
+def test_where_no_records_can_be_written_is_said_before_anything_is_trained(tmp_path):
+  (tmp_path / 'file').write_text('')
+  with pytest.raises(RecordError, match=r'--records is a folder that can be written to\. Received: .*file'):
+    Records(tmp_path / 'file')
+
+
 @pytest.mark.parametrize('change', ['{', '[]', '{"settings": {}}', {'settings': {'spead': 1}}, {'cost': {'macs': 1}}, {'surprise': 1}])
 def test_a_file_that_is_no_record_is_named(folder, change):
   (path,) = folder.iterdir()
