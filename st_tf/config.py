@@ -29,7 +29,6 @@ OPTIMIZERS = ('sgd', 'rmsprop', 'adam', 'adamw')
 LEARNING_RATE_SCHEDULES = ('cosine', 'exponential', 'one_cycle', 'step', 'milestones')
 PRUNED_LAYERS = ('prune_depthwise', 'prune_stem', 'prune_classifier', 'prune_head', 'prune_skip')
 FACTOR_STEPS = ('proximal', 'subgradient')
-REMOVALS = ('penalty', 'ranking')
 # What each setting may be; the names are flags.
 _AT_LEAST_ONE = ('epochs', 'batch_size', 'replicas', 'keep_checkpoints', 'trials')
 _POSITIVE = ('learning_rate', 'learning_rate_decay', 'decay_interval', 'search_interval', 'prune_interval')
@@ -53,7 +52,9 @@ class SearchConfig:
   """How importance factors are pushed to zero (HR-NAS, CVPR 2021, section 3.3; SuperTickets, ECCV 2022, section 3)."""
 
   penalty: float = _field(
-    0.0005, 'Strength of the resource-aware L1 penalty on the importance factors; with a target it is steered instead.'
+    0.0005,
+    'Strength of the resource-aware L1 penalty on the importance factors. With a target, at each look units with the smallest factors for'
+    ' what they cost go as well.',
   )
   target_macs: float = _field(
     0.6,
@@ -63,12 +64,6 @@ class SearchConfig:
     0.0, 'Milliseconds the surviving network may take, by the table of --cost=latency:FILE; in place of --target_macs. 0 = no such target.'
   )
   cost: str = _field('macs', "What the penalty charges for a unit: 'macs', or latency:FILE with a table by tflite.latency_table.")
-  removal: str = _field(
-    'penalty',
-    'How a target is met. penalty: its strength is steered until enough factors are zero; ranking: it acts as it is, and at each look units'
-    ' with the smallest factors for what they cost go.',
-    REMOVALS,
-  )
   factor_step: str = _field('proximal', 'How the penalty acts on the factors.', FACTOR_STEPS)
   dead_below: float = _field(1e-3, 'A unit is dead when the magnitude of its factor is at most this.')
   penalty_ramp: float = _field(0.07, 'Duration over which the penalty grows from 0; a target is pursued only afterwards.')
@@ -77,8 +72,8 @@ class SearchConfig:
   minimum_saving: float = _field(0.05, 'A shrink happens when it saves at least this fraction of the current MACs, or at the last look.')
 
   @property
-  def is_steered(self) -> bool:
-    """Whether there is a target that the penalty's strength is solved for."""
+  def has_target(self) -> bool:
+    """Whether the surviving network may only cost so much."""
     return self.target_macs > 0 or self.target_latency_ms > 0
 
 
@@ -90,9 +85,9 @@ class PruningConfig:
   pruning_schedule: str = _field('cubic', 'How sparsity rises over training.', PRUNING_SCHEDULES)
   reactivation: str = _field('soft_threshold', 'What a pruned weight does between two rankings.', REACTIVATIONS)
   ranking: str = _field(
-    'global',
-    'Which weights are compared with each other; macs: all, each per root of the MACs it costs; lamp: all, each with those of its layer'
-    ' that are no smaller.',
+    'erk',
+    'Which weights are compared with each other. erk: those of a layer, which keeps a share by its shape; layer: the same share of each;'
+    ' global: all; macs: all, each per root of the MACs it costs; lamp: all, each with those of its layer that are no smaller.',
     RANKINGS,
   )
   prune_begin: float = _field(0.1, 'When pruning begins (a duration from the start).')
@@ -101,7 +96,7 @@ class PruningConfig:
   reactivation_end: float = _field(1.0, 'Until when pruned weights may come back (a duration from the start).')
   damping: float = _field(0.1, "Share of the gradient that pruned weights receive under 'dense_gradient'.")
   unit_slope: bool = _field(
-    False,
+    True,
     'Under soft_threshold, the gradient of a unit of which little is left above the threshold is as much smaller as batch norm makes it'
     ' larger.',
   )

@@ -23,7 +23,6 @@ from st_tf.wording import duration
 
 _TIMED_STEPS = 3
 _SHOWN_EVENTS = 6
-_MET_BY = {'penalty': 'the penalty is steered', 'ranking': 'at each look the smallest factors go'}
 
 
 def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]:
@@ -93,13 +92,12 @@ def _search_lines(trainer: Trainer, plan: Plan) -> Iterator[str]:
   looks = [step for step in range(1, plan.search_end + 1) if plan.is_search_due(step)]
   units = sum(group.units for group in trainer.groups)
   yield f'  search      {units:,} units in {len(trainer.groups)} groups; {len(looks)} looks at steps {_some(looks)}'
-  if search.is_steered:
+  if search.has_target:
     wanted = shown(target(trainer), limited(trainer).symbol)
-    yield f'              target {wanted} ({target(trainer) / initial(trainer):.0%}); {_MET_BY[search.removal]}'
-  else:
-    yield f'              penalty {search.penalty:g}'
+    yield f'              target {wanted} ({target(trainer) / initial(trainer):.0%}): at each look the smallest factors go'
+  yield f'              penalty {search.penalty:g}, grown after {plan.ramp_steps} steps'
   heaviest = sorted(trainer.penalties().values())
-  yield f'              penalty of a unit between {heaviest[0]:.2f} and {heaviest[-1]:.2f} of the mean, grown after {plan.ramp_steps} steps'
+  yield f'              penalty of a unit between {heaviest[0]:.2f} and {heaviest[-1]:.2f} of the mean'
 
 
 def _pruning_lines(trainer: Trainer, plan: Plan, method: ModuleType) -> Iterator[str]:

@@ -37,4 +37,4 @@ def origin(trainer: Trainer, seconds: float, searched: bool) -> dict[str, Any]:
   table = trainer.cost_model.table
   if table is not None:
     facts['latency'] = {'milliseconds': trainer.price(), 'table': dict(table.settings)}
-  return facts | ({'target_met': target_met(trainer)} if searched and trainer.config.search.is_steered else {})
+  return facts | ({'target_met': target_met(trainer)} if searched and trainer.config.search.has_target else {})

@@ -66,7 +66,7 @@ class Pipeline:
     return ticket
 
   def pruned(self, ticket: Ticket, sparsity: float) -> Ticket:
-    """The ticket pruned once, by one global ranking of its weights; batch norms are recalibrated, nothing is trained."""
+    """The ticket pruned once, by one ranking of its weights; batch norms are recalibrated, nothing is trained."""
     pruning = dataclasses.replace(self.config.pruning, reactivation='masked', sparsity=(sparsity,))
     config = dataclasses.replace(self.config, pruning=pruning, init_from='')
     plan = training_alone(config, self.task.steps_per_epoch(config.batch_size)).holding(sparsity)

@@ -80,7 +80,7 @@ class Plan:
     def steps(duration: float) -> int:
       return _steps(duration, main, steps_per_epoch)
 
-    searches = search.penalty > 0 or search.is_steered
+    searches = search.penalty > 0 or search.has_target
     prunes = max(pruning.sparsity) > 0
     search_end = min(steps(search.search_end), main) if searches else 0
     last_prune = min(steps(pruning.prune_end), main)

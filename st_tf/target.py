@@ -1,4 +1,4 @@
-"""The target of a search: what it is, whether it can be met, and the penalty's strength on the way to it."""
+"""The target of a search: what it is, whether it can be met, and which units go on the way to it."""
 
 from collections.abc import Mapping, Sequence
 import math
@@ -9,10 +9,8 @@ import numpy as np
 from st_tf import cost
 from st_tf.config import ConfigError
 from st_tf.plan import Plan
-from st_tf.search import importance, steering
+from st_tf.search import importance, removal
 from st_tf.trainer import Trainer
-
-STEERS_PER_SEARCH = 5  # The penalty's strength is corrected this often between two looks at the factors.
 
 
 def limited(trainer: Trainer) -> importance.CostModel:
@@ -56,7 +54,7 @@ def check_target(trainer: Trainer) -> None:
   Raises:
     ConfigError: naming the least that is possible.
   """
-  if not trainer.config.search.is_steered:
+  if not trainer.config.search.has_target:
     return
   model = limited(trainer)
   least = model.fixed(trainer.initial['macs'], trainer.groups)
@@ -73,39 +71,8 @@ def shown(amount: float, symbol: str) -> str:
   return f'{math.ceil(amount):,} {symbol}' if symbol == 'MACs' else f'{math.ceil(100 * amount) / 100:.2f} {symbol}'
 
 
-def steer(trainer: Trainer, plan: Plan) -> None:
-  """Corrects the strength of the penalty, when it is time to."""
-  if trainer.config.search.removal != 'penalty':
-    return
-  every = max(plan.search_every // STEERS_PER_SEARCH, 1)
-  if not plan.ramp_steps <= trainer.step < plan.search_end or trainer.step % every:
-    return
-  groups = importance.groups(trainer.model, trainer.arch, trainer.task.head)
-  if not groups:
-    return
-  ahead = range(trainer.step, min(trainer.step + every, plan.search_end))
-  model, values = limited(trainer), trainer.factors()
-  living = importance.alive(values, trainer.config.search.dead_below)
-  # Dead units are held dead by the penalty too, so they stay in the sum, at the price of a living one.
-  prices = _prices(model, groups, living)
-  dead = sum(prices[name] * float(np.count_nonzero(~units)) for name, units in living.items())
-  trainer.steering = steering.steer(
-    trainer.steering,
-    values,
-    trainer.penalties(),
-    prices,
-    model.total(cost.of(trainer.model).macs, groups, living) + dead,
-    _goal(trainer, plan, ahead[-1] + 1),
-    sum(plan.learning_rate(step) for step in ahead),
-    trainer.config.search.dead_below,
-  )
-
-
-def ranked_out(trainer: Trainer, plan: Plan, living: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-  """Which units are left when the smallest factors, for what they cost, go until the cost is on its way to the target.
-
-  Steering moves all factors, also those that stay, and in bursts: nothing happens until the first ones are zero. Here the penalty stays
-  what it is, and what is removed is what a search by it would have removed next.
+def remaining(trainer: Trainer, plan: Plan, living: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+  """Which units are left when the smallest factors, for their penalty, go until the cost is on its way to the target.
 
   Args:
     trainer: of the network.
@@ -113,22 +80,14 @@ def ranked_out(trainer: Trainer, plan: Plan, living: Mapping[str, np.ndarray]) -
     living: booleans per unit by group name; what is dead stays so.
   """
   groups = importance.groups(trainer.model, trainer.arch, trainer.task.head)
-  if not groups:
-    return dict(living)
-  model, values, penalty = limited(trainer), trainer.factors(), trainer.penalties()
-  # Dead units are at no distance, and the cost is without them.
-  left = {name: np.where(living[name], np.abs(value), np.inf) for name, value in values.items()}
-  total, goal = model.total(cost.of(trainer.model).macs, groups, living), _goal(trainer, plan, trainer.step)
-  if total <= goal:
-    return dict(living)
-  push = steering.needed_push(left, penalty, _prices(model, groups, living), total, goal)
-  return {name: living[name] & (np.abs(value) / penalty[name] > push) for name, value in values.items()}
-
-
-def _goal(trainer: Trainer, plan: Plan, step: int) -> float:
-  """What the network may cost after that many steps."""
-  length = max(plan.search_end - plan.ramp_steps, 1)
-  return steering.path(initial(trainer), target(trainer), max(step - plan.ramp_steps, 0) / length)
+  model, macs, values, penalty = limited(trainer), cost.of(trainer.model).macs, trainer.factors(), trainer.penalties()
+  searched = (trainer.step - plan.ramp_steps) / max(plan.search_end - plan.ramp_steps, 1)
+  goal = removal.path(initial(trainer), target(trainer), max(searched, 0.0))
+  left = dict(living)
+  # A table's prices are not in proportion to the units, so that what a unit saves is only known step by step.
+  while any(units.any() for units in left.values()) and (excess := model.total(macs, groups, left) - goal) > 0:
+    left = removal.left(values, penalty, _prices(model, groups, left), left, excess)
+  return left
 
 
 def _prices(model: importance.CostModel, groups: Sequence[Any], living: Mapping[str, np.ndarray]) -> dict[str, float]:

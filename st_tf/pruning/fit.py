@@ -86,7 +86,7 @@ class Regrowth(keras.callbacks.Callback):
     floor: smallest fraction of its weights a layer keeps.
   """
 
-  def __init__(self, ranking: str = 'global', floor: float = 0.01):
+  def __init__(self, ranking: str = 'erk', floor: float = 0.01):
     super().__init__()
     self.ranking = ranking
     self.floor = floor

@@ -57,7 +57,7 @@ def rank(
   if ranking == 'macs':
     if prices is None:
       raise RankingError(
-        "A ranking by MACs knows what a weight costs. Received: --ranking=macs where no network's costs are at hand. Use --ranking=global."
+        "A ranking by MACs knows what a weight costs. Received: --ranking=macs where no network's costs are at hand. Use --ranking=erk."
       )
     scores = {name: value / math.sqrt(prices[name]) for name, value in scores.items()}
   if ranking == 'lamp':

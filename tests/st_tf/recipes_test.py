@@ -53,7 +53,7 @@ def test_the_values_are_the_papers(name, epochs, batch, rate, decay, penalty, pr
   found = config(name)
   assert (found.epochs, found.batch_size, found.training.learning_rate, found.training.weight_decay) == (epochs, batch, rate, decay)
   assert (found.search.penalty, found.pruning.prune_interval, found.search.search_interval) == (penalty, prune, search)
-  assert found.pruning.sparsity == (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98) and not found.search.is_steered
+  assert found.pruning.sparsity == (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98) and not found.search.has_target
 
 
 @pytest.mark.slow
