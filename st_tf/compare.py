@@ -123,8 +123,8 @@ class Comparison:
 
     self.task, self.base, self.options, self.chosen, self.root = task, base, options, chosen, root
     self._command = command
-    records = Records(pathlib.Path(options.records or root / _RECORDS).expanduser())
-    self._work = Work(root, records, self._measured, task.primary_metric, options.jobs)
+    self._records = Records(pathlib.Path(options.records or root / _RECORDS).expanduser())
+    self._work = Work(root, self._records, self._measured, task.primary_metric, options.jobs)
     self.rates = options.learning_rates or (base.training.learning_rate,)
     seeds = range(base.seed, base.seed + options.seeds)
     self.cells = entries.cells(chosen, options.sparsities, seeds, options.budget)
@@ -171,6 +171,8 @@ class Comparison:
 
     started = time.monotonic()
     only_collected = self.options.collect
+    if not only_collected:
+      self._records.check_writable()
     errors = {} if only_collected else self._work.do(self._trials(), 'learning rates', 'validation')
     rates = {entry: self._best_rate(entry) for entry in self.chosen}
     split, metric = self.options.split, self.task.primary_metric

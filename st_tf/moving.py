@@ -42,28 +42,38 @@ def moved(arch: ArchSpec, before: HeadSpec, after: HeadSpec, ends: ArchSpec, inp
 
 def pruned_layers(ticket: Ticket, after: HeadSpec) -> dict[str, bool]:
   """Which layers of what stays under the head `after` a ticket has pruned, as settings; by its masks, since it may have moved before."""
-  layers = [name.rpartition('/') for name in ticket.masks if is_body(name, ticket.head, after)]
+  names = [name.rpartition('/') for name in ticket.masks if is_body(name, ticket.head, after)]
+  layers = [layer for layer, _, variable in names if variable == 'kernel']  # Depthwise ones are one setting wherever they lie.
   return {
-    'prune_depthwise': any(variable == 'depthwise_kernel' for _, _, variable in layers),
-    'prune_stem': any(layer.startswith(f'{STEM}/') for layer, _, _ in layers),
+    'prune_depthwise': len(layers) < len(names),
+    'prune_stem': any(layer.startswith(f'{STEM}/') for layer in layers),
     'prune_classifier': False,
-    'prune_head': any(layer.startswith(HEAD) for layer, _, _ in layers),
-    'prune_skip': any(layer.endswith(SKIP) for layer, _, _ in layers),
+    'prune_head': any(layer.startswith(HEAD) for layer in layers),
+    'prune_skip': any(layer.endswith(SKIP) for layer in layers),
   }
+
+
+def check_rewind(ticket: Ticket) -> None:
+  """Refuses a ticket whose first weights cannot be drawn again.
+
+  Raises:
+    ConfigError: its run did not begin with weights drawn from its seed.
+  """
+  if source := ticket.provenance['config'].get('init_from'):
+    raise ConfigError(
+      'Weights go back to those that a run drew from its seed. Received: --rewind and a ticket whose run began with the weights of'
+      f' {source}. Leave out --rewind, or move the ticket that this one comes from.'
+    )
 
 
 def first_values(ticket: Ticket) -> dict[str, np.ndarray]:
   """What the variables of a ticket were before its run had trained them: of the initial supernet, what is left.
 
   Raises:
-    ConfigError: the run did not begin with weights drawn from its seed.
+    ConfigError: as `check_rewind`.
   """
+  check_rewind(ticket)
   config = ticket.provenance['config']
-  if config.get('init_from'):
-    raise ConfigError(
-      'Weights go back to those that a run drew from its seed. Received: --rewind and a ticket whose run began with the weights of'
-      f' {config["init_from"]}. Leave out --rewind, or move the ticket that this one comes from.'
-    )
   model = build(ticket.supernet, ticket.head, ticket.input_shape, seed=config['seed'], deviation=config.get('initial_deviation', 0.0))
   return left_of({name: variable.numpy() for name, variable in named_variables(model).items()}, ticket)
 

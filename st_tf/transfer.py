@@ -159,8 +159,9 @@ def _check_drawn_here(task: Any, ticket: Any, config: Config, supernet: pathlib.
   Raises:
     UserError: naming the setting.
   """
-  from st_tf import cost, target
+  from st_tf import cost
   from st_tf.methods import supertickets, transfer
+  from st_tf.target import check_sparsity
   from st_tf.trainer import Trainer
 
   steps = task.steps_per_epoch(config.batch_size)
@@ -171,9 +172,7 @@ def _check_drawn_here(task: Any, ticket: Any, config: Config, supernet: pathlib.
   own = _drawn_here(task, ticket, config, supernet, asked)
   plan = supertickets.plan(own, steps)
   arch = transfer.supernet(task, ticket, config.transfer.input_stride)
-  trainer = Trainer(arch, task, own, plan.pruning, searching=plan.search_every > 0)
-  target.check_target(trainer)
-  target.check_sparsity(trainer, plan)
+  check_sparsity(Trainer(arch, task, own, plan.pruning, searching=plan.search_every > 0), plan)
 
 
 def _result(ticket: Any) -> dict[str, Any]:

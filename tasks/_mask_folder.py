@@ -138,4 +138,4 @@ def _lines(path: pathlib.Path) -> list[str]:
     text = path.read_text(encoding='utf-8')
   except (OSError, UnicodeDecodeError) as error:
     raise TaskError(f'Names of classes are a text file, one per line. Received: {path} ({error}). Correct --class_names.') from error
-  return [line.strip() for line in text.strip().splitlines()]
+  return [line.strip() for line in text.rstrip().splitlines()]

@@ -67,18 +67,28 @@ class Records:
     folder: where they are.
 
   Raises:
-    RecordError: it is no folder that can be written to, or a file in it holds no record.
+    RecordError: it is no folder, or a file in it holds no record.
   """
 
   def __init__(self, folder: pathlib.Path):
-    if folder.exists() and not (folder.is_dir() and os.access(folder, os.W_OK)):
-      raise RecordError(f'--records is a folder that can be written to. Received: {folder}. Name another.')
+    if folder.exists() and not folder.is_dir():
+      raise RecordError(f'--records is a folder. Received: {folder}. Name another.')
     self.folder = folder
     self._known = dict(_read(path) for path in sorted(folder.glob('*.json')))
 
   def find(self, config: Config) -> Record | None:
     """What is known of the run of these settings."""
     return self._known.get(config.fingerprint)
+
+  def check_writable(self) -> None:
+    """Refuses a folder that will take no records.
+
+    Raises:
+      RecordError: it cannot be written to, or not be created.
+    """
+    there = next(path for path in (self.folder, *self.folder.absolute().parents) if path.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+      raise RecordError(f'--records is a folder that can be written to. Received: {self.folder}. Name another.')
 
   def keep(self, config: Config, record: Record) -> None:
     """Writes down what a run came to.

@@ -30,10 +30,13 @@ def settled(task: Task, config: Config) -> Config:
   """The settings with the sparsity that the ticket's mask has on `task`.
 
   Raises:
-    ConfigError: no ticket is given.
+    ConfigError: no ticket is given, or its first weights are wanted and unknown.
     TicketError: no ticket is there.
   """
-  return dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, sparsity=(_sparsity(config, source(config), task),)))
+  ticket = source(config)
+  if config.transfer.rewind:
+    moving.check_rewind(ticket)
+  return dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, sparsity=(_sparsity(config, ticket, task),)))
 
 
 def plan(config: Config, steps_per_epoch: int) -> Plan:
@@ -81,13 +84,13 @@ def supernet(task: Task, ticket: Ticket, input_stride: int = 0) -> ArchSpec:
 
 
 def _sparsity(config: Config, ticket: Ticket, task: Task) -> float:
-  """Of the weights that stay prunable: a body that leaves a head of another kind behind is pruned more or less than both were."""
+  """Of the weights that stay prunable: a body that leaves pruned layers behind is pruned more or less than all of them were."""
   if config.transfer.control == 'dense_body':
     return 0.0
-  if config.transfer.reactivate or not ticket.masks or ticket.head.kind == task.head.kind:
+  masks = _of_body(ticket.masks, ticket, task)
+  if config.transfer.reactivate or len(masks) == len(ticket.masks):
     return ticket.sparsity
-  masks = _of_body(ticket.masks, ticket, task).values()
-  return round(1 - sum(int(mask.sum()) for mask in masks) / sum(mask.size for mask in masks), _SPARSITY_DIGITS)
+  return round(1 - sum(int(mask.sum()) for mask in masks.values()) / sum(mask.size for mask in masks.values()), _SPARSITY_DIGITS)
 
 
 def _trainer(task: Task, config: Config, plan: Plan, ticket: Ticket) -> Trainer:

@@ -92,6 +92,13 @@ def test_records_of_another_machine_are_not_done_again(launch, tmp_path, capsys)
   assert '4 are finished' in capsys.readouterr().out
 
 
+def test_where_no_records_can_be_written_is_said_before_anything_is_trained(launch, tmp_path):
+  (tmp_path / 'file').write_text('')
+  with pytest.raises(UserError, match=r'--records is a folder that can be written to\. Received: .*file.records'):
+    run(tmp_path, records=tmp_path / 'file' / 'records')
+  assert not launch.done
+
+
 def test_a_table_of_what_is_recorded_trains_nothing_and_leaves_out_the_rest(launch, tmp_path):
   assert run(tmp_path, seeds=1) == 0
   launch.done.clear()

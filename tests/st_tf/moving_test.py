@@ -65,6 +65,9 @@ def test_what_a_ticket_has_pruned_is_told_by_its_masks():
   assert not moving.pruned_layers(masked(MAPS, *names), CLASSES)['prune_head']
   # A ticket that has moved once already: its body is pruned, its head was new there.
   assert [*moving.pruned_layers(masked(MAPS, 'stem/conv1/kernel'), MAPS).values()] == [False, True, False, False, False]
+  # Depthwise kernels are pruned by a setting of their own, in the stem and in the head too.
+  for name in ('stem/depthwise1/depthwise_kernel', 'head/transform/k3/depthwise/depthwise_kernel'):
+    assert [*moving.pruned_layers(masked(MAPS, name), MAPS).values()] == [True, False, False, False, False]
 
 
 @pytest.mark.slow

@@ -94,7 +94,7 @@ def test_what_the_last_control_cannot_have_is_said_before_the_first_training(tmp
   with pytest.raises(ConfigError, match='prune_end'):
     transfer.main(['transfer', *flags, '--controls', '--prune_end=0.5'])
   with pytest.raises(RankingError, match='layer_floor'):
-    transfer.main(['transfer', *flags, '--controls', '--layer_floor=0.6'])
+    transfer.main(['transfer', *flags, '--controls', '--layer_floor=0.6', '--dry_run'])
   assert not (tmp_path / 'moved').exists()
   capsys.readouterr()
   assert transfer.main(['transfer', *flags, '--dry_run']) == 0

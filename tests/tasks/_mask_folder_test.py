@@ -118,3 +118,11 @@ def test_a_class_without_a_name_is_refused(tmp_path, names, number):
   message = rf'A class has a name that is not empty\. Received: none for number {number} in --class_names\. Name it'
   with pytest.raises(TaskError, match=message):
     opened(fill(tmp_path), class_names=names)
+
+
+@pytest.mark.parametrize(('text', 'number'), [('\na\nb\n', 1), ('a\n\nb\n', 2)])
+def test_an_empty_line_in_a_list_of_classes_moves_no_name(tmp_path, text, number):
+  root = fill(tmp_path)
+  (root / 'classes.txt').write_text(text)
+  with pytest.raises(TaskError, match=rf'A class has a name that is not empty\. Received: none for number {number} in .*classes\.txt'):
+    opened(root)

@@ -43,10 +43,26 @@ def test_no_folder_is_no_records(tmp_path):
   assert Records(tmp_path / 'nowhere').find(CONFIG) is None
 
 
-def test_where_no_records_can_be_written_is_said_before_anything_is_trained(tmp_path):
+def test_a_file_is_no_folder_of_records(tmp_path):
   (tmp_path / 'file').write_text('')
-  with pytest.raises(RecordError, match=r'--records is a folder that can be written to\. Received: .*file'):
+  with pytest.raises(RecordError, match=r'--records is a folder\. Received: .*file'):
     Records(tmp_path / 'file')
+
+
+def test_folders_that_cannot_be_written_to_can_be_read(folder, monkeypatch):
+  Records(folder).check_writable()
+  Records(folder / 'some' / 'where').check_writable()
+  monkeypatch.setattr('st_tf.comparing.record.os.access', lambda path, mode: path != folder)
+  assert Records(folder).find(CONFIG) is not None
+  for records in (folder, folder / 'some' / 'where'):
+    with pytest.raises(RecordError, match=r'--records is a folder that can be written to\. Received: '):
+      Records(records).check_writable()
+
+
+def test_no_folder_is_made_in_a_file(tmp_path):
+  (tmp_path / 'file').write_text('')
+  with pytest.raises(RecordError, match=r'can be written to\. Received: .*file.records'):
+    Records(tmp_path / 'file' / 'records').check_writable()
 
 
 @pytest.mark.parametrize('change', ['{', '[]', '{"settings": {}}', {'settings': {'spead': 1}}, {'cost': {'macs': 1}}, {'surprise': 1}])

@@ -1,10 +1,11 @@
 import dataclasses
+import types
 
 import numpy as np
 import pytest
 
 from st_tf import moving, task
-from st_tf.config import ConfigError
+from st_tf.config import Config, ConfigError
 from st_tf.methods import transfer
 from st_tf.methods.transfer import trainer
 from st_tf.models import build
@@ -86,7 +87,16 @@ def test_a_ticket_that_did_not_begin_with_its_seed_is_not_rewound(source, maps, 
   with pytest.raises(
     ConfigError, match=r'drew from its seed\. Received: --rewind and a ticket whose run began with the weights of .*source'
   ):
-    transfer.draw(maps, config, Workdir(tmp_path / 'back', config))
+    transfer.settled(maps, config)
+
+
+def test_what_stays_behind_does_not_count_for_the_sparsity(maps, monkeypatch):
+  masks = {'stem/conv1/kernel': np.array([1, 0, 0, 0])}
+  ticket = types.SimpleNamespace(head=maps.head, sparsity=0.5, masks=masks)
+  monkeypatch.setattr('st_tf.methods.transfer.source', lambda config: ticket)
+  assert transfer.settled(maps, Config()).pruning.sparsity == (0.5,)
+  masks['head/classifier/kernel'] = np.array([0, 0, 1, 1, 1, 1])
+  assert transfer.settled(maps, Config()).pruning.sparsity == (0.75,)
 
 
 @pytest.mark.slow
