@@ -58,7 +58,7 @@ class SearchConfig:
   )
   target_macs: float = _field(
     0.6,
-    "MACs the surviving network may have; up to 1 = a share of the supernet's; 0 = no target: --penalty acts as it is.",
+    "MACs the surviving network may have; up to 1 = a share of the supernet's; 0 = no target: only what --penalty makes zero goes.",
   )
   target_latency_ms: float = _field(
     0.0, 'Milliseconds the surviving network may take, by the table of --cost=latency:FILE; in place of --target_macs. 0 = no such target.'

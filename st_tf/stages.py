@@ -312,7 +312,7 @@ def train_to_the_end(run: Run, early_step: int = 0) -> None:
       if run.trainer.step == early_step:
         run.workdir.keep_early(run.trainer.values())
       run.search()  # Dead units go physically; masks, slots and averages follow.
-      run.prune()  # One ranking over the whole network; pruned weights may return.
+      run.prune()  # All weights are ranked anew; pruned ones may return.
     run.end_epoch(epoch)
 
 

@@ -71,28 +71,21 @@ def shown(amount: float, symbol: str) -> str:
   return f'{math.ceil(amount):,} {symbol}' if symbol == 'MACs' else f'{math.ceil(100 * amount) / 100:.2f} {symbol}'
 
 
-def remaining(trainer: Trainer, plan: Plan, living: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def remaining(trainer: Trainer, plan: Plan, living: removal.Living) -> removal.Living:
   """Which units are left when the smallest factors, for their penalty, go until the cost is on its way to the target.
 
   Args:
     trainer: of the network.
     plan: of its run.
-    living: booleans per unit by group name; what is dead stays so.
+    living: what is alive.
   """
   groups = importance.groups(trainer.model, trainer.arch, trainer.task.head)
-  model, macs, values, penalty = limited(trainer), cost.of(trainer.model).macs, trainer.factors(), trainer.penalties()
+  if not groups:
+    return living
+  model, macs = limited(trainer), cost.of(trainer.model).macs
   searched = (trainer.step - plan.ramp_steps) / max(plan.search_end - plan.ramp_steps, 1)
   goal = removal.path(initial(trainer), target(trainer), max(searched, 0.0))
-  left = dict(living)
-  # A table's prices are not in proportion to the units, so that what a unit saves is only known step by step.
-  while any(units.any() for units in left.values()) and (excess := model.total(macs, groups, left) - goal) > 0:
-    left = removal.left(values, penalty, _prices(model, groups, left), left, excess)
-  return left
-
-
-def _prices(model: importance.CostModel, groups: Sequence[Any], living: Mapping[str, np.ndarray]) -> dict[str, float]:
-  left = {group.name: int(np.count_nonzero(living[group.name])) or group.units for group in groups}
-  return {group.name: model.group(group, left[group.name]) / left[group.name] for group in groups}
+  return removal.left(trainer.factors(), trainer.penalties(), living, lambda units: model.total(macs, groups, units), goal)
 
 
 def check_sparsity(trainer: Trainer, plan: Plan) -> None:

@@ -158,7 +158,6 @@ def _summary(ticket: Any, path: pathlib.Path) -> str:
       f'  pruned      {cost["zeros"]:,} of {cost["prunable"]:,} prunable weights ({zeros:.2%})',
       f'  MACs        {cost["supernet_macs"]:,} -> {cost["macs"]:,} of the network -> {cost["nonzero_macs"]:,} non-zero',
       f'  parameters  {cost["supernet_params"]:,} -> {cost["params"]:,} -> {cost["nonzero_params"]:,}',
-      *([] if ticket.provenance.get('target_met', True) else ['              the target was not met: search longer, or raise it']),
       *(['              the mask is that of the moved body; --reactivate ranks a new head too'] if _has_dense_head(ticket) else []),
       f'  ticket      {shown}',
       f'  model       {shown / model.name} ({model.stat().st_size:,} bytes)',

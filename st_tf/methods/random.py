@@ -12,7 +12,7 @@ plan = first_mask.plan
 
 
 def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
-  """A ticket of the supernet; layers are pruned alike, but for chance."""
+  """A ticket of the supernet; each layer keeps its share by `--ranking`, or under 'global' what chance leaves it."""
   return first_mask.draw(task, config, workdir, _mask)
 
 

@@ -209,7 +209,10 @@ def apply_ranking(
   """
   scores = magnitudes(model) if scores is None else scores
   before = current_mask(model)
-  competing = scores if returning else {name: np.where(before[name], value, -1.0) for name, value in scores.items()}
+  competing = scores
+  if not returning:
+    beyond = 1.0 + max(float(value.max(initial=0.0)) for value in scores.values())
+    competing = {name: np.where(before[name], value, value - beyond) for name, value in scores.items()}
   mask = ranked(model, competing, sparsity, ranking, floor)
   set_masks(model, mask, thresholds(scores, mask, ranking), scores, closed)
   return mask

@@ -29,7 +29,7 @@ def rank(
   """Keeps the highest scores.
 
   Args:
-    scores: not negative, by weight name.
+    scores: by weight name; negative ones are of weights that are kept only where the others do not suffice.
     sparsity: fraction of all weights to prune, in [0, 1).
     ranking: 'global' compares all weights with each other; 'macs' does so per root of the MACs that a weight costs; 'lamp' by what
       a weight is among those of its layer that are no smaller; 'layer' prunes the same fraction of each; 'erk' gives layer densities in
@@ -64,7 +64,10 @@ def rank(
     scores = {name: lamp(value) for name, value in scores.items()}
   if ranking in ('layer', 'erk'):
     wanted = _uniform(sizes, keep) if ranking == 'layer' else _erk({name: value.shape for name, value in scores.items()}, keep)
-    least = _integers(wanted, least, sizes, keep)
+    competing = {name: max(least[name], int(np.count_nonzero(value >= 0))) for name, value in scores.items()}
+    # As long as there are enough that may be kept, no layer gets its share by others.
+    bounds = (least, competing) if sum(competing.values()) >= keep else (competing, sizes)
+    least = _integers(wanted, *bounds, keep)
   return _global(scores, keep, least)
 
 

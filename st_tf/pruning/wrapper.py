@@ -1,8 +1,8 @@
 """tfmot's pruning wrapper, with pruned weights that can come back.
 
 tfmot's own wrapper overwrites pruned weights with zeros at every call and ranks each layer by itself. This one computes
-an effective weight for the duration of the call and leaves the dense weight alone; rankings are made from outside, over
-the whole network. What a pruned weight does between two rankings is the layer's `reactivation`:
+an effective weight for the duration of the call and leaves the dense weight alone; rankings are made from outside.
+What a pruned weight does between two rankings is the layer's `reactivation`:
 
 - 'masked': nothing; it stays bit for bit as it is (what the SuperTickets reference does, without its accidental drift).
 - 'dense_gradient': the forward pass is masked, the gradient reaches every weight, damped on the pruned ones, whose

@@ -4,11 +4,14 @@ What it may cost falls linearly from the supernet's cost to the target. At each 
 penalty go until the network is on that path: those that a penalty of constant strength would bring to zero next.
 """
 
-from collections.abc import Mapping
+import bisect
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 _ARRIVAL = 0.9  # The path reaches the target at this fraction of the search, so that the rest can hold it.
+
+Living = Mapping[str, np.ndarray]  # Booleans per unit by group name.
 
 
 def path(initial: float, target: float, progress: float) -> float:
@@ -17,29 +20,25 @@ def path(initial: float, target: float, progress: float) -> float:
 
 
 def left(
-  factors: Mapping[str, np.ndarray],
-  penalty: Mapping[str, float],
-  prices: Mapping[str, float],
-  living: Mapping[str, np.ndarray],
-  excess: float,
-) -> dict[str, np.ndarray]:
-  """Which units are left, as booleans by group name: as few go as that order allows, of equal ones the first.
+  factors: Mapping[str, np.ndarray], penalty: Mapping[str, float], living: Living, price: Callable[[Living], float], goal: float
+) -> Living:
+  """Which units are left when as few go, in their order, as the goal needs; of equal ones the first goes first.
 
   Args:
     factors: raw factors by group name.
     penalty: of one unit, per group.
-    prices: of one unit, per group.
-    living: booleans per unit by group name; what is dead stays so and saves nothing.
-    excess: how much less the network shall cost; where all units do not suffice, all go.
+    living: what is alive; the rest stays dead.
+    price: of the network with these units; not higher with fewer.
+    goal: highest price; where the network without any unit costs more, all go.
   """
-  if excess <= 0:
-    return dict(living)
   units = np.concatenate(list(living.values()))
-  distances = np.concatenate([np.abs(factors[name]) / penalty[name] for name in living])
-  savings = np.concatenate([np.full(each.size, prices[name]) for name, each in living.items()])
-  order = np.argsort(distances, kind='stable')
+  order = np.argsort(np.concatenate([np.abs(factors[name]) / penalty[name] for name in living]), kind='stable')
   order = order[units[order]]
-  enough = np.flatnonzero(np.cumsum(savings[order]) >= excess)
-  units[order[: enough[0] + 1 if enough.size else None]] = False
   ends = np.cumsum([each.size for each in living.values()])[:-1]
-  return dict(zip(living, np.split(units, ends), strict=True))
+
+  def without(count: int) -> Living:
+    kept = units.copy()
+    kept[order[:count]] = False
+    return dict(zip(living, np.split(kept, ends), strict=True))
+
+  return without(bisect.bisect_left(range(order.size), True, key=lambda count: price(without(count)) <= goal))

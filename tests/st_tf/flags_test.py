@@ -93,7 +93,7 @@ def test_a_flag_given_at_its_default_still_wins_over_the_file(tmp_path):
 
 def test_a_run_can_be_repeated_from_the_file_it_wrote(tmp_path):
   path = tmp_path / 'config.json'
-  config = _config('--sparsity=0.5,0.7', '--ranking=erk', '--mixup=0.2')
+  config = _config('--sparsity=0.5,0.7', '--ranking=lamp', '--mixup=0.2')
   path.write_text(config.to_json())
   assert _config(f'--config={path}') == config
 
@@ -235,7 +235,7 @@ def test_help_lists_every_flag_in_its_group_with_its_default_and_choices(argumen
     assert (f'--[no]{field.name}' if field.type is bool else f'--{field.name}') in lines
     assert ' '.join(field.metadata['help'].split()) in words
   assert '--config' in lines
-  assert 'One of global, macs, lamp, layer, erk. (default: global)' in words
+  assert 'One of global, macs, lamp, layer, erk. (default: erk)' in words
   assert '(default: 0.9)' in words and '(default: empty)' in words and '(default: false)' in words
   headings = [line.partition(':')[0] for line in text.splitlines() if line and not line.startswith(' ')][2:]
   assert headings == ['run', 'search', 'pruning', 'training', 'transfer', 'pipeline', 'tuner', 'data']

@@ -106,10 +106,8 @@ def test_a_pruned_ticket_is_the_searched_one_without_its_smallest_weights(shared
   assert ticket.arch == searched.arch and ticket.sparsity == 0.5 and ticket.provenance['source'] == searched.fingerprint
   assert ticket.cost['zeros'] == int(0.5 * ticket.cost['prunable'])
   assert ticket.cost['supernet_zeros'] == ticket.cost['zeros'] + ticket.cost['supernet_prunable'] - ticket.cost['prunable'] > 0
-  kept = np.concatenate([np.abs(searched.weights[name][mask]) for name, mask in ticket.masks.items()])
-  gone = np.concatenate([np.abs(searched.weights[name][~mask]) for name, mask in ticket.masks.items()])
-  assert np.median(kept) > gone.max()
   for name, mask in ticket.masks.items():
+    assert np.median(np.abs(searched.weights[name][mask])) >= np.abs(searched.weights[name][~mask]).max(initial=0)
     np.testing.assert_array_equal(ticket.weights[name], np.where(mask, searched.weights[name], 0))
   moved = [name for name in ticket.weights if name.endswith('moving_mean')]
   assert any((ticket.weights[name] != searched.weights[name]).any() for name in moved)  # Recalibrated under the mask.

@@ -101,12 +101,16 @@ def test_the_smallest_factors_for_their_penalty_go_and_no_more_than_needed():
 def test_a_table_that_is_not_in_proportion_is_followed_until_the_target_is_met(tmp_path):
   found = tiny.trainer()
   names = [group.name for group in found.groups]
-  # Half of the units take nearly as long as all, so that by the price of the first to go far too few would.
+  # Half of the units take nearly as long as all.
   path = write_table(tmp_path / 'curved.json', found.supernet, names, [(4, 0.9), (8, 1.0), (1000, 1.1)], base=0.0)
   trainer = tiny.trainer(cost=f'latency:{path}', target_latency_ms=0.5 * len(names))
   trainer.step = 12
   left = target.remaining(trainer, planned(), everything(trainer))
   assert 0 < trainer.cost_model.total(0, trainer.groups, left) <= 0.5 * len(names)
+  values, penalty = trainer.factors(), trainer.penalties()
+  last = max((name for name in left if not left[name].all()), key=lambda name: (np.abs(values[name]) / penalty[name])[~left[name]].max())
+  left[last][np.flatnonzero(~left[last])[-1]] = True
+  assert trainer.cost_model.total(0, trainer.groups, left) > 0.5 * len(names), 'no more than needed'
 
 
 @pytest.mark.slow

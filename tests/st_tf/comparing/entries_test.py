@@ -58,9 +58,9 @@ def test_every_method_runs_at_every_sparsity_and_seed_and_those_that_keep_everyt
 
 
 def test_a_run_has_the_shared_settings_its_own_and_the_learning_rate_of_its_method():
-  (entry,) = entries('supertickets:ranking=erk')
+  (entry,) = entries('supertickets:ranking=lamp')
   config = settings(Cell(entry, 0.8, 7), tiny.config(momentum=0.5), 0.3)
-  assert (config.method, config.seed, config.pruning.sparsity, config.pruning.ranking) == ('supertickets', 7, (0.8,), 'erk')
+  assert (config.method, config.seed, config.pruning.sparsity, config.pruning.ranking) == ('supertickets', 7, (0.8,), 'lamp')
   assert config.training.learning_rate == 0.3 and config.training.momentum == 0.5
 
 

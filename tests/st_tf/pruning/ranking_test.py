@@ -103,6 +103,17 @@ def test_a_layer_ranking_prunes_the_same_fraction_of_each():
   assert mask['a'][30:].all() and mask['b'][45:].all()
 
 
+@pytest.mark.parametrize('ranking', ['global', 'layer', 'erk'])
+def test_negative_scores_are_kept_only_where_the_others_do_not_suffice(ranking):
+  # Alike, both layers would keep 4 of 8; the first has only 2 that may stay.
+  values = scores(a=[-1, -5, 3, -4, -6, 2, -2, -3], b=[5, 1, 2, 6, 3, 4, -9, -8])
+  assert kept(rank(values, 0.5, ranking)) == {'a': [0, 0, 1, 0, 0, 1, 0, 0], 'b': [1, 1, 1, 1, 1, 1, 0, 0]}
+  # All 8 that may stay, and of the others the strongest.
+  more = rank(values, 0.375, ranking)
+  assert more.zeros == 6 and all((more[name] | (value < 0)).all() for name, value in values.items())
+  assert kept(more)['a'][0] == 1 and not any(kept(more)['b'][6:])
+
+
 def test_remainders_of_a_layer_ranking_go_to_the_largest_first():
   # Of 13 weights 4 are kept: shares of 1.54, 1.54 and 0.92, so 1, 1 and (no layer is emptied) 1; the fourth goes to the first.
   mask = rank(scores(a=np.arange(5), b=np.arange(5), c=np.arange(3)), 0.7, 'layer')
