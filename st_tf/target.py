@@ -1,10 +1,6 @@
 """The target of a search: what it is, whether it can be met, and which units go on the way to it."""
 
-from collections.abc import Mapping, Sequence
 import math
-from typing import Any
-
-import numpy as np
 
 from st_tf import cost
 from st_tf.config import ConfigError

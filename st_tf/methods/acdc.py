@@ -1,6 +1,7 @@
 """Alternating compressed and decompressed phases, the last one compressed (AC/DC: Peste et al., NeurIPS 2021).
 
-Where a phase ends, the mask is that of the largest magnitudes by `--ranking` (published: 'global'), or everything; what had been pruned goes on from zero, without momentum.
+Where a phase ends, the mask is that of the largest magnitudes by `--ranking` (published: 'global'), or everything; what had been
+pruned goes on from zero, without momentum.
 """
 
 import dataclasses
