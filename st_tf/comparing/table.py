@@ -196,8 +196,8 @@ def differences(found: Sequence[Row]) -> Iterator[str]:
     lead = row.lead
     if lead is None or lead.pairs == 1:
       continue
-    said = f'{reference} against {row.name} at {wording.sparsity(row.sparsity)}: {100 * lead.mean:+.1f} points'
-    interval = f'(95% interval {100 * lead.low:+.1f} to {100 * lead.high:+.1f}, {lead.pairs} seeds)'
+    said = f'{reference} against {row.name} at {wording.sparsity(row.sparsity)}: {100 * lead.mean:+z.1f} points'
+    interval = f'(95% interval {100 * lead.low:+z.1f} to {100 * lead.high:+z.1f}, {lead.pairs} seeds)'
     meaning = {
       'ahead': 'ahead, beyond the noise',
       'behind': 'behind, beyond the noise',
@@ -207,7 +207,7 @@ def differences(found: Sequence[Row]) -> Iterator[str]:
     yield f'{said} {interval}: {meaning}.'
   single = [row for row in found if row.lead is not None and row.lead.pairs == 1]
   for name in dict.fromkeys(row.name for row in single):
-    points = ', '.join(f'{100 * row.lead.mean:+.1f} points at {wording.sparsity(row.sparsity)}' for row in single if row.name == name)
+    points = ', '.join(f'{100 * row.lead.mean:+z.1f} points at {wording.sparsity(row.sparsity)}' for row in single if row.name == name)
     yield f'{reference} against {name}: {points}; one seed, which says nothing of the noise.'
 
 
