@@ -52,13 +52,11 @@ class SearchConfig:
   """How importance factors are pushed to zero (HR-NAS, CVPR 2021, section 3.3; SuperTickets, ECCV 2022, section 3)."""
 
   penalty: float = _field(
-    0.0005,
-    'Strength of the resource-aware L1 penalty on the importance factors. With a target, at each look units with the smallest factors for'
-    ' what they cost go as well.',
+    0.0005, 'Strength of the resource-aware L1 penalty on the importance factors; with a target it is steered instead.'
   )
   target_macs: float = _field(
     0.6,
-    "MACs the surviving network may have; up to 1 = a share of the supernet's; 0 = no target: only what --penalty makes zero goes.",
+    "MACs the surviving network may have; up to 1 = a share of the supernet's; 0 = no target: --penalty acts as it is.",
   )
   target_latency_ms: float = _field(
     0.0, 'Milliseconds the surviving network may take, by the table of --cost=latency:FILE; in place of --target_macs. 0 = no such target.'

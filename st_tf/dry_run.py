@@ -94,10 +94,11 @@ def _search_lines(trainer: Trainer, plan: Plan) -> Iterator[str]:
   yield f'  search      {units:,} units in {len(trainer.groups)} groups; {len(looks)} looks at steps {_some(looks)}'
   if search.has_target:
     wanted = shown(target(trainer), limited(trainer).symbol)
-    yield f'              target {wanted} ({target(trainer) / initial(trainer):.0%}): at each look the smallest factors go'
-  yield f'              penalty {search.penalty:g}, grown after {plan.ramp_steps} steps'
+    yield f'              target {wanted} ({target(trainer) / initial(trainer):.0%}); the penalty is steered'
+  else:
+    yield f'              penalty {search.penalty:g}'
   heaviest = sorted(trainer.penalties().values())
-  yield f'              penalty of a unit between {heaviest[0]:.2f} and {heaviest[-1]:.2f} of the mean'
+  yield f'              penalty of a unit between {heaviest[0]:.2f} and {heaviest[-1]:.2f} of the mean, grown after {plan.ramp_steps} steps'
 
 
 def _pruning_lines(trainer: Trainer, plan: Plan, method: ModuleType) -> Iterator[str]:

@@ -24,7 +24,7 @@ from st_tf.scoring import readable
 from st_tf.search import importance
 from st_tf.specs import ArchSpec
 from st_tf.state import State
-from st_tf.target import check_sparsity, check_target, remaining
+from st_tf.target import check_sparsity, check_target, limited, present, shown, steer, target_flag, target_met
 from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.trainer import Trainer
@@ -167,7 +167,10 @@ class Run:
 
   def strength(self) -> float:
     """Strength of the penalty on the factors at this step."""
-    return self.config.search.penalty * self.plan.ramp(self.trainer.step)
+    search = self.config.search
+    if search.has_target:
+      return self.trainer.steering.strength if self.trainer.step < self.plan.search_end else 0.0
+    return search.penalty * self.plan.ramp(self.trainer.step)
 
   def calibration(self) -> Any:
     """The batches that batch-norm statistics are recalibrated with: always the same ones."""
@@ -177,15 +180,15 @@ class Run:
   # Searching and pruning.
 
   def search(self) -> None:
-    """Removes dead units, and those that are too many for the target, when a look at the factors is due and pays."""
+    """Corrects the penalty's strength, and removes dead units when a look at the factors is due and pays."""
     trainer, plan, search = self.trainer, self.plan, self.config.search
+    if search.has_target and plan.search_every:
+      steer(trainer, plan)
     if not plan.is_search_due(trainer.step):
       return
     last = trainer.step == plan.search_end
     groups = importance.groups(trainer.model, trainer.arch, self.task.head)
     alive = importance.alive(trainer.factors(), search.dead_below)
-    if search.has_target:
-      alive = remaining(trainer, plan, alive)
     before = cost.of(trainer.model).macs
     saved = before - importance.MACS.total(before, groups, alive)
     if saved >= search.minimum_saving * before or last and saved > 0:
@@ -194,6 +197,12 @@ class Run:
       left = sum(int(np.count_nonzero(value)) for value in alive.values())
       after = cost.of(trainer.model).macs
       self.record('shrink', macs_before=before, macs_after=after, units_before=units, units_after=left)
+    if last and search.has_target and not target_met(trainer):
+      print(
+        f'warning: {shown(present(trainer), limited(trainer).symbol)} are left; {target_flag(trainer)} was not met.'
+        ' Search longer (--search_end, --epochs) or raise the target.',
+        file=sys.stderr,
+      )
 
   def prune(self) -> None:
     """Ranks all weights when the schedule says so, and saves the tickets whose sparsity is passed."""

@@ -1,12 +1,18 @@
-"""The target of a search: what it is, whether it can be met, and which units go on the way to it."""
+"""The target of a search: what it is, whether it can be met, and the penalty's strength on the way to it."""
 
+from collections.abc import Mapping, Sequence
 import math
+from typing import Any
+
+import numpy as np
 
 from st_tf import cost
 from st_tf.config import ConfigError
 from st_tf.plan import Plan
-from st_tf.search import importance, removal
+from st_tf.search import importance, steering
 from st_tf.trainer import Trainer
+
+STEERS_PER_SEARCH = 5  # The penalty's strength is corrected this often between two looks at the factors.
 
 
 def limited(trainer: Trainer) -> importance.CostModel:
@@ -67,21 +73,41 @@ def shown(amount: float, symbol: str) -> str:
   return f'{math.ceil(amount):,} {symbol}' if symbol == 'MACs' else f'{math.ceil(100 * amount) / 100:.2f} {symbol}'
 
 
-def remaining(trainer: Trainer, plan: Plan, living: removal.Living) -> removal.Living:
-  """Which units are left when the smallest factors, for their penalty, go until the cost is on its way to the target.
-
-  Args:
-    trainer: of the network.
-    plan: of its run.
-    living: what is alive.
-  """
+def steer(trainer: Trainer, plan: Plan) -> None:
+  """Corrects the strength of the penalty, when it is time to."""
+  every = max(plan.search_every // STEERS_PER_SEARCH, 1)
+  if not plan.ramp_steps <= trainer.step < plan.search_end or trainer.step % every:
+    return
   groups = importance.groups(trainer.model, trainer.arch, trainer.task.head)
   if not groups:
-    return living
-  model, macs = limited(trainer), cost.of(trainer.model).macs
-  searched = (trainer.step - plan.ramp_steps) / max(plan.search_end - plan.ramp_steps, 1)
-  goal = removal.path(initial(trainer), target(trainer), max(searched, 0.0))
-  return removal.left(trainer.factors(), trainer.penalties(), living, lambda units: model.total(macs, groups, units), goal)
+    return
+  ahead = range(trainer.step, min(trainer.step + every, plan.search_end))
+  model, values = limited(trainer), trainer.factors()
+  living = importance.alive(values, trainer.config.search.dead_below)
+  # Dead units are held dead by the penalty too, so they stay in the sum, at the price of a living one.
+  prices = _prices(model, groups, living)
+  dead = sum(prices[name] * float(np.count_nonzero(~units)) for name, units in living.items())
+  trainer.steering = steering.steer(
+    trainer.steering,
+    values,
+    trainer.penalties(),
+    prices,
+    model.total(cost.of(trainer.model).macs, groups, living) + dead,
+    _goal(trainer, plan, ahead[-1] + 1),
+    sum(plan.learning_rate(step) for step in ahead),
+    trainer.config.search.dead_below,
+  )
+
+
+def _goal(trainer: Trainer, plan: Plan, step: int) -> float:
+  """What the network may cost after that many steps."""
+  length = max(plan.search_end - plan.ramp_steps, 1)
+  return steering.path(initial(trainer), target(trainer), max(step - plan.ramp_steps, 0) / length)
+
+
+def _prices(model: importance.CostModel, groups: Sequence[Any], living: Mapping[str, np.ndarray]) -> dict[str, float]:
+  left = {group.name: int(np.count_nonzero(living[group.name])) or group.units for group in groups}
+  return {group.name: model.group(group, left[group.name]) / left[group.name] for group in groups}
 
 
 def check_sparsity(trainer: Trainer, plan: Plan) -> None:

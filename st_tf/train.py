@@ -15,7 +15,7 @@ from typing import Any
 
 from absl import flags as absl_flags
 
-from st_tf import command, flags, recipes
+from st_tf import command, flags, recipes, wording
 from st_tf.config import Config
 from st_tf.presets import supernet
 from st_tf.stand_in import StandIn
@@ -153,12 +153,13 @@ def _summary(ticket: Any, path: pathlib.Path) -> str:
   return '\n'.join(
     [
       '',
-      f'Ticket at {ticket.sparsity:.0%} sparsity: {metric} {ticket.metrics["test"][metric]:.1%} on the test split'
+      f'Ticket at {ticket.sparsity:.0%} sparsity: {wording.score_name(metric)} {ticket.metrics["test"][metric]:.1%} on the test split'
       f' ({ticket.metrics["validation"][metric]:.1%} on validation)',
       f'  pruned      {cost["zeros"]:,} of {cost["prunable"]:,} prunable weights ({zeros:.2%})',
       f'  MACs        {cost["supernet_macs"]:,} -> {cost["macs"]:,} of the network -> {cost["nonzero_macs"]:,} non-zero',
       f'  parameters  {cost["supernet_params"]:,} -> {cost["params"]:,} -> {cost["nonzero_params"]:,}',
-      *(['              the mask is that of the moved body; --reactivate ranks a new head too'] if _has_dense_head(ticket) else []),
+      *([] if ticket.provenance.get('target_met', True) else ['              the target was not met: search longer, or raise it']),
+      *(['              the new head keeps all its weights; --reactivate prunes it too'] if _has_dense_head(ticket) else []),
       f'  ticket      {shown}',
       f'  model       {shown / model.name} ({model.stat().st_size:,} bytes)',
       f'  report      {shown / "report" / "index.html"}',

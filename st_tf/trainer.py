@@ -6,6 +6,7 @@ Everything a run needs to continue is in `state()`: a trainer restored from it g
 from collections.abc import Iterator, Mapping
 import contextlib
 import copy
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from st_tf.pruning.wrapper import bake, current_mask, effective_values, get_stat
 from st_tf.scope import EVERYTHING, Scope
 from st_tf.scoring import readable, score
 from st_tf.search import importance, shrink
+from st_tf.search.steering import Steering
 from st_tf.specs import ArchSpec
 from st_tf.state import State
 from st_tf.task import Metrics, Task
@@ -56,6 +58,7 @@ class Trainer:
     cost_model: what the penalty charges.
     source: fingerprint of the ticket that is trained further; empty = none.
     meter: what training has cost.
+    steering: state of the penalty's controller.
     requested: sparsity that the last ranking was asked for.
     final: whether the mask stays as it is from now on.
   """
@@ -75,6 +78,7 @@ class Trainer:
     self.arch = self.supernet = arch
     self.step = 0
     self.traces = 0
+    self.steering = Steering()
     self.requested = 0.0
     self.final = False
     self.source = ''
@@ -274,6 +278,7 @@ class Trainer:
       'requested': self.requested,
       'final': self.final,
       'survivors': copy.deepcopy(self.survivors),
+      'steering': dataclasses.asdict(self.steering),
     }
     return State(facts, arrays)
 
@@ -281,7 +286,7 @@ class Trainer:
     """Continues from `state`, which a trainer of the same configuration has given."""
     facts = state.facts
     self.step, self.requested, self.survivors = facts['step'], facts['requested'], copy.deepcopy(facts['survivors'])
-    self.final = facts['final']
+    self.final, self.steering = facts['final'], Steering(**facts['steering'])
     self.meter.restore(facts['meter'])
     arch = ArchSpec.from_json(facts['arch'])
     if arch != self.arch:

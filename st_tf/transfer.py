@@ -88,13 +88,19 @@ def main(argv: Sequence[str]) -> int:
   own_supernet = root / 'supernet.json'
   if options.controls:  # What the last of five trainings cannot have is said before the first.
     _check_drawn_here(task, ticket, config, own_supernet)
+  names = (*CONTROLS, _OWN) if options.controls else (config.transfer.control,)
   if options.dry_run:
     from st_tf.dry_run import describe
 
     print('\n'.join(describe(task, config, root)))
+    if options.controls:
+      others = ', '.join(NAMES[name] for name in names[1:])
+      print(f'  controls    {len(names) - 1} more trainings, each about as long: {others}')
     return 0
   found: dict[str, dict[str, Any]] = {}
-  for name in (*CONTROLS, _OWN) if options.controls else (config.transfer.control,):
+  for number, name in enumerate(names, 1):
+    if options.controls:
+      print(f'\n[{number}/{len(names)}] {NAMES[name]}', flush=True)
     if name == _OWN:
       settings = _drawn_here(task, ticket, config, own_supernet, found['none'])
       files.write_text(own_supernet, presets.to_text(transfer.supernet(task, ticket, config.transfer.input_stride)))
@@ -116,6 +122,8 @@ def main(argv: Sequence[str]) -> int:
     root / 'transfer.json', json.dumps({'ticket': ticket.fingerprint, 'from': ticket.task['name'], 'found': found}, indent=1)
   )
   print('\n'.join(lines(found, f'{ticket.task["name"]} -> {task.name}')))
+  (path,) = Workdir(root / names[0], _control(config, names[0])).tickets()
+  print(f'\nThe moved ticket: {path}\nIts report: {path / "report" / "index.html"}')
   return 0
 
 

@@ -69,6 +69,7 @@ def _content(
     'ticket_rows': rows,
     'epochs': len(curves.epochs(history)),
     'course': page.course(history),
+    'moved': page.moved(ticket),
     'score_title': wording.score_title(metric),
     'reductions': page.reductions(ticket.cost),
     'classes': page.classes(per_class, page.class_metric(per_class)),

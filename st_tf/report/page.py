@@ -9,6 +9,12 @@ from st_tf.config import Config
 from st_tf.report.survivors import NetworkPicture
 
 _SHOWN_CLASSES = 8
+_MOVED = {
+  'none': 'A ticket of another task was moved here: its body came with its mask and weights, the head is new.',
+  'random_weights': 'A control for a moved ticket: its body and mask, with random weights.',
+  'random_mask': 'A control for a moved ticket: its body, with a random mask of as many weights per layer and random weights.',
+  'dense_body': 'A control for a moved ticket: its body with all its weights.',
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +97,15 @@ def course(history: Sequence[Mapping[str, Any]]) -> str:
   return text + '.'
 
 
+def moved(ticket: Any) -> str:
+  """What of another task's ticket is in this one, in words; '' where it was not moved."""
+  if ticket.provenance.get('method') != 'transfer':
+    return ''
+  control = ticket.provenance.get('config', {}).get('control', 'none')
+  share = ticket.cost['zeros'] / ticket.cost['params']
+  return f'{_MOVED[control]} Sparsity is of the prunable weights; of all parameters, {wording.percent(share)} are zero.'
+
+
 def survival(network: NetworkPicture) -> str:
   """How many units, kernels and blocks of the supernet are left, in words."""
   strips, blocks = network.strips, network.blocks
@@ -114,8 +129,11 @@ def origin(ticket: Any) -> list[tuple[str, str]]:
   config = known.pop('config', {})
   rows = [('Command', known.pop('command', None)), ('Method', known.pop('method', None)), ('Seed', config.get('seed'))]
   rows += [('Started', known.pop('started', None)), ('Fingerprint', ticket.fingerprint)]
-  seconds = known.pop('seconds', None)
+  seconds, spent = known.pop('seconds', None), known.pop('training', None)
   rows.append(('Training time', None if seconds is None else wording.duration(seconds)))
+  if spent:
+    spent = f'{spent["epochs"]:.1f} epochs, {wording.count(spent["macs"])} MACs, {wording.duration(spent["seconds"])}'
+  rows.append(('All training for it', spent))
   rows += [(name.replace('_', ' ').capitalize().replace('macs', 'MACs'), value) for name, value in known.items()]
   return [(name, _plain(value)) for name, value in rows if value is not None]
 

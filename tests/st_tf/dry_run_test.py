@@ -42,7 +42,7 @@ def test_the_plan_names_sizes_events_and_time(network_file):
   text = plan(network_file, target_macs=0.7)
   assert '96 train, 24 validation, 24 test; 8x8 pixels, 3 outputs' in text
   assert '4 epochs of 6 steps of 16 images = 24 steps' in text
-  assert 'target' in text and '(70%): at each look the smallest factors go' in text
+  assert 'target' in text and '(70%); the penalty is steered' in text
   assert 'cubic, soft_threshold, erk ranking' in text and '80% at step 18' in text
   assert 'ms per step: about' in text
   assert 'workdir somewhere' in text and not pathlib.Path('somewhere').exists()

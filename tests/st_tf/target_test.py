@@ -1,7 +1,6 @@
 import math
 import types
 
-import numpy as np
 import pytest
 
 from st_tf import cost, target
@@ -9,7 +8,7 @@ from st_tf.config import ConfigError
 from st_tf.latency import LatencyError
 from st_tf.models import build
 from st_tf.plan import Plan
-from st_tf.search import importance
+from st_tf.search.steering import surviving
 from st_tf.specs import BlockSpec, layout
 from st_tf.workdir import WorkdirError
 from tests import tiny
@@ -58,59 +57,41 @@ def test_an_impossible_target_is_refused_with_the_least_that_is_possible(trainer
       target.check_target(wanting(trainer, macs))
 
 
-def planned() -> Plan:
-  """A ramp of 6 steps in a search of 12."""
+def test_the_penalty_is_corrected_between_the_ramp_and_the_end_of_the_search(trainer):
   plan = Plan.of(tiny.config(target_macs=0.5, penalty_ramp=0.25, search_interval=0.5, search_end=0.5), tiny.STEPS_PER_EPOCH)
-  assert (plan.ramp_steps, plan.search_end) == (6, 12)
-  return plan
-
-
-def everything(trainer) -> dict[str, np.ndarray]:
-  """All units are alive."""
-  return {group.name: np.ones(group.units, bool) for group in trainer.groups}
-
-
-def test_units_go_until_the_cost_is_on_its_path(trainer):
-  living = everything(trainer)
-  initial = trainer.initial['macs']
-  for step, share in ((0, 1.0), (6, 1.0), (9, 1 - 0.5 / 2 / 0.9), (12, 0.5)):
+  assert (plan.ramp_steps, plan.search_every, plan.search_end) == (6, 12, 12)
+  corrected = []
+  for step in range(14):
+    before = trainer.steering
     trainer.step = step
-    left = importance.MACS.total(initial, trainer.groups, target.remaining(trainer, planned(), living))
-    assert (share - 0.03) * initial < left <= share * initial
+    target.steer(trainer, plan)
+    corrected += [step] if trainer.steering is not before else []
+  assert corrected == [6, 8, 10]
+  assert trainer.steering.strength > 0
+  assert trainer.steering.goal == pytest.approx(0.5 * trainer.initial['macs'])
 
 
-def test_the_smallest_factors_for_their_penalty_go_and_no_more_than_needed():
-  trainer, generator = tiny.trainer(target_macs=0.5), np.random.default_rng(0)
-  for group in trainer.groups:
-    trainer.variables[group.factor].assign(generator.uniform(-1, 1, group.units))
-  living, name = everything(trainer), trainer.groups[0].name
-  living[name][0] = False
-  trainer.step = 12
-  left = target.remaining(trainer, planned(), living)
-  assert not left[name][0]
-  values, penalty = trainer.factors(), trainer.penalties()
-  worth = {name: np.abs(value) / penalty[name] for name, value in values.items()}
-  gone = max(worth[name][living[name] & ~left[name]].max(initial=0) for name in living)
-  assert gone < min(worth[name][left[name]].min(initial=np.inf) for name in living)
-  macs = cost.of(trainer.model).macs
-  # With the last that went still there it would cost too much.
-  back = {name: left[name] | living[name] & (worth[name] >= gone) for name in living}
-  assert importance.MACS.total(macs, trainer.groups, back) > 0.5 * macs
-
-
-def test_a_table_that_is_not_in_proportion_is_followed_until_the_target_is_met(tmp_path):
+def test_steering_prices_what_is_alive_by_the_table_and_not_in_proportion(tmp_path):
   found = tiny.trainer()
   names = [group.name for group in found.groups]
   # Half of the units take nearly as long as all.
   path = write_table(tmp_path / 'curved.json', found.supernet, names, [(4, 0.9), (8, 1.0), (1000, 1.1)], base=0.0)
-  trainer = tiny.trainer(cost=f'latency:{path}', target_latency_ms=0.5 * len(names))
-  trainer.step = 12
-  left = target.remaining(trainer, planned(), everything(trainer))
-  assert 0 < trainer.cost_model.total(0, trainer.groups, left) <= 0.5 * len(names)
-  values, penalty = trainer.factors(), trainer.penalties()
-  last = max((name for name in left if not left[name].all()), key=lambda name: (np.abs(values[name]) / penalty[name])[~left[name]].max())
-  left[last][np.flatnonzero(~left[last])[-1]] = True
-  assert trainer.cost_model.total(0, trainer.groups, left) > 0.5 * len(names), 'no more than needed'
+  trainer = tiny.trainer(cost=f'latency:{path}', target_latency_ms=0.5)
+  group = trainer.groups[0]
+  factors = trainer.variables[group.factor].numpy()
+  factors[: len(factors) // 2] = 0
+  trainer.variables[group.factor].assign(factors)
+  whole = sum(trainer.cost_model.group(each, each.units) for each in trainer.groups)
+  left = whole - trainer.cost_model.group(group, group.units) + trainer.cost_model.group(group, group.units - group.units // 2)
+  totals = []
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(
+      'st_tf.search.steering.steer',
+      lambda state, factors, penalty, prices, total, *rest: totals.append(surviving(factors, prices, total, rest[-1])) or state,
+    )
+    trainer.step = 6
+    target.steer(trainer, Plan.of(trainer.config, tiny.STEPS_PER_EPOCH))
+  assert totals == [pytest.approx(left)] and left > whole * (1 - 0.3 / len(names))
 
 
 @pytest.mark.slow
@@ -120,6 +101,15 @@ def test_a_search_of_some_length_meets_its_target(tmp_path):
   assert ticket.provenance['target_met'] is True
   assert shrinks[-1]['macs_after'] == ticket.cost['macs'] <= 0.6 * ticket.cost['supernet_macs']
   assert ticket.cost['macs'] > 0.4 * ticket.cost['supernet_macs'], 'not far more than asked for'
+
+
+@pytest.mark.slow
+def test_a_search_that_was_too_short_says_so(tmp_path, capsys):
+  # Subgradients leave no factor at zero for long.
+  ticket, _ = tiny.draw(tmp_path, target_macs=0.4, epochs=1, factor_step='subgradient', sparsity=(0.0,))
+  assert ticket.provenance['target_met'] is False
+  assert '--target_macs=0.4 was not met. Search longer' in capsys.readouterr().err
+  assert ticket.cost['macs'] > 0.4 * ticket.cost['supernet_macs']
 
 
 @pytest.fixture

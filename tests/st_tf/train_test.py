@@ -117,7 +117,7 @@ def test_a_run_ends_with_ticket_model_and_report_and_says_where(finished, supern
   shown, ticket = capsys.readouterr().out, Ticket.load(finished / 'tickets' / 'sparsity_0.5')
   for name in ('model.tflite', 'report/index.html'):
     assert (finished / 'tickets' / 'sparsity_0.5' / name).is_file() and name in shown
-  assert f'Ticket at 50% sparsity: top1 {ticket.metrics["test"]["top1"]:.1%} on the test split' in shown
+  assert f'Ticket at 50% sparsity: top-1 accuracy {ticket.metrics["test"]["top1"]:.1%} on the test split' in shown
   assert f'{ticket.cost["supernet_macs"]:,} -> {ticket.cost["macs"]:,}' in shown
   assert 'epoch' not in shown.splitlines()[1:2], 'nothing is trained again'
 

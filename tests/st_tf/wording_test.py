@@ -59,7 +59,7 @@ def test_an_epoch_is_one_line():
   row = {'epoch': 3, 'loss': 0.00216, 'train_pck': 0.071, 'validation': {'ap': 0.012}, 'sparsity': 0.5}
   row |= {'macs': 69.23e6, 'nonzero_macs': 30e6, 'learning_rate': 0.005, 'seconds': 61.4}
   assert wording.epoch(row, 8, 'ap', 'pck') == (
-    'epoch   3/8  loss 0.00216  train   7.1% (pck)  val   1.2%  sparsity 50.0%  MACs    69.23M  non-zero    30.00M  lr 5.0e-03     61 s'
+    'epoch   3/8  loss 0.00216  train   7.1% PCK  val   1.2% AP  sparsity 50.0%  MACs    69.23M  non-zero    30.00M  lr 5.0e-03     61 s'
   )
 
 

@@ -1,5 +1,8 @@
 """The words and numbers of the page follow from ticket and history."""
 
+import dataclasses
+
+from st_tf.config import CONTROLS
 from st_tf.report import page, survivors
 
 HISTORY = [
@@ -22,6 +25,22 @@ def test_the_headline_compares_with_the_dense_network(tiny_ticket):
   text = page.headline(tiny_ticket, HISTORY)
   assert '(10 classes, 32×32 pixels) with 70.0% top-1 accuracy on test images' in text
   assert 'it reaches 75.0%, the dense network 48.0%' in text
+
+
+def test_a_moved_ticket_and_its_controls_are_told_apart(tiny_ticket):
+  assert page.moved(tiny_ticket) == ''
+  told = set()
+  for control in CONTROLS:
+    moved = dataclasses.replace(tiny_ticket, provenance={'method': 'transfer', 'config': {'control': control}})
+    told.add(page.moved(moved).partition('.')[0])
+    assert f'of all parameters, {100 * tiny_ticket.cost["zeros"] / tiny_ticket.cost["params"]:.1f}% are zero' in page.moved(moved)
+  assert len(told) == len(CONTROLS)
+
+
+def test_what_training_has_cost_is_told_in_units(tiny_ticket):
+  spent = {'epochs': 21.503999999999998, 'macs': 557454723072, 'seconds': 289.204}
+  ticket = dataclasses.replace(tiny_ticket, provenance={'method': 'supertickets', 'training': spent})
+  assert ('All training for it', '21.5 epochs, 557 G MACs, 4 min 49 s') in page.origin(ticket)
 
 
 def test_the_course_of_the_run_is_counted():
