@@ -56,6 +56,8 @@ def main(argv: Sequence[str]) -> None:
   scale = keep * min(picture.height / size[0], picture.width / size[1])
   crop = center_crop(picture, tuple(max(1, round(scale * side)) for side in size), keep)
   guesses, seen = answer(crop, output, ticket.kind, ticket.task, options.top)
+  if options.out:
+    guesses = with_colours(guesses, ticket.task)
   print('\n'.join([*([_SHARES[ticket.kind]] if ticket.kind in _SHARES else []), *lines(guesses)]))
   if options.out:
     save(seen, options.out)
@@ -88,6 +90,12 @@ def answer(
     seen = maps.with_joints(crop, np.where(found, joints[:, :2], np.nan), task['semantics']['skeleton'], colours)
   order = np.argsort(-shares, kind='stable')[:top]
   return [(task['labels'][index], float(shares[index])) for index in order], seen
+
+
+def with_colours(guesses: Sequence[tuple[str, float]], task: Mapping[str, Any]) -> list[tuple[str, float]]:
+  """The guesses with the colour, '#rrggbb', that each label is drawn in."""
+  colours = dict(zip(task['labels'], task['semantics']['colours'], strict=True))
+  return [(f'{label} {colours[label]}', share) for label, share in guesses]
 
 
 def save(picture: np.ndarray, path: str) -> None:

@@ -90,12 +90,7 @@ def main(argv: Sequence[str]) -> int:
     _check_drawn_here(task, ticket, config, own_supernet)
   names = (*CONTROLS, _OWN) if options.controls else (config.transfer.control,)
   if options.dry_run:
-    from st_tf.dry_run import describe
-
-    print('\n'.join(describe(task, config, root)))
-    if options.controls:
-      others = ', '.join(NAMES[name] for name in names[1:])
-      print(f'  controls    {len(names) - 1} more trainings, each about as long: {others}')
+    print('\n'.join(_plan(task, config, root, names)))
     return 0
   found: dict[str, dict[str, Any]] = {}
   for number, name in enumerate(names, 1):
@@ -125,6 +120,14 @@ def main(argv: Sequence[str]) -> int:
   (path,) = Workdir(root / names[0], _control(config, names[0])).tickets()
   print(f'\nThe moved ticket: {path}\nIts report: {path / "report" / "index.html"}')
   return 0
+
+
+def _plan(task: Any, config: Config, root: pathlib.Path, names: Sequence[str]) -> Iterator[str]:
+  from st_tf.dry_run import describe
+
+  yield from describe(task, config, root)
+  if len(names) > 1:
+    yield f'  controls    {len(names) - 1} more trainings, each about as long: {", ".join(NAMES[name] for name in names[1:])}'
 
 
 def lines(found: dict[str, dict[str, Any]], title: str) -> Iterator[str]:

@@ -71,7 +71,11 @@ def test_maps_are_said_in_shares_and_drawn(name, picture, tmp_path, capsys):
   # Drawn over the part itself, 50 of the picture's 70x50 pixels, and not over what the network reads.
   guesses, expected = predict.answer(center_crop(open_rgb(picture, 'it'), (50, 50)), output, ticket.kind, ticket.task, 5)
   title, *shown, last = capsys.readouterr().out.splitlines()
-  assert shown == predict.lines(guesses) and title in ('Share of the picture', 'Confidence') and last.endswith(str(tmp_path / 'seen.png'))
+  assert (
+    shown == predict.lines(predict.with_colours(guesses, ticket.task))
+    and title in ('Share of the picture', 'Confidence')
+    and last.endswith(str(tmp_path / 'seen.png'))
+  )
   np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / 'seen.png')), expected)
 
 
@@ -82,6 +86,7 @@ def test_shares_of_maps_by_hand():
   guesses, seen = predict.answer(crop, output, 'segmentation', task, 2)
   assert guesses == [('b', 0.75), ('a', 0.25)]
   assert seen[0, 0].tolist() == [140, 0, 0] and seen[1, 1].tolist() == [0, 140, 0]
+  assert predict.with_colours(guesses, task) == [('b #00ff00', 0.75), ('a #ff0000', 0.25)]
   guesses, seen = predict.answer(crop, output / 8, 'keypoints', task, 2)
   assert guesses == [('b', 0.25), ('a', 0.125)]
   # The joint that is seen clearly is in the lower right cell; the other one is not drawn.
