@@ -10,7 +10,7 @@ from st_tf.report.survivors import NetworkPicture
 
 _SHOWN_CLASSES = 8
 _MOVED = {
-  'none': 'A ticket of another task was moved here: its body came with its mask and weights, the head is new.',
+  'none': 'A ticket of another task was moved here: its body came with its mask and weights; the head, or its last layer, is new.',
   'random_weights': 'A control for a moved ticket: its body and mask, with random weights.',
   'random_mask': 'A control for a moved ticket: its body, with a random mask of as many weights per layer and random weights.',
   'dense_body': 'A control for a moved ticket: its body with all its weights.',
