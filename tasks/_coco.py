@@ -44,7 +44,7 @@ def read_folder(root: pathlib.Path, name: str, config: DataConfig) -> dict[str, 
     TaskError: a file is missing or bad.
   """
   if not root.is_dir():
-    raise TaskError(f'--task={name} reads a folder that exists. Received: {root} That is {root.absolute()}.')
+    raise TaskError(f'--task={name} reads a folder that exists. Received: {root}, which is {root.absolute()}. Correct the path.')
   files = {part: _file(root, part) for part in ('train', 'val')}
   if files['train'] is None:
     raise TaskError(f'Annotations are a file annotations/{_PREFIX}train*.json. Received: {root}, which has none. Add it.')

@@ -37,17 +37,22 @@ def load(root: pathlib.Path, name: str, config: DataConfig, classes: int = 0) ->
     classes: how many there must be; 0 = as many as have a name, or else as are found.
 
   Raises:
-    TaskError: no such folder, a picture without a mask or the other way round, sizes that differ, a number that is no class.
+    TaskError: no such folder, a picture without a mask or the other way round, sizes that differ, a number that is no class, void alone.
   """
   if not root.is_dir():
-    raise TaskError(f'--task={name} reads a folder that exists. Received: {root} That is {root.absolute()}.')
+    raise TaskError(f'--task={name} reads a folder that exists. Received: {root}, which is {root.absolute()}. Correct the path.')
   pairs = {split: _pairs(root, folder) for split, folder in _split_folders(root).items()}
   every = [pair for found in pairs.values() for pair in found]
   labels = _labels(root, config, [mask for _, mask in every], classes)
   numbers = np.arange(-1, len(labels), dtype=np.int32)
   numbers[0] = IGNORED
   splits = {split: Files(found, numbers, _OUTSIDE.format(len(labels))) for split, found in pairs.items()}
-  notes = tuple(_notes(name, labels, check(splits.values())))
+  pixels = check(splits.values())
+  if not pixels[1:].any():
+    raise TaskError(
+      f'Masks have pixels of classes, numbered from 1. Received: {len(every)} masks in {root} that are all void, 0. Export them again.'
+    )
+  notes = tuple(_notes(name, labels, pixels))
   return SegmentationTask(name, labels, splits, config, shape=shape(config, _default_shape(splits)), notes=notes)
 
 

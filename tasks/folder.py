@@ -29,7 +29,7 @@ def load(argument: str, config: DataConfig) -> Task:
   """
   root = pathlib.Path(config.data_dir, argument).expanduser()
   if not root.is_dir():
-    raise TaskError(f'--task=folder:PATH names a folder that exists. Received: {root} That is {root.absolute()}.')
+    raise TaskError(f'--task=folder:PATH names a folder that exists. Received: {root}, which is {root.absolute()}. Correct the path.')
   labels, files = _class_folders.read(root)
   _class_folders.check([path for pairs in files.values() for path, _ in pairs])
   size = side(config, _DEFAULT_SIDE)

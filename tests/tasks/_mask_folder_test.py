@@ -106,6 +106,14 @@ def test_bad_data_is_named_with_the_rule_before_training(tmp_path, spoil, messag
     opened(root)
 
 
+def test_masks_without_any_class_are_refused(tmp_path):
+  root = fill(tmp_path)
+  for mask in root.glob('annotations/*/*.png'):
+    Image.fromarray(np.zeros((20, 24), np.uint8)).save(mask)
+  with pytest.raises(TaskError, match=r'of classes, numbered from 1\. Received: 15 masks in .* that are all void'):
+    opened(root, class_names='a,b,c')
+
+
 def test_missing_folders_and_names_are_refused(tmp_path):
   with pytest.raises(TaskError, match=r'reads a folder that exists\. Received: .*nowhere'):
     opened(tmp_path / 'nowhere')
