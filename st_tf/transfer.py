@@ -93,6 +93,7 @@ def main(argv: Sequence[str]) -> int:
     print('\n'.join(_plan(task, config, root, names)))
     return 0
   found: dict[str, dict[str, Any]] = {}
+  paths: list[pathlib.Path] = []
   for number, name in enumerate(names, 1):
     if options.controls:
       print(f'\n[{number}/{len(names)}] {NAMES[name]}', flush=True)
@@ -105,8 +106,8 @@ def main(argv: Sequence[str]) -> int:
     code = train.draw(task, settings, workdir)
     if code:
       return code
-    (path,) = workdir.tickets()
-    drawn = Ticket.load(path)
+    paths += workdir.tickets()
+    drawn = Ticket.load(paths[-1])
     if name != _OWN and drawn.provenance['source'] != ticket.fingerprint:
       raise TicketError(
         f'A workdir belongs to one ticket. Received: {root / name}, whose training began with another ticket than is in {options.ticket}'
@@ -117,8 +118,7 @@ def main(argv: Sequence[str]) -> int:
     root / 'transfer.json', json.dumps({'ticket': ticket.fingerprint, 'from': ticket.task['name'], 'found': found}, indent=1)
   )
   print('\n'.join(lines(found, f'{ticket.task["name"]} -> {task.name}')))
-  (path,) = Workdir(root / names[0], _control(config, names[0])).tickets()
-  print(f'\nThe moved ticket: {path}\nIts report: {path / "report" / "index.html"}')
+  print(f'\nThe moved ticket: {paths[0]}\nIts report: {paths[0] / "report" / "index.html"}')
   return 0
 
 
