@@ -101,7 +101,7 @@ def main(argv: Sequence[str]) -> int:
   except KeyboardInterrupt:
     print('\nInterrupted: the same command continues.')
     return command.INTERRUPTED
-  return 1 if any(row.errors for row in rows) else 0
+  return 1 if any(row.errors or row.rate.errors for row in rows) else 0
 
 
 class Comparison:
@@ -117,7 +117,7 @@ class Comparison:
   """
 
   def __init__(self, task: Any, base: Config, options: Options, chosen: Sequence[Any], root: pathlib.Path, command: str):
-    from st_tf.comparing import entries
+    from st_tf.comparing import entries, possible
     from st_tf.comparing.record import Records
     from st_tf.comparing.work import Work
 
@@ -128,8 +128,12 @@ class Comparison:
     self.rates = options.learning_rates or (base.training.learning_rate,)
     seeds = range(base.seed, base.seed + options.seeds)
     self.cells = entries.cells(chosen, options.sparsities, seeds, options.budget)
-    for cell in self.cells:  # Settings that no run can have are refused before the first one starts.
-      entries.check(entries.settings(cell, base, self.rates[0]), task.steps_per_epoch(base.batch_size))
+    # Settings that no run can have are refused before the first one starts.
+    configs = [entries.settings(cell, base, self.rates[0]) for cell in self.cells]
+    for config in configs:
+      entries.check(config, task.steps_per_epoch(base.batch_size))
+    if not options.collect:
+      possible.check(configs, task)
 
   def plan(self) -> list[str]:
     """What will be run, and how long it takes."""
@@ -177,7 +181,7 @@ class Comparison:
     rates = {entry: self._best_rate(entry) for entry in self.chosen}
     split, metric = self.options.split, self.task.primary_metric
     errors |= {} if only_collected else self._work.do(self._configs(rates), 'runs', split)
-    used = {entry.label: (self._trial(entry, rate).training.learning_rate, self._tried(entry)) for entry, rate in rates.items()}
+    used = {entry.label: self._rate(entry, rate, errors) for entry, rate in rates.items()}
     rows = table.rows(self._results(rates, errors), metric, used, split)
     out = pathlib.Path(self.options.out or self.root).absolute()
     outputs.write(out, rows, metric, f'{self.task.name}: ways to a sparse network', self._about(), self._command, split)
@@ -212,9 +216,18 @@ class Comparison:
     scores = {rate: record.metrics['validation'][self.task.primary_metric] for rate, record in found.items() if record is not None}
     return max(scores, key=scores.get) if scores else self.rates[0]
 
-  def _tried(self, entry: Any) -> int:
-    """How many learning rates a method tries; one, where it brings its own."""
-    return len({self._trial(entry, rate).training.learning_rate for rate in self.rates})
+  def _rate(self, entry: Any, chosen: float, errors: Mapping[pathlib.Path, str]) -> Any:
+    """The learning rate of a method; one that brings its own tries no other."""
+    from st_tf.comparing.table import Rate
+
+    trials = {self._trial(entry, rate) for rate in self.rates}
+    missing = [config for config in trials if self._work.find(config, 'validation') is None] if len(trials) > 1 else []
+    told = sorted((config.training.learning_rate, errors.get(self._work.path(config), 'not tried')) for config in missing)
+    return Rate(
+      self._trial(entry, chosen).training.learning_rate,
+      len(trials) - len(missing),
+      tuple(f'learning rate {rate:g} on validation: {error}' for rate, error in told),
+    )
 
   def _results(self, rates: Mapping[Any, float], errors: Mapping[pathlib.Path, str]) -> list[Any]:
     """The runs of the table."""

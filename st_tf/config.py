@@ -8,10 +8,13 @@ from collections.abc import Mapping
 import dataclasses
 import hashlib
 import json
+import os
+import pathlib
 from typing import Any
 
 from st_tf.errors import did_you_mean
 from st_tf.latency import PREFIX
+from st_tf.presets import PRESETS
 from st_tf.settings import ConfigError, checked
 from st_tf.task import DataConfig
 
@@ -29,6 +32,12 @@ OPTIMIZERS = ('sgd', 'rmsprop', 'adam', 'adamw')
 LEARNING_RATE_SCHEDULES = ('cosine', 'exponential', 'one_cycle', 'step', 'milestones')
 PRUNED_LAYERS = ('prune_depthwise', 'prune_stem', 'prune_classifier', 'prune_head', 'prune_skip')
 FACTOR_STEPS = ('proximal', 'subgradient')
+_FILES = ('supernet', 'cost', 'class_names', 'detections')  # Settings that may name a file.
+_DIGEST = '#'
+DURATIONS = (
+  *('penalty_ramp', 'search_interval', 'search_end', 'prune_begin', 'prune_end', 'prune_interval', 'reactivation_end'),
+  *('decay_interval', 'learning_rate_milestones', 'warmup', 'rewind_to'),
+)
 # What each setting may be; the names are flags.
 _AT_LEAST_ONE = ('epochs', 'batch_size', 'replicas', 'keep_checkpoints', 'trials')
 _POSITIVE = ('learning_rate', 'learning_rate_decay', 'decay_interval', 'search_interval', 'prune_interval')
@@ -104,6 +113,11 @@ class PruningConfig:
   prune_classifier: bool = _field(False, 'Prune the final layer too.')
   prune_head: bool = _field(True, 'Prune what lies between the branches and the final layer.')
   prune_skip: bool = _field(True, 'Prune the 1x1 convolutions of skips too.')
+
+
+SEARCH_SETTINGS, PRUNING_SETTINGS = (
+  tuple(field.name for field in dataclasses.fields(group) if field.name != 'sparsity') for group in (SearchConfig, PruningConfig)
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -266,12 +280,26 @@ class Config:
     """
     return cls.from_flat(settings(text))
 
+  def portable(self) -> dict[str, Any]:
+    """As `flat`, but of files on this machine the name and a digest of what is in them; such a name stays as it is."""
+    values = self.flat()
+    return values | {name: _portable(values[name]) for name in _FILES}
+
   @property
   def fingerprint(self) -> str:
-    """Changes with every setting that changes the result of the run."""
-    values = self.flat()
+    """Changes with every setting that changes the result of the run, and with what is in files that settings name."""
+    values = self.portable()
     del values['keep_checkpoints'], values['data_dir']
+    values |= {name: values[name].rpartition(_DIGEST)[2] for name in _FILES}
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _portable(text: str) -> str:
+  prefix = PREFIX if text.startswith(PREFIX) else ''
+  path = pathlib.Path(text.removeprefix(prefix)).expanduser()
+  if text in PRESETS or not os.path.isfile(path):  # Not of pathlib, which a long list of names is too much for.
+    return text
+  return f'{prefix}{path.name}{_DIGEST}{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}'
 
 
 def leaves() -> list[dataclasses.Field]:
@@ -303,8 +331,8 @@ def checked_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     ConfigError: an unknown name, a value of the wrong type, or not among its setting's choices.
   """
   known = {field.name: field for field in leaves()}
-  for name in values:
-    _require(name in known, 'A configuration has only known settings.', repr(name), did_you_mean(name, known))
+  for name in values.keys() - known.keys():
+    _require(False, 'A configuration has only known settings.', repr(name), did_you_mean(name, known))
   return {name: checked(known[name], value) for name, value in values.items()}
 
 

@@ -85,7 +85,7 @@ def weights(trainer: Trainer) -> Weights:
 
 @contextlib.contextmanager
 def first_batches(trainer: Trainer, temperature: float = 1.0, gradients: int = 1) -> Iterator[tuple[Loss, list]]:
-  """(mean loss of a batch in training, batches with ten examples per label); statistics of batch norms are put back afterwards.
+  """(mean loss of a batch in training, batches with as many examples as ten per label, or what there is); batch norms stay as they are.
 
   Args:
     trainer: of the network.
@@ -94,7 +94,8 @@ def first_batches(trainer: Trainer, temperature: float = 1.0, gradients: int = 1
   """
   task, config, before = trainer.task, trainer.config, trainer.values()
   count = math.ceil(_EXAMPLES_PER_LABEL * len(task.labels) / config.batch_size)
-  images = count * config.batch_size
+  batches = list(readable(task.dataset('train', config.batch_size, training=True, seed=config.seed).take(count)))
+  images = len(batches) * config.batch_size
   trainer.meter.count(images, images * gradients * STEP_PASSES * trainer.macs)
 
   def loss(batch: tuple) -> tf.Tensor:
@@ -103,7 +104,7 @@ def first_batches(trainer: Trainer, temperature: float = 1.0, gradients: int = 1
     return tf.reduce_mean(task.loss(targets, outputs, config.training.label_smoothing))
 
   try:
-    yield loss, list(readable(task.dataset('train', config.batch_size, training=True, seed=config.seed).take(count)))
+    yield loss, batches
   finally:
     for name, variable in trainer.variables.items():
       variable.assign(before[name])

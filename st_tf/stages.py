@@ -254,11 +254,6 @@ class Run:
 
   def _check_same(self, state: State) -> None:
     sizes = dict(self.task.sizes)
-    if state.facts['config'] != self.config.fingerprint:
-      raise WorkdirError(
-        f'A run continues with the settings it began with. Received: checkpoints of other settings in {self.workdir.path}.'
-        ' Use another --workdir, or --fresh to start over.'
-      )
     now = self._inputs()
     changed = [name for name in now if state.facts.get('inputs', {}).get(name, now[name]) != now[name]]
     if changed:
@@ -270,6 +265,11 @@ class Run:
       what = f'{state.facts["sizes"]} examples, now {sizes}' if state.facts['sizes'] != sizes else 'another network'
       raise WorkdirError(
         f'A run continues with the network and the data it began with. Received: {what}, in {self.workdir.path}.'
+        ' Use another --workdir, or --fresh to start over.'
+      )
+    if state.facts['config'] != self.config.fingerprint:
+      raise WorkdirError(
+        f'A run continues with the settings it began with. Received: checkpoints of other settings in {self.workdir.path}.'
         ' Use another --workdir, or --fresh to start over.'
       )
 

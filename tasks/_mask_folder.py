@@ -41,18 +41,21 @@ def load(root: pathlib.Path, name: str, config: DataConfig, classes: int = 0) ->
   """
   if not root.is_dir():
     raise TaskError(f'--task={name} reads a folder that exists. Received: {root}, which is {root.absolute()}. Correct the path.')
-  pairs = {split: _pairs(root, folder) for split, folder in _split_folders(root).items()}
+  folders = _split_folders(root)
+  pairs = {split: _pairs(root, folder) for split, folder in folders.items()}
   every = [pair for found in pairs.values() for pair in found]
   labels = _labels(root, config, [mask for _, mask in every], classes)
   numbers = np.arange(-1, len(labels), dtype=np.int32)
   numbers[0] = IGNORED
   splits = {split: Files(found, numbers, _OUTSIDE.format(len(labels))) for split, found in pairs.items()}
-  pixels = check(splits.values())
-  if not pixels[1:].any():
-    raise TaskError(
-      f'Masks have pixels of classes, numbered from 1. Received: {len(every)} masks in {root} that are all void, 0. Export them again.'
-    )
-  notes = tuple(_notes(name, labels, pixels))
+  pixels = dict(zip(splits, check(splits.values())))
+  for split, folder in folders.items():
+    if not pixels[split][1:].any():
+      raise TaskError(
+        f'The masks of a split have pixels of classes, numbered from 1. Received: {len(splits[split])} masks in'
+        f' {root / "annotations" / folder} that are all void, 0. Export them again.'
+      )
+  notes = tuple(_notes(name, labels, sum(pixels.values())))
   return SegmentationTask(name, labels, splits, config, shape=shape(config, _default_shape(splits)), notes=notes)
 
 

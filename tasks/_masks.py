@@ -245,19 +245,21 @@ def _batches(read: Callable[[int], tuple[np.ndarray, np.ndarray]], order: np.nda
   return tf.data.Dataset.from_tensor_slices(order.astype(np.int64)).map(decode, num_parallel_calls=_reading.PARALLEL)
 
 
-def check(splits: Iterable[Files]) -> np.ndarray:
-  """Reads every mask and the size of every picture; how many pixels have each number.
+def check(splits: Iterable[Files]) -> list[np.ndarray]:
+  """Reads every mask and the size of every picture; how many pixels of each split have each number.
 
   Raises:
     TaskError: a file is bad, or palettes contradict each other.
   """
-  palettes, pixels = _palettes.Palettes(), 0
+  palettes, found = _palettes.Palettes(), []
   with futures.ThreadPoolExecutor() as pool:  # Decoding releases Python's lock.
     for files in splits:
+      pixels = np.zeros(len(files.classes), np.int64)
       for (_, labels), (counts, colours) in zip(files.pairs, pool.map(files.check, range(len(files)))):
         palettes.add(labels, colours)
-        pixels = pixels + counts
-  return pixels
+        pixels += counts
+      found.append(pixels)
+  return found
 
 
 def mask_numbers(path: pathlib.Path) -> np.ndarray:

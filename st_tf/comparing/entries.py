@@ -6,6 +6,7 @@ import importlib
 from typing import Any
 
 from st_tf.config import (
+  DURATIONS,
   METHODS,
   Config,
   ConfigError,
@@ -23,7 +24,8 @@ from st_tf.workdir import run_name
 NOT_COMPARED = ('fine_tune', 'transfer')  # They train a ticket that something else has drawn.
 # First stages of pipelines, which are methods too.
 _FIRST = {'lottery': 'dense'} | dict.fromkeys(('search_then_prune', 'search_prune_retrain', 'search_then_lottery'), 'search_only')
-_OWN = (SearchConfig, PruningConfig, TrainingConfig, PipelineConfig, TunerConfig)  # What a method may have settings of its own from.
+# What a method may have settings of its own from; of all but the first group it names those that it reads.
+_OWN = (TrainingConfig, SearchConfig, PruningConfig, PipelineConfig, TunerConfig)
 KEEP_EVERYTHING = ('dense', 'search_only')
 
 
@@ -63,7 +65,7 @@ def entries(text: str) -> tuple[Entry, ...]:
   """The methods in 'supertickets,rigl,supertickets:reactivation=masked:ranking=erk'.
 
   Raises:
-    ConfigError: none, an unknown method or setting, or one twice.
+    ConfigError: none, an unknown method or setting, a setting that the method does not read, or one twice.
   """
   found = tuple(_entry(label.strip()) for label in text.split(',') if label.strip())
   if not found:
@@ -110,10 +112,22 @@ def settings(cell: Cell, base: Config, learning_rate: float) -> Config:
   """
   flat = base.flat() | {'learning_rate': learning_rate} | dict(cell.entry.settings)
   flat |= {'method': cell.entry.method, 'sparsity': (cell.sparsity,), 'seed': cell.seed}
-  config = Config.from_flat(flat)
+  config = essential(Config.from_flat(flat))
   if cell.entry.method in KEEP_EVERYTHING:
     config = alone(config, cell.entry.method)
   return within(config, cell.budget) if cell.budget else config
+
+
+def essential(config: Config) -> Config:
+  """The settings, those at their defaults that change nothing about what the method draws."""
+  unread = {field.name: field.default for group in _OWN[1:] for field in dataclasses.fields(group) if field.name != 'sparsity'}
+  for name in _module(config.method).READS:
+    del unread[name]
+  return Config.from_flat(config.flat() | unread)
+
+
+def _module(method: str) -> Any:
+  return importlib.import_module(f'st_tf.methods.{method}')
 
 
 def check(config: Config, steps_per_epoch: int) -> None:
@@ -122,7 +136,7 @@ def check(config: Config, steps_per_epoch: int) -> None:
   Raises:
     ConfigError: as the method's plan.
   """
-  importlib.import_module(f'st_tf.methods.{config.method}').plan(config, steps_per_epoch)
+  _module(config.method).plan(config, steps_per_epoch)
 
 
 def within(config: Config, budget: int) -> Config:
@@ -142,14 +156,18 @@ def within(config: Config, budget: int) -> Config:
 
 
 def _with_epochs(config: Config, epochs: int) -> Config:
-  """The settings with other --epochs; epochs of further trainings, where they were given, change with them."""
+  """The settings with other --epochs; what was given in epochs changes with them."""
+  if epochs == config.epochs:
+    return config
+  flat, main = config.flat(), config.epochs - config.training.fine_tune_epochs
 
-  def scaled(given: int) -> int:
-    return given and max(given * epochs // config.epochs, 1)
+  def scaled(given: float) -> float:
+    return given / main if 1 < given <= main else given
 
-  pipeline = dataclasses.replace(config.pipeline, retrain_epochs=scaled(config.pipeline.retrain_epochs))
-  tuner = dataclasses.replace(config.tuner, trial_epochs=scaled(config.tuner.trial_epochs))
-  return dataclasses.replace(config, epochs=epochs, pipeline=pipeline, tuner=tuner)
+  found = {name: tuple(map(scaled, flat[name])) if isinstance(flat[name], tuple) else scaled(flat[name]) for name in DURATIONS}
+  found |= {name: flat[name] and max(flat[name] * epochs // config.epochs, 1) for name in ('retrain_epochs', 'trial_epochs')}
+  found['fine_tune_epochs'] = flat['fine_tune_epochs'] * epochs // config.epochs
+  return Config.from_flat(flat | found | {'epochs': epochs})
 
 
 def total_epochs(config: Config) -> float:
@@ -159,7 +177,7 @@ def total_epochs(config: Config) -> float:
 
 def trainings(config: Config) -> dict[str, float]:
   """Epochs of each training of a run; those that several runs share have one name in all of them."""
-  method = importlib.import_module(f'st_tf.methods.{config.method}')
+  method = _module(config.method)
   if not hasattr(method, 'trainings'):
     return {run_name(config): float(config.epochs)}
   # Runs that differ in their sparsities have the same trainings up to there; the names of the others say a sparsity.
@@ -174,10 +192,10 @@ def _entry(label: str) -> Entry:
   known = [name for name in METHODS if name not in NOT_COMPARED]
   if method not in known:
     raise ConfigError(f'--methods are of {", ".join(known)}. Received: {method!r}.{did_you_mean(method, known)}')
-  return Entry(label, method, tuple(_setting(text, label) for text in written))
+  return Entry(label, method, tuple(_setting(text, label, method) for text in written))
 
 
-def _setting(text: str, label: str) -> tuple[str, Any]:
+def _setting(text: str, label: str, method: str) -> tuple[str, Any]:
   name, equals, value = text.partition('=')
   fields = {field.name: field for group in _OWN for field in dataclasses.fields(group) if field.name != 'sparsity'}
   if not equals or name not in fields:
@@ -185,4 +203,7 @@ def _setting(text: str, label: str) -> tuple[str, Any]:
       f'A method has settings as METHOD:NAME=VALUE. Received: {text!r} in {label!r}.{did_you_mean(name, fields)}'
       ' Write for example supertickets:reactivation=masked.'
     )
+  reads = (*_module(method).READS, *(field.name for field in dataclasses.fields(TrainingConfig)))
+  if name not in reads:
+    raise ConfigError(f'{method} has settings that change what it draws. Received: {text!r} in {label!r}. It reads {", ".join(reads)}.')
   return name, checked(fields[name], from_text(fields[name], value))

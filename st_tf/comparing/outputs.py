@@ -83,5 +83,5 @@ def _values(row: Row, split: str) -> list[float | str]:
   beside = [row.validation] * (split == table.TEST)
   return [
     *(row.name, row.sparsity, len(row.scores), row.mean, *beside, costs['nonzero_macs'], costs['nonzero_params'], row.size),
-    *(training.epochs, training.macs, training.seconds, row.learning_rate),
+    *(training.epochs, training.macs, training.seconds, row.rate.chosen),
   ]

@@ -7,6 +7,7 @@ import os
 import pathlib
 
 from st_tf import files
+from st_tf.comparing.entries import essential
 from st_tf.config import Config, ConfigError
 from st_tf.errors import UserError
 from st_tf.ticket import Ticket
@@ -78,7 +79,7 @@ class Records:
 
   def find(self, config: Config) -> Record | None:
     """What is known of the run of these settings."""
-    return self._known.get(config.fingerprint)
+    return self._known.get(essential(config).fingerprint)
 
   def check_writable(self) -> None:
     """Refuses a folder that will take no records.
@@ -96,11 +97,11 @@ class Records:
     Raises:
       OSError: it cannot be written.
     """
-    settings = {name: value for name, value in config.flat().items() if name not in _OF_THE_MACHINE}
+    settings = {name: value for name, value in config.portable().items() if name not in _OF_THE_MACHINE}
     self.folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({**dataclasses.asdict(record), 'settings': settings}, indent=1)
     files.write_text(self.folder / f'{run_name(config)}.json', text + '\n')
-    self._known[config.fingerprint] = record
+    self._known[essential(config).fingerprint] = record
 
 
 def _read(path: pathlib.Path) -> tuple[str, Record]:
@@ -110,7 +111,7 @@ def _read(path: pathlib.Path) -> tuple[str, Record]:
     record = Record(**facts, training=training)
     if not all(isinstance(value, Mapping) for value in (record.metrics, record.cost)) or set(COSTS) - set(record.cost):
       raise ValueError('without the costs of a network')
-    return Config.from_flat(settings).fingerprint, record
+    return essential(Config.from_flat(settings)).fingerprint, record
   except (OSError, ValueError, TypeError, KeyError, AttributeError, ConfigError) as error:
     raise RecordError(
       f'A folder of records holds what comparisons have written. Received: {path} ({error}). Remove it; its run is then done again.'

@@ -43,7 +43,7 @@ class Launcher:
 
   def __init__(self, root: pathlib.Path, jobs: int):
     self._root = root
-    self._threads = max((os.cpu_count() or 1) // jobs, 1)
+    self._threads = max(_cores() // jobs, 1)
     self._running: set[subprocess.Popen] = set()
     self._stopped = False
 
@@ -117,6 +117,11 @@ def run(work: Mapping[pathlib.Path, Config], launch: Launch, jobs: int) -> Itera
       if hasattr(launch, 'stop'):
         launch.stop()
     pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _cores() -> int:
+  """Those that this process may use: more threads than that would get in each other's way."""
+  return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 
 def _reason(said: str, code: int) -> str:

@@ -28,6 +28,11 @@ class Difference:
   pairs: int
 
   @property
+  def is_noise(self) -> bool:
+    """Whether the interval leaves open which of the two is better."""
+    return not (self.low > 0 or self.high < 0)
+
+  @property
   def verdict(self) -> str:
     """'ahead' when the interval lies above zero, 'equal' when it leaves out a loss above a point, 'behind' below zero, else 'undecided'."""
     if self.low > 0:

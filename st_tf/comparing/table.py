@@ -13,6 +13,13 @@ from st_tf.comparing.statistics import Difference, difference, mean_and_deviatio
 from st_tf.training_cost import TrainingCost
 
 TEST, VALIDATION = 'test', 'validation'
+_MEANING = {  # Of (verdict, whether the difference is inside the noise).
+  ('ahead', False): 'ahead, beyond the noise',
+  ('equal', True): 'equal, in that a loss above 1 point is excluded; the difference itself is inside the noise',
+  ('equal', False): 'equal, in that a loss above 1 point is excluded; the smaller loss is beyond the noise',
+  ('behind', False): 'behind, beyond the noise',
+  ('undecided', True): 'undecided: inside the noise of so few seeds',
+}
 _BESIDE = {TEST: ('Validation',), VALIDATION: ()}  # Columns beside the score.
 
 
@@ -38,6 +45,21 @@ class Result:
 
 
 @dataclasses.dataclass(frozen=True)
+class Rate:
+  """A method's learning rate.
+
+  Attributes:
+    chosen: the best on validation.
+    tried: how many were tried there.
+    errors: of those without a score.
+  """
+
+  chosen: float
+  tried: int = 1
+  errors: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class Row:
   """A method at one sparsity, over its seeds; means, and where named so standard deviations.
 
@@ -50,8 +72,7 @@ class Row:
     costs: of the network: 'nonzero_macs', 'macs', 'nonzero_params', 'params'.
     size: bytes of the .tflite file.
     training: what a ticket's training has cost.
-    learning_rate: that was chosen.
-    tried: learning rates that were tried on validation.
+    rate: its learning rate.
     errors: of the runs without a ticket.
     missed: how many of the networks cost more than the target that was searched for.
     lead: of the first method over this one in score, at the same sparsity and budget.
@@ -65,8 +86,7 @@ class Row:
   costs: Mapping[str, float]
   size: float
   training: TrainingCost
-  learning_rate: float
-  tried: int
+  rate: Rate
   errors: tuple[str, ...]
   missed: int = 0
   lead: Difference | None = None
@@ -87,13 +107,13 @@ class Row:
     return f'{self.label} ({self.budget} epochs in all)' if self.budget else self.label
 
 
-def rows(results: Sequence[Result], metric: str, rates: Mapping[str, tuple[float, int]], split: str = TEST) -> list[Row]:
+def rows(results: Sequence[Result], metric: str, rates: Mapping[str, Rate], split: str = TEST) -> list[Row]:
   """The table: methods in the order in which they come, against the first.
 
   Args:
     results: of all runs.
     metric: the score that is compared.
-    rates: (learning rate, how many were tried) by label.
+    rates: by label.
     split: whose scores are compared.
   """
   grouped: dict[tuple[str, float, int], list[Result]] = {}
@@ -111,7 +131,7 @@ def _lead(row: Row, firsts: Mapping[tuple[float, int], Row]) -> Difference | Non
   return difference(first.scores, row.scores) if first is not None and first.label != row.label else None
 
 
-def _row(group: Sequence[Result], metric: str, rate: tuple[float, int], split: str) -> Row:
+def _row(group: Sequence[Result], metric: str, rate: Rate, split: str) -> Row:
   found = {result.seed: result.record for result in group if result.record is not None}
   costs = [record.training for record in found.values()]
 
@@ -127,8 +147,7 @@ def _row(group: Sequence[Result], metric: str, rate: tuple[float, int], split: s
     costs={name: mean([record.cost[name] for record in found.values()]) for name in COSTS},
     size=mean([record.size for record in found.values()]),
     training=TrainingCost(*(mean([getattr(cost, name) for cost in costs]) for name in ('epochs', 'macs', 'seconds'))),
-    learning_rate=rate[0],
-    tried=rate[1],
+    rate=rate,
     missed=sum(not record.target_met for record in found.values()),
     errors=tuple(f'seed {result.seed}: {result.error}' for result in group if result.error),
   )
@@ -145,7 +164,7 @@ def columns(metric: str, split: str = TEST) -> list[str]:
 
 def cells(row: Row, metric: str, split: str = TEST) -> list[str]:
   """A row of the table for people."""
-  rate = f'{row.learning_rate:g} (of {row.tried})' if row.tried > 1 else f'{row.learning_rate:g}'
+  rate = f'{row.rate.chosen:g}' + (f' (of {row.rate.tried})' if row.rate.tried > 1 else '')
   if not row.scores:
     return [row.name, wording.sparsity(row.sparsity), '0', 'failed', *['-'] * (6 + len(_BESIDE[split])), rate]
   score = wording.score(metric, row.mean) + (f' ± {100 * row.deviation:.1f}' if len(row.scores) > 1 else ' (one run)')
@@ -172,7 +191,7 @@ def markdown(found: Sequence[Row], metric: str, split: str = TEST) -> str:
   errors = [f'- {line}' for line in failures(found)]
   lines += ['', *(f'- {line}' for line in told)] if told else []
   lines += ['', *missed] if missed else []
-  lines += ['', 'Runs without a ticket:', '', *errors] if errors else []
+  lines += ['', 'Runs without a result:', '', *errors] if errors else []
   return '\n'.join(lines) + '\n'
 
 
@@ -184,7 +203,9 @@ def misses(found: Sequence[Row]) -> Iterator[str]:
 
 
 def failures(found: Sequence[Row]) -> Iterator[str]:
-  """Runs without a ticket, and why."""
+  """Runs without a ticket, learning rates without a score, and why."""
+  for row in {row.label: row for row in found}.values():
+    yield from (f'{row.label}, {error}' for error in row.rate.errors)
   for row in found:
     yield from (f'{row.name} at {wording.sparsity(row.sparsity)}, {error}' for error in row.errors)
 
@@ -198,13 +219,7 @@ def differences(found: Sequence[Row]) -> Iterator[str]:
       continue
     said = f'{reference} against {row.name} at {wording.sparsity(row.sparsity)}: {100 * lead.mean:+z.1f} points'
     interval = f'(95% interval {100 * lead.low:+z.1f} to {100 * lead.high:+z.1f}, {lead.pairs} seeds)'
-    meaning = {
-      'ahead': 'ahead, beyond the noise',
-      'behind': 'behind, beyond the noise',
-      'equal': 'equal: a loss above 1 point is excluded',
-      'undecided': 'undecided: inside the noise of so few seeds',
-    }[lead.verdict]
-    yield f'{said} {interval}: {meaning}.'
+    yield f'{said} {interval}: {_MEANING[lead.verdict, lead.is_noise]}.'
   single = [row for row in found if row.lead is not None and row.lead.pairs == 1]
   for name in dict.fromkeys(row.name for row in single):
     points = ', '.join(f'{100 * row.lead.mean:+z.1f} points at {wording.sparsity(row.sparsity)}' for row in single if row.name == name)
@@ -222,8 +237,8 @@ def as_data(found: Sequence[Row]) -> list[dict[str, Any]]:
       **{
         'missed_target': row.missed,
         'training_seconds': _plain(row.training.seconds),
-        'learning_rate': row.learning_rate,
-        'learning_rates_tried': row.tried,
+        'learning_rate': row.rate.chosen,
+        'learning_rates_tried': row.rate.tried,
       },
       **{f'lead_{name}': _plain(getattr(row.lead, name)) if row.lead else None for name in ('mean', 'low', 'high')},
       'verdict': row.lead.verdict if row.lead else None,

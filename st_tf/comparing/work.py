@@ -80,6 +80,8 @@ class Work:
       self.records.keep(config, self._measure(self.path(config) / 'tickets' / f'sparsity_{config.pruning.sparsity[-1]:g}', split))
     except (UserError, OSError) as error:
       return str(error)
+    except Exception as error:  # Such as too little memory: the other runs go on.
+      return f'{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else "without a message"}'
     return ''
 
   def _private(self, error: str) -> str:

@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 
 from st_tf import first_mask
-from st_tf.config import Config
+from st_tf.config import PRUNED_LAYERS, Config, ConfigError
 from st_tf.initial import fresh
 from st_tf.plan import Plan, pruning_alone, training_alone
 from st_tf.pruning import Mask
@@ -20,6 +20,7 @@ from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.workdir import Workdir
 
+READS = (*PRUNED_LAYERS, 'prune_begin', 'prune_end', 'ranking', 'layer_floor')
 PRUNING = 'compressed and decompressed in turns'
 _PHASE = 0.05  # Of the training: 5 of 100 epochs.
 
@@ -30,7 +31,7 @@ def plan(config: Config, steps_per_epoch: int) -> Plan:
   The dense phase before the end is twice as long. As published for ImageNet (section 4) with --prune_end=0.85.
 
   Raises:
-    ConfigError: several sparsities, of which each needs a training of its own.
+    ConfigError: several sparsities, of which each needs a training of its own; too short a time for phases.
   """
   sparsity, found = first_mask.sparsity(config), training_alone(config, steps_per_epoch)
   planned = pruning_alone(config, steps_per_epoch).pruning
@@ -39,7 +40,12 @@ def plan(config: Config, steps_per_epoch: int) -> Plan:
   phase = max(found.steps(_PHASE), 1)
   # Whole pairs of phases, and at the end a compressed one and a long decompressed one.
   pairs = (planned.end_step - planned.begin_step - 3 * phase) // (2 * phase)
-  begin = planned.end_step - (3 + 2 * pairs) * phase if pairs >= 0 else planned.end_step
+  if pairs < 0:
+    raise ConfigError(
+      f'Compressed and decompressed phases are {phase} steps long here, and at least three pass. Received: {planned.begin_step} to'
+      f' {planned.end_step}, from --prune_begin to --prune_end. Lower the one or raise the other.'
+    )
+  begin = planned.end_step - (3 + 2 * pairs) * phase
   return dataclasses.replace(found, pruning=Alternating(sparsity, begin, planned.end_step, phase))
 
 

@@ -1,13 +1,15 @@
 """Pruning at initialisation by chance: what every score must beat."""
 
 from st_tf import first_mask
-from st_tf.config import Config
-from st_tf.pruning import Mask, rank, saliency
+from st_tf.config import PRUNED_LAYERS, Config
+from st_tf.pruning import Mask, saliency
+from st_tf.pruning.fit import ranked
 from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.trainer import Trainer
 from st_tf.workdir import Workdir
 
+READS = (*PRUNED_LAYERS, 'ranking', 'layer_floor')
 plan = first_mask.plan
 
 
@@ -18,4 +20,5 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
 
 def _mask(trainer: Trainer) -> Mask:
   scores = saliency.random(first_mask.weights(trainer), trainer.config.seed)
-  return rank(scores, first_mask.sparsity(trainer.config), trainer.config.pruning.ranking, trainer.config.pruning.layer_floor)
+  how = trainer.config.pruning
+  return ranked(trainer.model, scores, first_mask.sparsity(trainer.config), how.ranking, how.layer_floor)

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from st_tf import first_mask
-from st_tf.config import Config
+from st_tf.config import PRUNED_LAYERS, Config
 from st_tf.initial import fresh, load_weights
 from st_tf.plan import Plan, pruning_alone, training_alone
 from st_tf.pruning import rank, rigl, saliency
@@ -24,6 +24,7 @@ from st_tf.trainer import Trainer
 from st_tf.training_cost import STEP_PASSES
 from st_tf.workdir import Workdir
 
+READS = (*PRUNED_LAYERS, 'prune_begin', 'prune_end', 'prune_interval')
 PRUNING = 'sparse from the start; weights are exchanged'
 
 

@@ -1,12 +1,14 @@
 """Search first, then prune once, then retrain what is left: S+P with retraining (SuperTickets, ECCV 2022, section 4)."""
 
 from st_tf import wording
-from st_tf.config import Config
+from st_tf.config import PRUNED_LAYERS, SEARCH_SETTINGS, Config
 from st_tf.pipeline import Pipeline, check_retraining, retrain_epochs
 from st_tf.plan import Plan, searching_alone
 from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.workdir import Workdir
+
+READS = (*SEARCH_SETTINGS, *PRUNED_LAYERS, 'ranking', 'layer_floor', 'rewind_to', 'retrain_epochs')
 
 
 def plan(config: Config, steps_per_epoch: int) -> Plan:

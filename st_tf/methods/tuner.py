@@ -21,7 +21,7 @@ from tensorboard.plugins.hparams import api as hparams
 import tensorflow as tf
 
 from st_tf import files, gradual, tuning, wording
-from st_tf.config import Config, ConfigError, PipelineConfig, SearchConfig
+from st_tf.config import PRUNED_LAYERS, Config, ConfigError, PipelineConfig, SearchConfig
 from st_tf.initial import fresh, prunable_weights
 from st_tf.pipeline import Pipeline, alone, retrain_epochs
 from st_tf.plan import Plan, training_alone
@@ -34,6 +34,7 @@ from st_tf.training_cost import TrainingCost
 from st_tf.tuning import OBJECTIVE, Failed
 from st_tf.workdir import Workdir
 
+READS = (*PRUNED_LAYERS, 'target_macs', 'tuner', 'trials', 'trial_epochs', 'retrain_epochs', 'prune_begin', 'prune_end', 'prune_interval')
 _EPOCHS = 'tuner/epochs'  # What Hyperband adds to the choices.
 
 

@@ -51,6 +51,7 @@ def wrap(
   schedule: PruningSchedule,
   reactivation: str = 'soft_threshold',
   skip: Callable[[keras.layers.Layer], bool] = lambda layer: isinstance(layer, keras.layers.DepthwiseConv2D),
+  unit_slope: bool = False,
 ) -> keras.Model:
   """A copy of a functional model whose convolutions and dense layers are pruned with regrowth.
 
@@ -62,6 +63,7 @@ def wrap(
     schedule: a tfmot pruning schedule.
     reactivation: what a pruned weight does between two rankings; see `RegrowthPruning`.
     skip: which layers stay dense; depthwise convolutions unless told otherwise.
+    unit_slope: see `RegrowthPruning`; meant for models in which a batch norm follows each pruned layer.
 
   Raises:
     ValueError: the model has pruning wrappers already, whose masks and schedule would be lost, or models as layers.
@@ -74,7 +76,7 @@ def wrap(
     )
   if any(isinstance(layer, pruning_wrapper.PruneLowMagnitude) for layer in model.layers):
     raise ValueError('A model is wrapped once. Received: one with pruning wrappers. Apply strip_pruning first.')
-  wrapped = keras.models.clone_model(model, clone_function=_cloning(wrap_layers(schedule, reactivation, skip=skip)))
+  wrapped = keras.models.clone_model(model, clone_function=_cloning(wrap_layers(schedule, reactivation, skip=skip, unit_slope=unit_slope)))
   return _with_weights(wrapped, model)
 
 

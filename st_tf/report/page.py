@@ -10,7 +10,7 @@ from st_tf.report.survivors import NetworkPicture
 
 _SHOWN_CLASSES = 8
 _MOVED = {
-  'none': 'A ticket of another task was moved here: its body came with its mask and weights; the head, or its last layer, is new.',
+  'none': 'A ticket of another task was moved here: its body came with {}; the head, or its last layer, is new.',
   'random_weights': 'A control for a moved ticket: its body and mask, with random weights.',
   'random_mask': 'A control for a moved ticket: its body, with a random mask of as many weights per layer and random weights.',
   'dense_body': 'A control for a moved ticket: its body with all its weights.',
@@ -101,9 +101,13 @@ def moved(ticket: Any) -> str:
   """What of another task's ticket is in this one, in words; '' where it was not moved."""
   if ticket.provenance.get('method') != 'transfer':
     return ''
-  control = ticket.provenance.get('config', {}).get('control', 'none')
+  given = ticket.provenance.get('config', {})
+  came = 'the weights its run began with' if given.get('rewind') else 'its weights'
+  if ticket.masks and not given.get('reactivate'):
+    came = f'its mask and {came}'
+  told = _MOVED[given.get('control', 'none')].format(came)
   share = ticket.cost['zeros'] / ticket.cost['params']
-  return f'{_MOVED[control]} Sparsity is of the prunable weights; of all parameters, {wording.percent(share)} are zero.'
+  return f'{told} Sparsity is of the prunable weights; of all parameters, {wording.percent(share)} are zero.'
 
 
 def survival(network: NetworkPicture) -> str:

@@ -4,14 +4,16 @@ import pathlib
 import shutil
 
 import pytest
+import tensorflow as tf
 
-from st_tf import compare
+from st_tf import compare, presets
 from st_tf.comparing.runner import Launcher
 from st_tf.config import ConfigError
 from st_tf.cutting import cut
 from st_tf.errors import UserError
 from st_tf.flags import FlagError
 from st_tf.origin import origin
+from st_tf.pruning.ranking import RankingError
 from st_tf.ticket import TicketError
 from tests import tiny
 
@@ -29,17 +31,18 @@ def ticket():
 
 @pytest.fixture
 def launch(ticket, monkeypatch):
-  """Pretended trainings, which leave a ticket each; seeds in `broken` leave none."""
+  """Pretended trainings, which leave a ticket each; seeds in `broken` and learning rates in `broken_rates` leave none."""
 
   class Launch:
     broken: tuple[int, ...] = ()
+    broken_rates: tuple[float, ...] = ()
 
     def __init__(self):
       self.done = []
 
     def __call__(self, config, path: pathlib.Path) -> str:
       self.done.append((config.method, config.pruning.sparsity, config.seed, config.training.learning_rate, config.epochs))
-      if config.seed in self.broken:
+      if config.seed in self.broken or config.training.learning_rate in self.broken_rates:
         return 'ended by SIGKILL'
       score = SCORES.get((config.method, config.training.learning_rate), 0.3)
       (sparsity,) = config.pruning.sparsity
@@ -134,6 +137,16 @@ def test_a_ticket_that_cannot_be_used_is_a_line_in_the_table(launch, tmp_path, m
   assert '- gmp at 50%, seed 0: A ticket is whole.' in (tmp_path / 'run' / 'comparison.md').read_text()
 
 
+def test_what_fails_while_a_ticket_is_measured_is_a_line_too(launch, tmp_path, monkeypatch):
+  def crowded(path, task, batch_size):
+    raise tf.errors.ResourceExhaustedError(None, None, 'out of memory\nmore')
+
+  monkeypatch.setattr('st_tf.delivery.scored', crowded)
+  assert run(tmp_path, methods='gmp') == 1
+  text = (tmp_path / 'run' / 'comparison.md').read_text()
+  assert 'seed 0: ResourceExhaustedError: out of memory\n' in text and 'seed 1: ResourceExhaustedError' in text
+
+
 @pytest.mark.slow
 def test_comparisons_may_share_runs_and_have_tables_of_their_own(launch, tmp_path):
   run(tmp_path)
@@ -163,6 +176,16 @@ def test_every_method_tries_as_many_learning_rates_and_takes_its_best_on_validat
   assert [(row['learning_rate'], row['learning_rates_tried']) for row in rows] == [(0.3, 2), (0.1, 2)]
 
 
+def test_a_learning_rate_without_a_score_is_told_and_not_counted(launch, tmp_path, monkeypatch, capsys):
+  launch.broken_rates = (0.3,)
+  assert run(tmp_path, learning_rates='0.1,0.3', methods='snip', seeds=1) == 1
+  assert '- snip, learning rate 0.3 on validation: ended by SIGKILL' in (tmp_path / 'run' / 'comparison.md').read_text()
+  (row,) = json.loads((tmp_path / 'run' / 'comparison.json').read_text())['rows']
+  assert (row['learning_rate'], row['learning_rates_tried'], row['seeds']) == (0.1, 1, 1)
+  assert run(tmp_path, learning_rates='0.1,0.5', methods='snip', seeds=1, collect='true') == 1
+  assert 'failed: snip, learning rate 0.5 on validation: not tried' in capsys.readouterr().out
+
+
 def test_without_learning_rates_to_try_the_one_of_the_settings_is_used(launch, tmp_path):
   assert run(tmp_path, methods='gmp,snip:learning_rate=0.3', learning_rate=0.2, seeds=1) == 0
   assert [(entry[0], entry[3]) for entry in launch.done] == [('gmp', 0.2), ('snip', 0.3)]
@@ -186,6 +209,18 @@ def test_the_command_is_told_without_what_lies_on_this_machine(launch, tmp_path)
     assert str(tmp_path) not in (tmp_path / 'run' / name).read_text()
   text = (tmp_path / 'run' / 'comparison.md').read_text()
   assert '    python -m st_tf.compare --' in text and '--supernet=network.json' in text and '--methods=gmp,snip' in text
+
+
+def test_a_network_in_a_file_is_known_elsewhere_by_what_is_in_it(launch, tmp_path):
+  shutil.copy(tiny.SUPERNET, tmp_path / 'network.json')
+  assert run(tmp_path, methods='gmp', seeds=1, supernet=tmp_path / 'network.json') == 0
+  (record,) = (tmp_path / 'run' / 'records').iterdir()
+  assert str(tmp_path) not in record.read_text()
+  (tmp_path / 'network.json').rename(tmp_path / 'moved.json')
+  assert run(tmp_path, methods='gmp', seeds=1, supernet=tmp_path / 'moved.json', collect='true') == 0
+  (tmp_path / 'moved.json').write_text(presets.to_text(tiny.SPECK))
+  with pytest.raises(UserError, match='a table of recorded runs'):
+    run(tmp_path, methods='gmp', seeds=1, supernet=tmp_path / 'moved.json', collect='true')
 
 
 def test_an_interruption_says_how_to_go_on(launch, tmp_path, monkeypatch, capsys):
@@ -216,6 +251,9 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(launch, tmp_path, capsys):
     ({'sparsities': '0.8,80'}, ConfigError, r'--sparsities lie between 0 and 1\. Received: 80'),
     ({'learning_rates': '0.1,0.1'}, FlagError, r'--learning_rates are different ones\. Received: 0.1,0.1'),
     ({'methods': 'gmp', 'prune_depthwise': 'true'}, ConfigError, 'tfmot leaves depthwise convolutions as they are'),
+    ({'methods': 'gmp,random', 'sparsities': '0.5,0.995'}, RankingError, 'No layer is emptied'),
+    ({'methods': 'gmp,search_only', 'target_macs': '0.001'}, ConfigError, '--target_macs is at least what is left without any search unit'),
+    ({'methods': 'gmp,tuner', 'target_macs': '0.001'}, ConfigError, '--target_macs is at least what is left without any search unit'),
     ({'seeds': '0'}, FlagError, r'--seeds is at least 1\. Received: 0'),
     ({'methods': 'lottery', 'budget': '2', 'prune_rounds': '4'}, ConfigError, '--budget gives every training at least one epoch'),
   ],

@@ -26,14 +26,14 @@ OTHER_VALUES = {
 CONTRADICTING = ('control', 'reactivate')  # What other settings of a transfer go without.
 
 
-def _other_value(field: dataclasses.Field):
+def other_value(field: dataclasses.Field):
   if field.name in OTHER_VALUES:
     return OTHER_VALUES[field.name]
   return not field.default if field.type is bool else field.default + 1 if field.type is int else field.default / 2 + 0.01
 
 
 def _all_other() -> Config:
-  return Config.from_flat({field.name: _other_value(field) for field in leaves() if field.name not in CONTRADICTING})
+  return Config.from_flat({field.name: other_value(field) for field in leaves() if field.name not in CONTRADICTING})
 
 
 def test_every_setting_has_its_own_name_a_help_and_a_type_a_flag_can_have():
@@ -66,9 +66,26 @@ def test_missing_settings_keep_their_defaults():
 @pytest.mark.parametrize('field', leaves(), ids=lambda field: field.name)
 def test_the_fingerprint_changes_with_every_setting_that_changes_the_result(field):
   before = Config.from_flat({'cost': 'latency:first.json'} if field.name == 'target_latency_ms' else {})
-  changed = Config.from_flat(before.flat() | {field.name: _other_value(field)})
+  changed = Config.from_flat(before.flat() | {field.name: other_value(field)})
   assert changed != before
   assert (changed.fingerprint == before.fingerprint) == (field.name in ('keep_checkpoints', 'data_dir'))
+
+
+@pytest.mark.parametrize(('name', 'prefix'), [('supernet', ''), ('cost', 'latency:'), ('class_names', ''), ('detections', '')])
+def test_of_a_file_the_contents_count_and_not_where_it_is(name, prefix, tmp_path):
+  paths = [tmp_path / folder / 'file.json' for folder in ('one', 'two')]
+  for path in paths:
+    path.parent.mkdir()
+    path.write_text('first')
+  one, two = (Config.from_flat({name: f'{prefix}{path}'}) for path in paths)
+  fingerprint = one.fingerprint
+  assert two.fingerprint == fingerprint
+  portable = one.portable()
+  assert str(tmp_path) not in str(portable) and Config.from_flat(portable).fingerprint == fingerprint
+  paths[0].write_text('second')
+  assert one.fingerprint != fingerprint
+  assert Config(supernet='tiny').portable() == Config(supernet='tiny').flat()
+  assert Config.from_flat({name: f'{prefix}{"x" * 300}'}).fingerprint
 
 
 def test_a_whole_number_and_its_float_are_the_same_setting():

@@ -122,6 +122,18 @@ def test_a_run_ends_with_ticket_model_and_report_and_says_where(finished, supern
   assert 'epoch' not in shown.splitlines()[1:2], 'nothing is trained again'
 
 
+def test_a_finished_run_is_not_shown_for_another_network_of_the_same_name(finished, supernet, tmp_path):
+  shutil.copytree(finished, tmp_path / 'run')
+  file = pathlib.Path(supernet)
+  before = file.read_text()
+  file.write_text(presets.to_text(tiny.ARCH))
+  try:
+    with pytest.raises(UserError, match=r'A workdir belongs to one network\. Received: .* another one than that of the tickets'):
+      run(tmp_path / 'run', supernet)
+  finally:
+    file.write_text(before)
+
+
 def test_the_workdir_of_another_configuration_is_refused_by_the_flags_that_differ(finished, supernet):
   with pytest.raises(UserError, match=r'A workdir belongs to one configuration\. Received: --seed=3 \(was 0\) in .*--fresh'):
     run(finished, supernet, seed=3)

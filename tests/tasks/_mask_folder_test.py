@@ -106,11 +106,13 @@ def test_bad_data_is_named_with_the_rule_before_training(tmp_path, spoil, messag
     opened(root)
 
 
-def test_masks_without_any_class_are_refused(tmp_path):
+@pytest.mark.parametrize('folder', ['training', 'validation'])
+def test_a_split_whose_masks_have_no_class_is_refused(tmp_path, folder):
   root = fill(tmp_path)
-  for mask in root.glob('annotations/*/*.png'):
+  masks = list(root.glob(f'annotations/{folder}/*.png'))
+  for mask in masks:
     Image.fromarray(np.zeros((20, 24), np.uint8)).save(mask)
-  with pytest.raises(TaskError, match=r'of classes, numbered from 1\. Received: 15 masks in .* that are all void'):
+  with pytest.raises(TaskError, match=rf'of classes, numbered from 1\. Received: {len(masks)} masks in .*{folder} that are all void'):
     opened(root, class_names='a,b,c')
 
 

@@ -166,7 +166,8 @@ def with_palettes(folder, *masks):
 def test_palettes_that_agree_on_the_numbers_that_occur_are_read(tmp_path):
   # Of number 2 the palettes say different things, but only one mask has it; the last palette ends before it.
   found = with_palettes(tmp_path, ([0, 1, 1], [0, 0, 0, 9, 9, 9, 5, 5, 5]), ([0, 1, 2], [0, 0, 0, 9, 9, 9, 7, 7, 7]), ([0], [0, 0, 0]))
-  assert _masks.check([found.take([0]), found.take([1, 2])]).tolist() == [3, 3, 1, 0]
+  first, rest = _masks.check([found.take([0]), found.take([1, 2])])
+  assert (first + rest).tolist() == [3, 3, 1, 0] and first.tolist() == _masks.check([found.take([0])])[0].tolist() != [3, 3, 1, 0]
 
 
 @pytest.mark.parametrize('number', [0, 1])

@@ -1,10 +1,24 @@
 import dataclasses
+import importlib
 
 import pytest
 
-from st_tf.comparing.entries import Cell, Entry, cells, check_sparsities, entries, settings, total_epochs, trainings, within
-from st_tf.config import METHODS, ConfigError
+from st_tf.comparing.entries import (
+  NOT_COMPARED,
+  Cell,
+  Entry,
+  cells,
+  check_sparsities,
+  entries,
+  essential,
+  settings,
+  total_epochs,
+  trainings,
+  within,
+)
+from st_tf.config import METHODS, Config, ConfigError, PipelineConfig, PruningConfig, SearchConfig, TunerConfig
 from tests import tiny
+from tests.st_tf.config_test import other_value
 
 
 def test_methods_are_read_with_settings_of_their_own():
@@ -26,7 +40,7 @@ def test_methods_are_read_with_settings_of_their_own():
     ('gmp:sparsity=0.5', r"METHOD:NAME=VALUE\. Received: 'sparsity=0.5' in"),
     ('gmp:masked', r"METHOD:NAME=VALUE\. Received: 'masked' in"),
     ('gmp:prune_end=late', r"--prune_end is a number\. Received: 'late'"),
-    ('gmp:reactivation=mask', r"--reactivation is one of .* Received: 'mask'\. Did you mean masked\?"),
+    ('supertickets:reactivation=mask', r"--reactivation is one of .* Received: 'mask'\. Did you mean masked\?"),
   ],
 )
 def test_methods_that_cannot_be_compared_are_refused(text, message):
@@ -62,6 +76,22 @@ def test_a_run_has_the_shared_settings_its_own_and_the_learning_rate_of_its_meth
   config = settings(Cell(entry, 0.8, 7), tiny.config(momentum=0.5), 0.3)
   assert (config.method, config.seed, config.pruning.sparsity, config.pruning.ranking) == ('supertickets', 7, (0.8,), 'lamp')
   assert config.training.learning_rate == 0.3 and config.training.momentum == 0.5
+
+
+@pytest.mark.parametrize('method', [name for name in METHODS if name not in NOT_COMPARED])
+def test_settings_that_a_method_does_not_read_make_no_other_run_and_are_not_its_own(method):
+  reads = importlib.import_module(f'st_tf.methods.{method}').READS
+  table = {'cost': 'latency:table.json'}  # Which a target in milliseconds needs.
+  for field in [field for group in (SearchConfig, PruningConfig, PipelineConfig, TunerConfig) for field in dataclasses.fields(group)]:
+    if field.name == 'sparsity':
+      continue
+    before = tiny.config(method=method, **table if field.name == 'target_latency_ms' else {})
+    value = other_value(field)
+    after = Config.from_flat(before.flat() | {field.name: value})
+    assert (essential(before) == essential(after)) == (field.name not in reads), field.name
+    if field.name not in reads:
+      with pytest.raises(ConfigError, match=f"{method} has settings that change what it draws. Received: '{field.name}="):
+        entries(f'{method}:{field.name}={str(value).lower()}')
 
 
 def test_what_changes_nothing_does_not_make_another_run():
@@ -101,6 +131,16 @@ def test_a_budget_is_shared_by_all_trainings():
   assert (given.epochs, given.pipeline.retrain_epochs) == (12, 3)
   with pytest.raises(ConfigError, match=r'at least one epoch\. Received: 2 epochs for 12 trainings of lottery'):
     within(tiny.config(method='lottery', epochs=16, sparsity=(0.9,)), 2)
+
+
+def test_with_a_budget_what_was_given_in_epochs_shrinks_with_the_training():
+  given = {'warmup': 5.0, 'prune_end': 12.0, 'prune_begin': 0.2, 'learning_rate_milestones': (0.2, 16.0), 'search_end': 99.0}
+  config = within(tiny.config(method='search_prune_retrain', epochs=24, fine_tune_epochs=4, **given), 24)
+  assert (config.epochs, config.training.fine_tune_epochs) == (12, 2)
+  assert (config.training.warmup, config.pruning.prune_end, config.pruning.prune_begin) == (0.25, 0.6, 0.2)
+  assert config.training.learning_rate_milestones == (0.2, 0.8) and config.search.search_end == 99.0
+  rounds = tiny.config(method='lottery', epochs=16, prune_rounds=4, fine_tune_epochs=4)
+  assert within(rounds, 16).epochs == 3 and within(rounds, 16).training.fine_tune_epochs == 0
 
 
 @pytest.mark.parametrize('method', [name for name in METHODS if name not in ('fine_tune', 'transfer')])

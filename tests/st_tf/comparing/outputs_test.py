@@ -16,7 +16,7 @@ def test_all_forms_of_the_table_are_written(tmp_path):
 
 
 def test_the_front_is_marked_and_failed_rows_are_no_points():
-  failed = table.rows([*results(), table.Result('d', 0.9, 0, 0, None, error='x')], 'top1', RATES | {'d': (0.1, 1)})
+  failed = table.rows([*results(), table.Result('d', 0.9, 0, 0, None, error='x')], 'top1', RATES | {'d': table.Rate(0.1)})
   found = outputs.points(failed, lambda row: row.costs['nonzero_macs'])
   assert [(point.label, point.is_front) for point in found] == [('a', True), ('b', False), ('c', False)]
 

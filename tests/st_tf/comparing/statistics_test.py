@@ -36,6 +36,11 @@ def test_equal_means_that_a_loss_above_a_point_is_excluded(low, high, verdict):
   assert Difference((low + high) / 2, low, high, 3).verdict == verdict
 
 
+def test_a_difference_is_noise_while_the_interval_has_both_signs():
+  assert Difference(0.03, -0.002, 0.062, 3).is_noise and difference({0: 0.5}, {0: 0.4}).is_noise
+  assert not Difference(-0.005, -0.009, -0.001, 3).is_noise and not Difference(0.01, 0.001, 0.02, 3).is_noise
+
+
 def test_the_front_is_what_no_other_point_beats():
   points = [(3.0, 0.9), (1.0, 0.5), (2.0, 0.4), (2.0, 0.7), (4.0, 0.9), (1.0, 0.4)]
   assert front(points) == [1, 3, 0]

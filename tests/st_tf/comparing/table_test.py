@@ -7,11 +7,11 @@ import pytest
 
 from st_tf.comparing import table
 from st_tf.comparing.record import Record
-from st_tf.comparing.table import Result, Row
+from st_tf.comparing.table import Rate, Result, Row
 from st_tf.training_cost import TrainingCost
 
 SCORES = {('a', 0.9): {0: 0.50, 1: 0.52, 2: 0.54}, ('b', 0.9): {0: 0.45, 1: 0.48, 2: 0.49}, ('c', 0.9): {0: 0.40}}
-RATES = {label: (0.1, 2) for label in 'abc'}
+RATES = {label: Rate(0.1, 2) for label in 'abc'}
 
 
 def record(score: float, seconds: float) -> Record:
@@ -42,7 +42,7 @@ def test_rows_are_means_over_seeds_against_the_first_method():
 
 def test_a_run_without_a_ticket_is_in_the_table_and_the_others_count():
   failed = [Result('a', 0.9, 3, 0, None, error='ended by SIGKILL'), Result('d', 0.9, 0, 0, None, error='exit code 1')]
-  rows = table.rows([*results(), *failed], 'top1', RATES | {'d': (0.1, 2)})
+  rows = table.rows([*results(), *failed], 'top1', RATES | {'d': Rate(0.1, 2)})
   assert len(rows[0].scores) == 3 and rows[0].errors == ('seed 3: ended by SIGKILL',)
   assert table.cells(rows[3], 'top1')[3] == 'failed' and rows[3].lead is None
   text = table.markdown(rows, 'top1')
@@ -92,6 +92,17 @@ def test_what_is_inside_the_noise_is_said_in_words():
   assert told[1] == 'a against c: +10.0 points at 90%; one seed, which says nothing of the noise.'
 
 
+def test_equal_says_also_whether_the_difference_is_noise():
+  better = {
+    ('a', 0.9): {0: 0.500, 1: 0.500, 2: 0.500},
+    ('b', 0.9): {0: 0.497, 1: 0.500, 2: 0.500},
+    ('c', 0.9): {0: 0.502, 1: 0.503, 2: 0.502},
+  }
+  first, second = table.differences(table.rows(results(better), 'top1', RATES))
+  assert first.endswith('equal, in that a loss above 1 point is excluded; the difference itself is inside the noise.')
+  assert second.endswith('equal, in that a loss above 1 point is excluded; the smaller loss is beyond the noise.')
+
+
 def test_numbers_are_kept_in_full_for_programs():
   rows = table.rows(results(), 'top1', RATES)
   facts = table.as_data(rows)[1]
@@ -102,4 +113,4 @@ def test_numbers_are_kept_in_full_for_programs():
 
 def test_an_empty_table_is_a_table():
   assert table.markdown([], 'top1').startswith('| Method |') and table.as_csv([]) == '\n' and table.rows([], 'top1', {}) == []
-  assert math.isnan(Row('a', 0.9, 0, {}, 0.0, {}, 0.0, TrainingCost(), 0.1, 1, ()).mean)
+  assert math.isnan(Row('a', 0.9, 0, {}, 0.0, {}, 0.0, TrainingCost(), Rate(0.1), ()).mean)

@@ -17,8 +17,10 @@ def test_phases_take_turns_and_the_last_is_compressed():
   # As in the authors' settings for 100 epochs of ImageNet.
   assert events == [*((step, 0.5 if step % 10 == 0 else 0.0) for step in range(10, 80, 5)), (85, 0.5)]
   assert schedule.sparsity_at(80) == 0.0 and schedule.sparsity_at(72) == 0.5
-  short = acdc.plan(config(epochs=100, prune_begin=0.7, prune_end=0.8), 1).pruning
-  assert [step for step in range(101) if short.is_event(step)] == [80]
+  least = acdc.plan(config(epochs=100, prune_begin=0.7, prune_end=0.85), 1).pruning
+  assert [(step, least.sparsity_at(step)) for step in range(101) if least.is_event(step)] == [(70, 0.5), (75, 0.0), (85, 0.5)]
+  with pytest.raises(ConfigError, match=r'at least three pass\. Received: 70 to 84'):
+    acdc.plan(config(epochs=100, prune_begin=0.7, prune_end=0.84), 1)
   with pytest.raises(ConfigError, match='--method=acdc trains for one sparsity'):
     acdc.plan(config(sparsity=(0.5, 0.8)), 6)
 

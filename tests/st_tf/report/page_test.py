@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import pytest
+
 from st_tf.config import CONTROLS
 from st_tf.report import page, survivors
 
@@ -35,6 +37,21 @@ def test_a_moved_ticket_and_its_controls_are_told_apart(tiny_ticket):
     told.add(page.moved(moved).partition('.')[0])
     assert f'of all parameters, {100 * tiny_ticket.cost["zeros"] / tiny_ticket.cost["params"]:.1f}% are zero' in page.moved(moved)
   assert len(told) == len(CONTROLS)
+
+
+@pytest.mark.parametrize(
+  ('given', 'masked', 'came'),
+  [
+    ({}, True, 'its mask and its weights'),
+    ({'rewind': True}, True, 'its mask and the weights its run began with'),
+    ({'reactivate': True}, True, 'its weights'),
+    ({'rewind': True}, False, 'the weights its run began with'),
+  ],
+)
+def test_what_came_with_a_moved_ticket_is_told(tiny_ticket, given, masked, came):
+  masks = tiny_ticket.masks if masked else {}
+  moved = dataclasses.replace(tiny_ticket, masks=masks, provenance={'method': 'transfer', 'config': given})
+  assert f'its body came with {came}; the head' in page.moved(moved)
 
 
 def test_what_training_has_cost_is_told_in_units(tiny_ticket):

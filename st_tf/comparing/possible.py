@@ -1,0 +1,52 @@
+"""Whether the supernet can be as sparse, and as small, as the runs of a comparison ask for: told before the first is trained."""
+
+from collections.abc import Iterable
+import dataclasses
+import importlib
+
+from st_tf import presets
+from st_tf.config import PRUNED_LAYERS, Config
+from st_tf.plan import training_alone
+from st_tf.pruning.fit import ranked
+from st_tf.target import check_target
+from st_tf.task import Task
+from st_tf.trainer import Trainer
+
+
+def check(configs: Iterable[Config], task: Task) -> None:
+  """Builds each network once that the runs' checks need, which takes seconds.
+
+  Args:
+    configs: of the runs.
+    task: what they train on.
+
+  Raises:
+    RankingError: the floors of a method's layers do not allow its highest sparsity.
+    ConfigError: no network of the supernet meets a target.
+  """
+  trainers: dict[tuple, Trainer] = {}
+  checked = set()
+  for config in sorted(configs, key=lambda config: -max(config.pruning.sparsity)):  # What the highest sparsity allows, the others do.
+    reads = importlib.import_module(f'st_tf.methods.{config.method}').READS
+    has_floors = 'layer_floor' in reads and max(config.pruning.sparsity) > 0
+    has_target = 'target_macs' in reads and config.search.has_target
+    how = config.pruning
+    layers = (config.supernet, config.search, *(getattr(how, name) for name in PRUNED_LAYERS))
+    ranking = how.ranking if 'ranking' in reads else 'global'
+    wanted = (*layers, has_floors and (ranking, how.layer_floor), has_target)
+    if wanted in checked or not (has_floors or has_target):
+      continue
+    checked.add(wanted)
+    if layers not in trainers:
+      trainers[layers] = _untrained(config, task)
+    trainer = trainers[layers]
+    if has_floors:
+      ranked(trainer.model, trainer.magnitudes(), max(how.sparsity), ranking, how.layer_floor)
+    if has_target:
+      check_target(trainer)
+
+
+def _untrained(config: Config, task: Task) -> Trainer:
+  config = dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, reactivation='masked'))
+  schedule = training_alone(config, task.steps_per_epoch(config.batch_size)).holding(max(config.pruning.sparsity)).pruning
+  return Trainer(presets.supernet(config.supernet), task, config, schedule, searching=True)
