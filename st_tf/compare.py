@@ -22,6 +22,7 @@ from st_tf.settings import shown
 
 _RECORDS = 'records'
 _PRIVATE = ('workdir', 'data_dir', 'jobs', 'out', 'records')
+_PUBLISHED_GLOBAL = ('lottery', 'search_then_lottery', 'acdc')  # Of those that --ranking decides.
 _FIRST = ('task', 'methods', 'sparsities', 'seeds', 'config')
 
 
@@ -269,13 +270,22 @@ class Comparison:
     if self.options.split == 'test':
       searched += ', and each ticket was scored once on the test split'
     return [
-      f'{self.task.name} ({sizes} images), supernet {pathlib.Path(self.base.supernet).name}, {self.base.epochs} epochs per training,'
-      f' batch {self.base.batch_size}, seeds from {self.base.seed}; {searched}.',
+      f'{self.task.name} ({sizes} images), supernet {pathlib.Path(self.base.supernet).name}, {self.base.epochs} epochs per training where a'
+      f' method brings no other number, batch {self.base.batch_size}, seeds from {self.base.seed}; {searched}.',
       'A training MAC is one of the network as it is computed: a training image costs three forward passes, units that have gone cost'
       ' nothing, zeros cost what other weights do. Training that is shared between methods counts in full for each.',
       'Sparsity is a share of the prunable weights that are left by the search; without a search, of the supernet. The same share is'
       ' therefore fewer weights after a search: sizes are compared by the columns of non-zero MACs and parameters.',
+      *self._about_ranking(),
     ]
+
+  def _about_ranking(self) -> list[str]:
+    """What is ranked otherwise than published."""
+    ranking = self.base.pruning.ranking
+    open_to_it = [entry.method for entry in self.chosen if entry.method in _PUBLISHED_GLOBAL and 'ranking' not in dict(entry.settings)]
+    if ranking == 'global' or not open_to_it:
+      return []
+    return [f'{", ".join(dict.fromkeys(open_to_it))}: weights are ranked by --ranking={ranking}, where the published method takes global.']
 
 
 def _command(values: absl_flags.FlagValues) -> str:

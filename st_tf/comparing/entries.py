@@ -24,8 +24,9 @@ from st_tf.workdir import run_name
 NOT_COMPARED = ('fine_tune', 'transfer')  # They train a ticket that something else has drawn.
 # First stages of pipelines, which are methods too.
 _FIRST = {'lottery': 'dense'} | dict.fromkeys(('search_then_prune', 'search_prune_retrain', 'search_then_lottery'), 'search_only')
-# What a method may have settings of its own from; of all but the first group it names those that it reads.
-_OWN = (TrainingConfig, SearchConfig, PruningConfig, PipelineConfig, TunerConfig)
+# What a method may have settings of its own from: those of training, and of these groups the ones that it names.
+_NAMED = (SearchConfig, PruningConfig, PipelineConfig, TunerConfig)
+_ALWAYS = ('epochs', *(field.name for field in dataclasses.fields(TrainingConfig)))
 KEEP_EVERYTHING = ('dense', 'search_only')
 
 
@@ -120,7 +121,7 @@ def settings(cell: Cell, base: Config, learning_rate: float) -> Config:
 
 def essential(config: Config) -> Config:
   """The settings, those at their defaults that change nothing about what the method draws."""
-  unread = {field.name: field.default for group in _OWN[1:] for field in dataclasses.fields(group) if field.name != 'sparsity'}
+  unread = {field.name: field.default for group in _NAMED for field in dataclasses.fields(group) if field.name != 'sparsity'}
   for name in _module(config.method).READS:
     del unread[name]
   return Config.from_flat(config.flat() | unread)
@@ -197,13 +198,15 @@ def _entry(label: str) -> Entry:
 
 def _setting(text: str, label: str, method: str) -> tuple[str, Any]:
   name, equals, value = text.partition('=')
-  fields = {field.name: field for group in _OWN for field in dataclasses.fields(group) if field.name != 'sparsity'}
+  always = [field for field in (*dataclasses.fields(Config), *dataclasses.fields(TrainingConfig)) if field.name in _ALWAYS]
+  fields = {field.name: field for group in _NAMED for field in dataclasses.fields(group) if field.name != 'sparsity'}
+  fields |= {field.name: field for field in always}
   if not equals or name not in fields:
     raise ConfigError(
       f'A method has settings as METHOD:NAME=VALUE. Received: {text!r} in {label!r}.{did_you_mean(name, fields)}'
       ' Write for example supertickets:reactivation=masked.'
     )
-  reads = (*_module(method).READS, *(field.name for field in dataclasses.fields(TrainingConfig)))
+  reads = (*_module(method).READS, *_ALWAYS)
   if name not in reads:
     raise ConfigError(f'{method} has settings that change what it draws. Received: {text!r} in {label!r}. It reads {", ".join(reads)}.')
   return name, checked(fields[name], from_text(fields[name], value))

@@ -211,6 +211,14 @@ def test_the_command_is_told_without_what_lies_on_this_machine(launch, tmp_path)
   assert '    python -m st_tf.compare --' in text and '--supernet=network.json' in text and '--methods=gmp,snip' in text
 
 
+def test_what_is_ranked_otherwise_than_published_is_told(launch, tmp_path):
+  assert run(tmp_path, methods='gmp,acdc,lottery:ranking=global', seeds=1) == 0
+  assert (
+    '\nacdc: weights are ranked by --ranking=erk, where the published method takes global.\n'
+    in (tmp_path / 'run' / 'comparison.md').read_text()
+  )
+
+
 def test_a_network_in_a_file_is_known_elsewhere_by_what_is_in_it(launch, tmp_path):
   shutil.copy(tiny.SUPERNET, tmp_path / 'network.json')
   assert run(tmp_path, methods='gmp', seeds=1, supernet=tmp_path / 'network.json') == 0

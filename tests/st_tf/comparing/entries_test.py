@@ -76,6 +76,9 @@ def test_a_run_has_the_shared_settings_its_own_and_the_learning_rate_of_its_meth
   config = settings(Cell(entry, 0.8, 7), tiny.config(momentum=0.5), 0.3)
   assert (config.method, config.seed, config.pruning.sparsity, config.pruning.ranking) == ('supertickets', 7, (0.8,), 'lamp')
   assert config.training.learning_rate == 0.3 and config.training.momentum == 0.5
+  (longer,) = entries('rigl:epochs=9:learning_rate=0.2')
+  config = settings(Cell(longer, 0.8, 7), tiny.config(), 0.3)
+  assert (config.epochs, config.training.learning_rate) == (9, 0.2)
 
 
 @pytest.mark.parametrize('method', [name for name in METHODS if name not in NOT_COMPARED])
