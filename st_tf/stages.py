@@ -1,6 +1,6 @@
 """What several methods share: going through the epochs, searching, pruning, saving tickets."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 import dataclasses
 import math
 import signal
@@ -24,7 +24,7 @@ from st_tf.scoring import readable
 from st_tf.search import importance
 from st_tf.specs import ArchSpec
 from st_tf.state import State
-from st_tf.target import check_sparsity, check_target, limited, present, shown, steer, target_flag, target_met
+from st_tf.target import check_sparsity, check_target, steer, target_flag, trimmed
 from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.trainer import Trainer
@@ -189,6 +189,8 @@ class Run:
     last = trainer.step == plan.search_end
     groups = importance.groups(trainer.model, trainer.arch, self.task.head)
     alive = importance.alive(trainer.factors(), search.dead_below)
+    if last and search.has_target:
+      alive = self._trimmed(alive)
     before = cost.of(trainer.model).macs
     saved = before - importance.MACS.total(before, groups, alive)
     if saved >= search.minimum_saving * before or last and saved > 0:
@@ -197,12 +199,18 @@ class Run:
       left = sum(int(np.count_nonzero(value)) for value in alive.values())
       after = cost.of(trainer.model).macs
       self.record('shrink', macs_before=before, macs_after=after, units_before=units, units_after=left)
-    if last and search.has_target and not target_met(trainer):
+
+  def _trimmed(self, alive: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The units that stay at the end of the search; says so when more must go than have died."""
+    left = trimmed(self.trainer, alive)
+    removed = sum(int(np.count_nonzero(units & ~left[name])) for name, units in alive.items())
+    if removed:
       print(
-        f'warning: {shown(present(trainer), limited(trainer).symbol)} are left; {target_flag(trainer)} was not met.'
-        ' Search longer (--search_end, --epochs) or raise the target.',
+        f'warning: the search ended above {target_flag(self.trainer)}. To meet it {removed:,} more units are removed, those with the'
+        ' smallest factors. A longer search (--search_end, --epochs) has more time to choose.',
         file=sys.stderr,
       )
+    return left
 
   def prune(self) -> None:
     """Ranks all weights when the schedule says so, and saves the tickets whose sparsity is passed."""

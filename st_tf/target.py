@@ -1,5 +1,6 @@
 """The target of a search: what it is, whether it can be met, and the penalty's strength on the way to it."""
 
+import bisect
 from collections.abc import Mapping, Sequence
 import math
 from typing import Any
@@ -97,6 +98,26 @@ def steer(trainer: Trainer, plan: Plan) -> None:
     sum(plan.learning_rate(step) for step in ahead),
     trainer.config.search.dead_below,
   )
+
+
+def trimmed(trainer: Trainer, alive: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+  """The living units that are left when the target is met: those of the smallest factors, by their penalty, go.
+
+  Args:
+    trainer: of the network.
+    alive: booleans per unit by group name.
+  """
+  groups, before, model = importance.groups(trainer.model, trainer.arch, trainer.task.head), cost.of(trainer.model).macs, limited(trainer)
+  penalties = trainer.penalties()
+  distances = {name: np.abs(value) / penalties[name] for name, value in trainer.factors().items()}
+
+  def left(limit: float) -> dict[str, np.ndarray]:
+    return {name: units & (distances[name] > limit) for name, units in alive.items()}
+
+  limits = [0.0, *np.unique([distance for name, units in alive.items() for distance in distances[name][units]])]
+  # Costs fall as limits rise.
+  enough = bisect.bisect_left(limits, -target(trainer), key=lambda limit: -model.total(before, groups, left(limit)))
+  return left(limits[min(enough, len(limits) - 1)])
 
 
 def _goal(trainer: Trainer, plan: Plan, step: int) -> float:
