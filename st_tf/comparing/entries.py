@@ -122,9 +122,14 @@ def settings(cell: Cell, base: Config, learning_rate: float) -> Config:
 def essential(config: Config) -> Config:
   """The settings, those at their defaults that change nothing about what the method draws."""
   unread = {field.name: field.default for group in _NAMED for field in dataclasses.fields(group) if field.name != 'sparsity'}
-  for name in _module(config.method).READS:
+  for name in reads(config.method):
     del unread[name]
   return Config.from_flat(config.flat() | unread)
+
+
+def reads(method: str) -> tuple[str, ...]:
+  """The settings of search, pruning, pipeline and tuner that change what a method draws."""
+  return _module(method).READS
 
 
 def _module(method: str) -> Any:
@@ -206,7 +211,7 @@ def _setting(text: str, label: str, method: str) -> tuple[str, Any]:
       f'A method has settings as METHOD:NAME=VALUE. Received: {text!r} in {label!r}.{did_you_mean(name, fields)}'
       ' Write for example supertickets:reactivation=masked.'
     )
-  reads = (*_module(method).READS, *_ALWAYS)
-  if name not in reads:
-    raise ConfigError(f'{method} has settings that change what it draws. Received: {text!r} in {label!r}. It reads {", ".join(reads)}.')
+  known = (*reads(method), *_ALWAYS)
+  if name not in known:
+    raise ConfigError(f'{method} has settings that change what it draws. Received: {text!r} in {label!r}. It reads {", ".join(known)}.')
   return name, checked(fields[name], from_text(fields[name], value))

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 import dataclasses
-import importlib
 
 from st_tf import presets
+from st_tf.comparing.entries import reads
 from st_tf.config import PRUNED_LAYERS, Config
 from st_tf.plan import training_alone
 from st_tf.pruning.fit import ranked
@@ -27,12 +27,12 @@ def check(configs: Iterable[Config], task: Task) -> None:
   trainers: dict[tuple, Trainer] = {}
   checked = set()
   for config in sorted(configs, key=lambda config: -max(config.pruning.sparsity)):  # What the highest sparsity allows, the others do.
-    reads = importlib.import_module(f'st_tf.methods.{config.method}').READS
-    has_floors = 'layer_floor' in reads and max(config.pruning.sparsity) > 0
-    has_target = 'target_macs' in reads and config.search.has_target
+    read = reads(config.method)
+    has_floors = 'layer_floor' in read and max(config.pruning.sparsity) > 0
+    has_target = 'target_macs' in read and config.search.has_target
     how = config.pruning
     layers = (config.supernet, config.search, *(getattr(how, name) for name in PRUNED_LAYERS))
-    ranking = how.ranking if 'ranking' in reads else 'global'
+    ranking = how.ranking if 'ranking' in read else 'global'
     wanted = (*layers, has_floors and (ranking, how.layer_floor), has_target)
     if wanted in checked or not (has_floors or has_target):
       continue
