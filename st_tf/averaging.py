@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 import contextlib
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -16,29 +17,35 @@ def decay_at(step: int, decay: float, batch_size: int) -> float:
 
 
 class Averages:
-  """An exponential moving average of every floating-point variable, batch-norm statistics included."""
+  """An exponential moving average of every floating-point variable, batch-norm statistics included.
+
+  All are parts of one long vector: the time to build a training step goes with the number of its operations.
+  """
 
   def __init__(self, variables: Mapping[str, tf.Variable]):
     """Starts at the variables' values; to be called in the strategy's scope."""
     self.variables = {name: variable for name, variable in variables.items() if variable.dtype.is_floating}
-    self.shadows = {name: tf.Variable(variable.numpy(), trainable=False) for name, variable in self.variables.items()}
+    self._ends = np.cumsum([np.prod(variable.shape, dtype=int) for variable in self.variables.values()])
+    self._shadow = tf.Variable(self._joined(self.variables), trainable=False)
 
   def update(self, decay: tf.Tensor) -> None:
-    """shadow <- decay * shadow + (1 - decay) * variable (cross-replica context)."""
-    strategy = tf.distribute.get_strategy()
-    for name, shadow in self.shadows.items():
-      new = tf.convert_to_tensor(self.variables[name])
-      strategy.extended.update(shadow, lambda s, n: s.assign(decay * s + (1.0 - decay) * n), args=(new,))
+    """average <- decay * average + (1 - decay) * variable (cross-replica context)."""
+    new = tf.concat([tf.reshape(variable, [-1]) for variable in self.variables.values()], 0)
+    update = tf.distribute.get_strategy().extended.update
+    update(self._shadow, lambda shadow, new: shadow.assign(decay * shadow + (1.0 - decay) * new), args=(new,))
 
   def values(self) -> dict[str, np.ndarray]:
     """The averages by name."""
-    return {name: shadow.numpy() for name, shadow in self.shadows.items()}
+    parts = np.split(self._shadow.numpy(), self._ends[:-1])
+    return {name: part.reshape(variable.shape) for (name, variable), part in zip(self.variables.items(), parts)}
 
   def assign(self, values: Mapping[str, np.ndarray]) -> None:
-    """Sets averages by name."""
-    for name, value in values.items():
-      if name in self.shadows:
-        self.shadows[name].assign(value)
+    """Sets averages by name; those of other names stay."""
+    current = self.values()
+    self._shadow.assign(self._joined(current | {name: values[name] for name in current if name in values}))
+
+  def _joined(self, values: Mapping[str, Any]) -> np.ndarray:
+    return np.concatenate([np.ravel(values[name]) for name in self.variables])
 
 
 @contextlib.contextmanager
@@ -70,7 +77,7 @@ class Recalibration:
       if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
         self._statistics += [(layer.moving_mean, layer.momentum), (layer.moving_variance, layer.momentum)]
     self._sums = [tf.Variable(tf.zeros(variable.shape), trainable=False) for variable, _ in self._statistics]
-    self._accumulate = tf.function(self._one_batch, reduce_retracing=True)
+    self._accumulate = tf.function(self._one_batch, reduce_retracing=True, autograph=False)
 
   def run(self, batches: Iterable[tf.Tensor]) -> None:
     """Sets the statistics from `batches` of images; without a batch they stay."""

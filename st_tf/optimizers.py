@@ -12,6 +12,18 @@ Slots = dict[str, dict[str, np.ndarray]]
 _EPSILONS = {'rmsprop': 1e-3, 'adam': 1e-7, 'adamw': 1e-7}  # Where the settings name none.
 
 
+class _FusedSGD(keras.optimizers.SGD):
+  """Momentum in one operation per variable, of the same arithmetic, instead of sixteen: a training step is built sooner."""
+
+  def update_step(self, gradient: tf.Tensor, variable: tf.Variable) -> None:
+    """One variable's step; its slot as tf_keras keeps it."""
+    velocity = self.momentums[self._index_dict[self._var_key(variable)]]
+    rate, momentum = (tf.cast(value, variable.dtype) for value in (self.learning_rate, self.momentum))
+    tf.raw_ops.ResourceApplyKerasMomentum(
+      var=variable.handle, accum=velocity.handle, lr=rate, grad=gradient, momentum=momentum, use_nesterov=self.nesterov
+    )
+
+
 def build(config: TrainingConfig, variables: Mapping[str, tf.Variable], decayed: Sequence[str]) -> keras.optimizers.Optimizer:
   """The optimizer, its slots created.
 
@@ -22,7 +34,7 @@ def build(config: TrainingConfig, variables: Mapping[str, tf.Variable], decayed:
   """
   rate, epsilon = config.learning_rate, config.optimizer_epsilon or _EPSILONS.get(config.optimizer)
   if config.optimizer == 'sgd':
-    optimizer = keras.optimizers.SGD(rate, config.momentum, nesterov=config.momentum > 0, jit_compile=False)
+    optimizer = _FusedSGD(rate, config.momentum, nesterov=config.momentum > 0, jit_compile=False)
   elif config.optimizer == 'rmsprop':
     optimizer = keras.optimizers.RMSprop(rate, rho=0.9, momentum=config.momentum, epsilon=epsilon, jit_compile=False)
   elif config.optimizer == 'adam':

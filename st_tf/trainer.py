@@ -247,7 +247,7 @@ class Trainer:
     shapes = {name: tuple(variable.shape) for name, variable in self.variables.items()}
     self._assign(shrink.take(values, kept, shapes))
     if averaged is not None:
-      self.averages.assign(shrink.take(averaged, kept, {name: shapes[name] for name in self.averages.shadows}))
+      self.averages.assign(shrink.take(averaged, kept, {name: shapes[name] for name in self.averages.variables}))
     trained = {name: shapes[name] for name in self.trainable}
     optimizers.set_slots(
       self.optimizer, self.trainable, {slot: shrink.take(memory, kept, trained) for slot, memory in slots.items()}, iterations
@@ -334,7 +334,7 @@ class Trainer:
       )
       self._recalibration = averaging.Recalibration(self.model)
       spec = tf.TensorSpec([None, *self.model.input_shape[1:]], tf.float32)
-      self._infer = tf.function(lambda images: self.model(images, training=False), input_signature=[spec])
+      self._infer = tf.function(lambda images: self.model(images, training=False), input_signature=[spec], autograph=False)
 
   def penalties(self) -> dict[str, float]:
     """The penalty of a unit of each group, computed on the initial supernet."""

@@ -53,7 +53,7 @@ class TrainingStep:
     self._strategy = tf.distribute.get_strategy()
     self._trainable = dict(trainable)
     self._decayed = set(decayed(self._trainable)) if config.training.optimizer != 'adamw' else set()
-    self._function = tf.function(self._step)
+    self._function = tf.function(self._step, autograph=False)
 
   def __call__(self, images, targets, learning_rate: float, strength: float, average_decay: float) -> tuple[float, tf.Tensor]:
     """(mean loss of the batch, outputs of its examples) after one step.

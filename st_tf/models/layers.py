@@ -15,6 +15,11 @@ class GroupedConv2D(keras.layers.Conv2D):
   counted grouped.
   """
 
+  def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    """As tf_keras, without compiling anything."""
+    outputs = self.convolution_op(inputs, self.kernel)
+    return self.activation(tf.nn.bias_add(outputs, self.bias) if self.use_bias else outputs)
+
   def get_prunable_weights(self) -> list[tf.Variable]:
     """The kernel, for tfmot."""
     return [self.kernel]

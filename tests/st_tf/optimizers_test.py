@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras as keras
 
 from st_tf import optimizers
 from st_tf.config import TrainingConfig
@@ -63,6 +64,19 @@ def test_sgd_steps_with_nesterov_momentum_by_hand():
     optimizer.apply_gradients([(tf.ones_like(variable), variable) for variable in variables.values()])
   # Velocity: -0.1, then 0.5 * -0.1 - 0.1 = -0.15; each step moves by 0.5 * velocity - 0.1.
   np.testing.assert_allclose(variables['scalar'], 0.5 + (0.5 * -0.1 - 0.1) + (0.5 * -0.15 - 0.1), rtol=1e-6)
+
+
+@pytest.mark.parametrize('momentum', [0.0, 0.9])
+def test_sgd_steps_as_that_of_tf_keras(momentum):
+  optimizer, variables = made('sgd', momentum)
+  peer = keras.optimizers.SGD(0.1, momentum, nesterov=momentum > 0)
+  copies = {name: tf.Variable(value) for name, value in VALUES.items()}
+  peer.build(list(copies.values()))
+  for each, trained in ((optimizer, variables), (peer, copies)):
+    take_steps(each, trained, 4)
+  for name, variable in variables.items():
+    np.testing.assert_allclose(variable, copies[name], rtol=1e-5)
+  np.testing.assert_allclose(optimizer.momentums[0], peer.momentums[0], rtol=1e-5)
 
 
 def test_rmsprop_steps_by_hand():

@@ -32,6 +32,21 @@ def test_a_grouped_1x1_convolution_by_hand():
   assert layer(np.array([1, 2, 3, 4], np.float32)[None, None, None]).numpy().tolist() == [[[[1 + 4, 30 + 80]]]]
 
 
+def test_a_grouped_convolution_may_have_a_bias_and_an_activation():
+  layer = GroupedConv2D(2, 1, groups=2, activation='relu')
+  layer.build([None, 1, 1, 2])
+  layer.kernel.assign(np.array([[1, 1]], np.float32)[None, None])
+  layer.bias.assign([-2.0, 1.0])
+  assert layer(np.array([1, 2], np.float32)[None, None, None]).numpy().tolist() == [[[[0, 3]]]]
+
+
+def test_a_grouped_convolution_is_not_compiled():
+  layer = GroupedConv2D(4, 1, groups=2)
+  layer.build([None, 2, 2, 4])
+  traced = tf.function(layer, input_signature=[tf.TensorSpec([None, 2, 2, 4])]).get_concrete_function()
+  assert not any('Call' in operation.type for operation in traced.graph.get_operations())
+
+
 def test_a_grouped_kernel_gets_gradients_and_has_no_entries_between_groups():
   layer, images = GroupedConv2D(4, 1, groups=2, use_bias=False), normal(1, 2, 2, 4)
   with tf.GradientTape() as tape:
