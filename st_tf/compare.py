@@ -76,7 +76,7 @@ class Options:
 
 
 def main(argv: Sequence[str]) -> int:
-  """Runs the command; the exit code is 0, 1 when a run has failed, or 130 after an interruption."""
+  """Runs the command; the exit code is 0, 1 when a run of the table has failed, or 130 after an interruption."""
   values = absl_flags.FlagValues()
   flags.define(values, dataclasses.fields(Options))
   flags.define_config(values)
@@ -102,7 +102,7 @@ def main(argv: Sequence[str]) -> int:
   except KeyboardInterrupt:
     print('\nInterrupted: the same command continues.')
     return command.INTERRUPTED
-  return 1 if any(row.errors or row.rate.errors for row in rows) else 0
+  return 1 if any(row.errors for row in rows) else 0
 
 
 class Comparison:
@@ -226,7 +226,7 @@ class Comparison:
     told = sorted((config.training.learning_rate, errors.get(self._work.path(config), 'not tried')) for config in missing)
     return Rate(
       self._trial(entry, chosen).training.learning_rate,
-      len(trials) - len(missing),
+      len(trials),
       tuple(f'learning rate {rate:g} on validation: {error}' for rate, error in told),
     )
 

@@ -6,15 +6,14 @@ A duration is a number of epochs when it is above 1 and a fraction of the whole 
 
 from collections.abc import Mapping
 import dataclasses
+import functools
 import hashlib
 import json
-import os
-import pathlib
 from typing import Any
 
+from st_tf import named_files
 from st_tf.errors import did_you_mean
 from st_tf.latency import PREFIX
-from st_tf.presets import PRESETS
 from st_tf.settings import ConfigError, checked
 from st_tf.task import DataConfig
 
@@ -32,8 +31,7 @@ OPTIMIZERS = ('sgd', 'rmsprop', 'adam', 'adamw')
 LEARNING_RATE_SCHEDULES = ('cosine', 'exponential', 'one_cycle', 'step', 'milestones')
 PRUNED_LAYERS = ('prune_depthwise', 'prune_stem', 'prune_classifier', 'prune_head', 'prune_skip')
 FACTOR_STEPS = ('proximal', 'subgradient')
-_FILES = ('supernet', 'cost', 'class_names', 'detections')  # Settings that may name a file.
-_DIGEST = '#'
+OF_THE_MACHINE = ('keep_checkpoints', 'data_dir')  # They change nothing about the result.
 DURATIONS = (
   *('penalty_ramp', 'search_interval', 'search_end', 'prune_begin', 'prune_end', 'prune_interval', 'reactivation_end'),
   *('decay_interval', 'learning_rate_milestones', 'warmup', 'rewind_to'),
@@ -280,26 +278,25 @@ class Config:
     """
     return cls.from_flat(settings(text))
 
+  @functools.cached_property
+  def contents(self) -> dict[str, str]:
+    """Digests of what is in the files that settings name, by setting; of these settings once, since a run reads its files once."""
+    values = self.flat()
+    return {name: found for name in named_files.SETTINGS if (found := named_files.digest(name, values[name]))}
+
   def portable(self) -> dict[str, Any]:
     """As `flat`, but of files on this machine the name and a digest of what is in them; such a name stays as it is."""
     values = self.flat()
-    return values | {name: _portable(values[name]) for name in _FILES}
+    return values | {name: named_files.portable(values[name], digest) for name, digest in self.contents.items()}
+
+  def identity(self) -> dict[str, Any]:
+    """What decides the result of a run: of settings that name a file, what is in it and not where it lies."""
+    return {name: value for name, value in (self.flat() | self.contents).items() if name not in OF_THE_MACHINE}
 
   @property
   def fingerprint(self) -> str:
-    """Changes with every setting that changes the result of the run, and with what is in files that settings name."""
-    values = self.portable()
-    del values['keep_checkpoints'], values['data_dir']
-    values |= {name: values[name].rpartition(_DIGEST)[2] for name in _FILES}
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _portable(text: str) -> str:
-  prefix = PREFIX if text.startswith(PREFIX) else ''
-  path = pathlib.Path(text.removeprefix(prefix)).expanduser()
-  if text in PRESETS or not os.path.isfile(path):  # Not of pathlib, which a long list of names is too much for.
-    return text
-  return f'{prefix}{path.name}{_DIGEST}{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}'
+    """Changes with everything that decides the result of a run."""
+    return hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def leaves() -> list[dataclasses.Field]:
@@ -331,8 +328,8 @@ def checked_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     ConfigError: an unknown name, a value of the wrong type, or not among its setting's choices.
   """
   known = {field.name: field for field in leaves()}
-  for name in values.keys() - known.keys():
-    _require(False, 'A configuration has only known settings.', repr(name), did_you_mean(name, known))
+  unknown = next((name for name in values if name not in known), None)
+  _require(unknown is None, 'A configuration has only known settings.', repr(unknown), did_you_mean(str(unknown), known))
   return {name: checked(known[name], value) for name, value in values.items()}
 
 

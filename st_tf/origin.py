@@ -9,19 +9,18 @@ import time
 from typing import Any
 
 import st_tf
-from st_tf.target import target_met
 from st_tf.trainer import Trainer
 
 _PACKAGES = ('tensorflow', 'tf-keras', 'tensorflow-model-optimization', 'numpy')
 
 
-def origin(trainer: Trainer, seconds: float, searched: bool) -> dict[str, Any]:
+def origin(trainer: Trainer, seconds: float, trimmed: int = 0) -> dict[str, Any]:
   """The provenance of a ticket.
 
   Args:
     trainer: of its network.
     seconds: that the training took.
-    searched: whether a search has come to its end.
+    trimmed: units that had to go at the end of the search to meet its target.
   """
   facts = {
     'method': trainer.config.method,
@@ -37,4 +36,4 @@ def origin(trainer: Trainer, seconds: float, searched: bool) -> dict[str, Any]:
   table = trainer.cost_model.table
   if table is not None:
     facts['latency'] = {'milliseconds': trainer.price(), 'table': dict(table.settings)}
-  return facts | ({'target_met': target_met(trainer)} if searched and trainer.config.search.has_target else {})
+  return facts | ({'trimmed': trimmed} if trimmed else {})

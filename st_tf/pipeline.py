@@ -62,7 +62,7 @@ class Pipeline:
     """
     self._check_sparsity()
     ticket = self.stage(alone(self.config, 'search_only'), search_alone)
-    self._found = {name: value for name, value in ticket.provenance.items() if name in ('target_met', 'latency')}
+    self._found = {name: value for name, value in ticket.provenance.items() if name in ('trimmed', 'latency')}
     return ticket
 
   def pruned(self, ticket: Ticket, sparsity: float) -> Ticket:
@@ -79,7 +79,7 @@ class Pipeline:
     )
     trainer.prune(sparsity, final=True)
     batches = self.task.dataset('train', config.batch_size, training=True, seed=config.seed, epoch=config.epochs)
-    return cut(trainer, batches.take(config.training.recalibration_batches), sparsity, origin(trainer, 0.0, searched=False))
+    return cut(trainer, batches.take(config.training.recalibration_batches), sparsity, origin(trainer, 0.0))
 
   def retrained(self, ticket: Ticket, first_step: int = 0) -> Ticket:
     """The ticket trained further under its mask, from training step `first_step` on."""

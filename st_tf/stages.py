@@ -189,8 +189,7 @@ class Run:
     last = trainer.step == plan.search_end
     groups = importance.groups(trainer.model, trainer.arch, self.task.head)
     alive = importance.alive(trainer.factors(), search.dead_below)
-    if last and search.has_target:
-      alive = self._trimmed(alive)
+    alive, more = self._trimmed(alive) if last and search.has_target else (alive, 0)
     before = cost.of(trainer.model).macs
     saved = before - importance.MACS.total(before, groups, alive)
     if saved >= search.minimum_saving * before or last and saved > 0:
@@ -198,10 +197,10 @@ class Run:
       trainer.shrink(alive)
       left = sum(int(np.count_nonzero(value)) for value in alive.values())
       after = cost.of(trainer.model).macs
-      self.record('shrink', macs_before=before, macs_after=after, units_before=units, units_after=left)
+      self.record('shrink', macs_before=before, macs_after=after, units_before=units, units_after=left, trimmed=more)
 
-  def _trimmed(self, alive: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The units that stay at the end of the search; says so when more must go than have died."""
+  def _trimmed(self, alive: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], int]:
+    """(the units that stay at the end of the search, how many had to go that were not dead), the latter told."""
     left = trimmed(self.trainer, alive)
     removed = sum(int(np.count_nonzero(units & ~left[name])) for name, units in alive.items())
     if removed:
@@ -210,7 +209,7 @@ class Run:
         ' smallest factors. A longer search (--search_end, --epochs) has more time to choose.',
         file=sys.stderr,
       )
-    return left
+    return left, removed
 
   def prune(self) -> None:
     """Ranks all weights when the schedule says so, and saves the tickets whose sparsity is passed."""
@@ -240,13 +239,12 @@ class Run:
     Raises:
       WorkdirError: it cannot be written.
     """
-    seconds = sum(row.get('seconds', 0.0) for row in self.workdir.history()) + self._sums.seconds
-    # Before its end the search is still on its way to the target.
-    searched = bool(self.plan.search_every) and self.trainer.step >= self.plan.search_end
-    ticket = cut(self.trainer, self.calibration(), sparsity, origin(self.trainer, seconds, searched))
+    rows = self.workdir.history()
+    seconds, more = (sum(row.get(name, 0) for row in rows) for name in ('seconds', 'trimmed'))
+    ticket = cut(self.trainer, self.calibration(), sparsity, origin(self.trainer, seconds + self._sums.seconds, more))
     # Before the ticket is there, since a run that is continued then does not come here again; once, since one that was
     # stopped in between does.
-    if not any(row['event'] == 'ticket' and row['sparsity'] == sparsity for row in self.workdir.history()):
+    if not any(row['event'] == 'ticket' and row['sparsity'] == sparsity for row in rows):
       self.record('ticket', sparsity=sparsity, validation=ticket.metrics['validation'], nonzero_macs=ticket.cost['nonzero_macs'])
     try:
       ticket.save(self.workdir.ticket_path(sparsity))
@@ -261,30 +259,20 @@ class Run:
     )
 
   def _check_same(self, state: State) -> None:
-    sizes = dict(self.task.sizes)
-    now = self._inputs()
-    changed = [name for name in now if state.facts.get('inputs', {}).get(name, now[name]) != now[name]]
-    if changed:
-      raise WorkdirError(
-        f'A run continues with the latency table and the ticket it began with. Received: another one of {", ".join(changed)}.'
-        ' Put it back, or use --fresh to start over.'
-      )
-    if ArchSpec.from_json(state.facts['supernet']) != self.trainer.supernet or state.facts['sizes'] != sizes:
-      what = f'{state.facts["sizes"]} examples, now {sizes}' if state.facts['sizes'] != sizes else 'another network'
-      raise WorkdirError(
-        f'A run continues with the network and the data it began with. Received: {what}, in {self.workdir.path}.'
-        ' Use another --workdir, or --fresh to start over.'
-      )
-    if state.facts['config'] != self.config.fingerprint:
-      raise WorkdirError(
-        f'A run continues with the settings it began with. Received: checkpoints of other settings in {self.workdir.path}.'
-        ' Use another --workdir, or --fresh to start over.'
-      )
-
-  def _inputs(self) -> dict[str, str]:
-    """What the run reads beside its settings and its data."""
-    table = self.trainer.cost_model.table
-    return {f'--cost={self.config.search.cost}': table.digest if table else '', f'--init_from={self.config.init_from}': self.trainer.source}
+    """Refuses a checkpoint of other settings, data or another ticket, in a folder of these settings."""
+    facts, sizes = state.facts, dict(self.task.sizes)
+    if facts['source'] != self.trainer.source:
+      received = f'another one in {self.config.init_from}'
+    elif facts['sizes'] != sizes:
+      received = f'{facts["sizes"]} examples, now {sizes}'
+    elif facts['config'] != self.config.fingerprint or ArchSpec.from_json(facts['supernet']) != self.trainer.supernet:
+      received = 'checkpoints of other settings'
+    else:
+      return
+    raise WorkdirError(
+      f'A run continues with the settings, the data and the ticket it began with. Received: {received}, in {self.workdir.path}.'
+      ' Put it back, or use another --workdir, or --fresh to start over.'
+    )
 
   def record(self, event: str, **facts: Any) -> None:
     """Appends what happened at this step to the metrics."""
@@ -303,7 +291,7 @@ class Run:
       'sums': dataclasses.asdict(self._sums),
       'sizes': dict(self.task.sizes),
       'config': self.config.fingerprint,
-      'inputs': self._inputs(),
+      'source': self.trainer.source,
     }
     self._is_saved = self.workdir.save(State(state.facts | facts, state.arrays))
 

@@ -26,11 +26,6 @@ def initial(trainer: Trainer) -> float:
   return limited(trainer).total(trainer.initial['macs'], trainer.groups)
 
 
-def present(trainer: Trainer) -> float:
-  """What the network as it stands costs, in the target's unit."""
-  return trainer.price(limited(trainer))
-
-
 def target(trainer: Trainer) -> float:
   """The target in its unit: milliseconds, or MACs, where a value up to 1 is a fraction of the supernet's."""
   search = trainer.config.search
@@ -44,11 +39,6 @@ def target_flag(trainer: Trainer) -> str:
   search = trainer.config.search
   name = 'target_latency_ms' if search.target_latency_ms else 'target_macs'
   return f'--{name}={getattr(search, name):g}'
-
-
-def target_met(trainer: Trainer) -> bool:
-  """Whether the network as it stands costs at most what was asked for."""
-  return present(trainer) <= target(trainer)
 
 
 def check_target(trainer: Trainer) -> None:

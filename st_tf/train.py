@@ -130,29 +130,13 @@ def _draw(task: Any, config: Config, workdir: Any, delivered: bool) -> None:
   started = time.monotonic()
   method = importlib.import_module(f'st_tf.methods.{config.method}')
   print(f'{config.method} on {task.name}: {task.sizes["train"]:,} training images, {config.epochs} epochs, workdir {workdir.path}')
-  if workdir.is_finished:  # What a ticket was made of may be gone by now.
-    _check_same(config, workdir)
-  else:
+  if not workdir.is_finished:
     method.draw(task, config, workdir)
     workdir.finish()
   paths = list(workdir.tickets()) if delivered else []
   for path, ticket in zip(paths, deliver(paths, task, workdir, config.batch_size)):
     print(_summary(ticket, path))
   print(f'Done in {time.monotonic() - started:.0f} s.')
-
-
-def _check_same(config: Config, workdir: Any) -> None:
-  """Refuses the tickets of another network, which the file of the supernet had held before."""
-  from st_tf.ticket import Ticket
-  from st_tf.workdir import WorkdirError
-
-  if config.method in ('fine_tune', 'transfer') or not config.supernet:
-    return
-  if supernet(config.supernet) != Ticket.load(workdir.tickets()[0]).supernet:
-    raise WorkdirError(
-      f'A workdir belongs to one network. Received: {config.supernet}, which is another one than that of the tickets in {workdir.path}.'
-      ' Use another --workdir, or --fresh to start over.'
-    )
 
 
 def default_workdir(config: Config) -> pathlib.Path:
@@ -174,12 +158,19 @@ def _summary(ticket: Any, path: pathlib.Path) -> str:
       f'  pruned      {cost["zeros"]:,} of {cost["prunable"]:,} prunable weights ({zeros:.2%})',
       f'  MACs        {cost["supernet_macs"]:,} -> {cost["macs"]:,} of the network -> {cost["nonzero_macs"]:,} non-zero',
       f'  parameters  {cost["supernet_params"]:,} -> {cost["params"]:,} -> {cost["nonzero_params"]:,}',
-      *([] if ticket.provenance.get('target_met', True) else ['              the target was not met: search longer, or raise it']),
+      *_trimmed(ticket),
       *(['              the new head keeps all its weights; --reactivate prunes it too'] if _has_dense_head(ticket) else []),
       f'  ticket      {shown}',
       f'  model       {shown / model.name} ({model.stat().st_size:,} bytes)',
       f'  report      {shown / "report" / "index.html"}',
     ]
+  )
+
+
+def _trimmed(ticket: Any) -> list[str]:
+  count = ticket.provenance.get('trimmed', 0)
+  return (
+    [f'              {count:,} units had to go at the end of the search to meet its target; a longer one chooses better'] if count else []
   )
 
 

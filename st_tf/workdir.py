@@ -1,6 +1,6 @@
 """A run's folder: settings, checkpoints, metrics, tickets; how a run continues after anything that can happen to it.
 
-config.json  metrics.jsonl  tensorboard/  checkpoints/STEP/  tickets/sparsity_0.9/  stages/METHOD-SEED-.../
+config.json  contents.json  metrics.jsonl  tensorboard/  checkpoints/STEP/  tickets/sparsity_0.9/  stages/METHOD-SEED-.../
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +22,7 @@ from st_tf.errors import UserError
 from st_tf.state import State
 
 _CONFIG = 'config.json'
+_CONTENTS = 'contents.json'  # Digests of what was in the files that settings name.
 _FINISHED = 'finished.json'
 _EARLY = 'early.safetensors'
 _STAGES = 'stages'
@@ -235,7 +236,7 @@ class Workdir:
       )
     for name in ('checkpoints', 'tickets', 'tensorboard', _STAGES):
       files.remove(self.path / name)
-    for name in (_FINISHED, _EARLY, _METRICS, _CONFIG):  # The configuration last: it is what makes this a run's folder.
+    for name in (_FINISHED, _EARLY, _METRICS, _CONTENTS, _CONFIG):  # The configuration last: it is what makes this a run's folder.
       (self.path / name).unlink(missing_ok=True)
 
   def _lock(self, wait: bool) -> None:
@@ -256,25 +257,31 @@ class Workdir:
   def _claim(self, config: Config) -> None:
     path = self.path / _CONFIG
     if path.exists() and (self._saved() or any(self.tickets())):
-      self._compare(path, config)
+      self._compare(config)
+    files.write_text(self.path / _CONTENTS, json.dumps(config.contents) + '\n')
     files.write_text(path, config.to_json())
 
-  def _compare(self, path: pathlib.Path, config: Config) -> None:
+  def _compare(self, config: Config) -> None:
+    path = self.path / _CONFIG
     try:
       before = Config.from_json(path.read_text(encoding='utf-8'))
     except ValueError as error:
       raise WorkdirError(f'{path} is what a run wrote. Received: {error} Use another --workdir, or --fresh to start over.') from error
-    if before.fingerprint == config.fingerprint:
+    changed, why = _changed(before, contents(self.path), config), ''
+    if not changed:
       return
-    old, new = before.flat(), config.flat()
-    changed = [f'--{name}={_shown(new[name])} (was {_shown(old[name])})' for name in old if old[name] != new[name]]
-    why = ''
     if before.epochs != config.epochs:
       why = ' Every schedule depends on --epochs, so that a longer run is another run from its first step on.'
     raise WorkdirError(
       f'A workdir belongs to one configuration. Received: {", ".join(changed)} in {self.path}.{why}'
       ' Use another --workdir, or --fresh to start over.'
     )
+
+
+def contents(path: pathlib.Path) -> dict[str, str]:
+  """Digests of what was in the files that the settings of the run in that folder name, by setting."""
+  path = path / _CONTENTS
+  return files.read_json(path) if path.exists() else {}
 
 
 def tickets(path: pathlib.Path) -> list[pathlib.Path]:
@@ -324,6 +331,19 @@ def _scalars(row: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
       yield from ((f'{name}_{inner}', score) for inner, score in _scalars(value))
     elif isinstance(value, (int, float)) and name != 'step':
       yield name, value
+
+
+def _changed(before: Config, digests: Mapping[str, str], config: Config) -> list[str]:
+  """What differs, as flags.
+
+  Args:
+    before: the settings of then.
+    digests: of what was in their files.
+    config: the settings of now.
+  """
+  then, now, old, new = before.identity() | digests, config.identity(), before.flat(), config.flat()
+  why = {name: f'was {_shown(old[name])}' if old[name] != new[name] else 'another file than it was' for name in now}
+  return [f'--{name}={_shown(new[name])} ({why[name]})' for name in now if then[name] != now[name]]
 
 
 def _shown(value: Any) -> str:

@@ -48,14 +48,8 @@ def load(root: pathlib.Path, name: str, config: DataConfig, classes: int = 0) ->
   numbers = np.arange(-1, len(labels), dtype=np.int32)
   numbers[0] = IGNORED
   splits = {split: Files(found, numbers, _OUTSIDE.format(len(labels))) for split, found in pairs.items()}
-  pixels = dict(zip(splits, check(splits.values())))
-  for split, folder in folders.items():
-    if not pixels[split][1:].any():
-      raise TaskError(
-        f'The masks of a split have pixels of classes, numbered from 1. Received: {len(splits[split])} masks in'
-        f' {root / "annotations" / folder} that are all void, 0. Export them again.'
-      )
-  notes = tuple(_notes(name, labels, sum(pixels.values())))
+  pixels = check(splits.values())
+  notes = tuple(_notes(name, labels, sum(pixels)))
   return SegmentationTask(name, labels, splits, config, shape=shape(config, _default_shape(splits)), notes=notes)
 
 

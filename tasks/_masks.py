@@ -249,7 +249,7 @@ def check(splits: Iterable[Files]) -> list[np.ndarray]:
   """Reads every mask and the size of every picture; how many pixels of each split have each number.
 
   Raises:
-    TaskError: a file is bad, or palettes contradict each other.
+    TaskError: a file is bad, palettes contradict each other, or a split is void alone.
   """
   palettes, found = _palettes.Palettes(), []
   with futures.ThreadPoolExecutor() as pool:  # Decoding releases Python's lock.
@@ -258,6 +258,12 @@ def check(splits: Iterable[Files]) -> list[np.ndarray]:
       for (_, labels), (counts, colours) in zip(files.pairs, pool.map(files.check, range(len(files)))):
         palettes.add(labels, colours)
         pixels += counts
+      if not pixels[files.classes != IGNORED].any():
+        folder = files.pairs[0][1].parent
+        raise TaskError(
+          f'The masks of a split have pixels of classes. Received: {len(files)} masks that are all void, such as those in {folder}.'
+          ' Export them again, or remove that split.'
+        )
       found.append(pixels)
   return found
 

@@ -91,11 +91,11 @@ def check_sparsities(sparsities: Sequence[float]) -> None:
 
 
 def cells(chosen: Sequence[Entry], sparsities: Sequence[float], seeds: Sequence[int], budget: int = 0) -> list[Cell]:
-  """Every run of the table, method by method; with a budget, those too in which several trainings share it."""
+  """Every run of the table, method by method; with a budget those too whose trainings share it, where an entry brings no epochs."""
   found = []
   for entry in chosen:
     levels = (0.0,) if entry.method in KEEP_EVERYTHING else sparsities
-    budgets = (0, budget) if budget else (0,)
+    budgets = (0, budget) if budget and 'epochs' not in dict(entry.settings) else (0,)
     found += [Cell(entry, level, seed, share) for share in budgets for level in levels for seed in seeds]
   return found
 
@@ -128,7 +128,7 @@ def essential(config: Config) -> Config:
 
 
 def reads(method: str) -> tuple[str, ...]:
-  """The settings of search, pruning, pipeline and tuner that change what a method draws."""
+  """The settings of search, pruning, pipeline and tuner that change what a method draws, or what its first stage keeps for others."""
   return _module(method).READS
 
 

@@ -45,7 +45,7 @@ def write(
     list(table.differences(rows)),
     table.columns(metric, split),
     [list(zip(table.cells(row, metric, split), _values(row, split), strict=True)) for row in rows],
-    [*table.misses(rows), *table.failures(rows)],
+    [*table.trims(rows), *table.failures(rows)],
   )
 
 
@@ -75,7 +75,7 @@ def terminal(rows: Sequence[Row], metric: str, split: str = table.TEST) -> str:
     for line in lines
   ]
   errors = [f'failed: {line}' for line in table.failures(rows)]
-  return '\n'.join([*aligned, '', *table.differences(rows), *table.misses(rows), *errors])
+  return '\n'.join([*aligned, '', *table.differences(rows), *table.trims(rows), *errors])
 
 
 def _values(row: Row, split: str) -> list[float | str]:

@@ -8,13 +8,12 @@ import pathlib
 
 from st_tf import files
 from st_tf.comparing.entries import essential
-from st_tf.config import Config, ConfigError
+from st_tf.config import OF_THE_MACHINE, Config, ConfigError
 from st_tf.errors import UserError
 from st_tf.ticket import Ticket
 from st_tf.training_cost import TrainingCost
 from st_tf.workdir import run_name
 
-_OF_THE_MACHINE = ('data_dir', 'keep_checkpoints')
 COSTS = ('nonzero_macs', 'macs', 'nonzero_params', 'params')
 
 
@@ -32,7 +31,7 @@ class Record:
     cost: of the network: 'nonzero_macs', 'macs', 'nonzero_params', 'params'.
     training: what all its training has cost.
     size: bytes of the ticket's .tflite file, kernels without their zeros.
-    target_met: whether the network costs at most what was searched for.
+    trimmed: units that had to go at the end of the search to meet its target.
   """
 
   ticket: str
@@ -40,7 +39,7 @@ class Record:
   cost: Mapping[str, int]
   training: TrainingCost
   size: int
-  target_met: bool = True
+  trimmed: int = 0
 
   @classmethod
   def of(cls, ticket: Ticket, size: int) -> 'Record':
@@ -51,7 +50,7 @@ class Record:
       cost={name: int(ticket.cost[name]) for name in COSTS},
       training=TrainingCost.of(ticket.provenance),
       size=size,
-      target_met=ticket.provenance.get('target_met', True),
+      trimmed=ticket.provenance.get('trimmed', 0),
     )
 
 
@@ -75,7 +74,8 @@ class Records:
     if folder.exists() and not folder.is_dir():
       raise RecordError(f'--records is a folder. Received: {folder}. Name another.')
     self.folder = folder
-    self._known = dict(_read(path) for path in sorted(folder.glob('*.json')))
+    found = [_read(path) for path in sorted(folder.glob('*.json'))]
+    self._known = dict(sorted(found, key=lambda entry: len(entry[1].metrics)))  # Of two of one run that with more splits.
 
   def find(self, config: Config) -> Record | None:
     """What is known of the run of these settings."""
@@ -97,7 +97,7 @@ class Records:
     Raises:
       OSError: it cannot be written.
     """
-    settings = {name: value for name, value in config.portable().items() if name not in _OF_THE_MACHINE}
+    settings = {name: value for name, value in config.portable().items() if name not in OF_THE_MACHINE}
     self.folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({**dataclasses.asdict(record), 'settings': settings}, indent=1)
     files.write_text(self.folder / f'{run_name(config)}.json', text + '\n')

@@ -50,8 +50,8 @@ class Rate:
 
   Attributes:
     chosen: the best on validation.
-    tried: how many were tried there.
-    errors: of those without a score.
+    tried: how many there were to choose from.
+    errors: of those that came to no score.
   """
 
   chosen: float
@@ -74,7 +74,7 @@ class Row:
     training: what a ticket's training has cost.
     rate: its learning rate.
     errors: of the runs without a ticket.
-    missed: how many of the networks cost more than the target that was searched for.
+    trimmed: in how many of the networks units had to go at the end of the search to meet its target.
     lead: of the first method over this one in score, at the same sparsity and budget.
   """
 
@@ -88,7 +88,7 @@ class Row:
   training: TrainingCost
   rate: Rate
   errors: tuple[str, ...]
-  missed: int = 0
+  trimmed: int = 0
   lead: Difference | None = None
 
   @property
@@ -148,7 +148,7 @@ def _row(group: Sequence[Result], metric: str, rate: Rate, split: str) -> Row:
     size=mean([record.size for record in found.values()]),
     training=TrainingCost(*(mean([getattr(cost, name) for cost in costs]) for name in ('epochs', 'macs', 'seconds'))),
     rate=rate,
-    missed=sum(not record.target_met for record in found.values()),
+    trimmed=sum(record.trimmed > 0 for record in found.values()),
     errors=tuple(f'seed {result.seed}: {result.error}' for result in group if result.error),
   )
 
@@ -187,19 +187,20 @@ def markdown(found: Sequence[Row], metric: str, split: str = TEST) -> str:
   lines = [' | '.join(titles).join(('| ', ' |')), '|'.join(['---'] * len(titles)).join('||')]
   lines += [' | '.join(cells(row, metric, split)).join(('| ', ' |')) for row in found]
   told = list(differences(found))
-  missed = [f'- {line}' for line in misses(found)]
+  trimmed = [f'- {line}' for line in trims(found)]
   errors = [f'- {line}' for line in failures(found)]
   lines += ['', *(f'- {line}' for line in told)] if told else []
-  lines += ['', *missed] if missed else []
+  lines += ['', *trimmed] if trimmed else []
   lines += ['', 'Runs without a result:', '', *errors] if errors else []
   return '\n'.join(lines) + '\n'
 
 
-def misses(found: Sequence[Row]) -> Iterator[str]:
-  """Rows whose networks cost more than the target that was searched for."""
+def trims(found: Sequence[Row]) -> Iterator[str]:
+  """Rows of whose networks units had to go at the end of the search."""
   for row in found:
-    if row.missed:
-      yield f'{row.name} at {wording.sparsity(row.sparsity)}: {row.missed} of {len(row.scores)} networks cost more than the target.'
+    if row.trimmed:
+      where = f'{row.name} at {wording.sparsity(row.sparsity)}: {row.trimmed} of {len(row.scores)} searches ended above the target'
+      yield f'{where}, and the units of the smallest factors were removed to meet it.'
 
 
 def failures(found: Sequence[Row]) -> Iterator[str]:
@@ -235,14 +236,14 @@ def as_data(found: Sequence[Row]) -> list[dict[str, Any]]:
       **{name: _plain(value) for name, value in row.costs.items()},
       **{'tflite_bytes': _plain(row.size), 'training_epochs': _plain(row.training.epochs), 'training_macs': _plain(row.training.macs)},
       **{
-        'missed_target': row.missed,
+        'trimmed': row.trimmed,
         'training_seconds': _plain(row.training.seconds),
         'learning_rate': row.rate.chosen,
         'learning_rates_tried': row.rate.tried,
       },
       **{f'lead_{name}': _plain(getattr(row.lead, name)) if row.lead else None for name in ('mean', 'low', 'high')},
       'verdict': row.lead.verdict if row.lead else None,
-      **{'score_by_seed': dict(row.scores), 'errors': list(row.errors)},
+      **{'score_by_seed': dict(row.scores), 'errors': list(row.errors), 'learning_rate_errors': list(row.rate.errors)},
     }
     for row in found
   ]

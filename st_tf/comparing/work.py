@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 import pathlib
 import sys
+import traceback
 
 import tqdm
 
@@ -11,7 +12,7 @@ from st_tf.comparing import runner
 from st_tf.comparing.record import Record, Records
 from st_tf.config import Config
 from st_tf.errors import UserError
-from st_tf.workdir import is_finished, run_name
+from st_tf.workdir import contents, is_finished, run_name
 
 Measure = Callable[[pathlib.Path, str], Record]
 
@@ -76,11 +77,16 @@ class Work:
 
   def _keep(self, config: Config, split: str) -> str:
     """Writes the record of a finished run; says why where its ticket cannot be used, which is a line in the table, too."""
+    path = self.path(config)
+    changed = [name for name, digest in contents(path).items() if config.contents.get(name) != digest]
+    if changed:
+      return f'The file of --{changed[0]} stays as it is during a comparison. Received: another one in {path}. Remove that folder.'
     try:
-      self.records.keep(config, self._measure(self.path(config) / 'tickets' / f'sparsity_{config.pruning.sparsity[-1]:g}', split))
+      self.records.keep(config, self._measure(path / 'tickets' / f'sparsity_{config.pruning.sparsity[-1]:g}', split))
     except (UserError, OSError) as error:
       return str(error)
     except Exception as error:  # Such as too little memory: the other runs go on.
+      traceback.print_exc()
       return f'{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else "without a message"}'
     return ''
 

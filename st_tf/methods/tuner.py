@@ -34,7 +34,19 @@ from st_tf.training_cost import TrainingCost
 from st_tf.tuning import OBJECTIVE, Failed
 from st_tf.workdir import Workdir
 
-READS = (*PRUNED_LAYERS, 'target_macs', 'tuner', 'trials', 'trial_epochs', 'retrain_epochs', 'prune_begin', 'prune_end', 'prune_interval')
+READS = (
+  *PRUNED_LAYERS,
+  'target_macs',
+  'target_latency_ms',
+  'cost',
+  'tuner',
+  'trials',
+  'trial_epochs',
+  'retrain_epochs',
+  'prune_begin',
+  'prune_end',
+  'prune_interval',
+)
 _EPOCHS = 'tuner/epochs'  # What Hyperband adds to the choices.
 
 

@@ -13,7 +13,7 @@ _MOVED = {
   'none': 'A ticket of another task was moved here: its body came with {}; the head, or its last layer, is new.',
   'random_weights': 'A control for a moved ticket: its body and mask, with random weights.',
   'random_mask': 'A control for a moved ticket: its body, with a random mask of as many weights per layer and random weights.',
-  'dense_body': 'A control for a moved ticket: its body with all its weights.',
+  'dense_body': 'A control for a moved ticket: its body with all of {}.',
 }
 
 

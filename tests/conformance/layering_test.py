@@ -13,7 +13,7 @@ LAYERS = (
     'core',
     (
       *('errors', 'files', 'latency', 'maps', 'pictures', 'settings', 'specs', 'presets', 'task', 'config', 'recipes', 'stand_in', 'flags'),
-      *('command', 'wording'),
+      *('command', 'named_files', 'wording'),
     ),
   ),
   ('models', ('models/',)),

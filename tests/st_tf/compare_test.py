@@ -26,7 +26,7 @@ def ticket():
   trainer = tiny.trainer(tiny.SPECK, searching=False)
   tiny.train(trainer, 1)
   trainer.prune(0.5, final=True)
-  return cut(trainer, tiny.batches(trainer), 0.5, origin(trainer, 1.0, searched=False))
+  return cut(trainer, tiny.batches(trainer), 0.5, origin(trainer, 1.0))
 
 
 @pytest.fixture
@@ -53,6 +53,7 @@ def launch(ticket, monkeypatch):
 
   chosen = Launch()
   monkeypatch.setattr('st_tf.comparing.runner.Launcher', lambda root, jobs: chosen)
+  monkeypatch.setattr('st_tf.dry_run.seconds_per_step', lambda task, config: 0.1)
   return chosen
 
 
@@ -176,13 +177,14 @@ def test_every_method_tries_as_many_learning_rates_and_takes_its_best_on_validat
   assert [(row['learning_rate'], row['learning_rates_tried']) for row in rows] == [(0.3, 2), (0.1, 2)]
 
 
-def test_a_learning_rate_without_a_score_is_told_and_not_counted(launch, tmp_path, monkeypatch, capsys):
+def test_a_learning_rate_without_a_score_is_told_and_is_no_failure(launch, tmp_path, monkeypatch, capsys):
   launch.broken_rates = (0.3,)
-  assert run(tmp_path, learning_rates='0.1,0.3', methods='snip', seeds=1) == 1
+  assert run(tmp_path, learning_rates='0.1,0.3', methods='snip', seeds=1) == 0
   assert '- snip, learning rate 0.3 on validation: ended by SIGKILL' in (tmp_path / 'run' / 'comparison.md').read_text()
   (row,) = json.loads((tmp_path / 'run' / 'comparison.json').read_text())['rows']
-  assert (row['learning_rate'], row['learning_rates_tried'], row['seeds']) == (0.1, 1, 1)
-  assert run(tmp_path, learning_rates='0.1,0.5', methods='snip', seeds=1, collect='true') == 1
+  assert (row['learning_rate'], row['learning_rates_tried'], row['seeds']) == (0.1, 2, 1)
+  assert row['learning_rate_errors'] == ['learning rate 0.3 on validation: ended by SIGKILL']
+  assert run(tmp_path, learning_rates='0.1,0.5', methods='snip', seeds=1, collect='true') == 0
   assert 'failed: snip, learning rate 0.5 on validation: not tried' in capsys.readouterr().out
 
 
@@ -200,6 +202,11 @@ def test_with_a_budget_trainings_share_it(launch, tmp_path):
   assert [(row['method'], row['budget_epochs']) for row in rows] == [
     *[('gmp', 0), ('gmp', 4), ('search_prune_retrain', 0), ('search_prune_retrain', 4)]
   ]
+
+
+def test_a_budget_leaves_out_what_brings_epochs_of_its_own(launch, tmp_path):
+  assert run(tmp_path, methods='gmp,snip:epochs=3', budget=2, seeds=1) == 0
+  assert [(entry[0], entry[4]) for entry in launch.done] == [('gmp', 4), ('gmp', 2), ('snip', 3)]
 
 
 def test_the_command_is_told_without_what_lies_on_this_machine(launch, tmp_path):
@@ -240,10 +247,10 @@ def test_an_interruption_says_how_to_go_on(launch, tmp_path, monkeypatch, capsys
   assert 'Interrupted: the same command continues.' in capsys.readouterr().out
 
 
-def test_a_dry_run_prints_the_plan_and_writes_nothing(launch, tmp_path, capsys):
+def test_a_dry_run_times_some_steps_and_writes_nothing(tmp_path, capsys):
   assert run(tmp_path, dry_run='true', learning_rates='0.1,0.3') == 0
   said = capsys.readouterr().out
-  assert not launch.done and not (tmp_path / 'run').exists()
+  assert not (tmp_path / 'run').exists()
   assert 'rates       2 tried by each method on validation, at 50% and seed 0' in said and 'time        about' in said
 
 
@@ -262,6 +269,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(launch, tmp_path, capsys):
     ({'methods': 'gmp,random', 'sparsities': '0.5,0.995'}, RankingError, 'No layer is emptied'),
     ({'methods': 'gmp,search_only', 'target_macs': '0.001'}, ConfigError, '--target_macs is at least what is left without any search unit'),
     ({'methods': 'gmp,tuner', 'target_macs': '0.001'}, ConfigError, '--target_macs is at least what is left without any search unit'),
+    ({'methods': 'gmp,tuner', 'cost': 'latency:t.json', 'target_latency_ms': '5'}, ConfigError, 'latency'),
     ({'seeds': '0'}, FlagError, r'--seeds is at least 1\. Received: 0'),
     ({'methods': 'lottery', 'budget': '2', 'prune_rounds': '4'}, ConfigError, '--budget gives every training at least one epoch'),
   ],

@@ -71,23 +71,6 @@ def test_the_fingerprint_changes_with_every_setting_that_changes_the_result(fiel
   assert (changed.fingerprint == before.fingerprint) == (field.name in ('keep_checkpoints', 'data_dir'))
 
 
-@pytest.mark.parametrize(('name', 'prefix'), [('supernet', ''), ('cost', 'latency:'), ('class_names', ''), ('detections', '')])
-def test_of_a_file_the_contents_count_and_not_where_it_is(name, prefix, tmp_path):
-  paths = [tmp_path / folder / 'file.json' for folder in ('one', 'two')]
-  for path in paths:
-    path.parent.mkdir()
-    path.write_text('first')
-  one, two = (Config.from_flat({name: f'{prefix}{path}'}) for path in paths)
-  fingerprint = one.fingerprint
-  assert two.fingerprint == fingerprint
-  portable = one.portable()
-  assert str(tmp_path) not in str(portable) and Config.from_flat(portable).fingerprint == fingerprint
-  paths[0].write_text('second')
-  assert one.fingerprint != fingerprint
-  assert Config(supernet='tiny').portable() == Config(supernet='tiny').flat()
-  assert Config.from_flat({name: f'{prefix}{"x" * 300}'}).fingerprint
-
-
 def test_a_whole_number_and_its_float_are_the_same_setting():
   assert Config.from_flat({'penalty': 1, 'sparsity': 0}).fingerprint == Config.from_flat({'penalty': 1.0, 'sparsity': [0.0]}).fingerprint
   assert Config(training=TrainingConfig(learning_rate=1)).fingerprint == Config(training=TrainingConfig(learning_rate=1.0)).fingerprint

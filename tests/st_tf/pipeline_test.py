@@ -124,11 +124,11 @@ def test_a_stage_keeps_other_processes_out_only_while_it_trains(shared):
 
 
 @pytest.mark.slow
-def test_a_missed_target_is_told_by_what_is_pruned_from_it(tmp_path, monkeypatch):
-  monkeypatch.setattr('st_tf.origin.target_met', lambda trainer: False)
-  given = config('search_then_prune', epochs=1, search_interval=0.5)
+def test_what_was_trimmed_is_told_by_what_is_pruned_from_it(tmp_path):
+  # Subgradients leave no factor at zero for long.
+  given = config('search_then_prune', epochs=1, search_interval=0.5, factor_step='subgradient')
   ticket = search_then_prune.draw(tiny.task(), given, Workdir(tmp_path / 'run', given))
-  assert ticket.provenance['target_met'] is False
+  assert ticket.provenance['trimmed'] > 0
 
 
 def test_costs_are_those_of_all_stages(shared):

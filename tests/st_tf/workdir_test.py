@@ -198,6 +198,19 @@ def test_fresh_forgets_the_run_and_leaves_other_files(tmp_path):
   assert (tmp_path / 'notes.txt').read_text() == 'mine'
 
 
+def test_a_run_belongs_to_what_is_in_the_files_of_its_settings_and_not_to_where_they_lie(tmp_path):
+  file, moved = tmp_path / 'network.json', tmp_path / 'moved.json'
+  file.write_text('first')
+  Workdir(tmp_path / 'run', tiny.config(supernet=str(file))).save(state(4))
+  file.rename(moved)
+  assert Workdir(tmp_path / 'run', tiny.config(supernet=str(moved))).latest() is not None
+  moved.write_text('second')
+  with pytest.raises(WorkdirError, match=r'Received: --supernet=.*moved\.json \(another file than it was\) in'):
+    Workdir(tmp_path / 'run', tiny.config(supernet=str(moved)))
+  moved.write_text('first')
+  assert Workdir(tmp_path / 'run', tiny.config(supernet=str(moved))).latest() is not None, 'put back, it goes on'
+
+
 def test_fresh_leaves_a_folder_alone_that_is_no_run_s(tmp_path):
   (tmp_path / 'tickets').mkdir()
   with pytest.raises(WorkdirError, match=r"--fresh empties a run's folder only\. Received: .* no config\.json"):

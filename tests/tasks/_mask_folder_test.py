@@ -112,7 +112,10 @@ def test_a_split_whose_masks_have_no_class_is_refused(tmp_path, folder):
   masks = list(root.glob(f'annotations/{folder}/*.png'))
   for mask in masks:
     Image.fromarray(np.zeros((20, 24), np.uint8)).save(mask)
-  with pytest.raises(TaskError, match=rf'of classes, numbered from 1\. Received: {len(masks)} masks in .*{folder} that are all void'):
+  with pytest.raises(
+    TaskError,
+    match=rf'have pixels of classes\. Received: {len(masks)} masks that are all void, such as those in .*{folder}\. .*remove that split',
+  ):
     opened(root, class_names='a,b,c')
 
 

@@ -39,6 +39,15 @@ def test_a_record_is_replaced_by_a_later_one_of_its_run(folder):
   assert len(list(folder.iterdir())) == 1 and Records(folder).find(CONFIG).metrics['test'] == {'top1': 0.75}
 
 
+def test_of_two_records_of_a_run_the_one_that_knows_more_is_taken(folder):
+  (path,) = folder.iterdir()
+  facts = json.loads(path.read_text())
+  del facts['metrics']['test']
+  for name in ('aaa.json', 'zzz.json'):
+    (folder / name).write_text(json.dumps(facts))
+    assert 'test' in Records(folder).find(CONFIG).metrics
+
+
 def test_no_folder_is_no_records(tmp_path):
   assert Records(tmp_path / 'nowhere').find(CONFIG) is None
 

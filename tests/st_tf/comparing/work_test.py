@@ -52,6 +52,19 @@ def test_a_ticket_that_cannot_be_used_is_told(work):
   assert work.do(CONFIGS, 'runs', 'validation') == {work.path(CONFIGS[1]): 'A ticket is whole. Received: half of one.'}
 
 
+def test_a_run_with_another_file_than_the_comparison_began_with_is_not_taken_for_it(work, tmp_path):
+  config = Config(task='shapes', method='gmp', supernet=str(tmp_path / 'network.json'))
+  (tmp_path / 'network.json').write_text('the first network')
+  folder = work.path(config)
+  for content, measured in (('0' * 16, []), (config.contents['supernet'], [('gmp', 'sparsity_0.9', 'test')])):
+    (folder / 'tickets' / 'sparsity_0.9').mkdir(parents=True, exist_ok=True)
+    (folder / 'finished.json').write_text(json.dumps(['sparsity_0.9']))
+    (folder / 'contents.json').write_text(json.dumps({'supernet': content}))
+    errors = work.do([config], 'runs', 'test')
+    assert work.measured == measured
+    assert ('The file of --supernet stays as it is during a comparison' in str(errors)) == (not measured)
+
+
 def test_a_run_that_is_finished_but_not_recorded_is_measured_only(work):
   folder = work.path(CONFIGS[0])
   (folder / 'tickets' / 'sparsity_0.9').mkdir(parents=True)

@@ -101,6 +101,12 @@ def test_convolutions_and_dense_layers_are_wrapped_and_depthwise_ones_when_asked
   assert [wrapper.layer.name for wrapper in wrappers(wrap(sequential(), schedule))] == ['first', 'dense']
 
 
+def test_steps_of_thin_units_are_held_back_when_asked_for():
+  for unit_slope in (False, True):
+    found = wrappers(wrap(functional(), Cubic(0.8, 0, 10, 2), unit_slope=unit_slope))
+    assert found and all(wrapper.unit_slope is unit_slope for wrapper in found)
+
+
 def test_a_wrapped_model_is_not_wrapped_twice():
   with pytest.raises(ValueError, match='A model is wrapped once. Received: one with pruning wrappers. Apply strip_pruning first'):
     wrap(wrap(functional(), Cubic(0.8, 0, 10, 2)), Cubic(0.8, 0, 10, 2))
