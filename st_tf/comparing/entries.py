@@ -132,6 +132,11 @@ def reads(method: str) -> tuple[str, ...]:
   return _module(method).READS
 
 
+def ranking(config: Config) -> str:
+  """How the method of these settings compares weights: as they say, or as it was published."""
+  return getattr(_module(config.method), 'RANKING', config.pruning.ranking)
+
+
 def _module(method: str) -> Any:
   return importlib.import_module(f'st_tf.methods.{method}')
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 import dataclasses
 
 from st_tf import presets
-from st_tf.comparing.entries import reads
+from st_tf.comparing.entries import ranking, reads
 from st_tf.config import PRUNED_LAYERS, Config
 from st_tf.plan import training_alone
 from st_tf.pruning.fit import ranked
@@ -32,8 +32,7 @@ def check(configs: Iterable[Config], task: Task) -> None:
     has_target = 'target_macs' in read and config.search.has_target
     how = config.pruning
     layers = (config.supernet, config.search, *(getattr(how, name) for name in PRUNED_LAYERS))
-    ranking = how.ranking if 'ranking' in read else 'global'
-    wanted = (*layers, has_floors and (ranking, how.layer_floor), has_target)
+    wanted = (*layers, has_floors and (ranking(config), how.layer_floor), has_target)
     if wanted in checked or not (has_floors or has_target):
       continue
     checked.add(wanted)
@@ -41,7 +40,7 @@ def check(configs: Iterable[Config], task: Task) -> None:
       trainers[layers] = _untrained(config, task)
     trainer = trainers[layers]
     if has_floors:
-      ranked(trainer.model, trainer.magnitudes(), max(how.sparsity), ranking, how.layer_floor)
+      ranked(trainer.model, trainer.magnitudes(), max(how.sparsity), ranking(config), how.layer_floor)
     if has_target:
       check_target(trainer)
 

@@ -14,7 +14,8 @@ from st_tf.ticket import Ticket
 from st_tf.workdir import Workdir
 
 READS = (*PRUNED_LAYERS, 'prune_begin', 'prune_end', 'prune_interval', 'reactivation_end', 'layer_floor')
-PRUNING = 'cubic, soft_threshold, global ranking'
+RANKING = 'global'
+PRUNING = f'cubic, soft_threshold, {RANKING} ranking'
 
 
 def plan(config: Config, steps_per_epoch: int) -> Plan:
@@ -31,6 +32,6 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
 
 
 def _published(config: Config) -> Config:
-  published = {'reactivation': 'soft_threshold', 'pruning_schedule': 'cubic', 'ranking': 'global', 'unit_slope': False}
+  published = {'reactivation': 'soft_threshold', 'pruning_schedule': 'cubic', 'ranking': RANKING, 'unit_slope': False}
   pruning = dataclasses.replace(config.pruning, **published)
   return dataclasses.replace(config, pruning=pruning)
