@@ -1,6 +1,6 @@
 """Collects a finished run for docs/results: facts, curve, report without pictures of the data, and a summary.
 
-python benchmarks/collect_results.py --workdir=RUN --dense=DENSE_RUN --out=docs/results/NAME
+python benchmarks/collect_results.py --workdir=RUN --dense=DENSE_RUN --further=FINE_TUNED_RUN --out=docs/results/NAME
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,6 +22,7 @@ class Options:
 
   workdir: str = dataclasses.field(default='', metadata={'help': 'Folder of the finished run.'})
   dense: str = dataclasses.field(default='', metadata={'help': 'Folder of the dense run beside it.'})
+  further: str = dataclasses.field(default='', metadata={'help': 'Folder of a run that trained one of its tickets further; empty = none.'})
   out: str = dataclasses.field(default='', metadata={'help': 'Folder to write into.'})
   notes: str = dataclasses.field(default='', metadata={'help': 'A sentence about the machine.'})
 
@@ -38,16 +39,21 @@ def main(argv: Sequence[str]) -> None:
     from st_tf.ticket import MODEL
   run, dense, out = (pathlib.Path(path) for path in (options.workdir, options.dense, options.out))
   tickets, dense_tickets = _tickets(run), _tickets(dense)
+  further = _tickets(pathlib.Path(options.further)) if options.further else {}
   path, ticket = list(tickets.items())[-1]
   history, dense_history = _history(run), _history(dense)
   out.mkdir(parents=True, exist_ok=True)
   report.write(out, ticket, history, tickets=list(tickets.values()), dense_history=dense_history, model_file=path / MODEL)
   shutil.copy(run / 'metrics.jsonl', out / 'metrics.jsonl')
   shutil.copy(dense / 'metrics.jsonl', out / 'metrics_dense.jsonl')
-  for found, drawn in tickets.items():
+  if options.further:
+    shutil.copy(pathlib.Path(options.further) / 'metrics.jsonl', out / 'metrics_further.jsonl')
+  named = [(f'ticket_{found.name}', drawn) for found, drawn in tickets.items()]
+  named += [(f'ticket_{found.name}_further', drawn) for found, drawn in further.items()]
+  for name, drawn in named:
     facts = {name: getattr(drawn, name) for name in ('fingerprint', 'sparsity', 'metrics', 'cost', 'provenance', 'survivors')}
-    (out / f'ticket_{found.name}.json').write_text(json.dumps(facts, indent=1) + '\n', encoding='utf-8')
-  (out / 'README.md').write_text('\n'.join(_summary(tickets, dense_tickets, options.notes)) + '\n', encoding='utf-8')
+    (out / f'{name}.json').write_text(json.dumps(facts, indent=1) + '\n', encoding='utf-8')
+  (out / 'README.md').write_text('\n'.join(_summary(tickets, dense_tickets, further, options.notes)) + '\n', encoding='utf-8')
   print(f'{out}: {", ".join(sorted(file.name for file in out.iterdir()))}')
 
 
@@ -63,7 +69,7 @@ def _tickets(run: pathlib.Path) -> dict:
 def _public(ticket):
   """The ticket without folders of the machine it was drawn on."""
   provenance = ticket.provenance
-  public = {'config': provenance['config'] | {'data_dir': ''}, 'command': commands.of_run(provenance['config'])}
+  public = {'config': provenance['config'] | {'data_dir': '', 'init_from': ''}, 'command': commands.of_run(provenance['config'])}
   return dataclasses.replace(ticket, provenance=provenance | public)
 
 
@@ -71,10 +77,15 @@ def _history(run: pathlib.Path) -> list[dict]:
   return [json.loads(line) for line in (run / 'metrics.jsonl').read_text(encoding='utf-8').splitlines()]
 
 
-def _summary(tickets: dict, dense: dict, notes: str) -> Iterator[str]:
+def _summary(tickets: dict, dense: dict, further: dict, notes: str) -> Iterator[str]:
+  from st_tf.training_cost import TrainingCost
+
   rows = [('dense supernet', path, ticket) for path, ticket in dense.items()]
-  rows += [(f'SuperTicket, {ticket.sparsity:.0%}', path, ticket) for path, ticket in tickets.items()]
-  first = rows[-1][2]
+  for path, ticket in tickets.items():
+    rows.append((f'SuperTicket, {ticket.sparsity:.0%}', path, ticket))
+    same = [(path, drawn) for path, drawn in further.items() if drawn.sparsity == ticket.sparsity]
+    rows += [(f'the same, {drawn.provenance["config"]["epochs"]} epochs further', path, drawn) for path, drawn in same]
+  first = list(tickets.values())[-1]
   config = first.provenance['config']
   yield f'# {first.task["name"]}, `{config["supernet"]}` supernet'
   yield ''
@@ -83,22 +94,22 @@ def _summary(tickets: dict, dense: dict, notes: str) -> Iterator[str]:
   scores = [score for score in first.metrics['test'] if score != 'loss']
   metric = first.task['primary_metric']
   titles = [*(f'test {score_name(score)}' for score in scores), f'validation {score_name(metric)}']
-  titles += ['MACs', 'non-zero MACs', 'parameters', 'non-zero', '.tflite bytes', 'training']
+  titles += ['MACs', 'non-zero MACs', 'parameters', 'non-zero', '.tflite bytes', 'epochs', 'all training']
   yield f'| | {" | ".join(titles)} |'
   yield '|---' * (len(titles) + 1) + '|'
   for name, path, ticket in rows:
-    cost = ticket.cost
+    cost, training = ticket.cost, TrainingCost.of(ticket.provenance)
     shown = [*(ticket.metrics['test'][score] for score in scores), ticket.metrics['validation'][metric]]
     yield (
       f'| {name} | {" | ".join(map("{:.1%}".format, shown))} | {cost["macs"] / 1e6:.2f} M'
       f' | {cost["nonzero_macs"] / 1e6:.2f} M | {cost["params"]:,} | {cost["nonzero_params"]:,}'
-      f' | {(path / "model.tflite").stat().st_size:,} | {ticket.provenance["seconds"] / 60:.0f} min |'
+      f' | {(path / "model.tflite").stat().st_size:,} | {training.epochs:.0f} | {training.seconds / 60:.0f} min |'
     )
   yield ''
   yield 'Commands:'
   yield ''
   yield '```'
-  for run in (dense, tickets):
+  for run in filter(None, (dense, tickets, further)):
     yield list(run.values())[-1].provenance['command']
   yield '```'
   yield ''
