@@ -14,7 +14,7 @@ from typing import Any
 from st_tf import named_files
 from st_tf.errors import did_you_mean
 from st_tf.latency import PREFIX
-from st_tf.settings import ConfigError, checked
+from st_tf.settings import ConfigError, checked, shown
 from st_tf.task import DataConfig
 
 METHODS = (
@@ -297,6 +297,12 @@ class Config:
   def fingerprint(self) -> str:
     """Changes with everything that decides the result of a run."""
     return hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()[:16]
+
+  def changed_from(self, before: 'Config', contents: Mapping[str, str]) -> list[str]:
+    """What decides the result and differs from earlier settings, in whose files was what `contents` has digests of; as flags."""
+    then, now, old, new = before.identity() | contents, self.identity(), before.flat(), self.flat()
+    why = {name: f'was {shown(old[name])}' if old[name] != new[name] else 'another file than it was' for name in now}
+    return [f'--{name}={shown(new[name])} ({why[name]})' for name in now if then[name] != now[name]]
 
 
 def leaves() -> list[dataclasses.Field]:

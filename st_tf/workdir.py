@@ -267,7 +267,7 @@ class Workdir:
       before = Config.from_json(path.read_text(encoding='utf-8'))
     except ValueError as error:
       raise WorkdirError(f'{path} is what a run wrote. Received: {error} Use another --workdir, or --fresh to start over.') from error
-    changed, why = _changed(before, contents(self.path), config), ''
+    changed, why = config.changed_from(before, contents(self.path)), ''
     if not changed:
       return
     if before.epochs != config.epochs:
@@ -279,9 +279,16 @@ class Workdir:
 
 
 def contents(path: pathlib.Path) -> dict[str, str]:
-  """Digests of what was in the files that the settings of the run in that folder name, by setting."""
+  """Digests of what was in the files that the settings of the run in that folder name, by setting.
+
+  Raises:
+    WorkdirError: they are damaged.
+  """
   path = path / _CONTENTS
-  return files.read_json(path) if path.exists() else {}
+  try:
+    return dict(files.read_json(path)) if path.exists() else {}
+  except (ValueError, TypeError) as error:
+    raise WorkdirError(f'{path} is what a run wrote. Received: {error}. Remove it.') from error
 
 
 def tickets(path: pathlib.Path) -> list[pathlib.Path]:
@@ -331,20 +338,3 @@ def _scalars(row: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
       yield from ((f'{name}_{inner}', score) for inner, score in _scalars(value))
     elif isinstance(value, (int, float)) and name != 'step':
       yield name, value
-
-
-def _changed(before: Config, digests: Mapping[str, str], config: Config) -> list[str]:
-  """What differs, as flags.
-
-  Args:
-    before: the settings of then.
-    digests: of what was in their files.
-    config: the settings of now.
-  """
-  then, now, old, new = before.identity() | digests, config.identity(), before.flat(), config.flat()
-  why = {name: f'was {_shown(old[name])}' if old[name] != new[name] else 'another file than it was' for name in now}
-  return [f'--{name}={_shown(new[name])} ({why[name]})' for name in now if then[name] != now[name]]
-
-
-def _shown(value: Any) -> str:
-  return ','.join(f'{entry:g}' for entry in value) if isinstance(value, tuple) else str(value)

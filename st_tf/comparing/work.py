@@ -78,10 +78,10 @@ class Work:
   def _keep(self, config: Config, split: str) -> str:
     """Writes the record of a finished run; says why where its ticket cannot be used, which is a line in the table, too."""
     path = self.path(config)
-    changed = [name for name, digest in contents(path).items() if config.contents.get(name) != digest]
-    if changed:
-      return f'The file of --{changed[0]} stays as it is during a comparison. Received: another one in {path}. Remove that folder.'
     try:
+      changed = [name for name, digest in contents(path).items() if config.contents.get(name) != digest]
+      if changed:
+        return f'The file of --{changed[0]} stays as it is during a comparison. Received: another one in {path}. Remove that folder.'
       self.records.keep(config, self._measure(path / 'tickets' / f'sparsity_{config.pruning.sparsity[-1]:g}', split))
     except (UserError, OSError) as error:
       return str(error)

@@ -211,6 +211,14 @@ def test_a_run_belongs_to_what_is_in_the_files_of_its_settings_and_not_to_where_
   assert Workdir(tmp_path / 'run', tiny.config(supernet=str(moved))).latest() is not None, 'put back, it goes on'
 
 
+@pytest.mark.parametrize('content', ['{', '[1]'])
+def test_damaged_digests_are_named(workdir, content):
+  workdir.save(state(4))
+  (workdir.path / 'contents.json').write_text(content)
+  with pytest.raises(WorkdirError, match=r'contents\.json is what a run wrote\. Received: .* Remove it'):
+    Workdir(workdir.path, tiny.config())
+
+
 def test_fresh_leaves_a_folder_alone_that_is_no_run_s(tmp_path):
   (tmp_path / 'tickets').mkdir()
   with pytest.raises(WorkdirError, match=r"--fresh empties a run's folder only\. Received: .* no config\.json"):
