@@ -261,7 +261,7 @@ class Run:
   def _check_same(self, state: State) -> None:
     """Refuses a checkpoint of other settings, data or another ticket, in a folder of these settings."""
     facts, sizes = state.facts, dict(self.task.sizes)
-    if facts['source'] != self.trainer.source:
+    if facts.get('source', self.trainer.source) != self.trainer.source:
       received = f'another one in {self.config.init_from}'
     elif facts['sizes'] != sizes:
       received = f'{facts["sizes"]} examples, now {sizes}'
