@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 import dataclasses
-import hashlib
 import json
 import math
 import pathlib
@@ -75,12 +74,6 @@ class LatencyTable:
         f'A latency table belongs to the supernet it was measured with. Received: {what}.'
         ' Measure this one: python -m tflite.latency_table --supernet=... --head=... --out=FILE.'
       )
-
-  @property
-  def digest(self) -> str:
-    """Changes with everything that changes a search."""
-    content = json.dumps([self.arch.to_json(), self.head, self.base, self.groups], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
   def milliseconds(self, group: str, units: float) -> float:
     """What a group takes when so many of its units are left: between two measured numbers, in proportion.

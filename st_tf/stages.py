@@ -262,7 +262,7 @@ class Run:
     """Refuses a checkpoint of other settings, data or another ticket, in a folder of these settings."""
     facts, sizes = state.facts, dict(self.task.sizes)
     if facts.get('source', self.trainer.source) != self.trainer.source:
-      received = f'another one in {self.config.init_from}'
+      received = f'another ticket in {self.config.init_from}'
     elif facts['sizes'] != sizes:
       received = f'{facts["sizes"]} examples, now {sizes}'
     elif facts['config'] != self.config.fingerprint or ArchSpec.from_json(facts['supernet']) != self.trainer.supernet:

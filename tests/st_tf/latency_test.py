@@ -77,9 +77,3 @@ def test_a_file_of_something_else_is_refused(file, content):
 def test_a_missing_file_is_named(tmp_path):
   with pytest.raises(LatencyError, match=r'Received: .*none\.json \(No such file'):
     LatencyTable.load(tmp_path / 'none.json')
-
-
-def test_the_digest_tells_tables_apart_by_what_a_search_takes_from_them(file):
-  digest = LatencyTable.load(file).digest
-  assert LatencyTable.load(changed(file, settings={'runtime': 'another'})).digest == digest
-  assert LatencyTable.load(changed(file, milliseconds=[1.0, 3.5])).digest != digest
