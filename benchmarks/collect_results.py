@@ -40,6 +40,9 @@ def main(argv: Sequence[str]) -> None:
   run, dense, out = (pathlib.Path(path) for path in (options.workdir, options.dense, options.out))
   tickets, dense_tickets = _tickets(run), _tickets(dense)
   further = _tickets(pathlib.Path(options.further)) if options.further else {}
+  sources = {ticket.fingerprint for ticket in tickets.values()}
+  if any(drawn.provenance.get('source') not in sources for drawn in further.values()):
+    raise UserError(f'--further trained a ticket of --workdir further. Received: {options.further}, of another ticket. Leave it out.')
   path, ticket = list(tickets.items())[-1]
   history, dense_history = _history(run), _history(dense)
   out.mkdir(parents=True, exist_ok=True)
@@ -69,7 +72,7 @@ def _tickets(run: pathlib.Path) -> dict:
 def _public(ticket):
   """The ticket without folders of the machine it was drawn on."""
   provenance = ticket.provenance
-  public = {'config': provenance['config'] | {'data_dir': '', 'init_from': ''}, 'command': commands.of_run(provenance['config'])}
+  public = {'config': commands.public(provenance['config']), 'command': commands.of_run(provenance['config'])}
   return dataclasses.replace(ticket, provenance=provenance | public)
 
 
@@ -83,7 +86,7 @@ def _summary(tickets: dict, dense: dict, further: dict, notes: str) -> Iterator[
   rows = [('dense supernet', path, ticket) for path, ticket in dense.items()]
   for path, ticket in tickets.items():
     rows.append((f'SuperTicket, {ticket.sparsity:.0%}', path, ticket))
-    same = [(path, drawn) for path, drawn in further.items() if drawn.sparsity == ticket.sparsity]
+    same = [(path, drawn) for path, drawn in further.items() if drawn.provenance['source'] == ticket.fingerprint]
     rows += [(f'the same, {drawn.provenance["config"]["epochs"]} epochs further', path, drawn) for path, drawn in same]
   first = list(tickets.values())[-1]
   config = first.provenance['config']
@@ -113,7 +116,8 @@ def _summary(tickets: dict, dense: dict, further: dict, notes: str) -> Iterator[
     yield list(run.values())[-1].provenance['command']
   yield '```'
   yield ''
-  yield 'The report (without pictures of the data) is `index.html`; the curves are in `metrics.jsonl` and `metrics_dense.jsonl`.'
+  curves = ['`metrics.jsonl`', '`metrics_dense.jsonl`', *['`metrics_further.jsonl`'] * bool(further)]
+  yield f'The report (without pictures of the data) is `index.html`; the curves are in {", ".join(curves[:-1])} and {curves[-1]}.'
 
 
 if __name__ == '__main__':

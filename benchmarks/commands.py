@@ -5,6 +5,7 @@ import pathlib
 import shlex
 from typing import Any
 
+from st_tf import named_files
 from st_tf.config import Config
 
 # What a moved or fine-tuned ticket brings.
@@ -26,6 +27,16 @@ def of_run(given: Mapping[str, Any]) -> str:
   words = [f'--{name}={public.get(name) or _plain(value)}' for name, value in chosen.items()]
   is_moved = given['method'] == 'transfer'
   return shlex.join(['python', '-m', 'st_tf.transfer' if is_moved else 'st_tf.train', *['--ticket=TICKET'] * is_moved, *words])
+
+
+def public(given: Mapping[str, Any]) -> dict[str, Any]:
+  """Settings in a ticket's provenance, of files and folders of this machine the names only."""
+  return dict(given) | {name: _without_folder(given[name]) for name in (*named_files.SETTINGS, 'task')} | {'data_dir': '', 'init_from': ''}
+
+
+def _without_folder(text: str) -> str:
+  kind, colon, path = text.rpartition(':')
+  return f'{kind}{colon}{pathlib.Path(path).name}' if pathlib.Path(path).is_absolute() else text
 
 
 def _plain(value: Any) -> str:

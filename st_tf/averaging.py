@@ -45,7 +45,7 @@ class Averages:
     self._shadow.assign(self._joined(current | {name: values[name] for name in current if name in values}))
 
   def _joined(self, values: Mapping[str, Any]) -> np.ndarray:
-    return np.concatenate([np.ravel(values[name]) for name in self.variables])
+    return np.concatenate([np.reshape(values[name], variable.shape).ravel() for name, variable in self.variables.items()])
 
 
 @contextlib.contextmanager

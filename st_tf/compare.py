@@ -8,6 +8,7 @@ are against the first method. A method may bring settings: supertickets:reactiva
 
 from collections.abc import Mapping, Sequence
 import dataclasses
+import functools
 import pathlib
 import shlex
 import time
@@ -76,7 +77,7 @@ class Options:
 
 
 def main(argv: Sequence[str]) -> int:
-  """Runs the command; the exit code is 0, 1 when a run of the table has failed, or 130 after an interruption."""
+  """Runs the command; the exit code is 0, 1 when a run or all learning rates of a method have failed, or 130 when interrupted."""
   values = absl_flags.FlagValues()
   flags.define(values, dataclasses.fields(Options))
   flags.define_config(values)
@@ -102,7 +103,7 @@ def main(argv: Sequence[str]) -> int:
   except KeyboardInterrupt:
     print('\nInterrupted: the same command continues.')
     return command.INTERRUPTED
-  return 1 if any(row.errors for row in rows) else 0
+  return 1 if any(row.errors or not row.rate.tried for row in rows) else 0
 
 
 class Comparison:
@@ -129,8 +130,13 @@ class Comparison:
     self.rates = options.learning_rates or (base.training.learning_rate,)
     seeds = range(base.seed, base.seed + options.seeds)
     self.cells = entries.cells(chosen, options.sparsities, seeds, options.budget)
+    # Made once: a file that settings name counts as it was when the comparison began.
+    self._settings = functools.cache(lambda cell, rate: entries.settings(cell, base, rate))
+    for rate in self.rates:
+      for cell in (*self.cells, *map(self._trial_cell, chosen)):
+        self._settings(cell, rate).identity()
     # Settings that no run can have are refused before the first one starts.
-    configs = [entries.settings(cell, base, self.rates[0]) for cell in self.cells]
+    configs = [self._settings(cell, self.rates[0]) for cell in self.cells]
     for config in configs:
       entries.check(config, task.steps_per_epoch(base.batch_size))
     if not options.collect:
@@ -194,11 +200,13 @@ class Comparison:
     levels = sorted(self.options.sparsities)
     return levels[(len(levels) - 1) // 2]
 
-  def _trial(self, entry: Any, rate: float) -> Config:
+  def _trial_cell(self, entry: Any) -> Any:
     from st_tf.comparing import entries
 
-    cell = entries.cells([entry], (self._trial_sparsity(),), (self.base.seed,))[0]
-    return entries.settings(cell, self.base, rate)
+    return entries.cells([entry], (self._trial_sparsity(),), (self.base.seed,))[0]
+
+  def _trial(self, entry: Any, rate: float) -> Config:
+    return self._settings(self._trial_cell(entry), rate)
 
   def _trials(self) -> list[Config]:
     """The runs that find each method's learning rate."""
@@ -206,9 +214,7 @@ class Comparison:
 
   def _configs(self, rates: Mapping[Any, float]) -> list[Config]:
     """The runs of the table."""
-    from st_tf.comparing import entries
-
-    return [entries.settings(cell, self.base, rates[cell.entry]) for cell in self.cells]
+    return [self._settings(cell, rates[cell.entry]) for cell in self.cells]
 
   def _best_rate(self, entry: Any) -> float:
     if len(self.rates) < 2:
@@ -223,21 +229,20 @@ class Comparison:
 
     trials = {self._trial(entry, rate) for rate in self.rates}
     missing = [config for config in trials if self._work.find(config, 'validation') is None] if len(trials) > 1 else []
-    told = sorted((config.training.learning_rate, errors.get(self._work.path(config), 'not tried')) for config in missing)
+    told = sorted((config.training.learning_rate, errors.get(self._work.path(config), 'no score is recorded')) for config in missing)
     return Rate(
       self._trial(entry, chosen).training.learning_rate,
-      len(trials),
+      len(trials) - len(missing),
       tuple(f'learning rate {rate:g} on validation: {error}' for rate, error in told),
     )
 
   def _results(self, rates: Mapping[Any, float], errors: Mapping[pathlib.Path, str]) -> list[Any]:
     """The runs of the table."""
-    from st_tf.comparing import entries
     from st_tf.comparing.table import Result
 
     results = []
     for cell in self.cells:
-      config = entries.settings(cell, self.base, rates[cell.entry])
+      config = self._settings(cell, rates[cell.entry])
       record = self._work.find(config, self.options.split)
       if self.options.collect and record is None:
         continue

@@ -301,8 +301,9 @@ class Config:
   def changed_from(self, before: 'Config', contents: Mapping[str, str]) -> list[str]:
     """What decides the result and differs from earlier settings, in whose files was what `contents` has digests of; as flags."""
     then, now, old, new = before.identity() | contents, self.identity(), before.flat(), self.flat()
-    why = {name: f'was {shown(old[name])}' if old[name] != new[name] else 'another file than it was' for name in now}
-    return [f'--{name}={shown(new[name])} ({why[name]})' for name in now if then[name] != now[name]]
+    gone = {name for name in contents if name not in self.contents and old[name] == new[name]}  # A finished run needs them no more.
+    why = {name: f'was {shown(old[name])}' if old[name] != new[name] else 'other contents than it had' for name in now}
+    return [f'--{name}={shown(new[name])} ({why[name]})' for name in now if then[name] != now[name] and name not in gone]
 
 
 def leaves() -> list[dataclasses.Field]:

@@ -1,32 +1,46 @@
-"""Settings that may name a file: two runs are alike where what is in it is, wherever it lies."""
+"""Settings that may name a file or a ticket: two runs are alike where what is in it is, wherever it lies."""
 
 import hashlib
 import os
 import pathlib
 import re
 
+from st_tf import files
+from st_tf.errors import UserError
 from st_tf.latency import PREFIX
 from st_tf.presets import PRESETS
 
-SETTINGS = ('supernet', 'cost', 'class_names', 'detections')
+SETTINGS = ('supernet', 'cost', 'class_names', 'detections', 'init_from')
+TICKET = 'ticket.json'  # Of a folder with a ticket, the file that has its fingerprint.
 _PORTABLE = re.compile('#([0-9a-f]{16})$')
+_DIGITS = 16
 
 
 def digest(setting: str, text: str) -> str:
   """Of what is in the file, or was in it where `portable` has written the text; empty where it names none.
 
+  Of a ticket it is the fingerprint, which changes with architecture, mask and weights and not with later scores.
+
   Args:
     setting: one of `SETTINGS`.
     text: its value.
+
+  Raises:
+    UserError: the file is there and cannot be read.
   """
   written = _PORTABLE.search(text)
   if written:
     return written[1]
-  if setting == 'cost' and not text.startswith(PREFIX) or setting == 'class_names' and ',' in text or text in PRESETS:
+  if not text or setting == 'cost' and not text.startswith(PREFIX) or setting == 'class_names' and ',' in text or text in PRESETS:
     return ''
-  path = pathlib.Path(text.removeprefix(PREFIX)).expanduser()
-  there = os.path.isfile(path)  # Not of pathlib, which a long name is too much for.
-  return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if there else ''
+  path = pathlib.Path(os.path.expanduser(text.removeprefix(PREFIX)))
+  try:
+    if setting == 'init_from' and os.path.isfile(path / TICKET):
+      return _fingerprint(path / TICKET)
+    # Not of pathlib, which a long name is too much for.
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:_DIGITS] if os.path.isfile(path) else ''
+  except OSError as error:
+    raise UserError(f'--{setting} names a file that can be read. Received: {text} ({error}). Name another, or make it readable.') from error
 
 
 def portable(text: str, digest: str) -> str:
@@ -34,3 +48,11 @@ def portable(text: str, digest: str) -> str:
   prefix = PREFIX if text.startswith(PREFIX) else ''
   name = pathlib.Path(_PORTABLE.sub('', text.removeprefix(prefix))).name
   return f'{prefix}{name}#{digest}'
+
+
+def _fingerprint(path: pathlib.Path) -> str:
+  """Empty in a damaged ticket, which is refused where it is loaded."""
+  try:
+    return str(files.read_json(path)['fingerprint'])[:_DIGITS]
+  except (ValueError, KeyError, TypeError):
+    return ''

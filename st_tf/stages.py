@@ -47,6 +47,7 @@ class _Sums:
   score: float = 0.0
   batches: int = 0
   seconds: float = 0.0
+  trimmed: int = 0  # Of the whole training: units that had to go to meet its target.
 
 
 class Run:
@@ -160,7 +161,7 @@ class Run:
     self.workdir.record(row)
     self.workdir.histogram({f'factors/{name}': value for name, value in trainer.factors().items()}, trainer.step)
     print(wording.epoch(row, self.config.epochs, self.task.primary_metric, self.task.training_metric), flush=True)
-    self._sums = _Sums()
+    self._sums = _Sums(trimmed=sums.trimmed)
     self._save()
     if self._signal:
       self._stop()
@@ -189,7 +190,8 @@ class Run:
     last = trainer.step == plan.search_end
     groups = importance.groups(trainer.model, trainer.arch, self.task.head)
     alive = importance.alive(trainer.factors(), search.dead_below)
-    alive, more = self._trimmed(alive) if last and search.has_target else (alive, 0)
+    if last and search.has_target:
+      alive, self._sums.trimmed = self._trimmed(alive)
     before = cost.of(trainer.model).macs
     saved = before - importance.MACS.total(before, groups, alive)
     if saved >= search.minimum_saving * before or last and saved > 0:
@@ -197,7 +199,7 @@ class Run:
       trainer.shrink(alive)
       left = sum(int(np.count_nonzero(value)) for value in alive.values())
       after = cost.of(trainer.model).macs
-      self.record('shrink', macs_before=before, macs_after=after, units_before=units, units_after=left, trimmed=more)
+      self.record('shrink', macs_before=before, macs_after=after, units_before=units, units_after=left, trimmed=self._sums.trimmed)
 
   def _trimmed(self, alive: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], int]:
     """(the units that stay at the end of the search, how many had to go that were not dead), the latter told."""
@@ -240,8 +242,8 @@ class Run:
       WorkdirError: it cannot be written.
     """
     rows = self.workdir.history()
-    seconds, more = (sum(row.get(name, 0) for row in rows) for name in ('seconds', 'trimmed'))
-    ticket = cut(self.trainer, self.calibration(), sparsity, origin(self.trainer, seconds + self._sums.seconds, more))
+    seconds = sum(row.get('seconds', 0) for row in rows) + self._sums.seconds
+    ticket = cut(self.trainer, self.calibration(), sparsity, origin(self.trainer, seconds, self._sums.trimmed))
     # Before the ticket is there, since a run that is continued then does not come here again; once, since one that was
     # stopped in between does.
     if not any(row['event'] == 'ticket' and row['sparsity'] == sparsity for row in rows):
@@ -259,18 +261,16 @@ class Run:
     )
 
   def _check_same(self, state: State) -> None:
-    """Refuses a checkpoint of other settings, data or another ticket, in a folder of these settings."""
+    """Refuses a checkpoint of other settings or data, in a folder of these settings."""
     facts, sizes = state.facts, dict(self.task.sizes)
-    if facts.get('source', self.trainer.source) != self.trainer.source:
-      received = f'another ticket in {self.config.init_from}'
-    elif facts['sizes'] != sizes:
+    if facts['sizes'] != sizes:
       received = f'{facts["sizes"]} examples, now {sizes}'
     elif facts['config'] != self.config.fingerprint or ArchSpec.from_json(facts['supernet']) != self.trainer.supernet:
       received = 'checkpoints of other settings'
     else:
       return
     raise WorkdirError(
-      f'A run continues with the settings, the data and the ticket it began with. Received: {received}, in {self.workdir.path}.'
+      f'A run continues with the settings and the data it began with. Received: {received}, in {self.workdir.path}.'
       ' Put it back, or use another --workdir, or --fresh to start over.'
     )
 
@@ -291,7 +291,6 @@ class Run:
       'sums': dataclasses.asdict(self._sums),
       'sizes': dict(self.task.sizes),
       'config': self.config.fingerprint,
-      'source': self.trainer.source,
     }
     self._is_saved = self.workdir.save(State(state.facts | facts, state.arrays))
 

@@ -148,7 +148,10 @@ class Task(abc.ABC):
 
   @abc.abstractmethod
   def loss(self, targets: Any, outputs: Any, label_smoothing: float = 0.0) -> Any:
-    """Loss of each example, [batch] float32 (a TensorFlow computation)."""
+    """Loss of each example, [batch] float32 (a TensorFlow computation).
+
+    It is traced without AutoGraph: where a tensor decides, take `tf.where` or `tf.cond`, or decorate it with `@tf.function`.
+    """
 
   @abc.abstractmethod
   def metrics(self) -> Metrics:

@@ -13,10 +13,10 @@ from st_tf import cost as costs
 from st_tf import files
 from st_tf.errors import UserError
 from st_tf.models import build, named_variables
+from st_tf.named_files import TICKET as FACTS
 from st_tf.specs import ArchSpec, HeadSpec, SpecError
 
 FORMAT = 1
-FACTS = 'ticket.json'
 MODEL = 'model.tflite'
 _WEIGHTS = 'weights.safetensors'
 _MASKS = 'masks.safetensors'

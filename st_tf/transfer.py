@@ -75,7 +75,7 @@ def main(argv: Sequence[str]) -> int:
   with command.quiet_imports():
     from st_tf import replicas, train
     from st_tf.methods import transfer
-    from st_tf.ticket import Ticket, TicketError
+    from st_tf.ticket import Ticket
     from st_tf.workdir import Workdir
   replicas.prepare(config.replicas)
   ticket = Ticket.load(options.ticket)
@@ -107,13 +107,7 @@ def main(argv: Sequence[str]) -> int:
     if code:
       return code
     paths += workdir.tickets()
-    drawn = Ticket.load(paths[-1])
-    if name != _OWN and drawn.provenance['source'] != ticket.fingerprint:
-      raise TicketError(
-        f'A workdir belongs to one ticket. Received: {root / name}, whose training began with another ticket than is in {options.ticket}'
-        ' now. Use --fresh to train it again, or another --workdir.'
-      )
-    found[name] = _result(drawn)
+    found[name] = _result(Ticket.load(paths[-1]))
   files.write_text(
     root / 'transfer.json', json.dumps({'ticket': ticket.fingerprint, 'from': ticket.task['name'], 'found': found}, indent=1)
   )

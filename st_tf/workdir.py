@@ -258,7 +258,8 @@ class Workdir:
     path = self.path / _CONFIG
     if path.exists() and (self._saved() or any(self.tickets())):
       self._compare(config)
-    files.write_text(self.path / _CONTENTS, json.dumps(config.contents) + '\n')
+    else:
+      files.write_text(self.path / _CONTENTS, json.dumps(config.contents) + '\n')
     files.write_text(path, config.to_json())
 
   def _compare(self, config: Config) -> None:

@@ -262,7 +262,7 @@ def check(splits: Iterable[Files]) -> list[np.ndarray]:
         folder = files.pairs[0][1].parent
         raise TaskError(
           f'The masks of a split have pixels of classes. Received: {len(files)} masks that are all void, such as those in {folder}.'
-          ' Export them again, or remove that split.'
+          ' Export them again.'
         )
       found.append(pixels)
   return found

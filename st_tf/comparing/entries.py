@@ -26,6 +26,7 @@ NOT_COMPARED = ('fine_tune', 'transfer')  # They train a ticket that something e
 _FIRST = {'lottery': 'dense'} | dict.fromkeys(('search_then_prune', 'search_prune_retrain', 'search_then_lottery'), 'search_only')
 # What a method may have settings of its own from: those of training, and of these groups the ones that it names.
 _NAMED = (SearchConfig, PruningConfig, PipelineConfig, TunerConfig)
+_LENGTHS = ('epochs', 'fine_tune_epochs', 'retrain_epochs', 'trial_epochs')  # Whoever brings one shares no budget.
 _ALWAYS = ('epochs', *(field.name for field in dataclasses.fields(TrainingConfig)))
 KEEP_EVERYTHING = ('dense', 'search_only')
 
@@ -91,13 +92,26 @@ def check_sparsities(sparsities: Sequence[float]) -> None:
 
 
 def cells(chosen: Sequence[Entry], sparsities: Sequence[float], seeds: Sequence[int], budget: int = 0) -> list[Cell]:
-  """Every run of the table, method by method; with a budget those too whose trainings share it, where an entry brings no epochs."""
+  """Every run of the table, method by method; with a budget those too whose trainings share it, where an entry brings no epochs.
+
+  Raises:
+    ConfigError: a budget, of which the first method would have no share, so that nothing is compared at equal cost.
+  """
+  if budget and _brings_lengths(chosen[0]):
+    raise ConfigError(
+      f'With --budget the first method brings no epochs of its own. Received: {chosen[0].label}. Begin with another one, or leave out'
+      ' --budget.'
+    )
   found = []
   for entry in chosen:
     levels = (0.0,) if entry.method in KEEP_EVERYTHING else sparsities
-    budgets = (0, budget) if budget and 'epochs' not in dict(entry.settings) else (0,)
+    budgets = (0, budget) if budget and not _brings_lengths(entry) else (0,)
     found += [Cell(entry, level, seed, share) for share in budgets for level in levels for seed in seeds]
   return found
+
+
+def _brings_lengths(entry: Entry) -> bool:
+  return any(name in _LENGTHS for name, _ in entry.settings)
 
 
 def settings(cell: Cell, base: Config, learning_rate: float) -> Config:

@@ -74,7 +74,7 @@ def terminal(rows: Sequence[Row], metric: str, split: str = table.TEST) -> str:
     _GAP.join(text.ljust(width) if not index else text.rjust(width) for index, (text, width) in enumerate(zip(line, widths))).rstrip()
     for line in lines
   ]
-  errors = [f'failed: {line}' for line in table.failures(rows)]
+  errors = [f'without a result: {line}' for line in table.failures(rows)]
   return '\n'.join([*aligned, '', *table.differences(rows), *table.trims(rows), *errors])
 
 

@@ -50,7 +50,7 @@ class Rate:
 
   Attributes:
     chosen: the best on validation.
-    tried: how many there were to choose from.
+    tried: how many came to a score to choose by; 1 where none was to be tried.
     errors: of those that came to no score.
   """
 
@@ -164,7 +164,7 @@ def columns(metric: str, split: str = TEST) -> list[str]:
 
 def cells(row: Row, metric: str, split: str = TEST) -> list[str]:
   """A row of the table for people."""
-  rate = f'{row.rate.chosen:g}' + (f' (of {row.rate.tried})' if row.rate.tried > 1 else '')
+  rate = f'{row.rate.chosen:g}' + {0: ' (none could be tried)', 1: ''}.get(row.rate.tried, f' (of {row.rate.tried})')
   if not row.scores:
     return [row.name, wording.sparsity(row.sparsity), '0', 'failed', *['-'] * (6 + len(_BESIDE[split])), rate]
   score = wording.score(metric, row.mean) + (f' ± {100 * row.deviation:.1f}' if len(row.scores) > 1 else ' (one run)')
@@ -191,7 +191,7 @@ def markdown(found: Sequence[Row], metric: str, split: str = TEST) -> str:
   errors = [f'- {line}' for line in failures(found)]
   lines += ['', *(f'- {line}' for line in told)] if told else []
   lines += ['', *trimmed] if trimmed else []
-  lines += ['', 'Runs without a result:', '', *errors] if errors else []
+  lines += ['', 'Without a result:', '', *errors] if errors else []
   return '\n'.join(lines) + '\n'
 
 

@@ -42,6 +42,16 @@ def test_averages_are_set_by_name_and_what_has_none_is_passed_over():
   np.testing.assert_array_equal(averages.values()['kernel'], [7, 8])
 
 
+def test_averages_of_several_variables_do_not_get_mixed_up():
+  matrix = np.arange(6, dtype=np.float32).reshape(2, 3)
+  averages = averaging.Averages({'kernel': tf.Variable(START), 'scale': tf.Variable(3.0), 'matrix': tf.Variable(matrix)})
+  averages.assign({'scale': np.float32(5.0)})
+  found = averages.values()
+  assert found['scale'] == 5.0 and np.array_equal(found['kernel'], START) and np.array_equal(found['matrix'], matrix)
+  with pytest.raises(ValueError, match='reshape'):
+    averages.assign({'kernel': matrix[0], 'matrix': np.zeros((1, 5), np.float32)})
+
+
 @pytest.mark.parametrize('fails', [False, True])
 def test_swapped_variables_are_afterwards_what_they_were_bit_for_bit(fails):
   values = {'a': np.array([0.1, -0.0, 1e-42], np.float32), 'count': np.int64(2**40 + 1), 'untouched': START}

@@ -8,13 +8,14 @@ import tensorflow as tf
 
 from st_tf import compare, presets
 from st_tf.comparing.runner import Launcher
-from st_tf.config import ConfigError
+from st_tf.config import Config, ConfigError
 from st_tf.cutting import cut
 from st_tf.errors import UserError
 from st_tf.flags import FlagError
 from st_tf.origin import origin
 from st_tf.pruning.ranking import RankingError
 from st_tf.ticket import TicketError
+from st_tf.workdir import Workdir
 from tests import tiny
 
 # Validation scores by (method, learning rate): the first method trains best with 0.3, the second with 0.1.
@@ -160,7 +161,7 @@ def test_comparisons_may_share_runs_and_have_tables_of_their_own(launch, tmp_pat
 def test_a_crashed_run_is_a_line_in_the_table_and_is_tried_again_next_time(launch, tmp_path, capsys):
   launch.broken = (1,)
   assert run(tmp_path) == 1
-  assert 'failed: gmp at 50%, seed 1: ended by SIGKILL' in capsys.readouterr().out
+  assert 'without a result: gmp at 50%, seed 1: ended by SIGKILL' in capsys.readouterr().out
   assert '- snip at 50%, seed 1: ended by SIGKILL' in (tmp_path / 'run' / 'comparison.md').read_text()
   launch.broken = ()
   launch.done.clear()
@@ -182,10 +183,37 @@ def test_a_learning_rate_without_a_score_is_told_and_is_no_failure(launch, tmp_p
   assert run(tmp_path, learning_rates='0.1,0.3', methods='snip', seeds=1) == 0
   assert '- snip, learning rate 0.3 on validation: ended by SIGKILL' in (tmp_path / 'run' / 'comparison.md').read_text()
   (row,) = json.loads((tmp_path / 'run' / 'comparison.json').read_text())['rows']
-  assert (row['learning_rate'], row['learning_rates_tried'], row['seeds']) == (0.1, 2, 1)
+  assert (row['learning_rate'], row['learning_rates_tried'], row['seeds']) == (0.1, 1, 1)
   assert row['learning_rate_errors'] == ['learning rate 0.3 on validation: ended by SIGKILL']
   assert run(tmp_path, learning_rates='0.1,0.5', methods='snip', seeds=1, collect='true') == 0
-  assert 'failed: snip, learning rate 0.5 on validation: not tried' in capsys.readouterr().out
+  assert 'without a result: snip, learning rate 0.5 on validation: no score is recorded' in capsys.readouterr().out
+
+
+def test_a_method_of_which_no_learning_rate_came_to_a_score_has_failed(launch, tmp_path, capsys):
+  launch.broken_rates = (0.1, 0.3)
+  assert run(tmp_path, methods='gmp', seeds=1, learning_rates='0.2,0.3') == 0
+  assert run(tmp_path, methods='gmp,snip:learning_rate=0.2', seeds=1, learning_rates='0.1,0.3') == 1
+  assert '0.1 (none could be tried)' in capsys.readouterr().out
+
+
+def test_a_file_that_changes_during_a_comparison_costs_the_runs_after_it_and_no_other(launch, tmp_path, monkeypatch):
+  supernet = tmp_path / 'supernet.json'
+  shutil.copy(tiny.SUPERNET, supernet)
+  done = []
+
+  def edited(config, path):
+    if len(done) == 2:
+      supernet.write_text(supernet.read_text() + ' ')
+    Workdir(path, Config.from_flat(config.flat()))
+    done.append(path)
+    return launch(config, path)
+
+  monkeypatch.setattr('st_tf.comparing.runner.Launcher', lambda root, jobs: edited)
+  assert run(tmp_path, supernet=supernet) == 1
+  text = (tmp_path / 'run' / 'comparison.md').read_text()
+  assert text.count('The file of --supernet stays as it is during a comparison') == 2
+  rows = json.loads((tmp_path / 'run' / 'comparison.json').read_text())['rows']
+  assert [(row['method'], row['seeds'], len(row['errors'])) for row in rows] == [('gmp', 2, 0), ('snip', 0, 2)]
 
 
 def test_without_learning_rates_to_try_the_one_of_the_settings_is_used(launch, tmp_path):
@@ -269,7 +297,8 @@ def test_a_dry_run_times_some_steps_and_writes_nothing(tmp_path, capsys):
     ({'methods': 'gmp,random', 'sparsities': '0.5,0.995'}, RankingError, 'No layer is emptied'),
     ({'methods': 'gmp,search_only', 'target_macs': '0.001'}, ConfigError, '--target_macs is at least what is left without any search unit'),
     ({'methods': 'gmp,tuner', 'target_macs': '0.001'}, ConfigError, '--target_macs is at least what is left without any search unit'),
-    ({'methods': 'gmp,tuner', 'cost': 'latency:t.json', 'target_latency_ms': '5'}, ConfigError, 'latency'),
+    ({'methods': 'gmp,tuner', 'cost': 'latency:t.json', 'target_latency_ms': '5'}, ConfigError, r'tuner bounds MACs\. Received: .*=5'),
+    ({'methods': 'gmp:epochs=2,snip', 'budget': '4'}, ConfigError, r'With --budget the first .* Received: gmp:epochs=2\. Begin with'),
     ({'seeds': '0'}, FlagError, r'--seeds is at least 1\. Received: 0'),
     ({'methods': 'lottery', 'budget': '2', 'prune_rounds': '4'}, ConfigError, '--budget gives every training at least one epoch'),
   ],

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tensorflow_model_optimization.python.core.sparsity.keras.pruning_schedule import PolynomialDecay
 
-from st_tf import initial, presets
+from st_tf import initial, presets, stages
 from st_tf.plan import Plan
 from st_tf.stages import DivergedError, Interrupted, begin
 from st_tf.ticket import Ticket
@@ -107,7 +107,22 @@ def test_the_ticket_tells_how_it_was_drawn(finished):
   assert 0 <= found['seconds'] - epochs < epochs and found['training']['seconds'] == found['seconds']  # Also the last checkpoint.
   assert set(found['versions']) == {'st_tf', 'tensorflow', 'tf-keras', 'tensorflow-model-optimization', 'numpy'}
   assert ticket.cost['macs'] <= 0.75 * ticket.cost['supernet_macs']
-  assert found.get('trimmed', 0) == sum(row['trimmed'] for row in rows(workdir, 'shrink'))
+
+
+def test_units_that_had_to_go_are_told_by_tickets_from_then_on_whatever_became_of_the_log(tmp_path, monkeypatch):
+  def one_more(trainer, alive):
+    name, units = next((name, units) for name, units in alive.items() if np.count_nonzero(units) > 1)
+    return alive | {name: units & (np.arange(units.size) != np.flatnonzero(units)[0])}
+
+  def half_recorded(self, row, record=Workdir.record):
+    if row['event'] != 'shrink':
+      record(self, row)
+
+  monkeypatch.setattr(stages, 'trimmed', one_more)
+  monkeypatch.setattr(Workdir, 'record', half_recorded)
+  ticket, workdir = tiny.draw(tmp_path / 'run', **SETTINGS)
+  assert ticket.provenance['trimmed'] == 1
+  assert 'trimmed' not in Ticket.load(workdir.ticket_path(0.5)).provenance, 'it was saved before the search had ended'
 
 
 def interrupt(monkeypatch, number: signal.Signals, step: int) -> None:
@@ -189,7 +204,7 @@ def test_checkpoints_of_other_settings_are_refused(tmp_path):
   settings = {'arch': tiny.SPECK, 'epochs': 1, 'sparsity': (0.5,)}
   tiny.draw(tmp_path / 'run', **settings)
   (tmp_path / 'run' / 'config.json').unlink()
-  with pytest.raises(WorkdirError, match=r'A run continues with the settings, .* Received: checkpoints of other settings'):
+  with pytest.raises(WorkdirError, match=r'A run continues with the settings and .* Received: checkpoints of other settings'):
     tiny.draw(tmp_path / 'run', **settings, optimizer='rmsprop')
 
 
@@ -218,5 +233,5 @@ def test_a_run_goes_on_with_the_network_and_the_data_it_began_with_only(tmp_path
     ):
       tiny.draw(tmp_path / 'run', **settings)
   monkeypatch.setattr(presets, 'to_text', lambda arch, original=presets.to_text: original(tiny.ARCH))
-  with pytest.raises(WorkdirError, match=r'A workdir belongs to one configuration\. Received: --supernet=.*another file than it was'):
+  with pytest.raises(WorkdirError, match=r'A workdir belongs to one configuration\. Received: --supernet=.*other contents than it had'):
     tiny.draw(tmp_path / 'run', **settings)

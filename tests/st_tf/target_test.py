@@ -163,7 +163,7 @@ def test_a_search_does_not_continue_with_another_table_in_the_place_of_its_own(t
   write_table(table, trainer.supernet, names, [(1, 0.02), (1000, 20.0)], base=0.1)
   with pytest.raises(
     WorkdirError,
-    match=r'belongs to one configuration\. Received: --cost=latency:.*table\.json \(another file than it was\)',
+    match=r'belongs to one configuration\. Received: --cost=latency:.*table\.json \(other contents than it had\)',
   ):
     tiny.draw(tmp_path / 'run', **settings)
 

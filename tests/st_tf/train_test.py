@@ -128,7 +128,7 @@ def test_a_finished_run_is_not_shown_for_another_network_of_the_same_name(finish
   before = file.read_text()
   file.write_text(presets.to_text(tiny.ARCH))
   try:
-    with pytest.raises(UserError, match=r'A workdir belongs to one configuration\. Received: --supernet=.* \(another file than it was\)'):
+    with pytest.raises(UserError, match=r'A workdir belongs to one configuration\. Received: --supernet=.* \(other contents than it had\)'):
       run(tmp_path / 'run', supernet)
   finally:
     file.write_text(before)

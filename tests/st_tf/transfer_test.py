@@ -7,7 +7,8 @@ from st_tf import transfer
 from st_tf.config import ConfigError
 from st_tf.flags import FlagError
 from st_tf.pruning.ranking import RankingError
-from st_tf.ticket import Ticket, TicketError
+from st_tf.ticket import Ticket
+from st_tf.workdir import WorkdirError
 from tests import tiny
 
 
@@ -82,7 +83,7 @@ def test_a_ticket_and_its_four_controls_are_trained_and_compared(tmp_path, capsy
   # Another ticket in the same place: what was trained with the first is not passed off as its own.
   shutil.rmtree(ticket)
   shutil.copytree(tmp_path / 'moved' / 'drawn_here' / 'tickets' / 'sparsity_0.5', ticket)
-  with pytest.raises(TicketError, match=r'belongs to one ticket\. Received: .*none, whose training began with another'):
+  with pytest.raises(WorkdirError, match=r'to one configuration\. Received: --init_from=.* \(other contents than it had\) in .*none'):
     transfer.main(['transfer', *flags, *settings])
 
 

@@ -205,10 +205,16 @@ def test_a_run_belongs_to_what_is_in_the_files_of_its_settings_and_not_to_where_
   file.rename(moved)
   assert Workdir(tmp_path / 'run', tiny.config(supernet=str(moved))).latest() is not None
   moved.write_text('second')
-  with pytest.raises(WorkdirError, match=r'Received: --supernet=.*moved\.json \(another file than it was\) in'):
+  with pytest.raises(WorkdirError, match=r'Received: --supernet=.*moved\.json \(other contents than it had\) in'):
     Workdir(tmp_path / 'run', tiny.config(supernet=str(moved)))
   moved.write_text('first')
   assert Workdir(tmp_path / 'run', tiny.config(supernet=str(moved))).latest() is not None, 'put back, it goes on'
+  moved.unlink()
+  assert Workdir(tmp_path / 'run', tiny.config(supernet=str(moved))).latest() is not None, 'what is made of it may still be wanted'
+  (tmp_path / 'run' / 'contents.json').unlink()
+  moved.write_text('second')
+  Workdir(tmp_path / 'run', tiny.config(supernet=str(moved)))
+  assert not (tmp_path / 'run' / 'contents.json').exists(), 'a run that says nothing of its files is not given those of today'
 
 
 @pytest.mark.parametrize('content', ['{', '[1]'])

@@ -11,6 +11,7 @@ from st_tf.comparing.entries import (
   check_sparsities,
   entries,
   essential,
+  ranking,
   settings,
   total_epochs,
   trainings,
@@ -69,6 +70,19 @@ def test_every_method_runs_at_every_sparsity_and_seed_and_those_that_keep_everyt
     *(Cell(dense, 0.0, seed) for seed in (3, 4)),
   ]
   assert len(cells((gmp,), (0.8,), (0,), budget=8)) == 2
+
+
+@pytest.mark.parametrize('label', ['gmp:epochs=2', 'search_prune_retrain:retrain_epochs=2', 'tuner:trial_epochs=1'])
+def test_what_brings_lengths_of_its_own_shares_no_budget_and_is_not_what_others_are_compared_with_at_one(label):
+  first, own = entries(f'snip,{label}')
+  assert [(cell.entry, cell.budget) for cell in cells((first, own), (0.8,), (0,), budget=8)] == [(first, 0), (first, 8), (own, 0)]
+  with pytest.raises(ConfigError, match=f'With --budget the first method brings no epochs of its own. Received: {label}.'):
+    cells((own, first), (0.8,), (0,), budget=8)
+
+
+def test_weights_are_compared_as_the_settings_say_or_as_a_method_was_published():
+  assert ranking(tiny.config(method='gmp', ranking='lamp')) == 'lamp'
+  assert ranking(tiny.config(method='soft_threshold', ranking='lamp')) == 'global'
 
 
 def test_a_run_has_the_shared_settings_its_own_and_the_learning_rate_of_its_method():

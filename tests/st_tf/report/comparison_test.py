@@ -14,7 +14,7 @@ def write(path, **changes):
 def test_the_page_has_plots_words_and_a_table_that_sorts_by_values(tmp_path):
   page = write(tmp_path / 'new' / 'index.html')
   assert 'A &amp; B' in page and page.count('<svg') == 1 and '<li>a is ahead.</li>' in page and 'data-value="0.5"' in page
-  assert 'Runs without a result' not in page
+  assert 'Without a result' not in page
 
 
 def test_what_is_missing_is_said(tmp_path):
