@@ -125,7 +125,7 @@ class Comparison:
 
     self.task, self.base, self.options, self.chosen, self.root = task, base, options, chosen, root
     self._command = command
-    self._records = Records(pathlib.Path(options.records or root / _RECORDS).expanduser())
+    self._records = Records(pathlib.Path(options.records or root / _RECORDS).expanduser(), dict(task.sizes))
     self._work = Work(root, self._records, self._measured, task.primary_metric, options.jobs)
     self.rates = options.learning_rates or (base.training.learning_rate,)
     seeds = range(base.seed, base.seed + options.seeds)
@@ -267,7 +267,7 @@ class Comparison:
     ticket = scored(path, self.task, self.base.batch_size) if split == 'test' else Ticket.load(path)
     network = of_ticket(ticket)
     content = encode(network.function, ticket.input_shape, sparse=bool(ticket.masks), variables=network.variables)
-    return Record.of(ticket, len(content))
+    return Record.of(ticket, len(content), self.task.sizes)
 
   def _about(self) -> list[str]:
     sizes = ', '.join(f'{count:,} {split}' for split, count in self.task.sizes.items())

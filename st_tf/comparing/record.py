@@ -31,6 +31,7 @@ class Record:
     cost: of the network: 'nonzero_macs', 'macs', 'nonzero_params', 'params'.
     training: what all its training has cost.
     size: bytes of the ticket's .tflite file, kernels without their zeros.
+    examples: of the data it was trained and scored on, by split.
     trimmed: units that had to go at the end of the search to meet its target.
   """
 
@@ -39,17 +40,19 @@ class Record:
   cost: Mapping[str, int]
   training: TrainingCost
   size: int
+  examples: Mapping[str, int]
   trimmed: int = 0
 
   @classmethod
-  def of(cls, ticket: Ticket, size: int) -> 'Record':
-    """What a ticket says, and the size of its file."""
+  def of(cls, ticket: Ticket, size: int, examples: Mapping[str, int]) -> 'Record':
+    """What a ticket says, the size of its file, and of how many examples."""
     return cls(
       ticket=ticket.fingerprint,
       metrics={split: scores for split, scores in ticket.metrics.items() if split in ('validation', 'test')},
       cost={name: int(ticket.cost[name]) for name in COSTS},
       training=TrainingCost.of(ticket.provenance),
       size=size,
+      examples=dict(examples),
       trimmed=ticket.provenance.get('trimmed', 0),
     )
 
@@ -62,6 +65,7 @@ class Records:
 
   Args:
     folder: created with the first record.
+    examples: of the data that are compared, by split; None = any. Where data lie decides nothing, but others are no others' records.
 
   Attributes:
     folder: where they are.
@@ -70,16 +74,24 @@ class Records:
     RecordError: it is no folder, or a file in it holds no record.
   """
 
-  def __init__(self, folder: pathlib.Path):
+  def __init__(self, folder: pathlib.Path, examples: Mapping[str, int] | None = None):
     if folder.exists() and not folder.is_dir():
       raise RecordError(f'--records is a folder. Received: {folder}. Name another.')
-    self.folder = folder
+    self.folder, self._examples = folder, examples
     found = [_read(path) for path in sorted(folder.glob('*.json'))]
     self._known = dict(sorted(found, key=lambda entry: len(entry[1].metrics)))  # Of two of one run that with more splits.
 
   def find(self, config: Config) -> Record | None:
-    """What is known of the run of these settings."""
-    return self._known.get(essential(config).fingerprint)
+    """What is known of the run of these settings.
+
+    Raises:
+      RecordError: it was trained or scored on other data.
+    """
+    record = self._known.get(essential(config).fingerprint)
+    if record is not None and self._examples is not None and record.examples != self._examples:
+      of, here = (', '.join(f'{count:,} {split}' for split, count in found.items()) for found in (record.examples, self._examples))
+      raise RecordError(f'Records are of the data that are compared. Received: {of} in {self.folder}, here {here}. Name another --records.')
+    return record
 
   def check_writable(self) -> None:
     """Refuses a folder that will take no records.
@@ -109,7 +121,7 @@ def _read(path: pathlib.Path) -> tuple[str, Record]:
     facts = files.read_json(path)
     settings, training = facts.pop('settings'), TrainingCost(**facts.pop('training'))
     record = Record(**facts, training=training)
-    if not all(isinstance(value, Mapping) for value in (record.metrics, record.cost)) or set(COSTS) - set(record.cost):
+    if not all(isinstance(value, Mapping) for value in (record.metrics, record.cost, record.examples)) or set(COSTS) - set(record.cost):
       raise ValueError('without the costs of a network')
     return essential(Config.from_flat(settings)).fingerprint, record
   except (OSError, ValueError, TypeError, KeyError, AttributeError, ConfigError) as error:

@@ -15,9 +15,9 @@ DOCUMENTS = ('README.md', 'CONTRIBUTING.md', 'ARCHITECTURE.md')
 
 
 def commands(document: str) -> list[list[str]]:
-  """The words of every line of the ```sh blocks, continued lines joined, comments dropped."""
+  """The words of every line of the ```sh blocks, those in lists too, continued lines joined, comments dropped."""
   text = (ROOT / document).read_text(encoding='utf-8')
-  blocks = re.findall(r'^```(?:sh|bash)\n(.*?)^```', text, re.DOTALL | re.MULTILINE)
+  blocks = re.findall(r'^ *```(?:sh|bash)\n(.*?)^ *```', text, re.DOTALL | re.MULTILINE)
   lines = '\n'.join(blocks).replace('\\\n', ' ').splitlines()
   return [words for words in (shlex.split(line, comments=True) for line in lines) if words]
 

@@ -48,6 +48,14 @@ def test_of_two_records_of_a_run_the_one_that_knows_more_is_taken(folder):
     assert 'test' in Records(folder).find(CONFIG).metrics
 
 
+def test_a_record_of_other_data_is_not_taken_for_one_of_these(folder):
+  assert Records(folder, record(0.5, 60.0).examples).find(CONFIG) is not None
+  other = Records(folder, {'train': 1000, 'validation': 20, 'test': 30})
+  with pytest.raises(RecordError, match=r'Received: 100 train, 20 validation, 30 test in .*records, here 1,000 train, 20 .* --records'):
+    other.find(CONFIG)
+  assert other.find(dataclasses.replace(CONFIG, seed=4)) is None
+
+
 def test_no_folder_is_no_records(tmp_path):
   assert Records(tmp_path / 'nowhere').find(CONFIG) is None
 

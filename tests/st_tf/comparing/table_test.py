@@ -21,6 +21,7 @@ def record(score: float, seconds: float) -> Record:
     cost={'nonzero_macs': 2_000_000, 'macs': 9_000_000, 'nonzero_params': 30_000, 'params': 90_000},
     training=TrainingCost(16.0, 4_000_000_000, seconds),
     size=100_000,
+    examples={'train': 100, 'validation': 20, 'test': 30},
   )
 
 
