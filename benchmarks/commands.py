@@ -20,18 +20,20 @@ def of_run(given: Mapping[str, Any]) -> str:
   """
   usual, derived = Config().flat(), _DERIVED.get(given['method'], ())
   kind, colon, argument = given['task'].partition(':')
-  public = {'init_from': 'TICKET', 'data_dir': 'FOLDER'} | ({'cost': 'latency:TABLE'} if given['cost'] != usual['cost'] else {})
-  public |= {'supernet': 'FILE.json'} if pathlib.Path(given['supernet']).is_absolute() else {}
-  public |= {'task': f'{kind}:FOLDER'} if colon and pathlib.Path(argument).is_absolute() else {}
-  chosen = {name: value for name, value in given.items() if name in usual and name not in derived and _plain(value) != _plain(usual[name])}
-  words = [f'--{name}={public.get(name) or _plain(value)}' for name, value in chosen.items()]
+  hidden = {'init_from': 'TICKET', 'data_dir': 'FOLDER'} | ({'cost': 'latency:TABLE'} if given['cost'] != usual['cost'] else {})
+  hidden |= {'supernet': 'FILE.json'} if pathlib.Path(given['supernet']).is_absolute() else {}
+  hidden |= {'task': f'{kind}:FOLDER'} if colon and pathlib.Path(argument).is_absolute() else {}
+  named = dict(given) | {name: _without_folder(given[name]) for name in named_files.SETTINGS if name in given}
+  chosen = {name: value for name, value in named.items() if name in usual and name not in derived and _plain(value) != _plain(usual[name])}
+  words = [f'--{name}={hidden.get(name) or _plain(value)}' for name, value in chosen.items()]
   is_moved = given['method'] == 'transfer'
   return shlex.join(['python', '-m', 'st_tf.transfer' if is_moved else 'st_tf.train', *['--ticket=TICKET'] * is_moved, *words])
 
 
 def public(given: Mapping[str, Any]) -> dict[str, Any]:
   """Settings in a ticket's provenance, of files and folders of this machine the names only."""
-  return dict(given) | {name: _without_folder(given[name]) for name in (*named_files.SETTINGS, 'task')} | {'data_dir': '', 'init_from': ''}
+  named = {name: _without_folder(given[name]) for name in (*named_files.SETTINGS, 'task') if name in given}
+  return dict(given) | named | {'data_dir': '', 'init_from': ''}
 
 
 def _without_folder(text: str) -> str:

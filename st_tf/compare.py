@@ -77,7 +77,7 @@ class Options:
 
 
 def main(argv: Sequence[str]) -> int:
-  """Runs the command; the exit code is 0, 1 when a run or all learning rates of a method have failed, or 130 when interrupted."""
+  """Runs the command; the exit code is 0, 1 when a run of the table has failed, or 130 after an interruption."""
   values = absl_flags.FlagValues()
   flags.define(values, dataclasses.fields(Options))
   flags.define_config(values)
@@ -90,7 +90,13 @@ def main(argv: Sequence[str]) -> int:
     from st_tf.comparing import entries
   chosen = entries.entries(options.methods)
   entries.check_sparsities(options.sparsities)
-  task, base = train.settled(values, flags.config_from(values))
+  base = flags.config_from(values)
+  if base.init_from:  # Of a flag, or of the file in --config.
+    rule = 'Methods are compared from their first weights on.'
+    raise flags.FlagError(
+      f'{rule} Received: --init_from={base.init_from}. Leave it out; beside --config, write --init_from= without a value.'
+    )
+  task, base = train.settled(values, base)
   base = dataclasses.replace(base, supernet=base.supernet or task.default_supernet)
   root = pathlib.Path(options.workdir or pathlib.Path('runs') / f'compare-{base.task}'.replace(':', '_').replace('/', '_')).absolute()
   comparison = Comparison(task, base, options, chosen, root, command=_command(values))
@@ -103,7 +109,7 @@ def main(argv: Sequence[str]) -> int:
   except KeyboardInterrupt:
     print('\nInterrupted: the same command continues.')
     return command.INTERRUPTED
-  return 1 if any(row.errors or not row.rate.tried for row in rows) else 0
+  return 1 if any(row.errors for row in rows) else 0
 
 
 class Comparison:
@@ -133,7 +139,7 @@ class Comparison:
     # Made once: a file that settings name counts as it was when the comparison began.
     self._settings = functools.cache(lambda cell, rate: entries.settings(cell, base, rate))
     for rate in self.rates:
-      for cell in (*self.cells, *map(self._trial_cell, chosen)):
+      for cell in self.cells:
         self._settings(cell, rate).identity()
     # Settings that no run can have are refused before the first one starts.
     configs = [self._settings(cell, self.rates[0]) for cell in self.cells]
@@ -313,8 +319,6 @@ def _refuse(values: absl_flags.FlagValues) -> None:
       raise flags.FlagError(f'A comparison takes {flag}. Received: --{name}. Write {flag}=...')
   if 'learning_rate' in given and values['learning_rates'].present:
     raise flags.FlagError('Learning rates are tried, or one is given. Received: --learning_rates and --learning_rate. Leave out one.')
-  if 'init_from' in given:
-    raise flags.FlagError('Methods are compared from their first weights on. Received: --init_from. Leave it out.')
 
 
 if __name__ == '__main__':

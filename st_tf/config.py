@@ -298,11 +298,18 @@ class Config:
     """Changes with everything that decides the result of a run."""
     return hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()[:16]
 
-  def changed_from(self, before: 'Config', contents: Mapping[str, str]) -> list[str]:
-    """What decides the result and differs from earlier settings, in whose files was what `contents` has digests of; as flags."""
+  def changed_from(self, before: 'Config', contents: Mapping[str, str], finished: bool) -> list[str]:
+    """What decides the result and differs from earlier settings; as flags.
+
+    Args:
+      before: the earlier settings.
+      contents: digests of what was in the files that they name.
+      finished: whether the run is, so that it needs none that is gone.
+    """
     then, now, old, new = before.identity() | contents, self.identity(), before.flat(), self.flat()
-    gone = {name for name in contents if name not in self.contents and old[name] == new[name]}  # A finished run needs them no more.
-    why = {name: f'was {shown(old[name])}' if old[name] != new[name] else 'other contents than it had' for name in now}
+    why = {name: 'other contents than it had' if name in self.contents else 'not there any more' for name in now}
+    why |= {name: f'was {shown(old[name])}' for name in now if old[name] != new[name]}
+    gone = {name for name in now if finished and why[name] == 'not there any more'}
     return [f'--{name}={shown(new[name])} ({why[name]})' for name in now if then[name] != now[name] and name not in gone]
 
 

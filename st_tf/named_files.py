@@ -31,7 +31,8 @@ def digest(setting: str, text: str) -> str:
   written = _PORTABLE.search(text)
   if written:
     return written[1]
-  if not text or setting == 'cost' and not text.startswith(PREFIX) or setting == 'class_names' and ',' in text or text in PRESETS:
+  names_none = {'cost': not text.startswith(PREFIX), 'class_names': ',' in text, 'supernet': text in PRESETS}
+  if not text or names_none.get(setting):
     return ''
   path = pathlib.Path(os.path.expanduser(text.removeprefix(PREFIX)))
   try:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 
 from st_tf.errors import did_you_mean
@@ -98,7 +99,7 @@ def supernet(name: str) -> ArchSpec:
   """
   if name in PRESETS:
     return PRESETS[name]
-  path = pathlib.Path(name).expanduser()
+  path = pathlib.Path(os.path.expanduser(name))
   if path.suffix != '.json' and not path.is_file():
     rule = f'A supernet is one of {", ".join(PRESETS)}, or a .json file with an ArchSpec.'
     raise SpecError(f'{rule} Received: {name!r}.{did_you_mean(name, PRESETS)}')

@@ -66,6 +66,7 @@ class Run:
     self.workdir = workdir
     self.task: Task = trainer.task
     self.config: Config = trainer.config
+    self._identity = self.config.fingerprint  # Now, since files that settings name may change while the run goes on.
     self._sums = _Sums()
     self._signal = 0
     if plan.search_every:
@@ -265,7 +266,7 @@ class Run:
     facts, sizes = state.facts, dict(self.task.sizes)
     if facts['sizes'] != sizes:
       received = f'{facts["sizes"]} examples, now {sizes}'
-    elif facts['config'] != self.config.fingerprint or ArchSpec.from_json(facts['supernet']) != self.trainer.supernet:
+    elif facts['config'] != self._identity or ArchSpec.from_json(facts['supernet']) != self.trainer.supernet:
       received = 'checkpoints of other settings'
     else:
       return
@@ -290,7 +291,7 @@ class Run:
     facts = {
       'sums': dataclasses.asdict(self._sums),
       'sizes': dict(self.task.sizes),
-      'config': self.config.fingerprint,
+      'config': self._identity,
     }
     self._is_saved = self.workdir.save(State(state.facts | facts, state.arrays))
 

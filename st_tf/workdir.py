@@ -268,7 +268,7 @@ class Workdir:
       before = Config.from_json(path.read_text(encoding='utf-8'))
     except ValueError as error:
       raise WorkdirError(f'{path} is what a run wrote. Received: {error} Use another --workdir, or --fresh to start over.') from error
-    changed, why = config.changed_from(before, contents(self.path)), ''
+    changed, why = config.changed_from(before, contents(self.path), self.is_finished), ''
     if not changed:
       return
     if before.epochs != config.epochs:

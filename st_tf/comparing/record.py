@@ -87,7 +87,7 @@ class Records:
     Raises:
       RecordError: it was trained or scored on other data.
     """
-    record = self._known.get(essential(config).fingerprint)
+    record = self._known.get(_key(config))
     if record is not None and self._examples is not None and record.examples != self._examples:
       of, here = (', '.join(f'{count:,} {split}' for split, count in found.items()) for found in (record.examples, self._examples))
       raise RecordError(f'Records are of the data that are compared. Received: {of} in {self.folder}, here {here}. Name another --records.')
@@ -113,7 +113,12 @@ class Records:
     self.folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({**dataclasses.asdict(record), 'settings': settings}, indent=1)
     files.write_text(self.folder / f'{run_name(config)}.json', text + '\n')
-    self._known[essential(config).fingerprint] = record
+    self._known[_key(config)] = record
+
+
+def _key(config: Config) -> str:
+  """What a run is found by; of files that its settings name, what was in them when `config` read them."""
+  return essential(Config.from_flat(config.portable())).fingerprint
 
 
 def _read(path: pathlib.Path) -> tuple[str, Record]:
@@ -123,7 +128,7 @@ def _read(path: pathlib.Path) -> tuple[str, Record]:
     record = Record(**facts, training=training)
     if not all(isinstance(value, Mapping) for value in (record.metrics, record.cost, record.examples)) or set(COSTS) - set(record.cost):
       raise ValueError('without the costs of a network')
-    return essential(Config.from_flat(settings)).fingerprint, record
+    return _key(Config.from_flat(settings)), record
   except (OSError, ValueError, TypeError, KeyError, AttributeError, ConfigError) as error:
     raise RecordError(
       f'A folder of records holds what comparisons have written. Received: {path} ({error}). Remove it; its run is then done again.'

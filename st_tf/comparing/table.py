@@ -164,7 +164,7 @@ def columns(metric: str, split: str = TEST) -> list[str]:
 
 def cells(row: Row, metric: str, split: str = TEST) -> list[str]:
   """A row of the table for people."""
-  rate = f'{row.rate.chosen:g}' + {0: ' (none could be tried)', 1: ''}.get(row.rate.tried, f' (of {row.rate.tried})')
+  rate = f'{row.rate.chosen:g}' + {0: ' (no score)', 1: ''}.get(row.rate.tried, f' (of {row.rate.tried})')
   if not row.scores:
     return [row.name, wording.sparsity(row.sparsity), '0', 'failed', *['-'] * (6 + len(_BESIDE[split])), rate]
   score = wording.score(metric, row.mean) + (f' ± {100 * row.deviation:.1f}' if len(row.scores) > 1 else ' (one run)')

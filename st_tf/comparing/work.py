@@ -1,6 +1,6 @@
 """The runs of a comparison: which of them are known, and doing the others."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 import pathlib
 import sys
 import traceback
@@ -66,7 +66,7 @@ class Work:
     errors = {path: self._private(self._keep(unknown[path], split)) for path in unknown.keys() - left.keys()}
     (self._root / 'runs').mkdir(parents=True, exist_ok=True)
     with tqdm.tqdm(total=len(left), desc=title, disable=not left or not sys.stderr.isatty(), unit='run') as bar:
-      for number, outcome in enumerate(runner.run(left, self._launch, self._jobs), 1):
+      for number, outcome in enumerate(runner.run(left, self._launched, self._jobs), 1):
         config = left[outcome.path]
         error = self._private(outcome.error or self._keep(config, split))
         errors[outcome.path] = error
@@ -75,13 +75,21 @@ class Work:
         sys.stdout.flush()
     return {path: error for path, error in errors.items() if error}
 
+  def _launched(self, config: Config, path: pathlib.Path) -> str:
+    """Trains a run, unless it would not be the one that was asked for."""
+    try:
+      now = Config.from_flat(config.flat()).contents
+    except UserError as error:
+      return str(error)
+    return _changed(config, dict.fromkeys(config.contents, '') | now) or self._launch(config, path)
+
   def _keep(self, config: Config, split: str) -> str:
     """Writes the record of a finished run; says why where its ticket cannot be used, which is a line in the table, too."""
     path = self.path(config)
     try:
-      changed = [name for name, digest in contents(path).items() if config.contents.get(name) != digest]
+      changed = _changed(config, contents(path))
       if changed:
-        return f'The file of --{changed[0]} stays as it is during a comparison. Received: another one in {path}. Remove that folder.'
+        return f'{changed} Remove {path}.'
       self.records.keep(config, self._measure(path / 'tickets' / f'sparsity_{config.pruning.sparsity[-1]:g}', split))
     except (UserError, OSError) as error:
       return str(error)
@@ -101,3 +109,9 @@ class Work:
     record = self.records.find(config)
     shown = wording.score(self._metric, record.metrics['validation'][self._metric])
     return f'{name}: {shown} on validation, {wording.duration(record.training.seconds)} of training'
+
+
+def _changed(config: Config, contents: Mapping[str, str]) -> str:
+  """Says which file is no more what it was when `config` read it; empty where none is."""
+  name = next((name for name, digest in contents.items() if config.contents.get(name) != digest), '')
+  return f'The file of --{name} stays as it is during a comparison. Received: another one. Put it back.' if name else ''

@@ -26,7 +26,7 @@ def test_of_a_file_the_contents_count_and_not_where_it_is(name, prefix, tmp_path
   assert Config.from_flat({name: f'{prefix}{"x" * 300}'}).fingerprint
 
 
-def test_of_a_ticket_its_fingerprint_counts_and_not_its_scores(tmp_path):
+def test_of_a_ticket_its_fingerprint_counts_and_not_its_scores(tmp_path, monkeypatch):
   facts = tmp_path / 'ticket' / 'ticket.json'
   facts.parent.mkdir()
 
@@ -37,6 +37,10 @@ def test_of_a_ticket_its_fingerprint_counts_and_not_its_scores(tmp_path):
   first = fingerprint(fingerprint='a' * 64)
   assert fingerprint(fingerprint='a' * 64, metrics={'test': 0.5}) == first != fingerprint(fingerprint='b' * 64)
   assert fingerprint(metrics={}) == fingerprint(), 'a damaged ticket is refused where it is loaded'
+  (tmp_path / 'tiny').mkdir()
+  (tmp_path / 'tiny' / 'ticket.json').write_text(json.dumps({'fingerprint': 'a' * 64}))
+  monkeypatch.chdir(tmp_path)
+  assert Config(init_from='tiny').fingerprint == first, 'which is called like a supernet'
   facts.parent.rename(tmp_path / 'moved')
   (tmp_path / 'moved' / 'ticket.json').write_text(json.dumps({'fingerprint': 'a' * 64}))
   assert Config(init_from=str(tmp_path / 'moved')).fingerprint == first

@@ -210,7 +210,10 @@ def test_a_run_belongs_to_what_is_in_the_files_of_its_settings_and_not_to_where_
   moved.write_text('first')
   assert Workdir(tmp_path / 'run', tiny.config(supernet=str(moved))).latest() is not None, 'put back, it goes on'
   moved.unlink()
-  assert Workdir(tmp_path / 'run', tiny.config(supernet=str(moved))).latest() is not None, 'what is made of it may still be wanted'
+  with pytest.raises(WorkdirError, match=r'Received: --supernet=.*moved\.json \(not there any more\) in'):
+    Workdir(tmp_path / 'run', tiny.config(supernet=str(moved)))
+  (tmp_path / 'run' / 'finished.json').write_text('[]')
+  assert Workdir(tmp_path / 'run', tiny.config(supernet=str(moved))).latest() is not None, 'what is finished needs it no more'
   (tmp_path / 'run' / 'contents.json').unlink()
   moved.write_text('second')
   Workdir(tmp_path / 'run', tiny.config(supernet=str(moved)))

@@ -93,6 +93,7 @@ def test_a_finished_run_is_delivered_again_without_its_source(source, tmp_path):
   config = settings(tmp_path / 'ticket', epochs=1)
   assert train(tiny.task(), config, Workdir(tmp_path / 'run', config)) == 0
   shutil.rmtree(tmp_path / 'ticket')
+  config = settings(tmp_path / 'ticket', epochs=1)  # As the next process reads them.
   assert train(tiny.task(), config, Workdir(tmp_path / 'run', config)) == 0
 
 
