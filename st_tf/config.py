@@ -299,12 +299,9 @@ class Config:
     return hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()[:16]
 
   def changed_from(self, before: 'Config', contents: Mapping[str, str], finished: bool) -> list[str]:
-    """What decides the result and differs from earlier settings; as flags.
+    """What decides the result and differs from earlier settings, of whose files `contents` has digests; as flags.
 
-    Args:
-      before: the earlier settings.
-      contents: digests of what was in the files that they name.
-      finished: whether the run is, so that it needs none that is gone.
+    Where the run is `finished` it needs no file that is gone.
     """
     then, now, old, new = before.identity() | contents, self.identity(), before.flat(), self.flat()
     why = {name: 'other contents than it had' if name in self.contents else 'not there any more' for name in now}
