@@ -97,7 +97,7 @@ def _summary(tickets: dict, dense: dict, further: dict, notes: str) -> Iterator[
   scores = [score for score in first.metrics['test'] if score != 'loss']
   metric = first.task['primary_metric']
   titles = [*(f'test {score_name(score)}' for score in scores), f'validation {score_name(metric)}']
-  titles += ['MACs', 'non-zero MACs', 'parameters', 'non-zero', '.tflite bytes', 'epochs', 'all training']
+  titles += ['MACs', 'non-zero MACs', 'parameters', 'non-zero', '.tflite bytes, stored dense', 'epochs', 'all training']
   yield f'| | {" | ".join(titles)} |'
   yield '|---' * (len(titles) + 1) + '|'
   for name, path, ticket in rows:
