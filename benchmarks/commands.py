@@ -23,7 +23,7 @@ def of_run(given: Mapping[str, Any]) -> str:
   hidden = {'init_from': 'TICKET', 'data_dir': 'FOLDER'} | ({'cost': 'latency:TABLE'} if given['cost'] != usual['cost'] else {})
   hidden |= {'supernet': 'FILE.json'} if pathlib.Path(given['supernet']).is_absolute() else {}
   hidden |= {'task': f'{kind}:FOLDER'} if colon and pathlib.Path(argument).is_absolute() else {}
-  named = dict(given) | {name: _without_folder(given[name]) for name in named_files.SETTINGS if name in given}
+  named = dict(given) | {name: named_files.without_folder(given[name]) for name in named_files.SETTINGS if name in given}
   chosen = {name: value for name, value in named.items() if name in usual and name not in derived and _plain(value) != _plain(usual[name])}
   words = [f'--{name}={hidden.get(name) or _plain(value)}' for name, value in chosen.items()]
   is_moved = given['method'] == 'transfer'
@@ -32,13 +32,8 @@ def of_run(given: Mapping[str, Any]) -> str:
 
 def public(given: Mapping[str, Any]) -> dict[str, Any]:
   """Settings in a ticket's provenance, of files and folders of this machine the names only."""
-  named = {name: _without_folder(given[name]) for name in (*named_files.SETTINGS, 'task') if name in given}
+  named = {name: named_files.without_folder(given[name]) for name in (*named_files.SETTINGS, 'task') if name in given}
   return dict(given) | named | {'data_dir': '', 'init_from': ''}
-
-
-def _without_folder(text: str) -> str:
-  kind, colon, path = text.rpartition(':')
-  return f'{kind}{colon}{pathlib.Path(path).name}' if pathlib.Path(path).is_absolute() else text
 
 
 def _plain(value: Any) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from absl import flags as absl_flags
 
-from st_tf import command, flags, wording
+from st_tf import command, flags, named_files, wording
 from st_tf.config import Config
 from st_tf.errors import UserError
 from st_tf.settings import shown
@@ -302,13 +302,8 @@ class Comparison:
 def _command(values: absl_flags.FlagValues) -> str:
   """The command that was given; of what lies on this machine, the names."""
   given = {name: shown(values[name].value) for name in values if values[name].present and name not in _PRIVATE}
-  words = [f'--{name}={_public(text)}' for name, text in sorted(given.items(), key=lambda item: item[0] not in _FIRST)]
+  words = [f'--{name}={named_files.without_folder(text)}' for name, text in sorted(given.items(), key=lambda item: item[0] not in _FIRST)]
   return shlex.join(['python', '-m', 'st_tf.compare', *words])
-
-
-def _public(text: str) -> str:
-  kind, colon, argument = text.rpartition(':')
-  return f'{kind}{colon}{pathlib.Path(argument).name}' if pathlib.Path(argument).is_absolute() else text
 
 
 def _refuse(values: absl_flags.FlagValues) -> None:

@@ -51,6 +51,12 @@ def portable(text: str, digest: str) -> str:
   return f'{prefix}{name}#{digest}'
 
 
+def without_folder(text: str) -> str:
+  """The value of a setting, of a file with its whole path the name only: 'latency:table.json'."""
+  kind, colon, path = text.rpartition(':')
+  return f'{kind}{colon}{pathlib.Path(path).name}' if pathlib.Path(path).is_absolute() else text
+
+
 def _fingerprint(path: pathlib.Path) -> str:
   """Empty in a damaged ticket, which is refused where it is loaded."""
   try:
