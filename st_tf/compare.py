@@ -84,18 +84,17 @@ def main(argv: Sequence[str]) -> int:
   flags.parse(argv, values, __doc__)
   options = flags.options_from(values, Options)
   _refuse(values)
-  flags.config_from(values)  # Mistakes are told before TensorFlow is loaded.
-  with command.quiet_imports():
-    from st_tf import train
-    from st_tf.comparing import entries
-  chosen = entries.entries(options.methods)
-  entries.check_sparsities(options.sparsities)
-  base = flags.config_from(values)
+  base = flags.config_from(values)  # Mistakes are told before TensorFlow is loaded.
   if base.init_from:  # Of a flag, or of the file in --config.
     rule = 'Methods are compared from their first weights on.'
     raise flags.FlagError(
       f'{rule} Received: --init_from={base.init_from}. Leave it out; beside --config, write --init_from= without a value.'
     )
+  with command.quiet_imports():
+    from st_tf import train
+    from st_tf.comparing import entries
+  chosen = entries.entries(options.methods)
+  entries.check_sparsities(options.sparsities)
   task, base = train.settled(values, base)
   base = dataclasses.replace(base, supernet=base.supernet or task.default_supernet)
   root = pathlib.Path(options.workdir or pathlib.Path('runs') / f'compare-{base.task}'.replace(':', '_').replace('/', '_')).absolute()
@@ -140,7 +139,7 @@ class Comparison:
     self._settings = functools.cache(lambda cell, rate: entries.settings(cell, base, rate))
     for rate in self.rates:
       for cell in self.cells:
-        self._settings(cell, rate).identity()
+        _ = self._settings(cell, rate).contents
     # Settings that no run can have are refused before the first one starts.
     configs = [self._settings(cell, self.rates[0]) for cell in self.cells]
     for config in configs:
@@ -234,11 +233,13 @@ class Comparison:
     from st_tf.comparing.table import Rate
 
     trials = {self._trial(entry, rate) for rate in self.rates}
-    missing = [config for config in trials if self._work.find(config, 'validation') is None] if len(trials) > 1 else []
-    told = sorted((config.training.learning_rate, errors.get(self._work.path(config), 'no score is recorded')) for config in missing)
+    unscored = [config for config in trials if self._work.find(config, 'validation') is None] if len(trials) > 1 else []
+    untried = [config for config in unscored if self._work.path(config) not in errors]
+    told = sorted((config.training.learning_rate, errors.get(self._work.path(config), 'no score is recorded')) for config in unscored)
     return Rate(
       self._trial(entry, chosen).training.learning_rate,
-      len(trials) - len(missing),
+      len(trials) - len(untried),
+      len(trials) - len(unscored),
       tuple(f'learning rate {rate:g} on validation: {error}' for rate, error in told),
     )
 
@@ -270,10 +271,13 @@ class Comparison:
     from tflite.deployment import of_ticket
     from tflite.encode import encode
 
-    ticket = scored(path, self.task, self.base.batch_size) if split == 'test' else Ticket.load(path)
+    ticket = Ticket.load(path)
+    self._records.check_data(ticket.provenance.get('examples', {}), f'for {path}')
+    if split == 'test':
+      ticket = scored(path, self.task, self.base.batch_size)
     network = of_ticket(ticket)
     content = encode(network.function, ticket.input_shape, sparse=bool(ticket.masks), variables=network.variables)
-    return Record.of(ticket, len(content), self.task.sizes)
+    return Record.of(ticket, len(content))
 
   def _about(self) -> list[str]:
     sizes = ', '.join(f'{count:,} {split}' for split, count in self.task.sizes.items())

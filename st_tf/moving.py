@@ -28,14 +28,14 @@ def moved(arch: ArchSpec, before: HeadSpec, after: HeadSpec, ends: ArchSpec, inp
     arch: a network, searched or not.
     before: its head.
     after: the other task's head.
-    ends: where the widths of a new kind of head come from: the other task's supernet.
+    ends: where the widths of a new kind of head come from, the last of them for further branches: the other task's supernet.
     input_stride: how much the stem shrinks the image from now on; 0 = as before.
   """
   changes = {'input_stride': input_stride or arch.input_stride}
   if before.kind != after.kind:
     changes['last_channel'] = ends.last_channel
-    if len(ends.head_channels) == len(arch.stages[-1].channels):
-      changes['head_channels'] = ends.head_channels
+    branches = len(arch.stages[-1].channels)
+    changes['head_channels'] = (ends.head_channels + ends.head_channels[-1:] * branches)[:branches]
     changes['searched'] = tuple((name, spec) for name, spec in arch.searched if is_body(name, before, after))
   return dataclasses.replace(arch, **changes)
 

@@ -39,7 +39,7 @@ def digest(setting: str, text: str) -> str:
     if setting == 'init_from' and os.path.isfile(path / TICKET):
       return _fingerprint(path / TICKET)
     # Not of pathlib, which a long name is too much for.
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:_DIGITS] if os.path.isfile(path) else ''
+    return _of_bytes(path) if os.path.isfile(path) else ''
   except OSError as error:
     raise UserError(f'--{setting} names a file that can be read. Received: {text} ({error}). Name another, or make it readable.') from error
 
@@ -53,13 +53,19 @@ def portable(text: str, digest: str) -> str:
 
 def without_folder(text: str) -> str:
   """The value of a setting, of a file with its whole path the name only: 'latency:table.json'."""
-  kind, colon, path = text.rpartition(':')
+  if pathlib.Path(text).is_absolute():
+    return pathlib.Path(text).name
+  kind, colon, path = text.partition(':')
   return f'{kind}{colon}{pathlib.Path(path).name}' if pathlib.Path(path).is_absolute() else text
 
 
 def _fingerprint(path: pathlib.Path) -> str:
-  """Empty in a damaged ticket, which is refused where it is loaded."""
+  """Of a damaged ticket, which is refused where it is loaded, that of its bytes."""
   try:
     return str(files.read_json(path)['fingerprint'])[:_DIGITS]
   except (ValueError, KeyError, TypeError):
-    return ''
+    return _of_bytes(path)
+
+
+def _of_bytes(path: pathlib.Path) -> str:
+  return hashlib.sha256(path.read_bytes()).hexdigest()[:_DIGITS]

@@ -31,6 +31,7 @@ def origin(trainer: Trainer, seconds: float, trimmed: int = 0) -> dict[str, Any]
     'seconds': seconds,
     'training': dataclasses.asdict(trainer.meter.total(seconds)),
     'steps': trainer.step,
+    'examples': dict(trainer.task.sizes),
   }
   facts |= {'source': trainer.source} if trainer.source else {}
   table = trainer.cost_model.table

@@ -267,7 +267,7 @@ class Run:
     if facts['sizes'] != sizes:
       received = f'{facts["sizes"]} examples, now {sizes}'
     elif facts['config'] != self._identity or ArchSpec.from_json(facts['supernet']) != self.trainer.supernet:
-      received = 'checkpoints of other settings'
+      received = 'checkpoints of other settings, or of another version of this program'
     else:
       return
     raise WorkdirError(

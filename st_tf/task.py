@@ -50,6 +50,13 @@ class DataConfig:
     default='',
     metadata={'help': "Keypoints: JSON with detected person boxes to score on (COCO's results format); empty = the true ones."},
   )
+  window_overlap: float = dataclasses.field(
+    default=0.0,
+    metadata={
+      'help': 'Segmentation: share of a window that it has in common with the next where pictures larger than that are scored; 0 = as few'
+      ' windows as cover them.'
+    },
+  )
   flip_test: bool = dataclasses.field(
     default=False, metadata={'help': 'Segmentation, keypoints: score the mean of an image and its mirror image.'}
   )

@@ -275,7 +275,7 @@ class Workdir:
       why = ' Every schedule depends on --epochs, so that a longer run is another run from its first step on.'
     raise WorkdirError(
       f'A workdir belongs to one configuration. Received: {", ".join(changed)} in {self.path}.{why}'
-      ' Use another --workdir, or --fresh to start over.'
+      ' Go back to what it had, or use another --workdir, or --fresh to start over.'
     )
 
 
@@ -289,7 +289,7 @@ def contents(path: pathlib.Path) -> dict[str, str]:
   try:
     return dict(files.read_json(path)) if path.exists() else {}
   except (ValueError, TypeError) as error:
-    raise WorkdirError(f'{path} is what a run wrote. Received: {error}. Remove it.') from error
+    raise WorkdirError(f'{path} is what a run wrote. Received: {error}. Use another --workdir, or --fresh to start over.') from error
 
 
 def tickets(path: pathlib.Path) -> list[pathlib.Path]:

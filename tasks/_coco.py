@@ -172,7 +172,8 @@ def _check(entries: Sequence[Any], keys: Mapping[str, Any], what: str, source: s
     if not isinstance(entry, dict):
       raise TaskError(f'Entry {index} of the {what} is an object. Received: {type(entry).__name__} in {source}. Correct it.')
     for key, kind in keys.items():
-      if not isinstance(entry.get(key), kind) or (kind is int and abs(entry[key]) > _LARGEST):
+      value = entry.get(key)
+      if not isinstance(value, kind) or isinstance(value, bool) or (kind is int and abs(value) > _LARGEST):
         received = f'{entry[key]!r:.60}' if key in entry else 'none'
         raise TaskError(
           f'Each of the {what} has {key!r}, {_KINDS[kind]}. Received: {received} in entry {index} of {source}. Correct or add it.'
@@ -208,7 +209,7 @@ def _numbers(entries: Sequence[Mapping[str, Any]], key: str, count: int, meaning
 
 
 def _is_number(value: Any) -> bool:
-  return isinstance(value, (int, float)) and -_LARGEST < value < _LARGEST  # False for NaN.
+  return isinstance(value, (int, float)) and not isinstance(value, bool) and -_LARGEST < value < _LARGEST  # False for NaN.
 
 
 def _keypoints(people: Sequence[Mapping[str, Any]], count: int, source: str) -> np.ndarray:

@@ -56,7 +56,7 @@ class KeypointTask(Task):
     Raises:
       TaskError: an empty split, or settings that fit no such task.
     """
-    refuse(config, ('randaugment', 'mixup', 'class_weights', 'class_names'), 'keypoints')
+    refuse(config, ('randaugment', 'mixup', 'class_weights', 'class_names', 'window_overlap'), 'keypoints')
     for split in SPLITS:
       if not len(splits[split]):
         raise TaskError(f'A split has at least one person. Received: an empty {split} split of {name}. Add people.')

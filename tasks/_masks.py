@@ -4,6 +4,7 @@ import abc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent import futures
 import dataclasses
+import math
 import pathlib
 
 import numpy as np
@@ -145,24 +146,24 @@ def training_batches(images: MaskedImages, order: np.ndarray, batch_size: int, d
   return _batches(read, order, shape).batch(batch_size, drop_remainder=True)
 
 
-def scoring_batches(images: MaskedImages, batch_size: int, shape: Shape, start_batch: int = 0) -> tf.data.Dataset:
+def scoring_batches(images: MaskedImages, batch_size: int, shape: Shape, overlap: float = 0.0, start_batch: int = 0) -> tf.data.Dataset:
   """Batches as of `training_batches` that show every picture once, at its own scale, in windows of `shape`.
 
   Where windows overlap, each pixel counts in the one in whose middle it lies most: in the others it is `IGNORED`.
   """
-  places = np.asarray(list(windows(images, shape)), np.int64)
+  places = np.asarray(list(windows(images, shape, overlap)), np.int64)
 
   def read(place: int) -> tuple[np.ndarray, np.ndarray]:
     index, top, left = places[place]
-    return window(*images.read(int(index)), (int(top), int(left)), shape)
+    return window(*images.read(int(index)), (int(top), int(left)), shape, overlap)
 
   return _batches(read, np.arange(start_batch * batch_size, len(places)), shape).batch(batch_size)
 
 
-def windows(images: MaskedImages, shape: Shape) -> Iterator[tuple[int, int, int]]:
+def windows(images: MaskedImages, shape: Shape, overlap: float = 0.0) -> Iterator[tuple[int, int, int]]:
   """(index of the picture, top, left) of every window of `shape` in which the pictures are scored."""
   for index in range(len(images)):
-    yield from ((index, *corner) for corner in corners(images.size(index), shape))
+    yield from ((index, *corner) for corner in corners(images.size(index), shape, overlap))
 
 
 def augmented(picture: Image.Image, mask: np.ndarray, draw: np.ndarray, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
@@ -203,21 +204,23 @@ def recoloured(picture: Image.Image, draw: np.ndarray) -> Image.Image:
   return picture
 
 
-def corners(size: Shape, shape: Shape) -> list[tuple[int, int]]:
-  """(top, left) of as few windows of `shape` as cover a picture of `size`, evenly spread."""
+def corners(size: Shape, shape: Shape, overlap: float = 0.0) -> list[tuple[int, int]]:
+  """(top, left) of as few windows of `shape` as cover a picture of `size`, evenly spread, each with that share of it in the next one."""
   starts = []
   for side, wanted in zip(size, shape):
-    count = max(-(-side // wanted), 1)
+    count = max(math.ceil((side - wanted) / (wanted * (1 - overlap))), 0) + 1
     starts.append([round(index * (side - wanted) / (count - 1)) if count > 1 else 0 for index in range(count)])
   return [(top, left) for top in starts[0] for left in starts[1]]
 
 
-def window(picture: Image.Image, mask: np.ndarray, corner: tuple[int, int], shape: Shape) -> tuple[np.ndarray, np.ndarray]:
+def window(
+  picture: Image.Image, mask: np.ndarray, corner: tuple[int, int], shape: Shape, overlap: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
   """The window at `corner`, one of `corners`; pixels that another window shows further from its border are `IGNORED`."""
   (top, left), (height, width) = corner, shape
   owned = np.ones(mask.shape, bool)
   for axis, (begin, wanted) in enumerate(zip(corner, shape)):
-    begins = sorted({each[axis] for each in corners(mask.shape, shape)})
+    begins = sorted({each[axis] for each in corners(mask.shape, shape, overlap)})
     middles = np.asarray(begins) + wanted / 2
     nearest = np.abs(np.arange(mask.shape[axis])[:, None] + 0.5 - middles).argmin(1)
     mine = nearest == begins.index(begin)

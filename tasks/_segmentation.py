@@ -55,6 +55,8 @@ class SegmentationTask(Task):
     if len(labels) < 2:
       raise TaskError(f'A segmentation task has at least two classes. Received: {list(labels)} in {name}. Add a class.')
     refuse(config, ('randaugment', 'mixup', 'detections'), 'segmentation')
+    if not 0 <= config.window_overlap < 1:
+      raise TaskError(f'--window_overlap lies in [0, 1). Received: {config.window_overlap:g}. Write a half as --window_overlap=0.5.')
     for split, images in splits.items():
       if not len(images):
         raise TaskError(f'A split has at least one example. Received: an empty {split} split in {name}. Add pictures with masks.')
@@ -64,7 +66,7 @@ class SegmentationTask(Task):
     self.mean, self.deviation = PHOTOGRAPHS
     self.semantics = {'kind': 'segmentation', 'colours': [_written(colour) for colour in palette(len(self.labels))]}
     self._splits = drawn(splits, config, name)
-    self._flip_test = config.flip_test
+    self._flip_test, self._overlap = config.flip_test, config.window_overlap
     self.sizes = {split: len(self._splits[split]) for split in SPLITS}
     self._class_weights = _class_weights(config.class_weights, len(self.labels))
 
@@ -88,7 +90,7 @@ class SegmentationTask(Task):
       draws = _augment.draw(seed, epoch, _GEOMETRY, (len(images), _masks.DRAWS))
       batches = _masks.training_batches(images, order[start_batch * batch_size :], batch_size, draws, self.image_size)
     else:
-      batches = _masks.scoring_batches(images, batch_size, self.image_size, start_batch)
+      batches = _masks.scoring_batches(images, batch_size, self.image_size, self._overlap, start_batch)
     scale = tf.constant(1 / (255 * np.asarray(self.deviation)), tf.float32)
     shift = tf.constant(np.asarray(self.mean) / np.asarray(self.deviation), tf.float32)
     return _reading.ahead(batches.map(lambda pixels, labels: (tf.cast(pixels, tf.float32) * scale - shift, labels)))
@@ -130,7 +132,7 @@ class SegmentationTask(Task):
 
   def scored(self, split: str) -> int:
     """As `Task.scored`: windows, of which a large picture has several."""
-    return sum(1 for _ in _masks.windows(self._splits[split], self.image_size))
+    return sum(1 for _ in _masks.windows(self._splits[split], self.image_size, self._overlap))
 
   def sample(self, image: np.ndarray, target: np.ndarray, output: np.ndarray) -> Sample:
     """The image, the true and the predicted classes as colours side by side, and how well they agree."""

@@ -31,7 +31,7 @@ class Record:
     cost: of the network: 'nonzero_macs', 'macs', 'nonzero_params', 'params'.
     training: what all its training has cost.
     size: bytes of the ticket's .tflite file, kernels without their zeros.
-    examples: of the data it was trained and scored on, by split.
+    examples: of the data it was trained and scored on, by split; none where that was not recorded.
     trimmed: units that had to go at the end of the search to meet its target.
   """
 
@@ -40,19 +40,19 @@ class Record:
   cost: Mapping[str, int]
   training: TrainingCost
   size: int
-  examples: Mapping[str, int]
+  examples: Mapping[str, int] = dataclasses.field(default_factory=dict)
   trimmed: int = 0
 
   @classmethod
-  def of(cls, ticket: Ticket, size: int, examples: Mapping[str, int]) -> 'Record':
-    """What a ticket says, the size of its file, and of how many examples."""
+  def of(cls, ticket: Ticket, size: int) -> 'Record':
+    """What a ticket says, and the size of its file."""
     return cls(
       ticket=ticket.fingerprint,
       metrics={split: scores for split, scores in ticket.metrics.items() if split in ('validation', 'test')},
       cost={name: int(ticket.cost[name]) for name in COSTS},
       training=TrainingCost.of(ticket.provenance),
       size=size,
-      examples=dict(examples),
+      examples=ticket.provenance.get('examples', {}),
       trimmed=ticket.provenance.get('trimmed', 0),
     )
 
@@ -65,7 +65,8 @@ class Records:
 
   Args:
     folder: created with the first record.
-    examples: of the data that are compared, by split; None = any. Where data lie decides nothing, but others are no others' records.
+    examples: of the data that are compared, by split. Records are of the same data where these numbers are the same, whatever folder
+      the data were read from.
 
   Attributes:
     folder: where they are.
@@ -74,7 +75,7 @@ class Records:
     RecordError: it is no folder, or a file in it holds no record.
   """
 
-  def __init__(self, folder: pathlib.Path, examples: Mapping[str, int] | None = None):
+  def __init__(self, folder: pathlib.Path, examples: Mapping[str, int]):
     if folder.exists() and not folder.is_dir():
       raise RecordError(f'--records is a folder. Received: {folder}. Name another.')
     self.folder, self._examples = folder, examples
@@ -88,10 +89,22 @@ class Records:
       RecordError: it was trained or scored on other data.
     """
     record = self._known.get(_key(config))
-    if record is not None and self._examples is not None and record.examples != self._examples:
-      of, here = (', '.join(f'{count:,} {split}' for split, count in found.items()) for found in (record.examples, self._examples))
-      raise RecordError(f'Records are of the data that are compared. Received: {of} in {self.folder}, here {here}. Name another --records.')
+    if record is not None:
+      self.check_data(record.examples, f'in {self.folder}')
     return record
+
+  def check_data(self, examples: Mapping[str, int], where: str) -> None:
+    """Refuses what was trained on other data.
+
+    Raises:
+      RecordError: naming both sizes.
+    """
+    if examples != self._examples:
+      of, here = (', '.join(f'{count:,} {split}' for split, count in found.items()) for found in (examples, self._examples))
+      raise RecordError(
+        f'A comparison is of one data set. Received: {of or "an unknown number of"} examples {where}, here {here}. Name another --workdir'
+        ' and --records.'
+      )
 
   def check_writable(self) -> None:
     """Refuses a folder that will take no records.

@@ -31,6 +31,7 @@ class Outcome:
 
 
 Launch = Callable[[Config, pathlib.Path], str]
+Stop = Callable[[], None]
 
 
 class Launcher:
@@ -83,11 +84,17 @@ class Launcher:
     return os.environ | dict.fromkeys(_THREADS, str(self._threads)) | {'PYTHONPATH': path}
 
 
-def run(work: Mapping[pathlib.Path, Config], launch: Launch, jobs: int) -> Iterator[Outcome]:
+def run(work: Mapping[pathlib.Path, Config], launch: Launch, stop: Stop, jobs: int) -> Iterator[Outcome]:
   """Does all of `work`, given as {workdir: settings}, and yields outcomes as they come.
 
+  Args:
+    work: what is to be done.
+    launch: does one run.
+    stop: asks what runs to save and end.
+    jobs: runs at a time.
+
   Raises:
-    KeyboardInterrupt: by the user; what runs is stopped first where `launch` can do that.
+    KeyboardInterrupt: by the user; what runs is stopped first.
   """
   stopping = threading.Event()
 
@@ -114,8 +121,7 @@ def run(work: Mapping[pathlib.Path, Config], launch: Launch, jobs: int) -> Itera
   finally:
     if left:  # An interruption, also of whoever takes the outcomes.
       stopping.set()
-      if hasattr(launch, 'stop'):
-        launch.stop()
+      stop()
     pool.shutdown(wait=True, cancel_futures=True)
 
 

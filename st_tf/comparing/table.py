@@ -50,12 +50,14 @@ class Rate:
 
   Attributes:
     chosen: the best on validation.
-    tried: how many came to a score to choose by; 1 where none was to be tried.
+    tried: how many were tried, also without coming to a score; 1 where none was to be tried.
+    scored: how many came to a score to choose by.
     errors: of those that came to no score.
   """
 
   chosen: float
   tried: int = 1
+  scored: int = 1
   errors: tuple[str, ...] = ()
 
 
@@ -164,7 +166,8 @@ def columns(metric: str, split: str = TEST) -> list[str]:
 
 def cells(row: Row, metric: str, split: str = TEST) -> list[str]:
   """A row of the table for people."""
-  rate = f'{row.rate.chosen:g}' + {0: ' (no score)', 1: ''}.get(row.rate.tried, f' (of {row.rate.tried})')
+  among = f' (of {row.rate.tried})' if row.rate.tried > 1 else ''
+  rate = f'{row.rate.chosen:g}' + (among if row.rate.scored else ' (no score)')
   if not row.scores:
     return [row.name, wording.sparsity(row.sparsity), '0', 'failed', *['-'] * (6 + len(_BESIDE[split])), rate]
   score = wording.score(metric, row.mean) + (f' ± {100 * row.deviation:.1f}' if len(row.scores) > 1 else ' (one run)')

@@ -66,7 +66,7 @@ class Work:
     errors = {path: self._private(self._keep(unknown[path], split)) for path in unknown.keys() - left.keys()}
     (self._root / 'runs').mkdir(parents=True, exist_ok=True)
     with tqdm.tqdm(total=len(left), desc=title, disable=not left or not sys.stderr.isatty(), unit='run') as bar:
-      for number, outcome in enumerate(runner.run(left, self._launched, self._jobs), 1):
+      for number, outcome in enumerate(runner.run(left, self._launched, self._launch.stop, self._jobs), 1):
         config = left[outcome.path]
         error = self._private(outcome.error or self._keep(config, split))
         errors[outcome.path] = error
@@ -81,7 +81,11 @@ class Work:
       now = Config.from_flat(config.flat()).contents
     except UserError as error:
       return str(error)
-    return _changed(config, dict.fromkeys(config.contents, '') | now) or self._launch(config, path)
+    name = _changed(config, dict.fromkeys(config.contents, '') | now)
+    if name:
+      received = 'another one' if now.get(name) else 'none'
+      return f'The file of --{name} stays as it is during a comparison. Received: {received}. Put it back.'
+    return self._launch(config, path)
 
   def _keep(self, config: Config, split: str) -> str:
     """Writes the record of a finished run; says why where its ticket cannot be used, which is a line in the table, too."""
@@ -89,7 +93,7 @@ class Work:
     try:
       changed = _changed(config, contents(path))
       if changed:
-        return f'{changed} Remove {path}.'
+        return f'A run is of the files that its settings name. Received: {path}, of another --{changed}. Remove that folder.'
       self.records.keep(config, self._measure(path / 'tickets' / f'sparsity_{config.pruning.sparsity[-1]:g}', split))
     except (UserError, OSError) as error:
       return str(error)
@@ -112,6 +116,5 @@ class Work:
 
 
 def _changed(config: Config, contents: Mapping[str, str]) -> str:
-  """Says which file is no more what it was when `config` read it; empty where none is."""
-  name = next((name for name, digest in contents.items() if config.contents.get(name) != digest), '')
-  return f'The file of --{name} stays as it is during a comparison. Received: another one. Put it back.' if name else ''
+  """The setting whose file is no more what it was when `config` read it; empty where all are."""
+  return next((name for name, digest in contents.items() if config.contents.get(name) != digest), '')

@@ -5,6 +5,7 @@ import dataclasses
 from st_tf.config import Config
 from st_tf.initial import fresh, source
 from st_tf.plan import Plan, training_alone
+from st_tf.scope import EVERYTHING, Scope
 from st_tf.stages import Run, train_to_the_end
 from st_tf.task import Task
 from st_tf.ticket import Ticket
@@ -26,12 +27,12 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
   """The ticket as it is after further training.
 
   Raises:
-    RankingError: the ticket's mask covers other layers than these settings prune.
+    RankingError: the ticket's mask does not fit the task's outputs.
   """
   ticket = source(config)
   config = dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, sparsity=(ticket.sparsity,)))
   plan = _plan(config, task.steps_per_epoch(config.batch_size), ticket)
-  run = Run(fresh(task, config, plan, ticket), plan, workdir)
+  run = Run(_trainer(task, config, plan, ticket), plan, workdir)
   train_to_the_end(run)
   return run.save_ticket(ticket.sparsity)
 
@@ -40,9 +41,14 @@ def trainer(task: Task, config: Config, plan: Plan) -> Trainer:
   """The ticket's network under its mask, as yet without its weights.
 
   Raises:
-    RankingError: the ticket's mask covers other layers than these settings prune.
+    RankingError: the ticket's mask does not fit the task's outputs.
   """
-  return fresh(task, config, plan, source(config))
+  return _trainer(task, config, plan, source(config))
+
+
+def _trainer(task: Task, config: Config, plan: Plan, ticket: Ticket) -> Trainer:
+  # What is pruned is what the mask covers: a ticket that has moved has a head without one, whatever its settings say.
+  return fresh(task, config, plan, ticket, Scope(prunable=frozenset(ticket.masks)) if ticket.masks else EVERYTHING)
 
 
 def _plan(config: Config, steps_per_epoch: int, ticket: Ticket) -> Plan:

@@ -233,8 +233,7 @@ def hold_mask(model: keras.Model, mask: Mask) -> None:
     raise RankingError(
       f'A mask covers the weights that are pruned, in their shapes. Received: {shapes.get(odd, "none")} for {odd}, which'
       f' {f"is {wanted[odd]}" if odd in wanted else "is not pruned"} here.'
-      ' Give the --prune_stem, --prune_depthwise, --prune_classifier, --prune_head and --prune_skip of the ticket, and a task with as many'
-      ' outputs.'
+      ' Take a task with as many outputs as the one that the mask was drawn for.'
     )
   set_masks(model, mask, dict.fromkeys(mask, 0.0), magnitudes(model), final=True)
 

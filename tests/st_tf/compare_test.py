@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 import dataclasses
 import json
 import pathlib
@@ -33,14 +34,21 @@ def ticket():
 
 @pytest.fixture
 def launch(ticket, monkeypatch):
-  """Pretended trainings, which leave a ticket each; seeds in `broken` and learning rates in `broken_rates` leave none."""
+  """Pretended trainings, which leave a ticket each; seeds in `broken` and learning rates in `broken_rates` leave none.
+
+  They are of as many `examples` as are compared where nothing else is said.
+  """
 
   class Launch:
     broken: tuple[int, ...] = ()
     broken_rates: tuple[float, ...] = ()
+    examples: Mapping[str, int] | None = None
 
     def __init__(self):
       self.done = []
+
+    def stop(self):
+      raise AssertionError('nothing is to be stopped')
 
     def __call__(self, config, path: pathlib.Path) -> str:
       self.done.append((config.method, config.pruning.sparsity, config.seed, config.training.learning_rate, config.epochs))
@@ -48,7 +56,8 @@ def launch(ticket, monkeypatch):
         return 'ended by SIGKILL'
       score = SCORES.get((config.method, config.training.learning_rate), 0.3)
       (sparsity,) = config.pruning.sparsity
-      own = dataclasses.replace(ticket, sparsity=sparsity, metrics={'validation': {'top1': score}})
+      provenance = ticket.provenance | {'examples': self.examples or ticket.provenance['examples']}
+      own = dataclasses.replace(ticket, sparsity=sparsity, metrics={'validation': {'top1': score}}, provenance=provenance)
       own.save(path / 'tickets' / f'sparsity_{sparsity:g}')
       (path / 'finished.json').write_text(json.dumps([f'sparsity_{sparsity:g}']))
       return ''
@@ -184,7 +193,7 @@ def test_a_learning_rate_without_a_score_is_told_and_is_no_failure(launch, tmp_p
   assert run(tmp_path, learning_rates='0.1,0.3', methods='snip', seeds=1) == 0
   assert '- snip, learning rate 0.3 on validation: ended by SIGKILL' in (tmp_path / 'run' / 'comparison.md').read_text()
   (row,) = json.loads((tmp_path / 'run' / 'comparison.json').read_text())['rows']
-  assert (row['learning_rate'], row['learning_rates_tried'], row['seeds']) == (0.1, 1, 1)
+  assert (row['learning_rate'], row['learning_rates_tried'], row['seeds']) == (0.1, 2, 1)
   assert row['learning_rate_errors'] == ['learning rate 0.3 on validation: ended by SIGKILL']
   assert run(tmp_path, learning_rates='0.1,0.5', methods='snip', seeds=1, collect='true') == 0
   assert 'without a result: snip, learning rate 0.5 on validation: no score is recorded' in capsys.readouterr().out
@@ -202,19 +211,23 @@ def test_a_file_that_changes_during_a_comparison_costs_the_runs_after_it_and_no_
   shutil.copy(tiny.SUPERNET, supernet)
   done = []
 
-  def edited(config, path):
-    if len(done) == 2:
-      while len(list((tmp_path / 'run').glob('records/*.json'))) < 2:  # Of the runs before, which are measured meanwhile.
-        time.sleep(0.01)
-      supernet.write_text(supernet.read_text() + ' ')
-    Workdir(path, Config.from_flat(config.flat()))
-    done.append(path)
-    return launch(config, path)
+  class Edited(type(launch)):
+    def __call__(self, config, path):
+      if len(done) == 2:
+        until = time.monotonic() + 60
+        while len(list((tmp_path / 'run').glob('records/*.json'))) < 2:  # Of the runs before, which are measured meanwhile.
+          assert time.monotonic() < until
+          time.sleep(0.01)
+        supernet.write_text(supernet.read_text() + ' ')
+      Workdir(path, Config.from_flat(config.flat()))
+      done.append(path)
+      return super().__call__(config, path)
 
-  monkeypatch.setattr('st_tf.comparing.runner.Launcher', lambda root, jobs: edited)
+  monkeypatch.setattr('st_tf.comparing.runner.Launcher', lambda root, jobs: Edited())
   assert run(tmp_path, supernet=supernet) == 1
   text = (tmp_path / 'run' / 'comparison.md').read_text()
-  assert text.count('The file of --supernet stays as it is during a comparison') == 2 and len(done) == 3
+  assert 'A run is of the files that its settings name. Received: runs/snip-0-' in text and len(done) == 3
+  assert text.count('The file of --supernet stays as it is during a comparison. Received: another one.') == 1
   rows = json.loads((tmp_path / 'run' / 'comparison.json').read_text())['rows']
   assert [(row['method'], row['seeds'], len(row['errors'])) for row in rows] == [('gmp', 2, 0), ('snip', 0, 2)]
 
@@ -257,6 +270,16 @@ def test_what_is_ranked_otherwise_than_published_is_told(launch, tmp_path):
   )
 
 
+def test_a_finished_run_of_other_data_is_not_taken_for_one_of_these(launch, tmp_path, capsys):
+  launch.examples = {'train': 1000, 'validation': 20, 'test': 30}
+  for records in ('some', 'others'):
+    assert run(tmp_path, methods='gmp', seeds=1, records=tmp_path / records) == 1
+    assert (
+      'A comparison is of one data set. Received: 1,000 train, 20 validation, 30 test examples for runs/gmp-0-' in capsys.readouterr().out
+    )
+    assert not (tmp_path / records).exists()
+
+
 def test_a_network_in_a_file_is_known_elsewhere_by_what_is_in_it(launch, tmp_path):
   shutil.copy(tiny.SUPERNET, tmp_path / 'network.json')
   assert run(tmp_path, methods='gmp', seeds=1, supernet=tmp_path / 'network.json') == 0
@@ -270,11 +293,18 @@ def test_a_network_in_a_file_is_known_elsewhere_by_what_is_in_it(launch, tmp_pat
 
 
 def test_an_interruption_says_how_to_go_on(launch, tmp_path, monkeypatch, capsys):
-  def stopped(config, path):
-    raise KeyboardInterrupt
+  class Stopped:
+    asked = False
 
+    def __call__(self, config, path):
+      raise KeyboardInterrupt
+
+    def stop(self):
+      self.asked = True
+
+  stopped = Stopped()
   monkeypatch.setattr('st_tf.comparing.runner.Launcher', lambda root, jobs: stopped)
-  assert run(tmp_path) == 130
+  assert run(tmp_path) == 130 and stopped.asked
   assert 'Interrupted: the same command continues.' in capsys.readouterr().out
 
 
@@ -291,6 +321,7 @@ def test_a_dry_run_times_some_steps_and_writes_nothing(tmp_path, capsys):
     ({'method': 'gmp'}, FlagError, r'A comparison takes --methods\. Received: --method'),
     ({'sparsity': '0.9'}, FlagError, r'A comparison takes --sparsities\. Received: --sparsity'),
     ({'learning_rate': '0.1', 'learning_rates': '0.1,0.2'}, FlagError, r'Received: --learning_rates and --learning_rate\.'),
+    ({'config': 'moved.json'}, FlagError, r'from their first weights on\. Received: --init_from=some/ticket'),
     ({'init_from': 'somewhere'}, FlagError, r'from their first weights on\. Received: --init_from'),
     ({'methods': 'sniip'}, ConfigError, 'Did you mean snip'),
     ({'sparsities': '0.8,high'}, ConfigError, r"--sparsities is one number or several\. Received: '0.8,high'"),
@@ -306,7 +337,9 @@ def test_a_dry_run_times_some_steps_and_writes_nothing(tmp_path, capsys):
     ({'methods': 'lottery', 'budget': '2', 'prune_rounds': '4'}, ConfigError, '--budget gives every training at least one epoch'),
   ],
 )
-def test_bad_input_is_refused_before_anything_runs(launch, tmp_path, given, error, message):
+def test_bad_input_is_refused_before_anything_runs(launch, tmp_path, monkeypatch, given, error, message):
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / 'moved.json').write_text(json.dumps({'init_from': 'some/ticket'}))
   with pytest.raises(error, match=message):
     run(tmp_path, **given)
   assert not launch.done

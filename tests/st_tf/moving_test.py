@@ -40,10 +40,14 @@ def test_a_new_head_has_the_widths_of_the_other_task_and_none_of_the_old_search(
   assert back == PRESETS['mobile']
 
 
-def test_a_body_of_other_branches_keeps_its_own_head_channels():
-  found = moving.moved(PRESETS['tiny_dense'], MAPS, CLASSES, PRESETS['mobile'])
-  assert found.head_channels == PRESETS['tiny'].head_channels and found.last_channel == 960
-  assert layout(found, CLASSES)
+def test_a_body_of_other_branches_gets_a_width_for_each():
+  body, ends = dataclasses.replace(PRESETS['tiny_dense'], head_channels=()), PRESETS['mobile']
+  branches = len(body.stages[-1].channels)
+  assert 0 < branches < len(ends.head_channels)
+  found = moving.moved(body, MAPS, CLASSES, ends)
+  assert found.head_channels == ends.head_channels[:branches] and found.last_channel == 960 and layout(found, CLASSES)
+  found = moving.moved(PRESETS['mobile_dense'], MAPS, CLASSES, dataclasses.replace(PRESETS['tiny'], head_channels=(8, 16)))
+  assert found.head_channels == (8, 16) + (16,) * (len(PRESETS['mobile_dense'].stages[-1].channels) - 2) and layout(found, CLASSES)
 
 
 def test_the_input_stride_may_change():

@@ -173,6 +173,8 @@ def test_detections_without_any_of_the_test_are_refused(tmp_path):
     ({}, r'Detections are a list.* Received: dict in'),
     ([5], r'Entry 0 of the detections is an object\. Received: int in'),
     ([box(100) | {'score': 'high'}], r"Each of the detections has 'score', a number\. Received: 'high' in entry 0 of"),
+    ([box(100, True)], r"Each of the detections has 'score', a number\. Received: True in entry 0 of"),
+    ([box(100, bbox=[True] * 4)], r"'bbox' has 4 finite numbers.*\. Received: 4, \[True, .* in entry 0 of"),
     ([box(100, float('nan'))], r"'score' has 1 finite numbers.* in entry 0 of"),
     ([box(100, bbox=[1, 2, 3])], r"'bbox' has 4 finite numbers, x, y, width, height\. Received: 3, .* in entry 0 of"),
     ([{'image_id': 100}], r"Each of the detections has 'category_id', a whole number\. Received: none in entry 0 of"),

@@ -82,12 +82,13 @@ def test_recolouring_changes_colours_only_where_it_is_drawn():
   np.testing.assert_allclose(darker, 0.875 * np.asarray(picture), atol=1)
 
 
+@pytest.mark.parametrize('overlap', [0.0, 0.5, 0.8])
 @pytest.mark.parametrize(('size', 'shape'), [((100, 130), (40, 50)), ((40, 50), (40, 50)), ((30, 130), (40, 50)), ((41, 51), (40, 50))])
-def test_windows_show_every_pixel_exactly_once(size, shape):
+def test_windows_show_every_pixel_exactly_once(size, shape, overlap):
   picture, mask = painted(*size)
   seen = np.zeros(size, int)
-  for corner in _masks.corners(size, shape):
-    pixels, labels = _masks.window(picture, mask, corner, shape)
+  for corner in _masks.corners(size, shape, overlap):
+    pixels, labels = _masks.window(picture, mask, corner, shape, overlap)
     assert pixels.shape == (*shape, 3) and labels.shape == shape
     top, left = corner
     rows, columns = np.nonzero(labels != IGNORED)
@@ -95,6 +96,18 @@ def test_windows_show_every_pixel_exactly_once(size, shape):
     np.testing.assert_array_equal(pixels[rows, columns], np.asarray(picture)[rows + top, columns + left])
     seen[rows + top, columns + left] += 1
   assert (seen == 1).all()
+
+
+def test_windows_overlap_by_at_least_the_share_asked_for_and_are_no_more_than_that_takes():
+  assert _masks.corners((40, 100), (40, 50)) == [(0, 0), (0, 50)]
+  assert _masks.corners((40, 100), (40, 50), 0.5) == [(0, 0), (0, 25), (0, 50)]
+  assert _masks.corners((40, 101), (40, 50), 0.5) == [(0, 0), (0, 17), (0, 34), (0, 51)]
+
+
+def test_with_overlap_pixels_count_far_from_the_border_of_their_window():
+  picture, mask = painted(40, 100)
+  _, labels = _masks.window(picture, mask, (0, 25), (40, 50), 0.5)
+  assert (labels[:, 13:37] != IGNORED).all() and (labels[:, :12] == IGNORED).all() and (labels[:, 38:] == IGNORED).all()
 
 
 def test_batches_depend_on_the_draws_alone_and_a_start_leaves_out_what_came_before():

@@ -168,12 +168,24 @@ def test_large_pictures_are_scored_in_several_windows():
   assert sum(len(images) for images, _ in found.dataset('test', 5)) == 2 * 9
 
 
+def test_windows_may_overlap_and_each_pixel_counts_once_all_the_same():
+  apart, overlapping = (
+    task(splits={'train': arrays(30, 16), 'validation': arrays(2, 40)}, shape=(16, 16), window_overlap=each) for each in (0, 0.5)
+  )
+  assert overlapping.scored('test') == 2 * 16
+  counted = [
+    sum(int((targets != IGNORED).sum()) for _, targets in each.dataset('test', 5).as_numpy_iterator()) for each in (apart, overlapping)
+  ]
+  assert counted[0] == counted[1] > 0 and sum(len(images) for images, _ in overlapping.dataset('test', 5)) == 2 * 16
+
+
 @pytest.mark.parametrize(
   ('change', 'message'),
   [
     ({'labels': ('a',)}, r"at least two classes\. Received: \['a'\] in x"),
     ({'splits': {'train': arrays(0)}}, r'Received: an empty train split in x'),
     ({'splits': {'train': arrays(1)}}, r'too few images in x for a test split'),
+    ({'window_overlap': 1.0}, r'--window_overlap lies in \[0, 1\)\. Received: 1\.'),
     ({'mixup': 0.2}, r'--mixup means nothing to segmentation\. Received: --mixup=0.2'),
     ({'randaugment': True}, r'--randaugment means nothing to segmentation'),
     ({'detections': 'a.json'}, r'--detections means nothing to segmentation'),

@@ -6,19 +6,19 @@ import pytest
 from st_tf.comparing.record import RecordError, Records
 from st_tf.config import Config, SearchConfig
 from st_tf.task import DataConfig
-from tests.st_tf.comparing.table_test import record
+from tests.st_tf.comparing.table_test import EXAMPLES, record
 
 CONFIG = Config(task='shapes', seed=3, data=DataConfig(data_dir='/somewhere'))
 
 
 @pytest.fixture
 def folder(tmp_path):
-  Records(tmp_path / 'records').keep(CONFIG, record(0.5, 60.0))
+  Records(tmp_path / 'records', EXAMPLES).keep(CONFIG, record(0.5, 60.0))
   return tmp_path / 'records'
 
 
 def test_a_run_is_found_by_its_settings_wherever_its_data_lay(folder):
-  records = Records(folder)
+  records = Records(folder, EXAMPLES)
   assert records.find(CONFIG) == record(0.5, 60.0)
   assert records.find(dataclasses.replace(CONFIG, data=DataConfig(data_dir='/elsewhere'))) == record(0.5, 60.0)
   assert records.find(dataclasses.replace(CONFIG, seed=4)) is None
@@ -30,13 +30,13 @@ def test_a_setting_that_came_later_counts_as_one_at_its_default(folder):
   facts = json.loads(path.read_text())
   del facts['settings']['search_end']
   path.write_text(json.dumps(facts))
-  assert Records(folder).find(CONFIG) is not None
-  assert Records(folder).find(dataclasses.replace(CONFIG, search=SearchConfig(search_end=0.5))) is None
+  assert Records(folder, EXAMPLES).find(CONFIG) is not None
+  assert Records(folder, EXAMPLES).find(dataclasses.replace(CONFIG, search=SearchConfig(search_end=0.5))) is None
 
 
 def test_a_record_is_replaced_by_a_later_one_of_its_run(folder):
-  Records(folder).keep(CONFIG, record(0.75, 60.0))
-  assert len(list(folder.iterdir())) == 1 and Records(folder).find(CONFIG).metrics['test'] == {'top1': 0.75}
+  Records(folder, EXAMPLES).keep(CONFIG, record(0.75, 60.0))
+  assert len(list(folder.iterdir())) == 1 and Records(folder, EXAMPLES).find(CONFIG).metrics['test'] == {'top1': 0.75}
 
 
 def test_of_two_records_of_a_run_the_one_that_knows_more_is_taken(folder):
@@ -45,41 +45,52 @@ def test_of_two_records_of_a_run_the_one_that_knows_more_is_taken(folder):
   del facts['metrics']['test']
   for name in ('aaa.json', 'zzz.json'):
     (folder / name).write_text(json.dumps(facts))
-    assert 'test' in Records(folder).find(CONFIG).metrics
+    assert 'test' in Records(folder, EXAMPLES).find(CONFIG).metrics
 
 
 def test_a_record_of_other_data_is_not_taken_for_one_of_these(folder):
-  assert Records(folder, record(0.5, 60.0).examples).find(CONFIG) is not None
+  assert Records(folder, EXAMPLES).find(CONFIG) is not None
   other = Records(folder, {'train': 1000, 'validation': 20, 'test': 30})
-  with pytest.raises(RecordError, match=r'Received: 100 train, 20 validation, 30 test in .*records, here 1,000 train, 20 .* --records'):
+  with pytest.raises(
+    RecordError, match=r'Received: 100 train, 20 validation, 30 test examples in .*records, here 1,000 train, 20 .* --records'
+  ):
     other.find(CONFIG)
   assert other.find(dataclasses.replace(CONFIG, seed=4)) is None
 
 
+def test_a_record_of_before_numbers_of_examples_were_recorded_is_refused_and_not_damaged(folder):
+  (path,) = folder.iterdir()
+  facts = json.loads(path.read_text())
+  del facts['examples']
+  path.write_text(json.dumps(facts))
+  with pytest.raises(RecordError, match=r'one data set\. Received: an unknown number of examples in .*records, here 100 train'):
+    Records(folder, EXAMPLES).find(CONFIG)
+
+
 def test_no_folder_is_no_records(tmp_path):
-  assert Records(tmp_path / 'nowhere').find(CONFIG) is None
+  assert Records(tmp_path / 'nowhere', EXAMPLES).find(CONFIG) is None
 
 
 def test_a_file_is_no_folder_of_records(tmp_path):
   (tmp_path / 'file').write_text('')
   with pytest.raises(RecordError, match=r'--records is a folder\. Received: .*file'):
-    Records(tmp_path / 'file')
+    Records(tmp_path / 'file', EXAMPLES)
 
 
 def test_folders_that_cannot_be_written_to_can_be_read(folder, monkeypatch):
-  Records(folder).check_writable()
-  Records(folder / 'some' / 'where').check_writable()
+  Records(folder, EXAMPLES).check_writable()
+  Records(folder / 'some' / 'where', EXAMPLES).check_writable()
   monkeypatch.setattr('st_tf.comparing.record.os.access', lambda path, mode: path != folder)
-  assert Records(folder).find(CONFIG) is not None
+  assert Records(folder, EXAMPLES).find(CONFIG) is not None
   for records in (folder, folder / 'some' / 'where'):
     with pytest.raises(RecordError, match=r'--records is a folder that can be written to\. Received: '):
-      Records(records).check_writable()
+      Records(records, EXAMPLES).check_writable()
 
 
 def test_no_folder_is_made_in_a_file(tmp_path):
   (tmp_path / 'file').write_text('')
   with pytest.raises(RecordError, match=r'can be written to\. Received: .*file.records'):
-    Records(tmp_path / 'file' / 'records').check_writable()
+    Records(tmp_path / 'file' / 'records', EXAMPLES).check_writable()
 
 
 @pytest.mark.parametrize('change', ['{', '[]', '{"settings": {}}', {'settings': {'spead': 1}}, {'cost': {'macs': 1}}, {'surprise': 1}])
@@ -87,4 +98,4 @@ def test_a_file_that_is_no_record_is_named(folder, change):
   (path,) = folder.iterdir()
   path.write_text(change if isinstance(change, str) else json.dumps(json.loads(path.read_text()) | change))
   with pytest.raises(RecordError, match=r'holds what comparisons have written\. Received: .*supertickets-3-.*Remove it'):
-    Records(folder)
+    Records(folder, EXAMPLES)

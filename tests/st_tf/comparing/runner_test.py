@@ -16,14 +16,18 @@ def work(count: int) -> dict:
   return {pathlib.Path(f'run{number}'): tiny.config(seed=number) for number in range(count)}
 
 
+def never() -> None:
+  raise AssertionError('nothing is to be stopped')
+
+
 def test_a_failure_is_an_outcome_and_the_rest_goes_on():
-  found = set(run(work(3), lambda config, path: 'out of memory' if config.seed == 1 else '', jobs=1))
+  found = set(run(work(3), lambda config, path: 'out of memory' if config.seed == 1 else '', never, jobs=1))
   assert found == {Outcome(pathlib.Path('run0')), Outcome(pathlib.Path('run1'), 'out of memory'), Outcome(pathlib.Path('run2'))}
 
 
 def test_as_many_run_at_a_time_as_there_are_jobs():
   together = threading.Barrier(2, timeout=20)
-  assert len(list(run(work(4), lambda config, path: together.wait() and '' or '', jobs=2))) == 4
+  assert len(list(run(work(4), lambda config, path: together.wait() and '' or '', never, jobs=2))) == 4
 
 
 def test_an_interruption_stops_what_runs_and_starts_nothing_more():
@@ -39,7 +43,7 @@ def test_an_interruption_stops_what_runs_and_starts_nothing_more():
 
   launch = Launch()
   with pytest.raises(KeyboardInterrupt):
-    list(run(work(5), launch, jobs=1))
+    list(run(work(5), launch, launch.stop, jobs=1))
   assert launch.stopped and launch.started == 1
 
 
@@ -87,7 +91,7 @@ def test_a_process_that_cannot_be_started_is_an_outcome():
   def launch(config, path):
     raise OSError('no space left')
 
-  (found,) = run(work(1), launch, jobs=1)
+  (found,) = run(work(1), launch, lambda: None, jobs=1)
   assert found.error == 'The process could not be started: no space left'
 
 
@@ -104,7 +108,7 @@ def test_whoever_takes_no_more_outcomes_stops_what_runs():
       self.stopped.set()
 
   launch = Launch()
-  outcomes = run(work(2), launch, jobs=2)
+  outcomes = run(work(2), launch, launch.stop, jobs=2)
   assert next(outcomes).path == pathlib.Path('run0')
   outcomes.close()
   assert launch.stopped.is_set()

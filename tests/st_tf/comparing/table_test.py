@@ -14,6 +14,9 @@ SCORES = {('a', 0.9): {0: 0.50, 1: 0.52, 2: 0.54}, ('b', 0.9): {0: 0.45, 1: 0.48
 RATES = {label: Rate(0.1, 2) for label in 'abc'}
 
 
+EXAMPLES = {'train': 100, 'validation': 20, 'test': 30}
+
+
 def record(score: float, seconds: float) -> Record:
   return Record(
     ticket='0f3a',
@@ -21,7 +24,7 @@ def record(score: float, seconds: float) -> Record:
     cost={'nonzero_macs': 2_000_000, 'macs': 9_000_000, 'nonzero_params': 30_000, 'params': 90_000},
     training=TrainingCost(16.0, 4_000_000_000, seconds),
     size=100_000,
-    examples={'train': 100, 'validation': 20, 'test': 30},
+    examples=EXAMPLES,
   )
 
 

@@ -6,7 +6,7 @@ from st_tf.comparing.record import Records
 from st_tf.comparing.work import Work
 from st_tf.config import Config
 from st_tf.ticket import TicketError
-from tests.st_tf.comparing.table_test import record
+from tests.st_tf.comparing.table_test import EXAMPLES, record
 
 CONFIGS = [Config(task='shapes', method=method) for method in ('gmp', 'rigl')]
 
@@ -16,9 +16,18 @@ def work(tmp_path, monkeypatch):
   """Work whose trainings and measures are pretended; `launched` and `measured` tell of them."""
   launched, measured = [], []
 
-  def launch(config, path):
-    launched.append(config.method)
-    return f'{path} ended by SIGKILL' if config.method in found.broken else ''
+  class Launcher:
+    def __init__(self, root, jobs):
+      pass
+
+    def __call__(self, config, path):
+      launched.append(config.method)
+      if config.method in found.interrupted:
+        raise KeyboardInterrupt
+      return f'{path} ended by SIGKILL' if config.method in found.broken else ''
+
+    def stop(self):
+      found.stopped = True
 
   def measure(path, split):
     measured.append((path.parents[1].name.split('-')[0], path.name, split))
@@ -26,8 +35,9 @@ def work(tmp_path, monkeypatch):
       raise TicketError('A ticket is whole. Received: half of one.')
     return record(0.5, 60.0)
 
-  monkeypatch.setattr('st_tf.comparing.runner.Launcher', lambda root, jobs: launch)
-  found = Work(tmp_path, Records(tmp_path / 'records'), measure, 'top1', 1)
+  monkeypatch.setattr('st_tf.comparing.runner.Launcher', Launcher)
+  found = Work(tmp_path, Records(tmp_path / 'records', EXAMPLES), measure, 'top1', 1)
+  found.interrupted, found.stopped = (), False
   found.broken, found.launched, found.measured = (), launched, measured
   return found
 
@@ -48,6 +58,13 @@ def test_a_crashed_run_is_told_and_not_known(work, tmp_path, capsys):
   assert str(tmp_path) not in capsys.readouterr().out
 
 
+def test_an_interruption_stops_what_runs(work):
+  work.interrupted = ('gmp',)
+  with pytest.raises(KeyboardInterrupt):
+    work.do(CONFIGS, 'runs', 'test')
+  assert work.stopped and work.launched == ['gmp'] and not work.measured
+
+
 def test_a_ticket_that_cannot_be_used_is_told(work):
   assert work.do(CONFIGS, 'runs', 'validation') == {work.path(CONFIGS[1]): 'A ticket is whole. Received: half of one.'}
 
@@ -62,7 +79,20 @@ def test_a_run_with_another_file_than_the_comparison_began_with_is_not_taken_for
     (folder / 'contents.json').write_text(json.dumps({'supernet': content}))
     errors = work.do([config], 'runs', 'test')
     assert work.measured == measured
-    assert ('The file of --supernet stays as it is during a comparison' in str(errors)) == (not measured)
+    assert ('of another --supernet. Remove that folder.' in str(errors)) == (not measured)
+
+
+@pytest.mark.parametrize(
+  ('edit', 'received'), [(lambda path: path.write_text('another'), 'another one'), (lambda path: path.unlink(), 'none')]
+)
+def test_a_file_that_is_not_the_same_any_more_is_told(work, tmp_path, edit, received):
+  network = tmp_path / 'network.json'
+  network.write_text('the first network')
+  config = Config(task='shapes', method='gmp', supernet=str(network))
+  assert config.contents
+  edit(network)
+  (error,) = work.do([config], 'runs', 'test').values()
+  assert error == f'The file of --supernet stays as it is during a comparison. Received: {received}. Put it back.' and not work.launched
 
 
 def test_a_run_that_is_finished_but_not_recorded_is_measured_only(work):

@@ -75,16 +75,24 @@ def test_a_ticket_is_needed(tmp_path):
     fine_tune.plan(settings(tmp_path / 'gone'), tiny.STEPS_PER_EPOCH)
 
 
-def test_a_mask_of_other_layers_is_refused(source, tmp_path):
-  _, folder = source
-  config = settings(folder, prune_depthwise=False)
+def test_what_is_pruned_is_what_the_mask_covers_whatever_the_settings_say(source, tmp_path):
+  ticket, folder = source
+  assert any(name.endswith('depthwise_kernel') for name in ticket.masks)
+  config = settings(folder, epochs=1, prune_depthwise=False, prune_stem=True, prune_classifier=True)
+  assert list(dry_run.describe(tiny.task(), config, tmp_path / 'run'))
+  tuned = fine_tune.draw(tiny.task(), config, Workdir(tmp_path / 'run', config))
+  assert {name: int(mask.sum()) for name, mask in tuned.masks.items()} == {name: int(mask.sum()) for name, mask in ticket.masks.items()}
+
+
+def test_a_mask_of_other_outputs_is_refused(tmp_path):
+  tiny.draw(tmp_path / 'run', tiny.SPECK, sparsity=(0.5,), epochs=2, prune_classifier=True)
+  config = settings(tmp_path / 'run' / 'tickets' / 'sparsity_0.5')
+  task = tiny.task()
+  task.head = dataclasses.replace(task.head, outputs=task.head.outputs + 1)
   with pytest.raises(
-    RankingError,
-    match=r'A mask covers the weights that are pruned, .* Received: \(\d.*\) for .*/depthwise_kernel, which is not pruned here',
+    RankingError, match=r'in their shapes\. Received: \(.*\) for head/classifier/kernel, which is \(.*Take a task with as many'
   ):
-    fine_tune.draw(tiny.task(), config, Workdir(tmp_path / 'run', config))
-  with pytest.raises(RankingError, match='which is not pruned here'):
-    list(dry_run.describe(tiny.task(), config, tmp_path / 'run'))
+    fine_tune.draw(task, config, Workdir(tmp_path / 'tuned', config))
 
 
 @pytest.mark.slow
