@@ -9,11 +9,12 @@ from st_tf.config import Config
 from st_tf.report.survivors import NetworkPicture
 
 _SHOWN_CLASSES = 8
+_OUTPUTS = {'classification': 'classes', 'segmentation': 'classes', 'keypoints': 'joints'}
 _MOVED = {
   'none': 'A ticket of another task was moved here: its body came with {}; the head, or its last layer, is new.',
   'random_weights': 'A control for a moved ticket: its body and mask, with random weights.',
   'random_mask': 'A control for a moved ticket: its body, with a random mask of as many weights per layer and random weights.',
-  'dense_body': 'A control for a moved ticket: its body with all of {}.',
+  'dense_body': 'A control for a moved ticket: its body without a mask, with {}; weights that were pruned began at zero.',
 }
 
 
@@ -44,7 +45,9 @@ class Level:
 def headline(ticket: Any, dense_history: Sequence[Mapping[str, Any]] = ()) -> str:
   """What the ticket is, in one or two sentences."""
   cost, task, metric = ticket.cost, ticket.task, ticket.task['primary_metric']
-  text = f'A network for {task["name"]} ({len(task["labels"])} classes, {"×".join(map(str, ticket.input_shape[:2]))} pixels)'
+  text = (
+    f'A network for {task["name"]} ({len(task["labels"])} {_OUTPUTS[ticket.kind]}, {"×".join(map(str, ticket.input_shape[:2]))} pixels)'
+  )
   split = next((split for split in ('test', 'validation') if metric in ticket.metrics.get(split, {})), None)
   if split:
     text += f' with {wording.score(metric, ticket.metrics[split][metric])} {wording.score_name(metric)} on {split} images'

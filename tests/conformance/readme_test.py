@@ -11,7 +11,7 @@ import pytest
 
 from tests.conformance.sources import PACKAGES, ROOT
 
-DOCUMENTS = ('README.md', 'CONTRIBUTING.md', 'ARCHITECTURE.md')
+DOCUMENTS = ('README.md', 'CONTRIBUTING.md', 'ARCHITECTURE.md', 'docs/maps.md', 'docs/recipes.md', 'docs/doctor.md')
 
 
 def commands(document: str) -> list[list[str]]:

@@ -1,7 +1,5 @@
-from collections.abc import Mapping
 import dataclasses
 import json
-import pathlib
 import shutil
 import time
 
@@ -19,9 +17,7 @@ from st_tf.pruning.ranking import RankingError
 from st_tf.ticket import TicketError
 from st_tf.workdir import Workdir
 from tests import tiny
-
-# Validation scores by (method, learning rate): the first method trains best with 0.3, the second with 0.1.
-SCORES = {('gmp', 0.1): 0.4, ('gmp', 0.3): 0.6, ('snip', 0.1): 0.5, ('snip', 0.3): 0.2}
+from tests.st_tf.comparing.pretended import SCORES, Launch
 
 
 @pytest.fixture(scope='module')
@@ -34,35 +30,8 @@ def ticket():
 
 @pytest.fixture
 def launch(ticket, monkeypatch):
-  """Pretended trainings, which leave a ticket each; seeds in `broken` and learning rates in `broken_rates` leave none.
-
-  They are of as many `examples` as are compared where nothing else is said.
-  """
-
-  class Launch:
-    broken: tuple[int, ...] = ()
-    broken_rates: tuple[float, ...] = ()
-    examples: Mapping[str, int] | None = None
-
-    def __init__(self):
-      self.done = []
-
-    def stop(self):
-      raise AssertionError('nothing is to be stopped')
-
-    def __call__(self, config, path: pathlib.Path) -> str:
-      self.done.append((config.method, config.pruning.sparsity, config.seed, config.training.learning_rate, config.epochs))
-      if config.seed in self.broken or config.training.learning_rate in self.broken_rates:
-        return 'ended by SIGKILL'
-      score = SCORES.get((config.method, config.training.learning_rate), 0.3)
-      (sparsity,) = config.pruning.sparsity
-      provenance = ticket.provenance | {'examples': self.examples or ticket.provenance['examples']}
-      own = dataclasses.replace(ticket, sparsity=sparsity, metrics={'validation': {'top1': score}}, provenance=provenance)
-      own.save(path / 'tickets' / f'sparsity_{sparsity:g}')
-      (path / 'finished.json').write_text(json.dumps([f'sparsity_{sparsity:g}']))
-      return ''
-
-  chosen = Launch()
+  """What stands for the processes that train."""
+  chosen = Launch(ticket)
   monkeypatch.setattr('st_tf.comparing.runner.Launcher', lambda root, jobs: chosen)
   monkeypatch.setattr('st_tf.dry_run.seconds_per_step', lambda task, config: 0.1)
   return chosen
@@ -206,12 +175,12 @@ def test_a_method_of_which_no_learning_rate_came_to_a_score_says_so(launch, tmp_
   assert '0.1 (no score)' in capsys.readouterr().out
 
 
-def test_a_file_that_changes_during_a_comparison_costs_the_runs_after_it_and_no_other(launch, tmp_path, monkeypatch):
+def test_a_file_that_changes_during_a_comparison_costs_the_runs_after_it_and_no_other(launch, ticket, tmp_path, monkeypatch):
   supernet = tmp_path / 'supernet.json'
   shutil.copy(tiny.SUPERNET, supernet)
   done = []
 
-  class Edited(type(launch)):
+  class Edited(Launch):
     def __call__(self, config, path):
       if len(done) == 2:
         until = time.monotonic() + 60
@@ -223,7 +192,7 @@ def test_a_file_that_changes_during_a_comparison_costs_the_runs_after_it_and_no_
       done.append(path)
       return super().__call__(config, path)
 
-  monkeypatch.setattr('st_tf.comparing.runner.Launcher', lambda root, jobs: Edited())
+  monkeypatch.setattr('st_tf.comparing.runner.Launcher', lambda root, jobs: Edited(ticket))
   assert run(tmp_path, supernet=supernet) == 1
   text = (tmp_path / 'run' / 'comparison.md').read_text()
   assert 'A run is of the files that its settings name. Received: runs/snip-0-' in text and len(done) == 3
@@ -292,19 +261,9 @@ def test_a_network_in_a_file_is_known_elsewhere_by_what_is_in_it(launch, tmp_pat
     run(tmp_path, methods='gmp', seeds=1, supernet=tmp_path / 'moved.json', collect='true')
 
 
-def test_an_interruption_says_how_to_go_on(launch, tmp_path, monkeypatch, capsys):
-  class Stopped:
-    asked = False
-
-    def __call__(self, config, path):
-      raise KeyboardInterrupt
-
-    def stop(self):
-      self.asked = True
-
-  stopped = Stopped()
-  monkeypatch.setattr('st_tf.comparing.runner.Launcher', lambda root, jobs: stopped)
-  assert run(tmp_path) == 130 and stopped.asked
+def test_an_interruption_says_how_to_go_on(launch, tmp_path, capsys):
+  launch.interrupted = True
+  assert run(tmp_path) == 130 and launch.stopped
   assert 'Interrupted: the same command continues.' in capsys.readouterr().out
 
 

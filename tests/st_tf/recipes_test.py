@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from st_tf import cost, recipes
+from st_tf import cost, recipes, train
 from st_tf.config import Config, ConfigError
 from st_tf.models import build
 from st_tf.plan import Plan
@@ -54,6 +54,37 @@ def test_the_values_are_the_papers(name, epochs, batch, rate, decay, penalty, pr
   assert (found.epochs, found.batch_size, found.training.learning_rate, found.training.weight_decay) == (epochs, batch, rate, decay)
   assert (found.search.penalty, found.pruning.prune_interval, found.search.search_interval) == (penalty, prune, search)
   assert found.pruning.sparsity == (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98) and not found.search.has_target
+
+
+@pytest.mark.parametrize(
+  ('name', 'optimizer', 'epsilon', 'smoothing', 'schedule', 'deviation'),
+  [
+    ('imagenet', 'rmsprop', 1e-3, 0.1, 'step', 0.0),
+    ('cityscapes', 'adam', 1e-3, 0.0, 'one_cycle', 0.0),
+    ('ade20k', 'adam', 1e-3, 0.0, 'one_cycle', 0.0),
+    ('coco', 'adam', 1e-8, 0.0, 'milestones', 1e-3),
+  ],
+)
+def test_the_optimizers_are_the_references(name, optimizer, epsilon, smoothing, schedule, deviation):
+  found = config(name).training
+  assert (found.optimizer, found.optimizer_epsilon, found.label_smoothing) == (optimizer, epsilon, smoothing)
+  assert (found.learning_rate_schedule, found.initial_deviation, found.ema_decay) == (schedule, deviation, 0.9999)
+  assert name != 'imagenet' or found.momentum == 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', NAMES)
+def test_a_dry_run_says_parameters_macs_and_schedule_without_data(name, tmp_path, monkeypatch, capsys):
+  monkeypatch.setattr('st_tf.dry_run.seconds_per_step', lambda task, config: 0.1)
+  assert train.main(['train', f'--recipe={name}', '--dry_run', f'--workdir={tmp_path / "run"}']) == 0
+  said = capsys.readouterr().out
+  params, macs = {
+    'imagenet': ('13,243,868', '2,422,799,760'),
+    'cityscapes': ('10,110,235', '61,836,632,064'),
+    'ade20k': ('10,427,706', '36,114,665,472'),
+    'coco': ('10,110,053', '5,796,631,296'),
+  }[name]
+  assert params in said and macs in said and f'{config(name).epochs} epochs of' in said
 
 
 @pytest.mark.slow

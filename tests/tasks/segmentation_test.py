@@ -17,7 +17,10 @@ def test_a_missing_folder_is_refused(tmp_path):
 
 
 def test_camvid_is_read_as_a_whole(data_dir):
-  task = load(f'segmentation:{data_dir / "camvid"}', DataConfig())
+  folder = data_dir / 'camvid'
+  if not folder.is_dir():
+    pytest.skip(f'no {folder}')
+  task = load(f'segmentation:{folder}', DataConfig())
   assert task.sizes == {'train': 330, 'validation': 37, 'test': 101} and task.image_size == (240, 320) and len(task.labels) == 11
   targets = np.concatenate([targets for _, targets in task.dataset('test', 16).as_numpy_iterator()])
   assert len(targets) == 101 and set(np.unique(targets)) == set(range(-1, 11))

@@ -123,6 +123,22 @@ def test_a_map_in_every_format_scores_as_its_ticket(maps, tmp_path, capsys, monk
   assert json.loads(capsys.readouterr().out)['scores']['miou'] == pytest.approx(facts['validation']['miou'], abs=1e-9)
 
 
+@pytest.mark.parametrize('name', [pytest.param('shapes_segmentation', marks=pytest.mark.slow), 'shapes_keypoints'])
+def test_a_ticket_of_maps_and_its_file_score_alike(tmp_path, capsys, monkeypatch, name):
+  ticket, found = tiny.map_ticket(name)
+  ticket.save(tmp_path / 'ticket')
+  monkeypatch.setattr(wasm, 'missing', lambda: 'No browser in this test.')
+  monkeypatch.setattr('st_tf.task.load', lambda name, config: found)
+  export.export(ticket, found, export.Options(ticket='x', out=str(tmp_path / 'model.tflite')))
+  scores = []
+  for network in (f'--ticket={tmp_path / "ticket"}', f'--model={tmp_path / "model.tflite"}'):
+    evaluate.main(['evaluate', network, f'--task={name}', '--json'])
+    scores.append(json.loads(capsys.readouterr().out)['scores'])
+  assert scores[0].keys() == scores[1].keys() and found.primary_metric in scores[0]
+  for metric, value in scores[0].items():
+    assert scores[1][metric] == pytest.approx(value, abs=1e-3), metric
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not MEDIAPIPE.is_file(), reason='no MediaPipe here: make mediapipe')
 def test_mediapipe_segments_as_the_ticket_does(maps, tmp_path, monkeypatch):

@@ -22,7 +22,6 @@ from tflite import vectors
 from tflite.runtimes import browser
 from tflite.web import site
 
-pytestmark = pytest.mark.slow
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 DRIVER = pathlib.Path(__file__).with_name('page_driver.mjs')
 WEB = ROOT / 'tflite' / 'web'
@@ -81,8 +80,12 @@ def files(ticket):
 
 @pytest.fixture(scope='module')
 def maps():
-  """{name of a task: (a ticket that was never trained, its task)}."""
-  return {name: tiny.map_ticket(name) for name in ('shapes_segmentation', 'shapes_keypoints')}
+  """{name of a task: (a ticket that was never trained, its task)}; that of keypoints is sure of all it sees."""
+  found = {name: tiny.map_ticket(name) for name in ('shapes_segmentation', 'shapes_keypoints')}
+  ticket, task = found['shapes_keypoints']
+  kernel, bias = (ticket.weights[f'head/classifier/{name}'] for name in ('kernel', 'bias'))
+  sure = {'head/classifier/kernel': 100 * kernel, 'head/classifier/bias': bias + 0.5}
+  return found | {'shapes_keypoints': (dataclasses.replace(ticket, weights=ticket.weights | sure), task)}
 
 
 def _map_pages(ticket, task) -> dict[str, bytes]:
@@ -177,24 +180,44 @@ def test_maps_become_labels_and_joints_as_python_makes_them(seen):
     np.testing.assert_allclose(page['joints'], decode(single[None], vector['size'])[0], rtol=1e-6)
 
 
+def assert_drawn(drawn, points, skeleton, colours) -> None:
+  """Joints that no later one covers have their colours, and limbs one of them in their middle, where no joint lies."""
+  near = drawn.shape[0] / 25
+
+  def colour(point) -> np.ndarray:
+    return drawn[tuple(point[::-1].astype(int))].astype(int)
+
+  alone = [index for index, point in enumerate(points) if (np.linalg.norm(points[index + 1 :] - point, axis=1) > near).all()]
+  for index in alone:
+    assert np.abs(colour(points[index]) - colours[index]).max() < 20, index
+  middles = [points[limb].mean(0) for limb in skeleton]
+  middles = [middle for middle in middles if (np.linalg.norm(points - middle, axis=1) > near).all()]
+  assert len(alone) > 1 and middles
+  for middle in middles:
+    assert np.abs(colour(middle) - colours).max(1).min() < 20
+
+
 @pytest.mark.parametrize('name', ['shapes_segmentation', 'shapes_keypoints'])
 def test_what_a_map_says_is_listed_and_drawn_over_the_picture(seen, maps, name):
   page, (ticket, task) = seen(name), maps[name]
   (example,) = site.examples(task, ticket.task, 1)
   output = ticket.build_model()(normalised(example.picture, task.mean, task.deviation)[None], training=False).numpy()[0]
   size, labels = ticket.input_shape[:2], ticket.task['labels']
+  colours = read_colours(ticket.task['semantics']['colours'])
+  drawn = np.reshape(page['pixels'], (page['height'], page['width'], 4))[..., :3]
   if ticket.kind == 'segmentation':
     mask = labelled(output, size)
     expected = dict(zip(labels, np.bincount(mask.ravel(), minlength=len(labels)) / mask.size))
-    colours = read_colours(ticket.task['semantics']['colours'])
-    drawn = np.reshape(page['pixels'], (page['height'], page['width'], 4))[..., :3]
     factor = page['height'] // size[0]
     middles = drawn[factor // 2 :: factor, factor // 2 :: factor]
     blended = 0.45 * example.picture + 0.55 * colours[mask]
     assert (np.abs(middles - blended).max(-1) < 20).mean() > 0.9
     assert page['best'] == max(expected, key=expected.get)
   else:
-    expected = dict(zip(labels, decode(output[None], size)[0, :, 2].clip(0, 1)))
+    joints = decode(output[None], size)[0]
+    expected = dict(zip(labels, joints[:, 2].clip(0, 1)))
+    assert min(expected.values()) > SHOWN_CONFIDENCE
+    assert_drawn(drawn, joints[:, :2] * page['width'] / size[1], ticket.task['semantics']['skeleton'], colours)
     assert page['best'] == f'{sum(share >= SHOWN_CONFIDENCE for share in expected.values())} of {len(labels)} joints'
   assert (page['truth'], page['truthUrl'], page['isWrong']) == ('Beside this, the truth', 'truth0.png', False)
   for label, share, _ in page['shares']:
