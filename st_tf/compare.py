@@ -6,7 +6,7 @@ Every run is a process of its own; finished ones are kept, interrupted ones go o
 are against the first method. A method may bring settings: supertickets:reactivation=masked.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 import dataclasses
 import functools
 import pathlib
@@ -23,7 +23,6 @@ from st_tf.settings import shown
 
 _RECORDS = 'records'
 _PRIVATE = ('workdir', 'data_dir', 'jobs', 'out', 'records')
-_PUBLISHED_GLOBAL = ('lottery', 'search_then_lottery', 'acdc')  # Of those that --ranking decides.
 _FIRST = ('task', 'methods', 'sparsities', 'seeds', 'config')
 
 
@@ -40,7 +39,7 @@ class Options:
     default=(), metadata={'help': 'Learning rates that each method tries once; the best on validation is used. Empty = --learning_rate.'}
   )
   budget: int = dataclasses.field(
-    default=0, metadata={'help': 'Also compare at equal total cost: this many epochs for all trainings of a run together; 0 = no.'}
+    default=0, metadata={'help': 'Also compare at equal total epochs: this many for all trainings of a run together; 0 = no.'}
   )
   jobs: int = dataclasses.field(default=1, metadata={'help': 'Runs at a time.'})
   workdir: str = dataclasses.field(default='', metadata={'help': 'Folder for all of it; empty = runs/compare-TASK.'})
@@ -291,16 +290,18 @@ class Comparison:
       ' nothing, zeros cost what other weights do. Training that is shared between methods counts in full for each.',
       'Sparsity is a share of the prunable weights that are left by the search; without a search, of the supernet. The same share is'
       ' therefore fewer weights after a search: sizes are compared by the columns of non-zero MACs and parameters.',
-      *self._about_ranking(),
+      *(['What finding a learning rate has cost is not counted: every method tried as many.'] if len(self.rates) > 1 else []),
+      *self._departures(),
     ]
 
-  def _about_ranking(self) -> list[str]:
-    """What is ranked otherwise than published."""
-    ranking = self.base.pruning.ranking
-    open_to_it = [entry.method for entry in self.chosen if entry.method in _PUBLISHED_GLOBAL and 'ranking' not in dict(entry.settings)]
-    if ranking == 'global' or not open_to_it:
-      return []
-    return [f'{", ".join(dict.fromkeys(open_to_it))}: weights are ranked by --ranking={ranking}, where the published method takes global.']
+  def _departures(self) -> Iterator[str]:
+    """Where a method is set otherwise than published."""
+    from st_tf.comparing.entries import departures
+
+    for entry in self.chosen:
+      told = [f'--{name}={shown(here)} (published: {shown(there)})' for name, (here, there) in departures(entry, self.base).items()]
+      if told:
+        yield f'{entry.label} has settings here that are not the published ones: {", ".join(told)}.'
 
 
 def _command(values: absl_flags.FlagValues) -> str:

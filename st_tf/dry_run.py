@@ -10,7 +10,7 @@ from types import ModuleType
 
 import tensorflow as tf
 
-from st_tf import cost
+from st_tf import cost, wording
 from st_tf.config import Config
 from st_tf.initial import fresh
 from st_tf.plan import Plan, training_alone
@@ -19,7 +19,6 @@ from st_tf.stand_in import StandIn
 from st_tf.target import check_sparsity, check_target, initial, limited, shown, target
 from st_tf.task import Task
 from st_tf.trainer import Trainer
-from st_tf.wording import duration
 
 _TIMED_STEPS = 3
 _SHOWN_EVENTS = 6
@@ -63,10 +62,10 @@ def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]
     return
   first, seconds = _seconds(trainer, plan)
   steps = round(sum(epochs for _, epochs in stages) * plan.steps_per_epoch)
-  yield f'  time        {seconds * 1000:.0f} ms per step: about {duration(seconds * steps)} without evaluation'
+  yield f'  time        {seconds * 1000:.0f} ms per step: about {wording.duration(seconds * steps)} without evaluation'
   looks = sum(plan.is_search_due(step) for step in range(1, plan.total_steps + 1))
   rebuilding = f' and after each of at most {looks} shrinks' if looks else ''
-  yield f'              and about {duration(first)} at the start{rebuilding}, to build the network'
+  yield f'              and about {wording.duration(first)} at the start{rebuilding}, to build the network'
 
 
 def seconds_per_step(task: Task, config: Config) -> float:
@@ -109,7 +108,7 @@ def _pruning_lines(trainer: Trainer, plan: Plan, method: ModuleType) -> Iterator
   check_sparsity(trainer, plan)
   events = [(step, schedule.sparsity_at(step)) for step in range(1, plan.total_steps + 1) if schedule.is_event(step)]
   if not events:
-    yield f'  pruning     the mask of {schedule.target_sparsity:.0%} stays as it is'
+    yield f'  pruning     the mask of {wording.sparsity(schedule.target_sparsity)} stays as it is'
     return
   listed = sorted({*events[:: math.ceil(len(events) / _SHOWN_EVENTS)], events[-1]})
   pruning = trainer.config.pruning

@@ -66,8 +66,8 @@ def trainer(task: Task, config: Config, plan: Plan, source: Ticket | None = None
   schedule = plan.pruning
   if schedule is not None:
     schedule = PolynomialDecay(0.0, schedule.target_sparsity, schedule.begin_step, schedule.end_step, frequency=schedule.frequency)
-  # Averages are kept from the start: no soft threshold is there that they would have to follow.
-  config = dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, reactivation='masked'))
+  # Averages are kept from the start: no soft threshold is there that they would have to follow. tfmot knows no floor for layers.
+  config = dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, reactivation='masked', layer_floor=0.0))
   found = fresh(task, config, dataclasses.replace(plan, pruning=schedule), source, Scope(returning=False))
   callback = UpdatePruningStep()  # tfmot's own; here it sets the wrappers' counters to their start.
   callback.set_model(found.model)

@@ -146,6 +146,13 @@ def reads(method: str) -> tuple[str, ...]:
   return _module(method).READS
 
 
+def departures(entry: Entry, base: Config) -> dict[str, tuple[Any, Any]]:
+  """Settings that the published method has otherwise and the entry leaves as all share them: {name: (here, published)}."""
+  given, flat = dict(entry.settings), base.flat()
+  published = getattr(_module(entry.method), 'PUBLISHED', {})
+  return {name: (flat[name], value) for name, value in published.items() if name not in given and flat[name] != value}
+
+
 def ranking(config: Config) -> str:
   """How the method of these settings compares weights: as they say, or as it was published."""
   return getattr(_module(config.method), 'RANKING', config.pruning.ranking)

@@ -52,7 +52,7 @@ class Launcher:
     """Trains, or continues, the run of these settings.
 
     Raises:
-      KeyboardInterrupt: the run was interrupted; it has saved its state.
+      KeyboardInterrupt: all were stopped; the run has saved its state.
     """
     settings, log = (self._root / folder / f'{path.name}.{suffix}' for folder, suffix in (('configs', 'json'), ('logs', 'txt')))
     for file in (settings, log):
@@ -68,8 +68,10 @@ class Launcher:
         process.send_signal(signal.SIGTERM)
       code = process.wait()
       self._running.discard(process)
-    if self._stopped or code == INTERRUPTED:
+    if self._stopped:
       raise KeyboardInterrupt
+    if code == INTERRUPTED:
+      return 'interrupted, and its state saved; the same command continues it'
     return '' if code == 0 else _reason(log.read_bytes()[before:].decode(errors='replace'), code)
 
   def stop(self) -> None:

@@ -77,7 +77,8 @@ class Row:
     rate: its learning rate.
     errors: of the runs without a ticket.
     trimmed: in how many of the networks units had to go at the end of the search to meet its target.
-    lead: of the first method over this one in score, at the same sparsity and budget.
+    leads: of the first method over this one in score, by the first's sparsity: at the same one, or at each where one of them keeps all.
+    cost_ratio: training MACs for each of the first method's at the same sparsity and budget; NaN where it has none.
   """
 
   label: str
@@ -91,7 +92,13 @@ class Row:
   rate: Rate
   errors: tuple[str, ...]
   trimmed: int = 0
-  lead: Difference | None = None
+  leads: Mapping[float, Difference] = dataclasses.field(default_factory=dict)
+  cost_ratio: float = math.nan
+
+  @property
+  def lead(self) -> Difference | None:
+    """Of the first method over this one where there is one; None of none or several."""
+    return next(iter(self.leads.values())) if len(self.leads) == 1 else None
 
   @property
   def mean(self) -> float:
@@ -123,14 +130,16 @@ def rows(results: Sequence[Result], metric: str, rates: Mapping[str, Rate], spli
     grouped.setdefault((result.label, result.sparsity, result.budget), []).append(result)
   found = [_row(group, metric, rates[key[0]], split) for key, group in grouped.items()]
   reference = results[0].label if results else ''
-  firsts = {(row.sparsity, row.budget): row for row in found if row.label == reference}
-  return [dataclasses.replace(row, lead=_lead(row, firsts)) for row in found]
+  firsts = [row for row in found if row.label == reference]
+  return [row if row.label == reference else _against(row, firsts) for row in found]
 
 
-def _lead(row: Row, firsts: Mapping[tuple[float, int], Row]) -> Difference | None:
-  # A method that keeps everything is what others are compared with at every sparsity.
-  first = firsts.get((row.sparsity, row.budget)) or firsts.get((0.0, row.budget))
-  return difference(first.scores, row.scores) if first is not None and first.label != row.label else None
+def _against(row: Row, firsts: Sequence[Row]) -> Row:
+  # A method that keeps everything is compared at every sparsity.
+  met = [first for first in firsts if first.budget == row.budget and (first.sparsity == row.sparsity or not first.sparsity * row.sparsity)]
+  leads = {first.sparsity: found for first in met if (found := difference(first.scores, row.scores)) is not None}
+  ratio = row.training.macs / met[0].training.macs if len(met) == 1 and met[0].training.macs else math.nan
+  return dataclasses.replace(row, leads=leads, cost_ratio=ratio)
 
 
 def _row(group: Sequence[Result], metric: str, rate: Rate, split: str) -> Row:
@@ -217,17 +226,23 @@ def failures(found: Sequence[Row]) -> Iterator[str]:
 def differences(found: Sequence[Row]) -> Iterator[str]:
   """What can be said of the first method against each other one, and what cannot."""
   reference = found[0].label if found else ''
-  for row in found:
-    lead = row.lead
-    if lead is None or lead.pairs == 1:
-      continue
-    said = f'{reference} against {row.name} at {wording.sparsity(row.sparsity)}: {100 * lead.mean:+z.1f} points'
-    interval = f'(95% interval {100 * lead.low:+z.1f} to {100 * lead.high:+z.1f}, {lead.pairs} seeds)'
-    yield f'{said} {interval}: {_MEANING[lead.verdict, lead.is_noise]}.'
-  single = [row for row in found if row.lead is not None and row.lead.pairs == 1]
-  for name in dict.fromkeys(row.name for row in single):
-    points = ', '.join(f'{100 * row.lead.mean:+z.1f} points at {wording.sparsity(row.sparsity)}' for row in single if row.name == name)
+  every = [(row, max(row.sparsity, sparsity), lead) for row in found for sparsity, lead in row.leads.items()]
+  for row, sparsity, lead in every:
+    if lead.pairs > 1:
+      said = f'{reference} against {row.name} at {wording.sparsity(sparsity)}: {100 * lead.mean:+z.1f} points'
+      interval = f'(95% interval {100 * lead.low:+z.1f} to {100 * lead.high:+z.1f}, {lead.pairs} seeds)'
+      yield f'{said} {interval}: {_MEANING[lead.verdict, lead.is_noise]}{_cost(row)}.'
+  single = [entry for entry in every if entry[2].pairs == 1]
+  for name in dict.fromkeys(row.name for row, *_ in single):
+    points = ', '.join(
+      f'{100 * lead.mean:+z.1f} points at {wording.sparsity(sparsity)}{_cost(row)}' for row, sparsity, lead in single if row.name == name
+    )
     yield f'{reference} against {name}: {points}; one seed, which says nothing of the noise.'
+
+
+def _cost(row: Row) -> str:
+  """What the other method's training has cost, against the first one's."""
+  return '' if math.isnan(row.cost_ratio) else f' ({row.label} took {row.cost_ratio:.2f} times the training MACs)'
 
 
 def as_data(found: Sequence[Row]) -> list[dict[str, Any]]:
@@ -244,6 +259,7 @@ def as_data(found: Sequence[Row]) -> list[dict[str, Any]]:
         'learning_rate': row.rate.chosen,
         'learning_rates_tried': row.rate.tried,
       },
+      'training_macs_ratio': _plain(row.cost_ratio),
       **{f'lead_{name}': _plain(getattr(row.lead, name)) if row.lead else None for name in ('mean', 'low', 'high')},
       'verdict': row.lead.verdict if row.lead else None,
       **{'score_by_seed': dict(row.scores), 'errors': list(row.errors), 'learning_rate_errors': list(row.rate.errors)},

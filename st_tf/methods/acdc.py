@@ -21,6 +21,7 @@ from st_tf.ticket import Ticket
 from st_tf.workdir import Workdir
 
 READS = (*PRUNED_LAYERS, 'prune_begin', 'prune_end', 'ranking', 'layer_floor')
+PUBLISHED = {'ranking': 'global', 'prune_end': 0.85}
 PRUNING = 'compressed and decompressed in turns'
 _PHASE = 0.05  # Of the training: 5 of 100 epochs.
 

@@ -8,6 +8,7 @@ from st_tf.ticket import Ticket
 from st_tf.workdir import Workdir
 
 READS = (*PRUNED_LAYERS, 'ranking', 'layer_floor', 'rewind_to', 'retrain_epochs', 'prune_rounds')
+PUBLISHED = {'ranking': 'global'}
 
 
 def plan(config: Config, steps_per_epoch: int) -> Plan:

@@ -24,7 +24,8 @@ from st_tf.trainer import Trainer
 from st_tf.training_cost import STEP_PASSES
 from st_tf.workdir import Workdir
 
-READS = (*PRUNED_LAYERS, 'prune_begin', 'prune_end', 'prune_interval')
+READS = (*PRUNED_LAYERS, 'prune_end', 'prune_interval')
+PUBLISHED = {'prune_end': 0.75}
 PRUNING = 'sparse from the start; weights are exchanged'
 
 
@@ -44,10 +45,8 @@ def plan(config: Config, steps_per_epoch: int) -> Plan:
 
 def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
   """A ticket of the supernet."""
-  # Wrappers that can show the gradient of every weight; weights that are not alive are moved by none.
-  config = dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, reactivation='dense_gradient', damping=1.0))
   schedule = plan(config, task.steps_per_epoch(config.batch_size))
-  run = Run(fresh(task, config, schedule), schedule, workdir, _prepare)
+  run = Run(trainer(task, config, schedule), schedule, workdir, _prepare)
   gradients = _gradients(run.trainer)
   for epoch in run.epochs():
     for images, targets in run.batches(epoch):
@@ -56,6 +55,12 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
         _exchange(run, gradients(images, targets), rigl.drop_fraction(run.trainer.step, schedule.pruning.end_step))
     run.end_epoch(epoch)
   return run.save_ticket(first_mask.sparsity(config))
+
+
+def trainer(task: Task, config: Config, plan: Plan) -> Trainer:
+  """A trainer whose wrappers can show the gradient of every weight; weights that are not alive are moved by none."""
+  own = {'reactivation': 'dense_gradient', 'damping': 1.0, 'ranking': 'erk', 'layer_floor': 0.0}
+  return fresh(task, dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, **own)), plan)
 
 
 def _prepare(trainer: Trainer) -> None:

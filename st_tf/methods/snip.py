@@ -13,7 +13,7 @@ plan = first_mask.plan
 
 
 def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
-  """A ticket of the supernet: one global ranking, as published, without a floor for layers."""
+  """A ticket of the supernet: one global ranking, as published, in which each layer keeps one weight at least."""
   return first_mask.draw(task, config, workdir, _mask)
 
 

@@ -14,7 +14,7 @@ plan = first_mask.plan
 
 
 def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
-  """A ticket of the supernet: global rankings, as published, without a floor for layers."""
+  """A ticket of the supernet: global rankings, as published, in which each layer keeps one weight at least."""
   return first_mask.draw(task, config, workdir, _mask)
 
 

@@ -231,12 +231,11 @@ def test_the_command_is_told_without_what_lies_on_this_machine(launch, tmp_path)
   assert '    python -m st_tf.compare --' in text and '--supernet=network.json' in text and '--methods=gmp,snip' in text
 
 
-def test_what_is_ranked_otherwise_than_published_is_told(launch, tmp_path):
-  assert run(tmp_path, methods='gmp,acdc,lottery:ranking=global', seeds=1) == 0
-  assert (
-    '\nacdc: weights are ranked by --ranking=erk, where the published method takes global.\n'
-    in (tmp_path / 'run' / 'comparison.md').read_text()
-  )
+def test_settings_that_are_not_the_published_ones_are_told(launch, tmp_path):
+  assert run(tmp_path, methods='gmp,acdc:prune_begin=0.1,lottery:ranking=global,rigl:prune_end=0.75', seeds=1) == 0
+  text = (tmp_path / 'run' / 'comparison.md').read_text()
+  told = 'acdc:prune_begin=0.1 has settings here that are not the published ones: --ranking=erk (published: global), --prune_end=0.75'
+  assert f'\n{told} (published: 0.85).\n' in text and text.count('not the published ones') == 1
 
 
 def test_a_finished_run_of_other_data_is_not_taken_for_one_of_these(launch, tmp_path, capsys):

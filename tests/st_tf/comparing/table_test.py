@@ -65,6 +65,30 @@ def test_a_first_method_that_keeps_everything_is_compared_at_every_sparsity():
   assert [row.lead and round(row.lead.mean, 6) for row in rows] == [None, 0.1, 0.2]
 
 
+def test_a_later_method_that_keeps_everything_is_compared_with_the_first_at_each_sparsity():
+  scores = {('a', 0.9): {0: 0.5, 1: 0.6}, ('a', 0.95): {0: 0.4, 1: 0.5}, ('b', 0.0): {0: 0.6, 1: 0.7}}
+  rows = table.rows(results(scores), 'top1', RATES)
+  assert {sparsity: round(lead.mean, 6) for sparsity, lead in rows[2].leads.items()} == {0.9: -0.1, 0.95: -0.2}
+  assert [line.split(' (')[0] for line in table.differences(rows)] == [
+    'a against b at 90%: -10.0 points',
+    'a against b at 95%: -20.0 points',
+  ]
+  assert table.as_data(rows)[2]['lead_mean'] is None and math.isnan(rows[2].cost_ratio)
+
+
+def test_what_the_other_methods_training_took_is_told_with_the_difference():
+  found = results()
+  found[3:] = [
+    dataclasses.replace(result, record=dataclasses.replace(result.record, training=TrainingCost(20.0, 6_000_000_000, 1.0)))
+    for result in found[3:]
+  ]
+  rows = table.rows(found, 'top1', RATES)
+  assert [row.cost_ratio for row in rows[1:]] == [1.5, 1.5] and math.isnan(rows[0].cost_ratio)
+  first, second = table.differences(rows)
+  assert first.endswith('(b took 1.50 times the training MACs).') and '+10.0 points at 90% (c took 1.50 times the training MACs)' in second
+  assert table.as_data(rows)[1]['training_macs_ratio'] == 1.5
+
+
 def test_networks_that_were_trimmed_are_told():
   found = results()
   found[0] = dataclasses.replace(found[0], record=dataclasses.replace(found[0].record, trimmed=7))
@@ -92,8 +116,10 @@ def test_while_settings_are_chosen_the_table_is_of_the_validation_split():
 def test_what_is_inside_the_noise_is_said_in_words():
   noisy = {('a', 0.9): {0: 0.50, 1: 0.60}, ('b', 0.9): {0: 0.52, 1: 0.57}, ('c', 0.9): {0: 0.40}}
   told = list(table.differences(table.rows(results(noisy), 'top1', RATES)))
-  assert told[0].startswith('a against b at 90%: +0.5 points (95% interval') and told[0].endswith('inside the noise of so few seeds.')
-  assert told[1] == 'a against c: +10.0 points at 90%; one seed, which says nothing of the noise.'
+  assert told[0].startswith('a against b at 90%: +0.5 points (95% interval') and told[0].endswith(
+    'inside the noise of so few seeds (b took 1.00 times the training MACs).'
+  )
+  assert told[1] == 'a against c: +10.0 points at 90% (c took 1.00 times the training MACs); one seed, which says nothing of the noise.'
 
 
 def test_equal_says_also_whether_the_difference_is_noise():
@@ -103,8 +129,12 @@ def test_equal_says_also_whether_the_difference_is_noise():
     ('c', 0.9): {0: 0.502, 1: 0.503, 2: 0.502},
   }
   first, second = table.differences(table.rows(results(better), 'top1', RATES))
-  assert first.endswith('equal, in that a loss above 1 point is excluded; the difference itself is inside the noise.')
-  assert second.endswith('equal, in that a loss above 1 point is excluded; the smaller loss is beyond the noise.')
+  assert first.endswith(
+    'equal, in that a loss above 1 point is excluded; the difference itself is inside the noise (b took 1.00 times the training MACs).'
+  )
+  assert second.endswith(
+    'equal, in that a loss above 1 point is excluded; the smaller loss is beyond the noise (c took 1.00 times the training MACs).'
+  )
 
 
 def test_numbers_are_kept_in_full_for_programs():

@@ -1,6 +1,6 @@
 import pytest
 
-from st_tf import first_mask
+from st_tf import first_mask, optimizers
 from st_tf.config import ConfigError
 from st_tf.methods import acdc
 from st_tf.workdir import Workdir
@@ -32,9 +32,9 @@ def test_what_was_pruned_goes_on_from_zero_without_momentum(tmp_path, monkeypatc
   def watched(trainer, mask):
     before = trainer.mask
     hold(trainer, mask)
-    momenta = [value for name, value in trainer.state().arrays.items() if name.startswith('slot/')]
+    momenta = optimizers.slots(trainer.optimizer, trainer.trainable)
     weights = {name: trainer.values()[name] for name in mask}
-    seen.append((mask.sparsity, before.sparsity, weights, before, momenta))
+    seen.append((mask.sparsity, before, weights, momenta))
 
   monkeypatch.setattr('st_tf.first_mask.hold', watched)
   given = config()
@@ -42,8 +42,11 @@ def test_what_was_pruned_goes_on_from_zero_without_momentum(tmp_path, monkeypatc
   ticket = acdc.draw(tiny.task(), given, workdir)
   assert [round(sparsity, 2) for sparsity, *_ in seen][-3:] == [0.5, 0.0, 0.5] and seen[-1][0] == 0.5
   opened = next(entry for entry in seen if entry[0] == 0.0)
-  _, _, weights, before, _ = opened
-  assert all(not weights[name][~kept].any() for name, kept in before.items())
+  _, before, weights, momenta = opened
+  assert before.zeros and momenta
+  for name, kept in before.items():
+    assert not weights[name][~kept].any() and weights[name][kept].any()
+    assert all(not memory[name][~kept].any() and memory[name][kept].any() for memory in momenta.values())
   rows = [row for row in workdir.history() if row['event'] == 'prune']
   assert any(row['returned'] for row in rows) and rows[-1]['sparsity'] == 0.5
   assert ticket.cost['zeros'] == int(0.5 * ticket.cost['prunable']) and ticket.arch == tiny.ARCH

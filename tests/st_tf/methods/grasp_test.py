@@ -1,8 +1,39 @@
+import numpy as np
 import pytest
+import tensorflow as tf
 
+from st_tf import first_mask
 from st_tf.methods import grasp
 from st_tf.workdir import Workdir
 from tests import tiny
+
+TEMPERATURE = 200  # Of the published code.
+
+
+def test_what_is_kept_holds_the_gradients_norm():
+  # To first order a weight changes |g|^2 by -2 w (Hg) when it goes; here Hg is how g changes along itself, forwards.
+  trainer = tiny.trainer(tiny.SPECK, searching=False, method='grasp', sparsity=(0.5,), label_smoothing=0.0)
+  weights, before = first_mask.weights(trainer), trainer.values()
+  variables = list(weights.values())
+  batches = list(tiny.batches(trainer))[: -(-10 * len(trainer.task.labels) // trainer.config.batch_size)]
+
+  def gradients() -> list[tf.Tensor]:
+    with tf.GradientTape() as tape:
+      losses = [trainer.task.loss(targets, trainer.model(images, training=True) / TEMPERATURE, 0.0) for images, targets in batches]
+      loss = tf.reduce_mean(tf.concat(losses, 0))
+    return tape.gradient(loss, variables, unconnected_gradients='zero')
+
+  first = gradients()
+  with tf.autodiff.ForwardAccumulator(variables, first) as forward:
+    again = gradients()
+  products = [0 if change is None else change.numpy() for change in map(forward.jvp, again)]
+  for name, variable in trainer.variables.items():
+    variable.assign(before[name])
+  scores = {name: before[name] * product for name, product in zip(weights, products)}
+  mask = grasp._mask(trainer)
+  kept, gone = (np.concatenate([scores[name][side(each)] for name, each in mask.items()]) for side in (lambda m: m, lambda m: ~m))
+  border = np.median(np.concatenate([kept, gone]))
+  assert mask.sparsity == 0.5 and (kept >= border).mean() > 0.95 and (gone <= border).mean() > 0.95
 
 
 @pytest.mark.slow

@@ -1,9 +1,13 @@
+import math
+
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from st_tf import optimizers
+from st_tf import dry_run, first_mask, optimizers
 from st_tf.config import ConfigError
 from st_tf.methods import rigl
+from st_tf.pruning.ranking import RankingError
 from st_tf.workdir import Workdir
 from tests import tiny
 
@@ -45,6 +49,39 @@ def test_densities_are_those_of_the_erdos_renyi_kernel(tmp_path):
   density = {name: mask.mean() for name, mask in ticket.masks.items()}
   unit = {name: density[name] * np.prod(shape) / sum(shape) for name, shape in shapes.items() if density[name] < 1}
   assert max(unit.values()) / min(unit.values()) < 1.5  # Whole weights, of which small layers have few.
+
+
+def test_layers_have_no_floor(tmp_path):
+  config = settings(epochs=1, sparsity=(0.98,))
+  with pytest.raises(RankingError, match=r'at most 0\.978\d+ is reachable'):
+    tiny.trainer(**{'sparsity': (0.98,)}).ranked(0.98)
+  assert list(dry_run.describe(tiny.task(), config, tmp_path / 'run'))
+  ticket = rigl.draw(tiny.task(), config, Workdir(tmp_path / 'run', config))
+  assert ticket.cost['zeros'] == int(0.98 * ticket.cost['prunable'])
+
+
+def test_weights_are_exchanged_by_the_gradients_of_all_weights_and_a_falling_share(tmp_path, monkeypatch):
+  seen, exchange = [], rigl._exchange
+
+  def watched(run, gradients, fraction):
+    seen.append((run.trainer.step, fraction))
+    if run.trainer.step == 1:
+      images, targets = next(tiny.batches(run.trainer))  # The first batch, which has just been trained on.
+      weights = first_mask.weights(run.trainer)
+      with tf.GradientTape() as tape:
+        tape.watch(list(weights.values()))
+        loss = tf.reduce_mean(run.task.loss(targets, run.trainer.model(images, training=True), run.config.training.label_smoothing))
+      for name, found in zip(weights, tape.gradient(loss, list(weights.values()), unconnected_gradients='zero')):
+        alive = run.trainer.mask[name]
+        np.testing.assert_allclose(gradients[name][alive], found.numpy()[alive], rtol=1e-3, atol=1e-5)
+      assert any(gradients[name][~kept].any() for name, kept in run.trainer.mask.items()), 'of dead weights too'
+    exchange(run, gradients, fraction)
+
+  monkeypatch.setattr(rigl, '_exchange', watched)
+  config = settings()
+  rigl.draw(tiny.task(), config, Workdir(tmp_path / 'run', config))
+  end = rigl.plan(config, tiny.STEPS_PER_EPOCH).pruning.end_step
+  assert [fraction for _, fraction in seen] == pytest.approx([0.15 * (1 + math.cos(math.pi * step / end)) for step, _ in seen])
 
 
 @pytest.mark.slow

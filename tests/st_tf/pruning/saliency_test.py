@@ -62,6 +62,21 @@ def test_grasp_keeps_what_the_gradient_lives_on():
     assert (norm(smaller) - norm(start)) / step == pytest.approx(-2 * scores[index], rel=1e-4)
 
 
+def test_synflow_takes_a_hundred_rounds_of_equal_shares(monkeypatch):
+  # Algorithm 1: of a density d there is d^(k/100) left after round k.
+  seen = []
+
+  def watched(scores, sparsity):
+    seen.append(sparsity)
+    return rank(scores, sparsity)
+
+  monkeypatch.setattr(saliency, 'rank', watched)
+  weights = variables(w=np.arange(1.0, 17.0))
+  mask = saliency.synflow(weights, lambda: tf.reduce_sum(weights['w']), 0.75)
+  assert len(seen) == 100 and [1 - seen[number] for number in (0, 49, 99)] == pytest.approx([0.25**0.01, 0.5, 0.25])
+  assert mask['w'].tolist() == [False] * 12 + [True] * 4
+
+
 def test_synflow_by_hand():
   # Two layers, 2 -> 2 -> 1. R = sum over paths of products: |w1| = ((1, 2), (3, 4)) (input, hidden), |w2| = (5, 1).
   # Scores of w1[i, j]: |w1[i, j]| |w2[j]| = ((5, 2), (15, 4)); of w2[j]: |w2[j]| sum_i |w1[i, j]| = (20, 6).
