@@ -101,7 +101,7 @@ class Pipeline:
   def lottery(self, first: Ticket) -> Iterator[Ticket]:
     """The tickets of iterative magnitude pruning with rewinding, one per sparsity (Frankle et al., ICML 2020, section 2).
 
-    Weights are ranked by `--ranking`; published is 'global'.
+    Weights are ranked by `--ranking`; published is 'global'. What the optimizer remembers is not rewound: each round begins without.
 
     Args:
       first: the trained network, of which the first stage has kept the early weights.

@@ -10,6 +10,7 @@ from st_tf.methods import lottery, search_prune_retrain, search_then_lottery, se
 from st_tf.pipeline import Pipeline, alone, check_rewinding, early_step, levels, rounds
 from st_tf.plan import searching_alone, training_alone
 from st_tf.pruning.ranking import RankingError
+from st_tf.stages import Run
 from st_tf.workdir import Workdir
 from tests import tiny
 
@@ -156,6 +157,27 @@ def test_an_interrupted_pipeline_goes_on_inside_its_stage(shared, tmp_path):
   assert Workdir(tmp_path / 'run', given).has_checkpoint
   ticket = search_prune_retrain.draw(tiny.task(), given, Workdir(tmp_path / 'run', given))
   assert ticket.fingerprint == shared[1]['search_prune_retrain'].fingerprint
+
+
+def test_weights_go_back_to_what_they_were_after_that_step_of_the_first_training(tmp_path, monkeypatch):
+  given = config('lottery', prune_rounds=1, rewind_to=0.25)
+  seen, starts, step = {}, [], Run.step
+
+  def watched(run, images, targets):
+    step(run, images, targets)
+    if run.trainer.step == 3 and not seen:
+      seen.update(run.trainer.values())
+
+  monkeypatch.setattr(Run, 'step', watched)
+  pipeline = Pipeline(tiny.task(), given, Workdir(tmp_path / 'run', given))
+  monkeypatch.setattr(pipeline, 'retrained', lambda ticket, step: starts.append(ticket) or ticket)
+  trained = pipeline.trained()
+  pipeline.keep(pipeline.lottery(trained))
+  (start,) = starts
+  assert start.weights.keys() == seen.keys() and any('moving' in name for name in seen)
+  for name, value in start.weights.items():
+    np.testing.assert_array_equal(value, np.where(start.masks.get(name, True), seen[name], 0), name)
+  assert any((trained.weights[name] != value).any() for name, value in seen.items())
 
 
 @pytest.mark.slow

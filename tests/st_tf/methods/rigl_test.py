@@ -40,6 +40,9 @@ def test_a_ticket_that_was_never_denser_and_whose_weights_moved(tmp_path, monkey
       assert all(not memory[name][new | ~mask].any() for memory in slots.values())
       np.testing.assert_array_equal(values[name][stays][values[name][stays] != 0], weights[name][stays][values[name][stays] != 0])
   assert moved > 10
+  # An exchange takes the dense gradients of one batch, beside those of its training step.
+  images = 2 * tiny.SIZES['train'] + len(seen) * tiny.BATCH
+  assert ticket.provenance['training']['macs'] == 3 * images * ticket.cost['macs'] and ticket.provenance['training']['epochs'] == 2
 
 
 def test_densities_are_those_of_the_erdos_renyi_kernel(tmp_path):
