@@ -53,6 +53,7 @@ def main(argv: Sequence[str]) -> None:
     shutil.copy(pathlib.Path(options.further) / 'metrics.jsonl', out / 'metrics_further.jsonl')
   named = [(f'ticket_{found.name}', drawn) for found, drawn in tickets.items()]
   named += [(f'ticket_{found.name}_further', drawn) for found, drawn in further.items()]
+  named += [('ticket_dense', drawn) for drawn in dense_tickets.values()]
   for name, drawn in named:
     facts = {name: getattr(drawn, name) for name in ('fingerprint', 'sparsity', 'metrics', 'cost', 'provenance', 'survivors')}
     (out / f'{name}.json').write_text(json.dumps(facts, indent=1) + '\n', encoding='utf-8')

@@ -38,8 +38,12 @@ class Options:
   learning_rates: tuple[float, ...] = dataclasses.field(
     default=(), metadata={'help': 'Learning rates that each method tries once; the best on validation is used. Empty = --learning_rate.'}
   )
-  budget: int = dataclasses.field(
-    default=0, metadata={'help': 'Also compare at equal total epochs: this many for all trainings of a run together; 0 = no.'}
+  budget: float = dataclasses.field(
+    default=0.0,
+    metadata={
+      'help': 'Also compare at equal total cost: all trainings of a run together cost as much as so many epochs of the whole supernet, or'
+      ' less; 0 = no.'
+    },
   )
   jobs: int = dataclasses.field(default=1, metadata={'help': 'Runs at a time.'})
   workdir: str = dataclasses.field(default='', metadata={'help': 'Folder for all of it; empty = runs/compare-TASK.'})
@@ -72,7 +76,7 @@ class Options:
     if len(set(self.learning_rates)) < len(self.learning_rates):
       raise flags.FlagError(f'--learning_rates are different ones. Received: {",".join(map(str, self.learning_rates))}. Leave one out.')
     if self.budget < 0:
-      raise flags.FlagError(f'--budget is not negative. Received: {self.budget}.')
+      raise flags.FlagError(f'--budget is not negative. Received: {self.budget:g}.')
 
 
 def main(argv: Sequence[str]) -> int:
@@ -135,7 +139,8 @@ class Comparison:
     seeds = range(base.seed, base.seed + options.seeds)
     self.cells = entries.cells(chosen, options.sparsities, seeds, options.budget)
     # Made once: a file that settings name counts as it was when the comparison began.
-    self._settings = functools.cache(lambda cell, rate: entries.settings(cell, base, rate))
+    whole = self._whole() if options.budget else 0
+    self._settings = functools.cache(lambda cell, rate: entries.settings(cell, base, rate, whole))
     for rate in self.rates:
       for cell in self.cells:
         _ = self._settings(cell, rate).contents
@@ -145,6 +150,13 @@ class Comparison:
       entries.check(config, task.steps_per_epoch(base.batch_size))
     if not options.collect:
       possible.check(configs, task)
+
+  def _whole(self) -> int:
+    """MACs of the supernet."""
+    from st_tf import cost, presets
+    from st_tf.models import build
+
+    return cost.of(build(presets.supernet(self.base.supernet), self.task.head, (*self.task.image_size, 3))).macs
 
   def plan(self) -> list[str]:
     """What will be run, and how long it takes."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 import dataclasses
 import importlib
+import math
 from typing import Any
 
 from st_tf.config import (
@@ -18,6 +19,7 @@ from st_tf.config import (
 )
 from st_tf.errors import did_you_mean
 from st_tf.pipeline import alone
+from st_tf.search import steering
 from st_tf.settings import checked, from_text
 from st_tf.workdir import run_name
 
@@ -28,6 +30,7 @@ _FIRST = {'lottery': 'dense'} | dict.fromkeys(('search_then_prune', 'search_prun
 _NAMED = (SearchConfig, PruningConfig, PipelineConfig, TunerConfig)
 _LENGTHS = ('epochs', 'fine_tune_epochs', 'retrain_epochs', 'trial_epochs')  # Whoever brings one shares no budget.
 _ALWAYS = ('epochs', *(field.name for field in dataclasses.fields(TrainingConfig)))
+_SEARCHES = ('supertickets', 'search_only')
 KEEP_EVERYTHING = ('dense', 'search_only')
 
 
@@ -54,13 +57,13 @@ class Cell:
     entry: the method.
     sparsity: of the ticket; 0 for methods that keep everything.
     seed: of the run.
-    budget: epochs of all its trainings together; 0 = --epochs each.
+    budget: cost of all its trainings together, in epochs of the whole supernet; 0 = --epochs each.
   """
 
   entry: Entry
   sparsity: float
   seed: int
-  budget: int = 0
+  budget: float = 0
 
 
 def entries(text: str) -> tuple[Entry, ...]:
@@ -91,7 +94,7 @@ def check_sparsities(sparsities: Sequence[float]) -> None:
     raise ConfigError(f'--sparsities are different ones. Received: {",".join(f"{value:g}" for value in sparsities)}. Leave one out.')
 
 
-def cells(chosen: Sequence[Entry], sparsities: Sequence[float], seeds: Sequence[int], budget: int = 0) -> list[Cell]:
+def cells(chosen: Sequence[Entry], sparsities: Sequence[float], seeds: Sequence[int], budget: float = 0) -> list[Cell]:
   """Every run of the table, method by method; with a budget those too whose trainings share it, where an entry brings no epochs.
 
   Raises:
@@ -114,13 +117,14 @@ def _brings_lengths(entry: Entry) -> bool:
   return any(name in _LENGTHS for name, _ in entry.settings)
 
 
-def settings(cell: Cell, base: Config, learning_rate: float) -> Config:
+def settings(cell: Cell, base: Config, learning_rate: float, whole: int = 0) -> Config:
   """The settings of a run.
 
   Args:
     cell: the run.
     base: what all runs share.
     learning_rate: that the method was found to train best with.
+    whole: MACs of the supernet, which a budget counts in.
 
   Raises:
     ConfigError: settings that no run can have.
@@ -130,7 +134,7 @@ def settings(cell: Cell, base: Config, learning_rate: float) -> Config:
   config = essential(Config.from_flat(flat))
   if cell.entry.method in KEEP_EVERYTHING:
     config = alone(config, cell.entry.method)
-  return within(config, cell.budget) if cell.budget else config
+  return within(config, cell.budget, whole) if cell.budget else config
 
 
 def essential(config: Config) -> Config:
@@ -171,18 +175,18 @@ def check(config: Config, steps_per_epoch: int) -> None:
   _module(config.method).plan(config, steps_per_epoch)
 
 
-def within(config: Config, budget: int) -> Config:
-  """The settings with the most epochs with which all trainings together have at most `budget`.
+def within(config: Config, budget: float, whole: int) -> Config:
+  """The settings with the most epochs with which all trainings together cost at most `budget`, as `cost` counts.
 
   Raises:
     ConfigError: even one epoch each is too much.
   """
-  for epochs in range(budget, 0, -1):
+  for epochs in range(math.ceil(budget / _left(config, whole)), 0, -1):
     shorter = _with_epochs(config, epochs)
-    if total_epochs(shorter) <= budget:
+    if cost(shorter, whole) <= budget:
       return shorter
   raise ConfigError(
-    f'--budget gives every training at least one epoch. Received: {budget} epochs for {len(trainings(config))} trainings of'
+    f'--budget gives every training at least one epoch. Received: {budget:g} epochs for {len(trainings(config))} trainings of'
     f' {config.method}. Raise --budget, or leave the method out.'
   )
 
@@ -202,9 +206,33 @@ def _with_epochs(config: Config, epochs: int) -> Config:
   return Config.from_flat(flat | found | {'epochs': epochs})
 
 
-def total_epochs(config: Config) -> float:
-  """Epochs of all trainings of a run."""
-  return sum(trainings(config).values())
+def cost(config: Config, whole: int) -> float:
+  """Of all trainings of a run, in epochs of the whole supernet, as far as it is known before them.
+
+  A search is taken to keep to its planned path; one by milliseconds, or with no target, to save nothing.
+
+  Args:
+    config: the run's settings.
+    whole: MACs of the supernet.
+  """
+  epochs, left = list(trainings(config).values()), _left(config, whole)
+  if config.method == 'tuner':
+    return left * sum(epochs)
+  if config.method in _SEARCHES or _FIRST.get(config.method) in _SEARCHES:
+    begin, end = (_fraction(config, duration) for duration in (config.search.penalty_ramp, config.search.search_end))
+    return steering.mean_on_path(1.0, left, begin, end) * epochs[0] + left * sum(epochs[1:])
+  return sum(epochs)
+
+
+def _left(config: Config, whole: int) -> float:
+  """Share of the supernet's MACs that a search leaves."""
+  target = 0.0 if config.search.target_latency_ms else config.search.target_macs
+  return min(target if target <= 1 else target / whole, 1.0) or 1.0
+
+
+def _fraction(config: Config, duration: float) -> float:
+  main = config.epochs - config.training.fine_tune_epochs
+  return min(duration * main if duration <= 1 else duration, main) / config.epochs
 
 
 def trainings(config: Config) -> dict[str, float]:

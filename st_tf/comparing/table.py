@@ -31,7 +31,7 @@ class Result:
     label: the method.
     sparsity: of the ticket.
     seed: of the run.
-    budget: epochs that all its trainings shared; 0 = --epochs each.
+    budget: what all its trainings together may have cost, in epochs of the supernet; 0 = --epochs each.
     record: what it came to; None when there is no ticket.
     error: why there is none.
   """
@@ -39,7 +39,7 @@ class Result:
   label: str
   sparsity: float
   seed: int
-  budget: int
+  budget: float
   record: Record | None
   error: str = ''
 
@@ -68,7 +68,7 @@ class Row:
   Attributes:
     label: the method.
     sparsity: of its tickets.
-    budget: epochs that all trainings of a run shared; 0 = --epochs each.
+    budget: what all trainings of a run together may have cost, in epochs of the supernet; 0 = --epochs each.
     scores: on the split that the table is of, by seed.
     validation: mean on the validation split.
     costs: of the network: 'nonzero_macs', 'macs', 'nonzero_params', 'params'.
@@ -78,12 +78,12 @@ class Row:
     errors: of the runs without a ticket.
     trimmed: in how many of the networks units had to go at the end of the search to meet its target.
     leads: of the first method over this one in score, by the first's sparsity: at the same one, or at each where one of them keeps all.
-    cost_ratio: training MACs for each of the first method's at the same sparsity and budget; NaN where it has none.
+    cost_ratio: the first method's training MACs for each of these, at the same sparsity and budget; NaN where there is not one such row.
   """
 
   label: str
   sparsity: float
-  budget: int
+  budget: float
   scores: Mapping[int, float]
   validation: float
   costs: Mapping[str, float]
@@ -113,7 +113,7 @@ class Row:
   @property
   def name(self) -> str:
     """The method, with its budget where it has one."""
-    return f'{self.label} ({self.budget} epochs in all)' if self.budget else self.label
+    return f'{self.label} (cost of {self.budget:g} epochs)' if self.budget else self.label
 
 
 def rows(results: Sequence[Result], metric: str, rates: Mapping[str, Rate], split: str = TEST) -> list[Row]:
@@ -138,7 +138,7 @@ def _against(row: Row, firsts: Sequence[Row]) -> Row:
   # A method that keeps everything is compared at every sparsity.
   met = [first for first in firsts if first.budget == row.budget and (first.sparsity == row.sparsity or not first.sparsity * row.sparsity)]
   leads = {first.sparsity: found for first in met if (found := difference(first.scores, row.scores)) is not None}
-  ratio = row.training.macs / met[0].training.macs if len(met) == 1 and met[0].training.macs else math.nan
+  ratio = met[0].training.macs / row.training.macs if len(met) == 1 and row.training.macs else math.nan
   return dataclasses.replace(row, leads=leads, cost_ratio=ratio)
 
 
@@ -241,15 +241,15 @@ def differences(found: Sequence[Row]) -> Iterator[str]:
 
 
 def _cost(row: Row) -> str:
-  """What the other method's training has cost, against the first one's."""
-  return '' if math.isnan(row.cost_ratio) else f' ({row.label} took {row.cost_ratio:.2f} times the training MACs)'
+  """What the first method's training has cost, against that of the other one."""
+  return '' if math.isnan(row.cost_ratio) else f', at {row.cost_ratio:.2f} times its training MACs'
 
 
 def as_data(found: Sequence[Row]) -> list[dict[str, Any]]:
   """The rows as plain data, numbers in full."""
   return [
     {
-      **{'method': row.label, 'sparsity': row.sparsity, 'budget_epochs': row.budget, 'seeds': len(row.scores)},
+      **{'method': row.label, 'sparsity': row.sparsity, 'budget': row.budget, 'seeds': len(row.scores)},
       **{'score_mean': _plain(row.mean), 'score_deviation': _plain(row.deviation), 'validation_mean': _plain(row.validation)},
       **{name: _plain(value) for name, value in row.costs.items()},
       **{'tflite_bytes': _plain(row.size), 'training_epochs': _plain(row.training.epochs), 'training_macs': _plain(row.training.macs)},

@@ -35,6 +35,12 @@ def path(initial: float, target: float, progress: float) -> float:
   return initial + (target - initial) * min(progress / _ARRIVAL, 1.0)
 
 
+def mean_on_path(initial: float, target: float, begin: float, end: float) -> float:
+  """Mean over a training of what its network costs on the path, which lies between two fractions of the training."""
+  before = begin + _ARRIVAL * (end - begin) / 2
+  return initial * before + target * (1 - before)
+
+
 def steer(
   state: Steering,
   factors: Mapping[str, np.ndarray],

@@ -212,7 +212,7 @@ def test_with_a_budget_trainings_share_it(launch, tmp_path):
   assert run(tmp_path, methods='gmp,search_prune_retrain', budget=4, seeds=1) == 0
   assert [(entry[0], entry[4]) for entry in launch.done] == [('gmp', 4), ('search_prune_retrain', 4), ('search_prune_retrain', 2)]
   rows = json.loads((tmp_path / 'run' / 'comparison.json').read_text())['rows']
-  assert [(row['method'], row['budget_epochs']) for row in rows] == [
+  assert [(row['method'], row['budget']) for row in rows] == [
     *[('gmp', 0), ('gmp', 4), ('search_prune_retrain', 0), ('search_prune_retrain', 4)]
   ]
 

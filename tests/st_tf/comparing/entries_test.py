@@ -9,11 +9,11 @@ from st_tf.comparing.entries import (
   Entry,
   cells,
   check_sparsities,
+  cost,
   entries,
   essential,
   ranking,
   settings,
-  total_epochs,
   trainings,
   within,
 )
@@ -124,7 +124,7 @@ def test_what_changes_nothing_does_not_make_another_run():
 )
 def test_the_epochs_of_all_trainings(method, total):
   config = tiny.config(method=method, prune_rounds=3, epochs=4)
-  assert total_epochs(config) == pytest.approx(total)
+  assert sum(trainings(config).values()) == pytest.approx(total)
 
 
 def test_a_first_stage_is_counted_once_for_all_that_share_it():
@@ -141,35 +141,52 @@ def test_a_first_stage_is_counted_once_for_all_that_share_it():
 
 
 def test_a_budget_is_shared_by_all_trainings():
-  config = within(tiny.config(method='search_prune_retrain', epochs=16), 16)
-  assert config.epochs == 8 and total_epochs(config) == 16
-  assert within(tiny.config(method='gmp', epochs=16), 10).epochs == 10
-  given = within(tiny.config(method='search_prune_retrain', epochs=16, retrain_epochs=4), 15)
+  config = within(tiny.config(method='search_prune_retrain', epochs=16), 16, 0)
+  assert config.epochs == 8 and sum(trainings(config).values()) == 16
+  assert within(tiny.config(method='gmp', epochs=16), 10, 0).epochs == 10
+  given = within(tiny.config(method='search_prune_retrain', epochs=16, retrain_epochs=4), 15, 0)
   assert (given.epochs, given.pipeline.retrain_epochs) == (12, 3)
   with pytest.raises(ConfigError, match=r'at least one epoch\. Received: 2 epochs for 12 trainings of lottery'):
-    within(tiny.config(method='lottery', epochs=16, sparsity=(0.9,)), 2)
+    within(tiny.config(method='lottery', epochs=16, sparsity=(0.9,)), 2, 0)
 
 
 def test_with_a_budget_what_was_given_in_epochs_shrinks_with_the_training():
   given = {'warmup': 5.0, 'prune_end': 12.0, 'prune_begin': 0.2, 'learning_rate_milestones': (0.2, 16.0), 'search_end': 99.0}
-  config = within(tiny.config(method='search_prune_retrain', epochs=24, fine_tune_epochs=4, **given), 24)
+  config = within(tiny.config(method='search_prune_retrain', epochs=24, fine_tune_epochs=4, **given), 24, 0)
   assert (config.epochs, config.training.fine_tune_epochs) == (12, 2)
   assert (config.training.warmup, config.pruning.prune_end, config.pruning.prune_begin) == (0.25, 0.6, 0.2)
   assert config.training.learning_rate_milestones == (0.2, 0.8) and config.search.search_end == 99.0
   rounds = tiny.config(method='lottery', epochs=16, prune_rounds=4, fine_tune_epochs=4)
-  assert within(rounds, 16).epochs == 3 and within(rounds, 16).training.fine_tune_epochs == 0
+  assert within(rounds, 16, 0).epochs == 3 and within(rounds, 16, 0).training.fine_tune_epochs == 0
+
+
+def test_a_budget_counts_what_a_search_leaves():
+  # The path falls from 1 to 0.5 between 0.1 and 0.1 + 0.9 * (0.6 - 0.1) = 0.55: 0.1 + 0.75 * 0.45 + 0.5 * 0.45 = 0.6625 on average.
+  given = {'epochs': 16, 'target_macs': 0.5, 'penalty_ramp': 0.1, 'search_end': 0.6}
+  assert cost(tiny.config(method='supertickets', **given), 0) == pytest.approx(16 * 0.6625)
+  assert cost(tiny.config(method='search_prune_retrain', retrain_epochs=6, **given), 0) == pytest.approx(16 * 0.6625 + 6 * 0.5)
+  assert cost(tiny.config(method='gmp', **given), 0) == 16
+  assert cost(tiny.config(method='tuner', trials=2, trial_epochs=4, retrain_epochs=4, **given), 0) == (2 * 4 + 16 + 4) * 0.5
+  # In numbers of MACs, and in epochs; a last cycle is trained after the search.
+  in_macs = given | {'target_macs': 500.0, 'penalty_ramp': 1.6, 'search_end': 9.6}
+  assert cost(tiny.config(method='supertickets', **in_macs), 1000) == pytest.approx(16 * 0.6625)
+  tuned = {'epochs': 16, 'fine_tune_epochs': 8, 'target_macs': 0.5, 'penalty_ramp': 0.1, 'search_end': 0.6}
+  assert cost(tiny.config(method='supertickets', **tuned), 0) == pytest.approx(8 * 0.6625 + 8 * 0.5)
+  assert cost(tiny.config(method='supertickets', **given | {'target_macs': 0.0, 'penalty': 0.1}), 0) == 16
+  config = within(tiny.config(method='supertickets', **given), 8.0, 0)
+  assert config.epochs == 12 and cost(config, 0) <= 8 < cost(dataclasses.replace(config, epochs=13), 0)
 
 
 @pytest.mark.parametrize('method', [name for name in METHODS if name not in ('fine_tune', 'transfer')])
 @pytest.mark.parametrize('budget', [32, 47])
 @pytest.mark.parametrize('given', [{}, {'retrain_epochs': 4, 'trial_epochs': 1}])
 def test_a_budget_is_never_exceeded_and_one_epoch_more_would_exceed_it(method, budget, given):
-  config = within(tiny.config(method=method, epochs=16, prune_rounds=4, **given), budget)
-  assert total_epochs(config) <= budget
+  config = within(tiny.config(method=method, epochs=16, prune_rounds=4, **given), budget, 0)
+  assert sum(trainings(config).values()) <= budget
   if not given and method != 'tuner':
-    assert total_epochs(dataclasses.replace(config, epochs=config.epochs + 1)) > budget
+    assert sum(trainings(dataclasses.replace(config, epochs=config.epochs + 1)).values()) > budget
 
 
 @pytest.mark.parametrize('method', [name for name in METHODS if name not in ('fine_tune', 'transfer')])
 def test_every_method_can_be_planned(method):
-  assert total_epochs(tiny.config(method=method)) >= 4
+  assert sum(trainings(tiny.config(method=method)).values()) >= 4

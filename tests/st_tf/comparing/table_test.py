@@ -56,7 +56,7 @@ def test_a_run_without_a_ticket_is_in_the_table_and_the_others_count():
 def test_shared_budgets_are_rows_of_their_own():
   shared = [dataclasses.replace(result, budget=16) for result in results() if result.label != 'c']
   rows = table.rows([*results(), *shared], 'top1', RATES)
-  assert rows[-1].name == 'b (16 epochs in all)' and rows[-1].lead == rows[1].lead
+  assert rows[-1].name == 'b (cost of 16 epochs)' and rows[-1].lead == rows[1].lead
 
 
 def test_a_first_method_that_keeps_everything_is_compared_at_every_sparsity():
@@ -83,10 +83,10 @@ def test_what_the_other_methods_training_took_is_told_with_the_difference():
     for result in found[3:]
   ]
   rows = table.rows(found, 'top1', RATES)
-  assert [row.cost_ratio for row in rows[1:]] == [1.5, 1.5] and math.isnan(rows[0].cost_ratio)
+  assert [row.cost_ratio for row in rows[1:]] == pytest.approx([2 / 3, 2 / 3]) and math.isnan(rows[0].cost_ratio)
   first, second = table.differences(rows)
-  assert first.endswith('(b took 1.50 times the training MACs).') and '+10.0 points at 90% (c took 1.50 times the training MACs)' in second
-  assert table.as_data(rows)[1]['training_macs_ratio'] == 1.5
+  assert first.endswith(', at 0.67 times its training MACs.') and '+10.0 points at 90%, at 0.67 times its training MACs; one' in second
+  assert table.as_data(rows)[1]['training_macs_ratio'] == rows[1].cost_ratio
 
 
 def test_networks_that_were_trimmed_are_told():
@@ -117,9 +117,9 @@ def test_what_is_inside_the_noise_is_said_in_words():
   noisy = {('a', 0.9): {0: 0.50, 1: 0.60}, ('b', 0.9): {0: 0.52, 1: 0.57}, ('c', 0.9): {0: 0.40}}
   told = list(table.differences(table.rows(results(noisy), 'top1', RATES)))
   assert told[0].startswith('a against b at 90%: +0.5 points (95% interval') and told[0].endswith(
-    'inside the noise of so few seeds (b took 1.00 times the training MACs).'
+    'inside the noise of so few seeds, at 1.00 times its training MACs.'
   )
-  assert told[1] == 'a against c: +10.0 points at 90% (c took 1.00 times the training MACs); one seed, which says nothing of the noise.'
+  assert told[1] == 'a against c: +10.0 points at 90%, at 1.00 times its training MACs; one seed, which says nothing of the noise.'
 
 
 def test_equal_says_also_whether_the_difference_is_noise():
@@ -130,10 +130,10 @@ def test_equal_says_also_whether_the_difference_is_noise():
   }
   first, second = table.differences(table.rows(results(better), 'top1', RATES))
   assert first.endswith(
-    'equal, in that a loss above 1 point is excluded; the difference itself is inside the noise (b took 1.00 times the training MACs).'
+    'equal, in that a loss above 1 point is excluded; the difference itself is inside the noise, at 1.00 times its training MACs.'
   )
   assert second.endswith(
-    'equal, in that a loss above 1 point is excluded; the smaller loss is beyond the noise (c took 1.00 times the training MACs).'
+    'equal, in that a loss above 1 point is excluded; the smaller loss is beyond the noise, at 1.00 times its training MACs.'
   )
 
 

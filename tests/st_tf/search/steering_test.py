@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from st_tf.search.steering import Steering, needed_push, path, steer, surviving
+from st_tf.search.steering import Steering, mean_on_path, needed_push, path, steer, surviving
 
 FACTORS = {'a': np.array([0.1, -0.4, 0.9]), 'b': np.array([0.2, 0.6])}
 PENALTY = {'a': 1.0, 'b': 2.0}
@@ -70,3 +70,9 @@ def test_no_push_is_needed_below_the_goal():
 
 def test_an_interval_without_a_learning_rate_gives_a_finite_strength():
   assert np.isfinite(steered(Steering(), learning_rates=0.0).strength)
+
+
+def test_the_mean_on_the_path_is_that_of_the_path():
+  steps = np.linspace(0, 1, 10001)
+  costs = [path(5.0, 2.0, min(max(step - 0.1, 0) / 0.5, 1)) for step in steps]
+  assert mean_on_path(5.0, 2.0, 0.1, 0.6) == pytest.approx(np.mean(costs), abs=1e-3)
