@@ -195,12 +195,15 @@ class Comparison:
       KeyboardInterrupt: by the user; what was running is saved.
     """
     from st_tf.comparing import outputs, table
+    from st_tf.comparing.runner import INTERRUPTED
 
     started = time.monotonic()
     only_collected = self.options.collect
     if not only_collected:
       self._records.check_writable()
     errors = {} if only_collected else self._work.do(self._trials(), 'learning rates', 'validation')
+    if INTERRUPTED in errors.values():  # A rate is not chosen among those that happened to end.
+      raise KeyboardInterrupt
     rates = {entry: self._best_rate(entry) for entry in self.chosen}
     split, metric = self.options.split, self.task.primary_metric
     errors |= {} if only_collected else self._work.do(self._configs(rates), 'runs', split)
@@ -302,7 +305,7 @@ class Comparison:
       ' nothing, zeros cost what other weights do. Training that is shared between methods counts in full for each.',
       'Sparsity is a share of the prunable weights that are left by the search; without a search, of the supernet. The same share is'
       ' therefore fewer weights after a search: sizes are compared by the columns of non-zero MACs and parameters.',
-      *(['What finding a learning rate has cost is not counted: every method tried as many.'] if len(self.rates) > 1 else []),
+      *(['What finding a learning rate has cost is not counted.'] if len(self.rates) > 1 else []),
       *self._departures(),
     ]
 

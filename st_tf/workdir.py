@@ -289,7 +289,7 @@ def contents(path: pathlib.Path) -> dict[str, str]:
   try:
     return dict(files.read_json(path)) if path.exists() else {}
   except (ValueError, TypeError) as error:
-    raise WorkdirError(f'{path} is what a run wrote. Received: {error}. Use another --workdir, or --fresh to start over.') from error
+    raise WorkdirError(f'{path} is what a run wrote. Received: {error}. Use another --workdir, or remove that folder.') from error
 
 
 def tickets(path: pathlib.Path) -> list[pathlib.Path]:

@@ -208,7 +208,8 @@ def corners(size: Shape, shape: Shape, overlap: float = 0.0) -> list[tuple[int, 
   """(top, left) of as few windows of `shape` as cover a picture of `size`, evenly spread, each with that share of it in the next one."""
   starts = []
   for side, wanted in zip(size, shape):
-    count = max(math.ceil((side - wanted) / (wanted * (1 - overlap))), 0) + 1
+    step = max(wanted * (1 - overlap), 1)  # Not two windows at one place.
+    count = max(math.ceil((side - wanted) / step - 1e-9), 0) + 1
     starts.append([round(index * (side - wanted) / (count - 1)) if count > 1 else 0 for index in range(count)])
   return [(top, left) for top in starts[0] for left in starts[1]]
 

@@ -1,9 +1,9 @@
 """What is compared: methods with settings of their own, sparsities, seeds; and the settings of each run."""
 
+import bisect
 from collections.abc import Sequence
 import dataclasses
 import importlib
-import math
 from typing import Any
 
 from st_tf.config import (
@@ -30,6 +30,7 @@ _FIRST = {'lottery': 'dense'} | dict.fromkeys(('search_then_prune', 'search_prun
 _NAMED = (SearchConfig, PruningConfig, PipelineConfig, TunerConfig)
 _LENGTHS = ('epochs', 'fine_tune_epochs', 'retrain_epochs', 'trial_epochs')  # Whoever brings one shares no budget.
 _ALWAYS = ('epochs', *(field.name for field in dataclasses.fields(TrainingConfig)))
+_MOST_EPOCHS = 10**6
 _SEARCHES = ('supertickets', 'search_only')
 KEEP_EVERYTHING = ('dense', 'search_only')
 
@@ -181,10 +182,9 @@ def within(config: Config, budget: float, whole: int) -> Config:
   Raises:
     ConfigError: even one epoch each is too much.
   """
-  for epochs in range(math.ceil(budget / _left(config, whole)), 0, -1):
-    shorter = _with_epochs(config, epochs)
-    if cost(shorter, whole) <= budget:
-      return shorter
+  epochs = bisect.bisect_right(range(1, _MOST_EPOCHS), budget, key=lambda epochs: cost(_with_epochs(config, epochs), whole))
+  if epochs:
+    return _with_epochs(config, epochs)
   raise ConfigError(
     f'--budget gives every training at least one epoch. Received: {budget:g} epochs for {len(trainings(config))} trainings of'
     f' {config.method}. Raise --budget, or leave the method out.'
@@ -209,7 +209,8 @@ def _with_epochs(config: Config, epochs: int) -> Config:
 def cost(config: Config, whole: int) -> float:
   """Of all trainings of a run, in epochs of the whole supernet, as far as it is known before them.
 
-  A search is taken to keep to its planned path; one by milliseconds, or with no target, to save nothing.
+  A search is taken to keep to its planned path; one by milliseconds, or with no target, to save nothing. What scoring weights before
+  training takes and dense gradients of RigL are not in it, and all trials of a tuner count as of full length.
 
   Args:
     config: the run's settings.
@@ -219,8 +220,9 @@ def cost(config: Config, whole: int) -> float:
   if config.method == 'tuner':
     return left * sum(epochs)
   if config.method in _SEARCHES or _FIRST.get(config.method) in _SEARCHES:
-    begin, end = (_fraction(config, duration) for duration in (config.search.penalty_ramp, config.search.search_end))
-    return steering.mean_on_path(1.0, left, begin, end) * epochs[0] + left * sum(epochs[1:])
+    search = config.search
+    begin, end, interval = (_fraction(config, duration) for duration in (search.penalty_ramp, search.search_end, search.search_interval))
+    return steering.mean_on_path(1.0, left, begin, end, interval) * epochs[0] + left * sum(epochs[1:])
   return sum(epochs)
 
 

@@ -103,7 +103,7 @@ class Records:
       of, here = (', '.join(f'{count:,} {split}' for split, count in found.items()) for found in (examples, self._examples))
       raise RecordError(
         f'A comparison is of one data set. Received: {of or "an unknown number of"} examples {where}, here {here}. Name another --workdir'
-        ' and --records.'
+        ' and --records, or remove what is there of the other data.'
       )
 
   def check_writable(self) -> None:

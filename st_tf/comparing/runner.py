@@ -10,10 +10,10 @@ import subprocess
 import sys
 import threading
 
-from st_tf import files
-from st_tf.command import INTERRUPTED
+from st_tf import command, files
 from st_tf.config import Config
 
+INTERRUPTED = 'interrupted; the same command continues it'
 _THREADS = ('TF_NUM_INTRAOP_THREADS', 'OMP_NUM_THREADS')
 
 
@@ -58,11 +58,11 @@ class Launcher:
     for file in (settings, log):
       file.parent.mkdir(parents=True, exist_ok=True)
     files.write_text(settings, config.to_json())
-    command = [sys.executable, '-m', 'st_tf.train', f'--config={settings}', f'--workdir={path}', f'--stages={path.parent}', '--nodeliver']
+    words = [sys.executable, '-m', 'st_tf.train', f'--config={settings}', f'--workdir={path}', f'--stages={path.parent}', '--nodeliver']
     before = log.stat().st_size if log.exists() else 0
     with open(log, 'a', encoding='utf-8') as output:
       # In a session of its own, so that Ctrl-C reaches it once, from `stop`.
-      process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=self._environment(), start_new_session=True)
+      process = subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT, env=self._environment(), start_new_session=True)
       self._running.add(process)
       if self._stopped:
         process.send_signal(signal.SIGTERM)
@@ -70,8 +70,8 @@ class Launcher:
       self._running.discard(process)
     if self._stopped:
       raise KeyboardInterrupt
-    if code == INTERRUPTED:
-      return 'interrupted, and its state saved; the same command continues it'
+    if code == command.INTERRUPTED:
+      return INTERRUPTED
     return '' if code == 0 else _reason(log.read_bytes()[before:].decode(errors='replace'), code)
 
   def stop(self) -> None:

@@ -78,7 +78,7 @@ class Row:
     errors: of the runs without a ticket.
     trimmed: in how many of the networks units had to go at the end of the search to meet its target.
     leads: of the first method over this one in score, by the first's sparsity: at the same one, or at each where one of them keeps all.
-    cost_ratio: the first method's training MACs for each of these, at the same sparsity and budget; NaN where there is not one such row.
+    cost_ratios: the first method's training MACs for each of these, likewise.
   """
 
   label: str
@@ -93,7 +93,7 @@ class Row:
   errors: tuple[str, ...]
   trimmed: int = 0
   leads: Mapping[float, Difference] = dataclasses.field(default_factory=dict)
-  cost_ratio: float = math.nan
+  cost_ratios: Mapping[float, float] = dataclasses.field(default_factory=dict)
 
   @property
   def lead(self) -> Difference | None:
@@ -125,7 +125,7 @@ def rows(results: Sequence[Result], metric: str, rates: Mapping[str, Rate], spli
     rates: by label.
     split: whose scores are compared.
   """
-  grouped: dict[tuple[str, float, int], list[Result]] = {}
+  grouped: dict[tuple[str, float, float], list[Result]] = {}
   for result in results:
     grouped.setdefault((result.label, result.sparsity, result.budget), []).append(result)
   found = [_row(group, metric, rates[key[0]], split) for key, group in grouped.items()]
@@ -138,8 +138,8 @@ def _against(row: Row, firsts: Sequence[Row]) -> Row:
   # A method that keeps everything is compared at every sparsity.
   met = [first for first in firsts if first.budget == row.budget and (first.sparsity == row.sparsity or not first.sparsity * row.sparsity)]
   leads = {first.sparsity: found for first in met if (found := difference(first.scores, row.scores)) is not None}
-  ratio = met[0].training.macs / row.training.macs if len(met) == 1 and row.training.macs else math.nan
-  return dataclasses.replace(row, leads=leads, cost_ratio=ratio)
+  ratios = {first.sparsity: first.training.macs / row.training.macs for first in met if first.sparsity in leads and row.training.macs}
+  return dataclasses.replace(row, leads=leads, cost_ratios=ratios)
 
 
 def _row(group: Sequence[Result], metric: str, rate: Rate, split: str) -> Row:
@@ -226,23 +226,26 @@ def failures(found: Sequence[Row]) -> Iterator[str]:
 def differences(found: Sequence[Row]) -> Iterator[str]:
   """What can be said of the first method against each other one, and what cannot."""
   reference = found[0].label if found else ''
-  every = [(row, max(row.sparsity, sparsity), lead) for row in found for sparsity, lead in row.leads.items()]
-  for row, sparsity, lead in every:
+  every = [(row, given, lead) for row in found for given, lead in row.leads.items()]
+  for row, given, lead in every:
+    sparsity = max(row.sparsity, given)
     if lead.pairs > 1:
       said = f'{reference} against {row.name} at {wording.sparsity(sparsity)}: {100 * lead.mean:+z.1f} points'
       interval = f'(95% interval {100 * lead.low:+z.1f} to {100 * lead.high:+z.1f}, {lead.pairs} seeds)'
-      yield f'{said} {interval}: {_MEANING[lead.verdict, lead.is_noise]}{_cost(row)}.'
+      yield f'{said} {interval}: {_MEANING[lead.verdict, lead.is_noise]}{_cost(row, given)}.'
   single = [entry for entry in every if entry[2].pairs == 1]
   for name in dict.fromkeys(row.name for row, *_ in single):
     points = ', '.join(
-      f'{100 * lead.mean:+z.1f} points at {wording.sparsity(sparsity)}{_cost(row)}' for row, sparsity, lead in single if row.name == name
+      f'{100 * lead.mean:+z.1f} points at {wording.sparsity(max(row.sparsity, given))}{_cost(row, given)}'
+      for row, given, lead in single
+      if row.name == name
     )
     yield f'{reference} against {name}: {points}; one seed, which says nothing of the noise.'
 
 
-def _cost(row: Row) -> str:
-  """What the first method's training has cost, against that of the other one."""
-  return '' if math.isnan(row.cost_ratio) else f', at {row.cost_ratio:.2f} times its training MACs'
+def _cost(row: Row, given: float) -> str:
+  """What the first method's training at that sparsity has cost, against that of the other one."""
+  return f', at {row.cost_ratios[given]:.2f} times its training MACs' if given in row.cost_ratios else ''
 
 
 def as_data(found: Sequence[Row]) -> list[dict[str, Any]]:
@@ -259,9 +262,12 @@ def as_data(found: Sequence[Row]) -> list[dict[str, Any]]:
         'learning_rate': row.rate.chosen,
         'learning_rates_tried': row.rate.tried,
       },
-      'training_macs_ratio': _plain(row.cost_ratio),
       **{f'lead_{name}': _plain(getattr(row.lead, name)) if row.lead else None for name in ('mean', 'low', 'high')},
       'verdict': row.lead.verdict if row.lead else None,
+      'leads': [
+        dataclasses.asdict(lead) | {'sparsity_of_first': given, 'verdict': lead.verdict, 'training_macs_ratio': row.cost_ratios.get(given)}
+        for given, lead in row.leads.items()
+      ],
       **{'score_by_seed': dict(row.scores), 'errors': list(row.errors), 'learning_rate_errors': list(row.rate.errors)},
     }
     for row in found

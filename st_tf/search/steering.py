@@ -35,9 +35,17 @@ def path(initial: float, target: float, progress: float) -> float:
   return initial + (target - initial) * min(progress / _ARRIVAL, 1.0)
 
 
-def mean_on_path(initial: float, target: float, begin: float, end: float) -> float:
-  """Mean over a training of what its network costs on the path, which lies between two fractions of the training."""
-  before = begin + _ARRIVAL * (end - begin) / 2
+def mean_on_path(initial: float, target: float, begin: float, end: float, interval: float) -> float:
+  """Mean over a training of what a network costs that keeps to the path and only gets smaller once per interval.
+
+  Args:
+    initial: cost of the supernet.
+    target: cost at the end.
+    begin: where the path begins, a fraction of the training.
+    end: where the search ends, likewise.
+    interval: between two removals of units, likewise.
+  """
+  before = min(begin + (_ARRIVAL * (end - begin) + interval) / 2, 1.0)
   return initial * before + target * (1 - before)
 
 

@@ -6,12 +6,13 @@ import time
 import pytest
 import tensorflow as tf
 
-from st_tf import compare, presets
+from st_tf import compare, cost, presets
 from st_tf.comparing.runner import Launcher
 from st_tf.config import Config, ConfigError
 from st_tf.cutting import cut
 from st_tf.errors import UserError
 from st_tf.flags import FlagError
+from st_tf.models import build
 from st_tf.origin import origin
 from st_tf.pruning.ranking import RankingError
 from st_tf.ticket import TicketError
@@ -215,6 +216,13 @@ def test_with_a_budget_trainings_share_it(launch, tmp_path):
   assert [(row['method'], row['budget']) for row in rows] == [
     *[('gmp', 0), ('gmp', 4), ('search_prune_retrain', 0), ('search_prune_retrain', 4)]
   ]
+
+
+def test_a_budget_is_in_epochs_of_the_whole_supernet(launch, tmp_path):
+  whole = cost.of(build(presets.supernet(str(tiny.SUPERNET)), tiny.task().head, (tiny.SIDE, tiny.SIDE, 3))).macs
+  assert run(tmp_path, methods='gmp,search_only', budget=4, seeds=1, target_macs=whole // 2) == 0
+  # An epoch of the search costs 0.7 on average: 0.41 of it are trained before the half is reached.
+  assert [(entry[0], entry[4]) for entry in launch.done] == [('gmp', 4), ('search_only', 4), ('search_only', 5)]
 
 
 def test_a_budget_leaves_out_what_brings_epochs_of_its_own(launch, tmp_path):

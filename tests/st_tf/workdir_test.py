@@ -224,7 +224,7 @@ def test_a_run_belongs_to_what_is_in_the_files_of_its_settings_and_not_to_where_
 def test_damaged_digests_are_named(workdir, content):
   workdir.save(state(4))
   (workdir.path / 'contents.json').write_text(content)
-  with pytest.raises(WorkdirError, match=r'contents\.json is what a run wrote\. Received: .* Remove it'):
+  with pytest.raises(WorkdirError, match=r'contents\.json is what a run wrote\. Received: .* or remove that folder'):
     Workdir(workdir.path, tiny.config())
 
 

@@ -82,7 +82,7 @@ def test_recolouring_changes_colours_only_where_it_is_drawn():
   np.testing.assert_allclose(darker, 0.875 * np.asarray(picture), atol=1)
 
 
-@pytest.mark.parametrize('overlap', [0.0, 0.5, 0.8])
+@pytest.mark.parametrize('overlap', [0.0, 0.5, 0.8, 0.9999])
 @pytest.mark.parametrize(('size', 'shape'), [((100, 130), (40, 50)), ((40, 50), (40, 50)), ((30, 130), (40, 50)), ((41, 51), (40, 50))])
 def test_windows_show_every_pixel_exactly_once(size, shape, overlap):
   picture, mask = painted(*size)
@@ -101,6 +101,8 @@ def test_windows_show_every_pixel_exactly_once(size, shape, overlap):
 def test_windows_overlap_by_at_least_the_share_asked_for_and_are_no_more_than_that_takes():
   assert _masks.corners((40, 100), (40, 50)) == [(0, 0), (0, 50)]
   assert _masks.corners((40, 100), (40, 50), 0.5) == [(0, 0), (0, 25), (0, 50)]
+  assert _masks.corners((40, 48), (40, 40), 0.8) == [(0, 0), (0, 8)]
+  assert _masks.corners((40, 43), (40, 40), 0.9999) == [(0, 0), (0, 1), (0, 2), (0, 3)]
   assert _masks.corners((40, 101), (40, 50), 0.5) == [(0, 0), (0, 17), (0, 34), (0, 51)]
 
 

@@ -68,7 +68,7 @@ def pretend(tmp_path, monkeypatch):
     ('print("error: A rule. Received: x."); raise SystemExit(2)', 'A rule. Received: x.'),
     ('print("Traceback"); print("KeyError: 3"); raise SystemExit(1)', 'exit code 1; KeyError: 3'),
     ('import os, signal; os.kill(os.getpid(), signal.SIGKILL)', 'ended by SIGKILL'),
-    ('raise SystemExit(130)', 'interrupted, and its state saved; the same command continues it'),
+    ('raise SystemExit(130)', runner.INTERRUPTED),
   ],
 )
 def test_a_process_that_ends_badly_is_told_in_one_line(pretend, tmp_path, code, error):

@@ -73,7 +73,9 @@ def test_a_later_method_that_keeps_everything_is_compared_with_the_first_at_each
     'a against b at 90%: -10.0 points',
     'a against b at 95%: -20.0 points',
   ]
-  assert table.as_data(rows)[2]['lead_mean'] is None and math.isnan(rows[2].cost_ratio)
+  facts = table.as_data(rows)[2]
+  assert facts['lead_mean'] is None and [lead['sparsity_of_first'] for lead in facts['leads']] == [0.9, 0.95]
+  assert [round(lead['mean'], 6) for lead in facts['leads']] == [-0.1, -0.2] and facts['leads'][0]['training_macs_ratio'] == 1.0
 
 
 def test_what_the_other_methods_training_took_is_told_with_the_difference():
@@ -83,10 +85,10 @@ def test_what_the_other_methods_training_took_is_told_with_the_difference():
     for result in found[3:]
   ]
   rows = table.rows(found, 'top1', RATES)
-  assert [row.cost_ratio for row in rows[1:]] == pytest.approx([2 / 3, 2 / 3]) and math.isnan(rows[0].cost_ratio)
+  assert [row.cost_ratios for row in rows] == [{}, {0.9: pytest.approx(2 / 3)}, {0.9: pytest.approx(2 / 3)}]
   first, second = table.differences(rows)
   assert first.endswith(', at 0.67 times its training MACs.') and '+10.0 points at 90%, at 0.67 times its training MACs; one' in second
-  assert table.as_data(rows)[1]['training_macs_ratio'] == rows[1].cost_ratio
+  assert table.as_data(rows)[1]['leads'][0]['training_macs_ratio'] == rows[1].cost_ratios[0.9]
 
 
 def test_networks_that_were_trimmed_are_told():

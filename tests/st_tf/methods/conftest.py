@@ -1,4 +1,4 @@
-"""What holds for every method."""
+"""What holds for every method where it is drawn in this process for a task of classes."""
 
 import inspect
 import pathlib

@@ -72,7 +72,9 @@ def test_an_interval_without_a_learning_rate_gives_a_finite_strength():
   assert np.isfinite(steered(Steering(), learning_rates=0.0).strength)
 
 
-def test_the_mean_on_the_path_is_that_of_the_path():
-  steps = np.linspace(0, 1, 10001)
-  costs = [path(5.0, 2.0, min(max(step - 0.1, 0) / 0.5, 1)) for step in steps]
-  assert mean_on_path(5.0, 2.0, 0.1, 0.6) == pytest.approx(np.mean(costs), abs=1e-3)
+def test_the_mean_on_the_path_is_that_of_what_gets_smaller_once_per_interval():
+  steps = np.linspace(0, 1, 100001)
+  looks = np.floor(steps / 0.01) * 0.01  # The cost is that of the last look.
+  costs = [path(5.0, 2.0, min(max(step - 0.1, 0) / 0.5, 1)) for step in looks]
+  assert mean_on_path(5.0, 2.0, 0.1, 0.6, 0.01) == pytest.approx(np.mean(costs), abs=1e-3)
+  assert mean_on_path(5.0, 2.0, 0.5, 1.0, 1.0) == 5.0
