@@ -41,6 +41,7 @@ $(STAMP): requirements.txt pyproject.toml
 # Always from the start: a demo that continues a finished run would show nothing.
 demo: $(STAMP)
 	$(BIN)/python -m st_tf.train --task=shapes --supernet=tiny --workdir=runs/demo --fresh $(DEMO_FLAGS)
+	@echo 'Next: open the report, then $(BIN)/python -m st_tf.evaluate --ticket=runs/demo/tickets/sparsity_0.9 --per_class; your own pictures: README.md.'
 
 test: $(STAMP)
 	$(PYTEST) -m 'not slow' -n $(WORKERS) --dist=loadfile $(PYTEST_FLAGS)

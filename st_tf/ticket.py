@@ -117,7 +117,8 @@ class Ticket:
     """
     path = pathlib.Path(path)
     if not (path / FACTS).is_file():
-      raise TicketError(f'A ticket is a folder with {FACTS}. Received: {path}.{_nearby(path)}')
+      missing = '' if path.exists() else ', which does not exist'
+      raise TicketError(f'A ticket is a folder with {FACTS}. Received: {path}{missing}.{_nearby(path)}')
     try:
       facts = files.read_json(path / FACTS)
       if not isinstance(facts, Mapping) or facts.get('format') != FORMAT:

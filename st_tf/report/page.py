@@ -73,7 +73,7 @@ def tiles(ticket: Any, model_bytes: int | None) -> list[Tile]:
     notes += (f'{wording.percent(cost["supernet_zeros"] / cost["supernet_prunable"])} of the supernet’s',)
   found.append(Tile('Sparsity', wording.percent(ticket.sparsity), notes))
   if model_bytes is not None:
-    found.append(Tile('TFLite file', wording.size(model_bytes), ('float32',)))
+    found.append(Tile('TFLite copy', wording.size(model_bytes), ('float32, zeros stored', 'tflite.export makes the file to ship')))
   if 'seconds' in ticket.provenance:
     found.append(Tile('Training time', wording.duration(ticket.provenance['seconds'])))
   return found

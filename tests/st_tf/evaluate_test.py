@@ -76,7 +76,7 @@ def test_a_network_with_other_outputs_is_refused(shapes):
     (['--ticket=a', '--batch_size=0'], '--batch_size is at least 1. Received: 0'),
     (['--ticket=a', '--split=tset'], 'Did you mean test?'),
     (['--tiket=a'], 'Did you mean --ticket?'),
-    (['--ticket=nowhere'], 'A ticket is a folder with ticket.json. Received: nowhere'),
+    (['--ticket=nowhere'], 'A ticket is a folder with ticket.json. Received: nowhere, which does not exist.'),
     (['--model=nowhere.tflite', '--task=shapes'], 'nowhere.tflite'),
   ],
 )
