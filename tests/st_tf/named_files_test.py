@@ -36,7 +36,8 @@ def test_of_a_ticket_its_fingerprint_counts_and_not_its_scores(tmp_path, monkeyp
 
   first = fingerprint(fingerprint='a' * 64)
   assert fingerprint(fingerprint='a' * 64, metrics={'test': 0.5}) == first != fingerprint(fingerprint='b' * 64)
-  assert fingerprint(metrics={}) == fingerprint(), 'a damaged ticket is refused where it is loaded'
+  damaged = fingerprint(metrics={})
+  assert damaged != first and damaged == fingerprint(metrics={}), 'a damaged ticket is refused where it is loaded'
   (tmp_path / 'tiny').mkdir()
   (tmp_path / 'tiny' / 'ticket.json').write_text(json.dumps({'fingerprint': 'a' * 64}))
   monkeypatch.chdir(tmp_path)

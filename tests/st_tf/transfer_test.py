@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 
-from st_tf import transfer
+from st_tf import train, transfer
 from st_tf.config import ConfigError
 from st_tf.flags import FlagError
 from st_tf.pruning.ranking import RankingError
@@ -54,7 +54,7 @@ def test_the_comparison_names_every_row():
 
 
 @pytest.mark.slow
-def test_a_ticket_and_its_four_controls_are_trained_and_compared(tmp_path, capsys):
+def test_a_ticket_and_its_four_controls_are_trained_and_compared(tmp_path, monkeypatch, capsys):
   tiny.draw(tmp_path / 'source', sparsity=(0.5,), epochs=2, target_macs=0.7, search_interval=0.3, minimum_saving=0.1, prune_depthwise=True)
   ticket = tmp_path / 'source' / 'tickets' / 'sparsity_0.5'
   flags = [
@@ -67,7 +67,18 @@ def test_a_ticket_and_its_four_controls_are_trained_and_compared(tmp_path, capsy
   ]
   # A run's file names its supernet, which is not that of the moved ticket's body.
   settings = ['--recalibration_batches=2', f'--config={tmp_path / "source" / "config.json"}', '--search_interval=0.2']
+  draw, drawn = train.draw, []
+
+  def interrupted(task, config, workdir):
+    drawn.append(workdir.path.name)
+    return 130 if len(drawn) == 3 else draw(task, config, workdir)
+
+  monkeypatch.setattr(train, 'draw', interrupted)
+  assert transfer.main(['transfer', *flags, *settings]) == 130 and not (tmp_path / 'moved' / 'transfer.json').exists()
+  done = {name: (tmp_path / 'moved' / name / 'metrics.jsonl').read_text() for name in ('none', 'random_weights')}
   assert transfer.main(['transfer', *flags, *settings]) == 0
+  assert drawn[:3] == ['none', 'random_weights', 'random_mask'] and len(drawn) == 3 + 5
+  assert all((tmp_path / 'moved' / name / 'metrics.jsonl').read_text() == rows for name, rows in done.items()), 'not trained again'
   shown, facts = capsys.readouterr().out, json.loads((tmp_path / 'moved' / 'transfer.json').read_text())
   assert list(facts['found']) == ['none', 'random_weights', 'random_mask', 'dense_body', 'drawn_here']
   assert facts['ticket'] == Ticket.load(ticket).fingerprint and 'random mask, random weights' in shown

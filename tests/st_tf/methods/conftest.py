@@ -10,7 +10,7 @@ from tasks._classification import ClassificationTask
 _MAY_SCORE = ('delivery.py', 'samples.py')  # A ticket that is finished, once; pictures for its report.
 
 
-@pytest.fixture(scope='package', autouse=True)
+@pytest.fixture(scope='module', autouse=True)
 def the_test_split_is_left_alone():
   """No method reads the test split while it draws."""
   read = ClassificationTask.dataset
