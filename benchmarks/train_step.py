@@ -1,4 +1,4 @@
-"""Step time and peak memory of training: plain supernet, with pruning wrappers, and after shrinking to half.
+"""Step time and peak memory of training: plain supernet, the same without oneDNN, with pruning wrappers, and shrunk to half.
 
 python benchmarks/train_step.py [--supernet=cifar] [--batch_size=128] [--rounds=20]
 
@@ -17,7 +17,7 @@ import time
 
 from st_tf import command, flags
 
-_VARIANTS = ('plain', 'wrapped', 'shrunk')
+_VARIANTS = ('plain', 'no oneDNN', 'wrapped', 'shrunk')
 _STEPS_PER_ROUND = 3
 
 
@@ -63,6 +63,8 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _serve(variant: str, options: Options, end: multiprocessing.connection.Connection) -> None:
+  if variant == 'no oneDNN':
+    os.environ['TF_ENABLE_ONEDNN_OPTS'] = '0'
   with command.quiet_imports():
     import numpy as np
 
@@ -72,10 +74,11 @@ def _serve(variant: str, options: Options, end: multiprocessing.connection.Conne
     from st_tf.task import DataConfig, load
     from st_tf.trainer import Trainer
   task = load('shapes', DataConfig(image_size=options.image_size))
+  wrapped = variant in ('wrapped', 'shrunk')
   config = Config.from_flat({'task': 'shapes', 'batch_size': options.batch_size})
   plan = Plan.of(config, task.steps_per_epoch(options.batch_size))
-  trainer = Trainer(presets.supernet(options.supernet), task, config, plan.pruning if variant != 'plain' else None, variant != 'plain')
-  if variant != 'plain':
+  trainer = Trainer(presets.supernet(options.supernet), task, config, plan.pruning if wrapped else None, wrapped)
+  if wrapped:
     trainer.prune(0.5)
   if variant == 'shrunk':
     trainer.shrink({group.name: np.arange(group.units) % 2 == 0 for group in trainer.groups})

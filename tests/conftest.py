@@ -11,6 +11,7 @@ import pytest
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 os.environ.setdefault('ABSL_MIN_LOG_LEVEL', '3')
 os.environ.setdefault('MPLBACKEND', 'Agg')
+os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')  # As commands do.
 if 'PYTEST_XDIST_WORKER' in os.environ:
   # Several workers with a thread per core each would only wait for each other.
   os.environ.setdefault('TF_NUM_INTRAOP_THREADS', '1')

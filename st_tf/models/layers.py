@@ -30,7 +30,11 @@ class GroupedConv2D(keras.layers.Conv2D):
     group_in, group_out = in_channels // self.groups, out_channels // self.groups
     same_group = tf.range(in_channels)[:, None] // group_in == tf.range(out_channels)[None, :] // group_out
     dense = tf.tile(kernel, [1, 1, self.groups, 1]) * tf.cast(same_group, kernel.dtype)
-    return tf.nn.conv2d(inputs, dense, self.strides, self.padding.upper())
+    strides = self.strides
+    if self.kernel_size == (1, 1):
+      # The same pixels. oneDNN's gradient of a strided 1x1 kernel writes beyond its memory on CPUs without AVX-512 (TensorFlow 2.21).
+      inputs, strides = inputs[:, :: strides[0], :: strides[1]], (1, 1)
+    return tf.nn.conv2d(inputs, dense, strides, self.padding.upper())
 
 
 @keras.saving.register_keras_serializable(_PACKAGE)

@@ -10,7 +10,7 @@ from st_tf.errors import UserError
 
 def _run(body: str, **environment: str) -> subprocess.CompletedProcess:
   script = f'import sys, os, time, warnings\nfrom st_tf import command, errors\ndef main(argv):\n  {body}\ncommand.run(main)\n'
-  inherited = {name: value for name, value in os.environ.items() if name != 'TF_CPP_MIN_LOG_LEVEL'}
+  inherited = {name: value for name, value in os.environ.items() if name not in ('TF_CPP_MIN_LOG_LEVEL', 'TF_ENABLE_ONEDNN_OPTS')}
   return subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, env=inherited | environment)
 
 
@@ -51,6 +51,12 @@ def test_a_log_level_in_the_environment_stays():
   body = 'print(os.environ["TF_CPP_MIN_LOG_LEVEL"])'
   assert _run(body).stdout == '3\n'
   assert _run(body, TF_CPP_MIN_LOG_LEVEL='0').stdout == '0\n'
+
+
+def test_onednn_is_on_unless_the_environment_says_otherwise():
+  body = 'print(os.environ["TF_ENABLE_ONEDNN_OPTS"])'
+  assert _run(body).stdout == '1\n'
+  assert _run(body, TF_ENABLE_ONEDNN_OPTS='0').stdout == '0\n'
 
 
 def test_warnings_of_other_libraries_are_silent_and_our_own_are_not():

@@ -47,6 +47,22 @@ def test_a_grouped_convolution_is_not_compiled():
   assert not any('Call' in operation.type for operation in traced.graph.get_operations())
 
 
+def test_no_1x1_kernel_is_strided():
+  # On CPUs with AVX2 and without AVX-512, oneDNN's gradient of such a one ends in 'free(): invalid size' or in other numbers.
+  layer = GroupedConv2D(8, 1, 2, use_bias=False)
+  layer.build([None, 8, 8, 4])
+
+  @tf.function(input_signature=[tf.TensorSpec([16, 8, 8, 4])])
+  def gradient(images):
+    with tf.GradientTape() as tape:
+      loss = tf.reduce_sum(layer(images))
+    return tape.gradient(loss, layer.kernel)
+
+  operations = gradient.get_concrete_function().graph.get_operations()
+  strides = [operation.get_attr('strides') for operation in operations if operation.type.startswith('Conv2D')]
+  assert strides == [[1, 1, 1, 1]] * 2
+
+
 def test_a_grouped_kernel_gets_gradients_and_has_no_entries_between_groups():
   layer, images = GroupedConv2D(4, 1, groups=2, use_bias=False), normal(1, 2, 2, 4)
   with tf.GradientTape() as tape:
