@@ -21,7 +21,6 @@ INTERRUPTED = 130
 BROKEN_PIPE = 141
 _CPP_LOG = 'TF_CPP_MIN_LOG_LEVEL'
 _CPP_ERRORS_HIDDEN = '3'
-_ONEDNN = 'TF_ENABLE_ONEDNN_OPTS'
 _NOISY = ('absl', 'google', 'h5py', 'keras', 'matplotlib', 'tensorboard', 'tensorflow', 'tensorflow_datasets', 'tf_keras')
 # What TensorFlow's libraries print while they load, before any log level holds.
 _LOADING = re.compile(rb'(WARNING: All log messages before absl::InitializeLog|[IW]\d{4} |To enable the following instructions)')
@@ -34,7 +33,8 @@ def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
   any other exception is a fault of the program and keeps its traceback.
   """
   quiet()
-  use_onednn()
+  # TensorFlow itself uses oneDNN's kernels on CPUs with VNNI or AMX only; others train faster with them too (docs/train_step.md).
+  os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
   # `python -m` looks into the current folder first, where `tasks` or `tflite` may be somebody else's.
   sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
   signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -64,14 +64,6 @@ def quiet() -> None:
   logging.getLogger('tensorflow').setLevel(logging.ERROR)
   if not sys.warnoptions:
     warnings.filterwarnings('ignore', module=rf'({"|".join(_NOISY)})(\.|$)')
-
-
-def use_onednn() -> None:
-  """Turns TensorFlow's oneDNN kernels on, unless the caller has decided; call it before TensorFlow is imported.
-
-  TensorFlow itself turns them on for CPUs with VNNI or AMX only. Others train faster with them too (docs/train_step.md).
-  """
-  os.environ.setdefault(_ONEDNN, '1')
 
 
 @contextlib.contextmanager

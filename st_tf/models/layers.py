@@ -31,8 +31,8 @@ class GroupedConv2D(keras.layers.Conv2D):
     same_group = tf.range(in_channels)[:, None] // group_in == tf.range(out_channels)[None, :] // group_out
     dense = tf.tile(kernel, [1, 1, self.groups, 1]) * tf.cast(same_group, kernel.dtype)
     strides = self.strides
-    if self.kernel_size == (1, 1):
-      # The same pixels. oneDNN's gradient of a strided 1x1 kernel writes beyond its memory on CPUs without AVX-512 (TensorFlow 2.21).
+    if self.kernel_size == (1, 1) and strides != (1, 1):
+      # The same pixels. oneDNN's gradient of a strided 1x1 kernel writes beyond its memory (TensorFlow 2.21 on a CPU with AVX2).
       inputs, strides = inputs[:, :: strides[0], :: strides[1]], (1, 1)
     return tf.nn.conv2d(inputs, dense, strides, self.padding.upper())
 
