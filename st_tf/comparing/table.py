@@ -262,8 +262,6 @@ def as_data(found: Sequence[Row]) -> list[dict[str, Any]]:
         'learning_rate': row.rate.chosen,
         'learning_rates_tried': row.rate.tried,
       },
-      **{f'lead_{name}': _plain(getattr(row.lead, name)) if row.lead else None for name in ('mean', 'low', 'high')},
-      'verdict': row.lead.verdict if row.lead else None,
       'leads': [
         dataclasses.asdict(lead) | {'sparsity_of_first': given, 'verdict': lead.verdict, 'training_macs_ratio': row.cost_ratios.get(given)}
         for given, lead in row.leads.items()
@@ -275,8 +273,13 @@ def as_data(found: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def as_csv(found: Sequence[Row]) -> str:
-  """The rows as comma-separated values, without what has no single value."""
-  plain = [{name: value for name, value in record.items() if not isinstance(value, (dict, list))} for record in as_data(found)]
+  """The rows as comma-separated values, without what has no single value; of differences, the one where there is one."""
+  plain = [
+    {name: value for name, value in facts.items() if not isinstance(value, (dict, list))}
+    | {f'lead_{name}': _plain(getattr(row.lead, name)) if row.lead else None for name in ('mean', 'low', 'high')}
+    | {'verdict': row.lead.verdict if row.lead else None}
+    for row, facts in zip(found, as_data(found), strict=True)
+  ]
   file = io.StringIO()
   writer = csv.DictWriter(file, list(plain[0]) if plain else [], lineterminator='\n')
   writer.writeheader()

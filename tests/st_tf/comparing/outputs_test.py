@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 from st_tf.comparing import outputs, table
@@ -19,6 +20,14 @@ def test_the_front_is_marked_and_failed_rows_are_no_points():
   failed = table.rows([*results(), table.Result('d', 0.9, 0, 0, None, error='x')], 'top1', RATES | {'d': table.Rate(0.1)})
   found = outputs.points(failed, lambda row: row.costs['nonzero_macs'])
   assert [(point.label, point.is_front) for point in found] == [('a', True), ('b', False), ('c', False)]
+
+
+def test_runs_that_keep_to_a_budget_anyway_are_one_point_and_others_two():
+  within = [dataclasses.replace(result, budget=9) for result in results()]
+  others = {label: {0: score} for label, score in ((('a', 0.9), 0.5), (('b', 0.9), 0.44))}
+  other = [dataclasses.replace(result, budget=16) for result in results(others)]
+  found = outputs.points(table.rows([*results(), *within, *other], 'top1', RATES), lambda row: row.training.macs)
+  assert [point.label for point in found] == ['a', 'b', 'c', 'a (cost of 16 epochs)', 'b (cost of 16 epochs)']
 
 
 def test_the_terminal_shows_aligned_columns():
