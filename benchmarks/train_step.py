@@ -63,8 +63,7 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _serve(variant: str, options: Options, end: multiprocessing.connection.Connection) -> None:
-  if variant == 'no oneDNN':
-    os.environ['TF_ENABLE_ONEDNN_OPTS'] = '0'
+  os.environ['TF_ENABLE_ONEDNN_OPTS'] = '0' if variant == 'no oneDNN' else '1'
   with command.quiet_imports():
     import numpy as np
 

@@ -72,6 +72,8 @@ class BlockSpec:
   def __post_init__(self):
     odd = all(_counts((size, units), 1) and size % 2 == 1 for size, units in self.kernels)
     _require(odd, 'Kernel sizes are odd and every kernel that is left has at least one unit.', self.kernels)
+    mixing = all(size > 1 for size, _ in self.kernels)
+    _require(mixing, 'Kernel sizes are 3 or more: a depthwise kernel of one pixel is a factor, as its batch norm has.', self.kernels)
     _require(len({size for size, _ in self.kernels}) == len(self.kernels), 'Kernel sizes are distinct.', self.kernels)
     _require(_counts((self.tokens,), 0), 'Tokens are counted from 0.', self.tokens)
 

@@ -8,7 +8,7 @@ _PACKAGE = 'st_tf'
 
 @keras.saving.register_keras_serializable(_PACKAGE)
 class GroupedConv2D(keras.layers.Conv2D):
-  """A grouped convolution whose kernel is spread to a dense one.
+  """A grouped convolution whose kernel is spread to a dense one, and which takes its stride before a kernel of one pixel.
 
   tf_keras compiles grouped convolutions with XLA, which takes seconds per layer on a CPU, and mobile runtimes run them
   slowly. The kernel keeps its grouped shape [height, width, in / groups, out]; only the computation is dense. MACs are

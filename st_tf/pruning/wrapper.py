@@ -74,19 +74,19 @@ class RegrowthPruning(pruning_wrapper.PruneLowMagnitude):
     self.open = self.add_weight('open', [], initializer='zeros', trainable=False)
 
   def call(self, inputs: tf.Tensor, training: bool | None = None, **kwargs: Any) -> tf.Tensor:
-    """The layer's output with its effective weights; in training, with their gradients."""
-    with self._effective_weights(straight_through=bool(training)):
+    """The layer's output with its effective weights."""
+    with self._effective_weights():
       if self.layer._expects_training_arg:
         kwargs['training'] = training
       return self.layer.call(inputs, **kwargs)
 
   @contextlib.contextmanager
-  def _effective_weights(self, straight_through: bool) -> Iterator[None]:
+  def _effective_weights(self) -> Iterator[None]:
     """Puts the effective weights in the place of the layer's attributes, past Keras' tracking of variables."""
     attributes = [self._attribute_of(weight) for weight, _, _ in self.pruning_vars]
     try:
       for index, attribute in enumerate(attributes):
-        object.__setattr__(self.layer, attribute, self.effective(index, straight_through))
+        object.__setattr__(self.layer, attribute, self.effective(index, straight_through=True))
       yield
     finally:
       for (weight, _, _), attribute in zip(self.pruning_vars, attributes):

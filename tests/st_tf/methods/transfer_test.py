@@ -18,7 +18,7 @@ from tests import tiny
 def source(tmp_path_factory):
   """A ticket of classification, searched and pruned, and its folder."""
   path = tmp_path_factory.mktemp('source') / 'run'
-  tiny.draw(path, target_macs=0.7, sparsity=(0.5,), search_interval=0.3, minimum_saving=0.1, prune_depthwise=True)
+  tiny.draw(path, tiny.SPECK, target_macs=0.7, sparsity=(0.5,), search_interval=0.3, minimum_saving=0.1, prune_depthwise=True)
   folder = path / 'tickets' / 'sparsity_0.5'
   return Ticket.load(folder), folder
 

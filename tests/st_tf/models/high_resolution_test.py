@@ -26,6 +26,9 @@ SMALL = ArchSpec(
   kernels=(3, 5),
   expansion=2,
 )
+COPRIME = dataclasses.replace(
+  SMALL, stages=(StageSpec((1,), (4,)), StageSpec((1, 0), (4, 9)), StageSpec((0, 0), (4, 9))), head_channels=(5, 10)
+)
 HEAD = HeadSpec('classification', 3)
 MAPS = HeadSpec('dense', 3)
 
@@ -52,6 +55,25 @@ def walked_macs(model):
       outputs, summands = (channels, 1) if depthwise else (layer.filters, channels // layer.groups)
       total += positions * outputs * summands * size * size
   return total
+
+
+@pytest.mark.parametrize(('arch', 'head'), [(SMALL, HEAD), (SMALL, MAPS), (COPRIME, HEAD), (COPRIME, MAPS)])
+def test_no_gradient_of_a_network_is_that_of_a_strided_1x1_kernel(arch, head):
+  # On a CPU with AVX2 oneDNN's gradient of such a one, depthwise or not, writes beyond its memory.
+  model = build(arch, head, (16, 16, 3))
+
+  @tf.function(input_signature=[tf.TensorSpec([1, 16, 16, 3])], autograph=False)
+  def gradients(images):
+    with tf.GradientTape() as tape:
+      loss = tf.reduce_sum(model(images, training=True))
+    return tape.gradient(loss, model.trainable_variables)
+
+  strides = {}
+  for operation in gradients.get_concrete_function().graph.get_operations():
+    if operation.type in ('Conv2D', 'DepthwiseConv2dNative'):
+      size = tuple(operation.inputs[1].shape[:2])
+      strides.setdefault(size, set()).add(max(operation.get_attr('strides')))
+  assert strides[1, 1] == {1} and 2 in strides[3, 3]
 
 
 @pytest.mark.parametrize('deviation', [0.001, 0.02])

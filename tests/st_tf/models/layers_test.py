@@ -15,7 +15,7 @@ def normal(*shape):
 @pytest.mark.parametrize('stride', [1, 2])
 @pytest.mark.parametrize('size', [1, 3])
 def test_a_grouped_convolution_equals_one_convolution_per_group(size, stride):
-  groups, images = 3, normal(2, 6, 8, 6)
+  groups, images = 3, normal(2, 7, 8, 6)
   layer = GroupedConv2D(9, size, stride, padding='same' if stride == 1 else 'valid', groups=groups, use_bias=False)
   outputs = layer(images).numpy()
   assert layer.kernel.shape == (size, size, 2, 9)
@@ -47,7 +47,7 @@ def test_a_grouped_convolution_is_not_compiled():
   assert not any('Call' in operation.type for operation in traced.graph.get_operations())
 
 
-def test_no_1x1_kernel_is_strided():
+def test_a_strided_1x1_kernel_gets_its_gradient_of_every_second_pixel():
   # On a CPU with AVX2 oneDNN's gradient of such a one ended in 'free(): invalid size', or in other numbers from run to run.
   layer = GroupedConv2D(8, 1, 2, use_bias=False)
   layer.build([None, 8, 8, 4])
