@@ -1,10 +1,12 @@
 """Imports point down only. The table below is the authority; BUILD files and ARCHITECTURE.md follow it."""
 
 import graphlib
+import subprocess
+import sys
 
 import pytest
 
-from tests.conformance.sources import PACKAGES, imports, python_files
+from tests.conformance.sources import PACKAGES, ROOT, imports, python_files
 
 # (layer, its modules of st_tf), lowest first. A name with a final slash is a package with all its files. A layer sees those
 # above it in this table and itself. A new file of st_tf is added here.
@@ -139,3 +141,14 @@ def test_sources_do_not_import_tests_or_the_keras_of_tensorflow():
     if any(entry.name == name or entry.name.startswith(f'{name}.') for name in banned)
   ]
   assert not wrong, '\n'.join(wrong)
+
+
+def test_commands_read_their_flags_and_set_the_environment_before_tensorflow_is_loaded():
+  files = [file for file in python_files('st_tf', 'tflite') if 'command.run(main)' in (ROOT / file).read_text(encoding='utf-8')]
+  assert 'st_tf/train.py' in files and len(files) > 10
+  script = (
+    'import importlib, sys\nfor name in sys.argv[1:]:\n  importlib.import_module(name)\n  assert "tensorflow" not in sys.modules, name'
+  )
+  names = [file.removesuffix('.py').replace('/', '.') for file in files]
+  done = subprocess.run([sys.executable, '-c', script, *names], cwd=ROOT, capture_output=True, text=True, check=False)
+  assert done.returncode == 0, done.stderr
