@@ -1,4 +1,4 @@
-"""The smallest problem that everything happens in: a task in memory, a network of eight search blocks, settings for seconds.
+"""The smallest problem that everything happens in: a task in memory, a network of seven search blocks, settings for seconds.
 
 Also a task module: `--task=module:tests.tiny`.
 """

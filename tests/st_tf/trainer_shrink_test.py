@@ -9,7 +9,7 @@ from st_tf.search import importance
 from tests import tiny
 
 KEPT = [0, 2, 3, 7]
-EMPTY_BLOCK = 'stage1/branch0/block0/k3'
+EMPTY_BLOCK = 'stage2/branch1/block0/k3'
 THINNED = 'stage2/fuse/0to1/k3'
 
 
@@ -67,7 +67,7 @@ def test_units_kernels_and_blocks_go(shrunk):
   trainer, before, _ = shrunk
   searched = dict(trainer.arch.searched)
   assert searched['stage2/fuse/0to1'].kernels == ((3, len(KEPT)),)
-  assert searched['stage1/branch0/block0'].kernels == () and searched['stage1/branch0/block0'].shift
+  assert searched['stage2/branch1/block0'].kernels == () and searched['stage2/branch1/block0'].shift
   assert cost.of(trainer.model).macs < before['macs']
   assert trainer.supernet == tiny.ARCH
 

@@ -111,10 +111,10 @@ def test_the_macs_of_a_space_are_those_of_the_networks_built():
   assert tuning.arch_of(tuning.units(dict.fromkeys(left, 1.0), groups), arch, HEAD, groups) == arch
 
 
-@pytest.mark.parametrize(('wanted', 'bound'), [(0.5, 37272), (1.0, 74544), (40000, 40000), (0, float('inf'))])
+@pytest.mark.parametrize(('wanted', 'bound'), [(0.5, 32920), (1.0, 65840), (40000, 40000), (0, float('inf'))])
 def test_the_bound_is_that_of_the_supernets_search(wanted, bound):
   space = tuning.Space.of(tiny.task(), tiny.config(method='tuner', target_macs=wanted))
-  assert (space.macs, space.bound) == (74544, bound)
+  assert (space.macs, space.bound) == (65840, bound)
   assert [choice.values for choice in space.hyperparameters().space] == [list(tuning.FRACTIONS)] * len(space.groups)
 
 

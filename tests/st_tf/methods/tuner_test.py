@@ -126,8 +126,8 @@ def test_every_trial_obeys_the_bound_and_is_one_line_and_one_session_of_tensorbo
     }
   first, second, best = capsys.readouterr().out.splitlines()
   macs = trials[1].macs
-  assert first.startswith('trial   1/2  ') and second == f'trial   2/2  {macs:,} MACs ({macs / 74544:.1%})  top-1 accuracy 50.0%'
-  assert best == f'best        trial 2: {macs:,} MACs ({macs / 74544:.1%})  top-1 accuracy 50.0%'
+  assert first.startswith('trial   1/2  ') and second == f'trial   2/2  {macs:,} MACs ({macs / 65840:.1%})  top-1 accuracy 50.0%'
+  assert best == f'best        trial 2: {macs:,} MACs ({macs / 65840:.1%})  top-1 accuracy 50.0%'
   assert tuner.Search(tiny.task(), tiny.config(**SETTINGS), workdir).run() == trials and len(trained) == 2
 
 
