@@ -18,7 +18,7 @@ from st_tf.config import (
   TunerConfig,
 )
 from st_tf.errors import did_you_mean
-from st_tf.pipeline import alone
+from st_tf.pipeline import alone, retrain_epochs
 from st_tf.search import steering
 from st_tf.settings import checked, from_text
 from st_tf.workdir import run_name
@@ -179,16 +179,21 @@ def check(config: Config, steps_per_epoch: int) -> None:
 def within(config: Config, budget: float, whole: int) -> Config:
   """The settings with the most epochs with which all trainings together cost at most `budget`, as `cost` counts.
 
+  All trainings have equally many, or keep the proportion they were given; where the rest suffices, the first one has one more.
+
   Raises:
     ConfigError: even one epoch each is too much.
   """
   epochs = bisect.bisect_right(range(1, _MOST_EPOCHS), budget, key=lambda epochs: cost(_with_epochs(config, epochs), whole))
-  if epochs:
-    return _with_epochs(config, epochs)
-  raise ConfigError(
-    f'--budget gives every training at least one epoch. Received: {budget:g} epochs for {len(trainings(config))} trainings of'
-    f' {config.method}. Raise --budget, or leave the method out.'
-  )
+  if not epochs:
+    raise ConfigError(
+      f'--budget gives every training at least one epoch. Received: {budget:g} epochs for {len(trainings(config))} trainings of'
+      f' {config.method}. Raise --budget, or leave the method out.'
+    )
+  equal = _with_epochs(config, epochs)
+  kept = {name: equal.flat()[name] for name in ('trial_epochs', 'fine_tune_epochs')} | {'retrain_epochs': retrain_epochs(equal)}
+  longer = Config.from_flat(_with_epochs(config, epochs + 1).flat() | kept)
+  return longer if cost(longer, whole) <= budget else equal
 
 
 def _with_epochs(config: Config, epochs: int) -> Config:

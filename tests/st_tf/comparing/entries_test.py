@@ -18,6 +18,7 @@ from st_tf.comparing.entries import (
   within,
 )
 from st_tf.config import METHODS, Config, ConfigError, PipelineConfig, PruningConfig, SearchConfig, TunerConfig
+from st_tf.pipeline import retrain_epochs
 from tests import tiny
 from tests.st_tf.config_test import other_value
 
@@ -146,6 +147,9 @@ def test_a_budget_is_shared_by_all_trainings():
   assert within(tiny.config(method='gmp', epochs=16), 10, 0).epochs == 10
   given = within(tiny.config(method='search_prune_retrain', epochs=16, retrain_epochs=4), 15, 0)
   assert (given.epochs, given.pipeline.retrain_epochs) == (12, 3)
+  rest = within(tiny.config(method='search_prune_retrain', epochs=16, fine_tune_epochs=4, warmup=6.0), 17, 0)
+  assert (rest.epochs, rest.pipeline.retrain_epochs, rest.training.fine_tune_epochs, rest.training.warmup) == (9, 8, 2, 0.5)
+  assert within(tiny.config(method='lottery', epochs=16, prune_rounds=4, rewind_to=0.0), 19, 0).epochs == 4
   with pytest.raises(ConfigError, match=r'at least one epoch\. Received: 2 epochs for 12 trainings of lottery'):
     within(tiny.config(method='lottery', epochs=16, sparsity=(0.9,)), 2, 0)
 
@@ -157,7 +161,7 @@ def test_with_a_budget_what_was_given_in_epochs_shrinks_with_the_training():
   assert (config.training.warmup, config.pruning.prune_end, config.pruning.prune_begin) == (0.25, 0.6, 0.2)
   assert config.training.learning_rate_milestones == (0.2, 0.8) and config.search.search_end == 99.0
   rounds = tiny.config(method='lottery', epochs=16, prune_rounds=4, fine_tune_epochs=4)
-  assert within(rounds, 16, 0).epochs == 3 and within(rounds, 16, 0).training.fine_tune_epochs == 0
+  assert within(rounds, 15, 0).epochs == 3 and within(rounds, 15, 0).training.fine_tune_epochs == 0
 
 
 def test_a_budget_counts_what_a_search_leaves():
@@ -192,7 +196,10 @@ def test_a_budget_is_never_exceeded_and_one_epoch_more_would_exceed_it(method, b
     config.method == 'tuner' or given or cost(config, 0) == pytest.approx(sum(trainings(config).values()))
   )
   if 'retrain_epochs' not in given and method != 'tuner':
-    assert cost(dataclasses.replace(config, epochs=config.epochs + 1), 0) > budget
+    more = retrain_epochs(config) + 1
+    pipeline = dataclasses.replace(config.pipeline, retrain_epochs=more)
+    assert cost(dataclasses.replace(config, epochs=more, pipeline=pipeline), 0) > budget
+    assert config.epochs in (more - 1, more)
 
 
 @pytest.mark.parametrize('method', [name for name in METHODS if name not in ('fine_tune', 'transfer')])
