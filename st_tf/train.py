@@ -21,6 +21,8 @@ from st_tf.presets import supernet
 from st_tf.stand_in import StandIn
 from st_tf.task import Task, TaskError, load
 
+_FEW_STEPS = 500
+
 
 @dataclasses.dataclass(frozen=True)
 class Options:
@@ -54,6 +56,9 @@ def main(argv: Sequence[str]) -> int | None:
   task, config = settled(values, config, options.dry_run)
   if not config.supernet and not config.init_from:
     config = dataclasses.replace(config, supernet=task.default_supernet)
+  steps = config.epochs * task.steps_per_epoch(config.batch_size)
+  if steps < _FEW_STEPS and not config.init_from:
+    print(f'{steps} training steps are few, thousands are usual: more --epochs or a smaller --batch_size makes them more.')
   path = pathlib.Path(options.workdir or default_workdir(config))
   if options.dry_run:
     from st_tf.dry_run import describe
