@@ -1,7 +1,6 @@
 """What a run would do, before it does it: sizes, schedule, and an estimate of the time from a few timed steps."""
 
 from collections.abc import Iterator
-import importlib
 import math
 import pathlib
 import statistics
@@ -10,7 +9,7 @@ from types import ModuleType
 
 import tensorflow as tf
 
-from st_tf import cost, wording
+from st_tf import cost, methods, wording
 from st_tf.config import Config
 from st_tf.initial import fresh
 from st_tf.plan import Plan, training_alone
@@ -35,7 +34,7 @@ def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]
   Raises:
     UserError: settings with which no run is possible.
   """
-  method = importlib.import_module(f'st_tf.methods.{config.method}')
+  method = methods.named(config.method)
   config = getattr(method, 'settled', lambda task, config: config)(task, config)
   plan = method.plan(config, task.steps_per_epoch(config.batch_size))
   trainer = getattr(method, 'trainer', fresh)(task, config, plan)

@@ -7,7 +7,6 @@ The same command continues a run that was interrupted. It ends with a ticket, a 
 
 from collections.abc import Sequence
 import dataclasses
-import importlib
 import os
 import pathlib
 import time
@@ -15,7 +14,7 @@ from typing import Any
 
 from absl import flags as absl_flags
 
-from st_tf import command, flags, recipes, wording
+from st_tf import command, flags, methods, recipes, wording
 from st_tf.config import Config
 from st_tf.presets import supernet
 from st_tf.stand_in import StandIn
@@ -133,10 +132,9 @@ def _draw(task: Any, config: Config, workdir: Any, delivered: bool) -> None:
   from st_tf.delivery import deliver
 
   started = time.monotonic()
-  method = importlib.import_module(f'st_tf.methods.{config.method}')
   print(f'{config.method} on {task.name}: {task.sizes["train"]:,} training images, {config.epochs} epochs, workdir {workdir.path}')
   if not workdir.is_finished:
-    method.draw(task, config, workdir)
+    methods.named(config.method).draw(task, config, workdir)
     workdir.finish()
   paths = list(workdir.tickets()) if delivered else []
   for path, ticket in zip(paths, deliver(paths, task, workdir, config.batch_size)):

@@ -5,7 +5,6 @@ Also a task module: `--task=module:tests.tiny`.
 
 from collections.abc import Iterator
 import contextlib
-import importlib
 import json
 import pathlib
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from st_tf import presets
+from st_tf import methods, presets
 from st_tf.config import Config
 from st_tf.specs import ArchSpec, StageSpec
 from st_tf.task import DataConfig, Task
@@ -109,7 +108,7 @@ def draw(path: pathlib.Path, arch: ArchSpec = ARCH, **settings: Any) -> tuple[An
     supernet.write_text(presets.to_text(arch))
   chosen = config(supernet=str(supernet), **settings)
   workdir = Workdir(path, chosen)
-  return importlib.import_module(f'st_tf.methods.{chosen.method}').draw(task(), chosen, workdir), workdir
+  return methods.named(chosen.method).draw(task(), chosen, workdir), workdir
 
 
 @contextlib.contextmanager

@@ -3,9 +3,9 @@
 import bisect
 from collections.abc import Sequence
 import dataclasses
-import importlib
 from typing import Any
 
+from st_tf import methods
 from st_tf.config import (
   DURATIONS,
   METHODS,
@@ -148,23 +148,19 @@ def essential(config: Config) -> Config:
 
 def reads(method: str) -> tuple[str, ...]:
   """The settings of search, pruning, pipeline and tuner that change what a method draws, or what its first stage keeps for others."""
-  return _module(method).READS
+  return methods.named(method).READS
 
 
 def departures(entry: Entry, base: Config) -> dict[str, tuple[Any, Any]]:
   """Settings that the published method has otherwise and the entry leaves as all share them: {name: (here, published)}."""
   given, flat = dict(entry.settings), base.flat()
-  published = getattr(_module(entry.method), 'PUBLISHED', {})
+  published = getattr(methods.named(entry.method), 'PUBLISHED', {})
   return {name: (flat[name], value) for name, value in published.items() if name not in given and flat[name] != value}
 
 
 def ranking(config: Config) -> str:
   """How the method of these settings compares weights: as they say, or as it was published."""
-  return getattr(_module(config.method), 'RANKING', config.pruning.ranking)
-
-
-def _module(method: str) -> Any:
-  return importlib.import_module(f'st_tf.methods.{method}')
+  return getattr(methods.named(config.method), 'RANKING', config.pruning.ranking)
 
 
 def check(config: Config, steps_per_epoch: int) -> None:
@@ -173,7 +169,7 @@ def check(config: Config, steps_per_epoch: int) -> None:
   Raises:
     ConfigError: as the method's plan.
   """
-  _module(config.method).plan(config, steps_per_epoch)
+  methods.named(config.method).plan(config, steps_per_epoch)
 
 
 def within(config: Config, budget: float, whole: int) -> Config:
@@ -244,7 +240,7 @@ def _fraction(config: Config, duration: float) -> float:
 
 def trainings(config: Config) -> dict[str, float]:
   """Epochs of each training of a run; those that several runs share have one name in all of them."""
-  method = _module(config.method)
+  method = methods.named(config.method)
   if not hasattr(method, 'trainings'):
     return {run_name(config): float(config.epochs)}
   # Runs that differ in their sparsities have the same trainings up to there; the names of the others say a sparsity.

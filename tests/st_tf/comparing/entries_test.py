@@ -1,8 +1,8 @@
 import dataclasses
-import importlib
 
 import pytest
 
+from st_tf import methods
 from st_tf.comparing.entries import (
   NOT_COMPARED,
   Cell,
@@ -98,7 +98,7 @@ def test_a_run_has_the_shared_settings_its_own_and_the_learning_rate_of_its_meth
 
 @pytest.mark.parametrize('method', [name for name in METHODS if name not in NOT_COMPARED])
 def test_settings_that_a_method_does_not_read_make_no_other_run_and_are_not_its_own(method):
-  reads = importlib.import_module(f'st_tf.methods.{method}').READS
+  reads = methods.named(method).READS
   table = {'cost': 'latency:table.json'}  # Which a target in milliseconds needs.
   for field in [field for group in (SearchConfig, PruningConfig, PipelineConfig, TunerConfig) for field in dataclasses.fields(group)]:
     if field.name == 'sparsity':
