@@ -8,7 +8,6 @@ are against the first method. A method may bring settings: supertickets:reactiva
 
 from collections.abc import Iterator, Mapping, Sequence
 import dataclasses
-import functools
 import pathlib
 import shlex
 import time
@@ -138,18 +137,14 @@ class Comparison:
     self.rates = options.learning_rates or (base.training.learning_rate,)
     seeds = range(base.seed, base.seed + options.seeds)
     self.cells = entries.cells(chosen, options.sparsities, seeds, options.budget)
-    # Made once: a file that settings name counts as it was when the comparison began.
     whole = self._whole() if options.budget else 0
-    self._settings = functools.cache(lambda cell, rate: entries.settings(cell, base, rate, whole))
-    for rate in self.rates:
-      for cell in self.cells:
-        _ = self._settings(cell, rate).contents
-    # Settings that no run can have are refused before the first one starts.
-    configs = [self._settings(cell, self.rates[0]) for cell in self.cells]
-    for config in configs:
+    self._settings = {(cell, rate): entries.settings(cell, base, rate, whole) for rate in self.rates for cell in self.cells}
+    # What no run can have is refused before the first one starts; a file that settings name counts as it was then.
+    for config in self._settings.values():
+      _ = config.contents
       entries.check(config, task.steps_per_epoch(base.batch_size))
     if not options.collect:
-      possible.check(configs, task)
+      possible.check([self._settings[cell, self.rates[0]] for cell in self.cells], task)
 
   def _whole(self) -> int:
     """MACs of the supernet."""
@@ -225,7 +220,7 @@ class Comparison:
     return entries.cells([entry], (self._trial_sparsity(),), (self.base.seed,))[0]
 
   def _trial(self, entry: Any, rate: float) -> Config:
-    return self._settings(self._trial_cell(entry), rate)
+    return self._settings[self._trial_cell(entry), rate]
 
   def _trials(self) -> list[Config]:
     """The runs that find each method's learning rate."""
@@ -233,7 +228,7 @@ class Comparison:
 
   def _configs(self, rates: Mapping[Any, float]) -> list[Config]:
     """The runs of the table."""
-    return [self._settings(cell, rates[cell.entry]) for cell in self.cells]
+    return [self._settings[cell, rates[cell.entry]] for cell in self.cells]
 
   def _best_rate(self, entry: Any) -> float:
     if len(self.rates) < 2:
@@ -263,7 +258,7 @@ class Comparison:
 
     results = []
     for cell in self.cells:
-      config = self._settings(cell, rates[cell.entry])
+      config = self._settings[cell, rates[cell.entry]]
       record = self._work.find(config, self.options.split)
       if self.options.collect and record is None:
         continue
