@@ -60,7 +60,7 @@ class BlockSpec:
   """What a search left of one block.
 
   Attributes:
-    kernels: (depthwise kernel size, units) of each kernel that is left; empty when the block is its skip alone.
+    kernels: (depthwise kernel size from 3, units) of each kernel that is left; empty when the block is its skip alone.
     tokens: tokens of the lightweight transformer on the skip; 0 = none.
     shift: whether a per-channel constant is added to the skip. It is what remains of a removed batch norm.
   """
@@ -70,10 +70,9 @@ class BlockSpec:
   shift: bool = False
 
   def __post_init__(self):
-    odd = all(_counts((size, units), 1) and size % 2 == 1 for size, units in self.kernels)
-    _require(odd, 'Kernel sizes are odd and every kernel that is left has at least one unit.', self.kernels)
-    mixing = all(size > 1 for size, _ in self.kernels)
-    _require(mixing, 'Kernel sizes are 3 or more: a depthwise kernel of one pixel is a factor, as its batch norm has.', self.kernels)
+    odd = all(_counts((size, units), 1) and size % 2 == 1 and size > 1 for size, units in self.kernels)
+    rule = 'Kernel sizes are odd and 3 or more (one pixel would be a factor, which batch norms have), and every kernel has a unit.'
+    _require(odd, rule, self.kernels)
     _require(len({size for size, _ in self.kernels}) == len(self.kernels), 'Kernel sizes are distinct.', self.kernels)
     _require(_counts((self.tokens,), 0), 'Tokens are counted from 0.', self.tokens)
 
@@ -89,7 +88,7 @@ class ArchSpec:
     input_stride: how much the stem shrinks the image: 1, 2 or 4.
     head_channels: classification only: channels each branch is increased to.
     last_channel: channels before the final layer.
-    kernels: depthwise kernel sizes a search block starts with.
+    kernels: depthwise kernel sizes a search block starts with, odd and from 3.
     expansion: units per kernel and input channel.
     tokens: tokens of the lightweight transformer a block starts with; 0 = off.
     activation: one of `ACTIVATIONS`.

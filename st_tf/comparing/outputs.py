@@ -61,10 +61,10 @@ def _plots(rows: Sequence[Row], score: str) -> Iterator[tuple[str, str, list[Poi
 
 def points(rows: Sequence[Row], cost: Callable[[Row], float]) -> list[Point]:
   """The points of a plot; rows without a ticket have none, and a budget that a method keeps to anyway adds none."""
-  distinct: dict[tuple, Row] = {}
+  distinct: dict[tuple, Row] = {}  # Runs that took the same seconds to the same scores are the same runs.
   for row in rows:
     if row.scores:
-      distinct.setdefault((row.label, row.sparsity, row.training, *row.scores.items()), row)
+      distinct.setdefault((row.label, row.sparsity, row.training, tuple(row.scores.items())), row)
   there = list(distinct.values())
   best = set(front([(cost(row), row.mean) for row in there]))
   return [Point(row.name, cost(row), row.mean, row.deviation, index in best) for index, row in enumerate(there)]

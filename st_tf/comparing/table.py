@@ -252,21 +252,29 @@ def as_data(found: Sequence[Row]) -> list[dict[str, Any]]:
   """The rows as plain data, numbers in full."""
   return [
     {
-      **{'method': row.label, 'sparsity': row.sparsity, 'budget': row.budget, 'seeds': len(row.scores)},
-      **{'score_mean': _plain(row.mean), 'score_deviation': _plain(row.deviation), 'validation_mean': _plain(row.validation)},
+      'method': row.label,
+      'sparsity': row.sparsity,
+      'budget': row.budget,
+      'seeds': len(row.scores),
+      'score_mean': _plain(row.mean),
+      'score_deviation': _plain(row.deviation),
+      'validation_mean': _plain(row.validation),
       **{name: _plain(value) for name, value in row.costs.items()},
-      **{'tflite_bytes': _plain(row.size), 'training_epochs': _plain(row.training.epochs), 'training_macs': _plain(row.training.macs)},
-      **{
-        'trimmed': row.trimmed,
-        'training_seconds': _plain(row.training.seconds),
-        'learning_rate': row.rate.chosen,
-        'learning_rates_tried': row.rate.tried,
-      },
+      'tflite_bytes': _plain(row.size),
+      'training_epochs': _plain(row.training.epochs),
+      'training_macs': _plain(row.training.macs),
+      'trimmed': row.trimmed,
+      'training_seconds': _plain(row.training.seconds),
+      'learning_rate': row.rate.chosen,
+      'learning_rates_tried': row.rate.tried,
       'leads': [
-        dataclasses.asdict(lead) | {'sparsity_of_first': given, 'verdict': lead.verdict, 'training_macs_ratio': row.cost_ratios.get(given)}
+        {name: _plain(value) for name, value in dataclasses.asdict(lead).items()}
+        | {'sparsity_of_first': given, 'verdict': lead.verdict, 'training_macs_ratio': row.cost_ratios.get(given)}
         for given, lead in row.leads.items()
       ],
-      **{'score_by_seed': dict(row.scores), 'errors': list(row.errors), 'learning_rate_errors': list(row.rate.errors)},
+      'score_by_seed': {seed: _plain(score) for seed, score in row.scores.items()},
+      'errors': list(row.errors),
+      'learning_rate_errors': list(row.rate.errors),
     }
     for row in found
   ]

@@ -85,7 +85,7 @@ class _Graph:
   ) -> keras.layers.Layer:
     """A convolution; the caller pads when the stride is 2. `deviation` is that of its initial kernel; 0 = as all others."""
     return self.wrap(
-      (GroupedConv2D if groups > 1 or size == 1 < stride else keras.layers.Conv2D)(
+      (GroupedConv2D if groups > 1 or (size == 1 and stride > 1) else keras.layers.Conv2D)(
         filters,
         size,
         stride,

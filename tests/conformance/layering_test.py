@@ -143,7 +143,7 @@ def test_sources_do_not_import_tests_or_the_keras_of_tensorflow():
   assert not wrong, '\n'.join(wrong)
 
 
-def test_commands_read_their_flags_and_set_the_environment_before_tensorflow_is_loaded():
+def test_commands_read_their_flags_before_tensorflow_is_loaded():
   files = [file for file in python_files('st_tf', 'tflite') if 'command.run(main)' in (ROOT / file).read_text(encoding='utf-8')]
   assert 'st_tf/train.py' in files and len(files) > 10
   script = (

@@ -121,7 +121,7 @@ def test_a_network_survives_json(arch):
     ({'kernels': ()}, 'at least one kernel size'),
     ({'kernels': (3, 4)}, 'Kernel sizes are odd'),
     ({'kernels': (3, 3)}, 'Kernel sizes are distinct'),
-    ({'kernels': (1, 3)}, 'Kernel sizes are 3 or more'),
+    ({'kernels': (1, 3)}, 'Kernel sizes are odd and 3 or more'),
     ({'tokens': -1}, 'Tokens are counted from 0'),
     ({'dropout': 1.0}, r'dropout lie in \[0, 1\)'),
     ({'bn_momentum': 1.0}, r'bn_momentum and dropout lie in \[0, 1\)'),

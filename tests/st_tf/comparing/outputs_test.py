@@ -10,7 +10,8 @@ ROWS = table.rows(results(), 'top1', RATES)
 def test_all_forms_of_the_table_are_written(tmp_path):
   outputs.write(tmp_path, ROWS, 'top1', 'a comparison', ['16 epochs.'], 'python -m st_tf.compare')
   assert (tmp_path / 'comparison.md').read_text().startswith('# a comparison\n\n16 epochs.\n\n    python -m st_tf.compare\n\n| Method')
-  assert [row['method'] for row in json.loads((tmp_path / 'comparison.json').read_text())['rows']] == ['a', 'b', 'c']
+  data = (tmp_path / 'comparison.json').read_text()
+  assert [row['method'] for row in json.loads(data)['rows']] == ['a', 'b', 'c'] and 'NaN' not in data
   assert len((tmp_path / 'comparison.csv').read_text().splitlines()) == 4
   page = (tmp_path / 'index.html').read_text()
   assert page.count('<svg') == 3 and 'at 90% sparsity' in page and 'ahead, beyond the noise' in page and 'NaN' not in page

@@ -158,7 +158,7 @@ def test_controls_exchange_what_they_say(source, maps):
     np.testing.assert_array_equal(random.mask[name], mask)
     assert shuffled.mask[name].sum() == mask.sum()
     np.testing.assert_array_equal(kept[name], ticket.weights[name])
-    if mask.sum() > 20:
+    if mask.any():
       assert (values[name] != ticket.weights[name]).any() and (values[name] != first[name] * mask).any()
   assert any((shuffled.mask[name] != mask).any() for name, mask in masks.items())
   assert not dense.mask and dense.arch == random.arch
