@@ -31,6 +31,12 @@ _NAMED = (SearchConfig, PruningConfig, PipelineConfig, TunerConfig)
 _LENGTHS = ('epochs', 'fine_tune_epochs', 'retrain_epochs', 'trial_epochs')  # Whoever brings one shares no budget.
 _ALWAYS = ('epochs', *(field.name for field in dataclasses.fields(TrainingConfig)))
 _MOST_EPOCHS = 10**6
+# The learning-rate schedules that read a setting, where not all do.
+_SCHEDULES = {
+  'learning_rate_decay': ('exponential', 'step', 'milestones'),
+  'decay_interval': ('exponential', 'step'),
+  'learning_rate_milestones': ('milestones',),
+}
 _SEARCHES = ('supertickets', 'search_only')
 KEEP_EVERYTHING = ('dense', 'search_only')
 
@@ -135,7 +141,7 @@ def settings(cell: Cell, base: Config, learning_rate: float, whole: int = 0) -> 
   config = essential(Config.from_flat(flat))
   if cell.entry.method in KEEP_EVERYTHING:
     config = alone(config, cell.entry.method)
-  return within(config, cell.budget, whole) if cell.budget else config
+  return essential(within(config, cell.budget, whole)) if cell.budget else config
 
 
 def essential(config: Config) -> Config:
@@ -143,6 +149,10 @@ def essential(config: Config) -> Config:
   unread = {field.name: field.default for group in _NAMED for field in dataclasses.fields(group) if field.name != 'sparsity'}
   for name in reads(config.method):
     del unread[name]
+  schedule = config.training.learning_rate_schedule
+  unread |= {
+    field.name: field.default for field in dataclasses.fields(TrainingConfig) if schedule not in _SCHEDULES.get(field.name, (schedule,))
+  }
   return Config.from_flat(config.flat() | unread)
 
 

@@ -17,8 +17,9 @@ from st_tf.comparing.entries import (
   trainings,
   within,
 )
-from st_tf.config import METHODS, Config, ConfigError, PipelineConfig, PruningConfig, SearchConfig, TunerConfig
+from st_tf.config import LEARNING_RATE_SCHEDULES, METHODS, Config, ConfigError, PipelineConfig, PruningConfig, SearchConfig, TunerConfig
 from st_tf.pipeline import retrain_epochs
+from st_tf.plan import training_alone
 from tests import tiny
 from tests.st_tf.config_test import other_value
 
@@ -110,6 +111,20 @@ def test_settings_that_a_method_does_not_read_make_no_other_run_and_are_not_its_
     if field.name not in reads:
       with pytest.raises(ConfigError, match=f"{method} has settings that change what it draws. Received: '{field.name}="):
         entries(f'{method}:{field.name}={str(value).lower()}')
+
+
+@pytest.mark.parametrize('schedule', LEARNING_RATE_SCHEDULES)
+def test_settings_that_a_learning_rate_schedule_does_not_read_make_no_other_run(schedule):
+  usual = tiny.config(learning_rate_schedule=schedule, warmup=0.0)
+  for name, value in (('learning_rate_decay', 0.5), ('decay_interval', 1.0), ('learning_rate_milestones', (0.1, 0.2))):
+    other = tiny.config(learning_rate_schedule=schedule, warmup=0.0, **{name: value})
+    rates = [[training_alone(config, 6).learning_rate(step) for step in range(24)] for config in (usual, other)]
+    assert (rates[0] == rates[1]) == (essential(usual) == essential(other)), name
+  (gmp,) = entries('gmp')
+  shared = settings(Cell(gmp, 0.8, 0, 3), tiny.config(learning_rate_schedule=schedule, epochs=4), 0.1)
+  (own,) = entries('gmp:epochs=3')
+  own = settings(Cell(own, 0.8, 0), tiny.config(learning_rate_schedule=schedule, epochs=4), 0.1)
+  assert (shared == own) == (schedule not in ('exponential', 'step'))  # Whose interval shrinks with the training.
 
 
 def test_what_changes_nothing_does_not_make_another_run():
