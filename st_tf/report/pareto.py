@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 import dataclasses
+import math
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
@@ -13,6 +14,7 @@ from st_tf.wording import count
 _COLOURS = ('#2f7fd0', '#d8701f', '#2f9e7a', '#c2477f', '#8a6fd1', '#9a8a1f', '#d64545', '#4fa3b8')
 _SHAPES = 'osD^vPX*<>'
 _WIDE = 8  # Largest over smallest cost, from which few ticks do.
+_NARROW = 1.5  # And the least that an axis shows: costs that are nearly equal are to look so.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,12 +64,16 @@ def draw(points: Sequence[Point], cost_title: str, labels: Sequence[str] = ()) -
       **{'fmt': 'none', 'ecolor': colour, 'elinewidth': 1, 'capsize': 3, 'zorder': 2},
     )
   axes.set_xscale('log')
-  span = max(point.cost for point in points) / min(point.cost for point in points)
+  low, high = min(point.cost for point in points), max(point.cost for point in points)
+  span = high / low
   axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if span > _WIDE else (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)))
   axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
   axes.xaxis.set_minor_locator(NullLocator())
   ink.percent(axes.yaxis)
   axes.margins(0.06, 0.1)
+  if span < _NARROW:
+    middle = math.sqrt(low * high)
+    axes.set_xlim(middle / math.sqrt(_NARROW), middle * math.sqrt(_NARROW))
   axes.set_xlabel(cost_title, color=ink.MUTED, fontsize=8.5)
   legend = {'frameon': False, 'fontsize': 8, 'labelcolor': ink.INK, 'loc': 'upper left', 'bbox_to_anchor': (1.01, 1.0)}
   axes.legend(**legend, borderaxespad=0, handlelength=1.4)
