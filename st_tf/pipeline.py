@@ -174,6 +174,11 @@ def retrain_epochs(config: Config) -> int:
   return config.pipeline.retrain_epochs or config.epochs
 
 
+def trial_epochs(config: Config) -> int:
+  """Epochs of a tuner's trial; of the longest with Hyperband."""
+  return config.tuner.trial_epochs or max(config.epochs // 4, 1)
+
+
 def rounds(config: Config) -> list[tuple[str, float]]:
   """The trainings of iterative pruning after the first, and their epochs."""
   found = []

@@ -71,10 +71,7 @@ class BlockSpec:
 
   def __post_init__(self):
     odd = all(_counts((size, units), 1) and size % 2 == 1 and size > 1 for size, units in self.kernels)
-    rule = (
-      'Kernel sizes are odd and 3 or more (one pixel would be a factor, which batch norms have), and every kernel has at least one unit.'
-    )
-    _require(odd, rule, self.kernels)
+    _require(odd, 'Kernel sizes are odd and 3 or more, and every kernel has at least one unit.', self.kernels)
     _require(len({size for size, _ in self.kernels}) == len(self.kernels), 'Kernel sizes are distinct.', self.kernels)
     _require(_counts((self.tokens,), 0), 'Tokens are counted from 0.', self.tokens)
 

@@ -7,6 +7,7 @@ The same command continues a run that was interrupted. It ends with a ticket, a 
 
 from collections.abc import Sequence
 import dataclasses
+import itertools
 import os
 import pathlib
 import time
@@ -20,7 +21,7 @@ from st_tf.presets import supernet
 from st_tf.stand_in import StandIn
 from st_tf.task import Task, TaskError, load
 
-_FEW_STEPS = 500
+_FEW_STEPS = 1000  # On CIFAR-100 840 were too few (docs/results/comparison/screening).
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,17 +56,17 @@ def main(argv: Sequence[str]) -> int | None:
   task, config = settled(values, config, options.dry_run)
   if not config.supernet and not config.init_from:
     config = dataclasses.replace(config, supernet=task.default_supernet)
-  steps = config.epochs * task.steps_per_epoch(config.batch_size)
-  if steps < _FEW_STEPS and not config.init_from:
-    print(f'{steps} training steps are few, thousands are usual: more --epochs or a smaller --batch_size makes them more.')
   path = pathlib.Path(options.workdir or default_workdir(config))
   if options.dry_run:
     from st_tf.dry_run import describe
 
-    for line in describe(task, config, path):
+    for line in itertools.chain(_few_steps(task, config), describe(task, config, path)):
       print(line, flush=True)
     return 0
-  return draw(task, config, Workdir(path, config, options.fresh, options.stages or None, wait=bool(options.stages)), options.deliver)
+  workdir = Workdir(path, config, options.fresh, options.stages or None, wait=bool(options.stages))
+  if not (workdir.is_finished or workdir.has_checkpoint):
+    print(''.join(f'{line}\n' for line in _few_steps(task, config)), end='', flush=True)
+  return draw(task, config, workdir, options.deliver)
 
 
 def settled(values: absl_flags.FlagValues, config: Config, planned_only: bool = False) -> tuple[Task, Config]:
@@ -140,6 +141,13 @@ def _draw(task: Any, config: Config, workdir: Any, delivered: bool) -> None:
   for path, ticket in zip(paths, deliver(paths, task, workdir, config.batch_size)):
     print(_summary(ticket, path))
   print(f'Done in {time.monotonic() - started:.0f} s.')
+
+
+def _few_steps(task: Task, config: Config) -> list[str]:
+  """What is said of a training from the first weights on that is too short to learn much."""
+  steps = config.epochs * task.steps_per_epoch(config.batch_size)
+  few = steps < _FEW_STEPS and not config.init_from
+  return [f'Only {steps} training steps; thousands are usual. Raise --epochs or lower --batch_size.'] if few else []
 
 
 def default_workdir(config: Config) -> pathlib.Path:

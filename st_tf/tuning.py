@@ -24,6 +24,7 @@ import numpy as np
 from st_tf import cost
 from st_tf.config import Config, ConfigError
 from st_tf.models import build
+from st_tf.pipeline import trial_epochs
 from st_tf.presets import supernet
 from st_tf.search import importance, shrink
 from st_tf.search.importance import Group
@@ -224,11 +225,6 @@ def oracle(config: Config, choices: kt.HyperParameters) -> kt.Oracle:
     return kt.oracles.RandomSearchOracle(max_trials=trials, **common)
   # Its own default, three random trials per choice, is more than all trials of most searches.
   return Bayesian(max_trials=trials, num_initial_points=max(trials // 3, 2), **common)
-
-
-def trial_epochs(config: Config) -> int:
-  """Epochs of a trial; of the longest with Hyperband."""
-  return config.tuner.trial_epochs or max(config.epochs // 4, 1)
 
 
 def role(environment: Mapping[str, str]) -> str:

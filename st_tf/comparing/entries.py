@@ -18,7 +18,7 @@ from st_tf.config import (
   TunerConfig,
 )
 from st_tf.errors import did_you_mean
-from st_tf.pipeline import alone, retrain_epochs
+from st_tf.pipeline import alone, retrain_epochs, trial_epochs
 from st_tf.search import steering
 from st_tf.settings import checked, from_text
 from st_tf.workdir import run_name
@@ -139,6 +139,13 @@ def settings(cell: Cell, base: Config, learning_rate: float, whole: int = 0) -> 
   flat = base.flat() | {'learning_rate': learning_rate} | dict(cell.entry.settings)
   flat |= {'method': cell.entry.method, 'sparsity': (cell.sparsity,), 'seed': cell.seed}
   config = essential(Config.from_flat(flat))
+  kept = config.flat()
+  lost = next((name for name, value in cell.entry.settings if kept[name] != value), None)
+  if lost:
+    raise ConfigError(
+      f'A method has settings that its learning-rate schedule reads. Received: {lost} in {cell.entry.label!r} with'
+      f' --learning_rate_schedule={config.training.learning_rate_schedule}. Leave it out, or name another schedule.'
+    )
   if cell.entry.method in KEEP_EVERYTHING:
     config = alone(config, cell.entry.method)
   return essential(within(config, cell.budget, whole)) if cell.budget else config
@@ -149,10 +156,8 @@ def essential(config: Config) -> Config:
   unread = {field.name: field.default for group in _NAMED for field in dataclasses.fields(group) if field.name != 'sparsity'}
   for name in reads(config.method):
     del unread[name]
-  schedule = config.training.learning_rate_schedule
-  unread |= {
-    field.name: field.default for field in dataclasses.fields(TrainingConfig) if schedule not in _SCHEDULES.get(field.name, (schedule,))
-  }
+  schedule, usual = config.training.learning_rate_schedule, TrainingConfig()
+  unread |= {name: getattr(usual, name) for name, readers in _SCHEDULES.items() if schedule not in readers}
   return Config.from_flat(config.flat() | unread)
 
 
@@ -183,9 +188,10 @@ def check(config: Config, steps_per_epoch: int) -> None:
 
 
 def within(config: Config, budget: float, whole: int) -> Config:
-  """The settings with the most epochs with which all trainings together cost at most `budget`, as `cost` counts.
+  """The settings with which all trainings together cost at most `budget`, as `cost` counts.
 
-  All trainings have equally many, or keep the proportion they were given; where the rest suffices, the first one has one more.
+  They have as many epochs each as it allows, or keep the proportion they were given; where the rest suffices, the training of --epochs
+  has one more.
 
   Raises:
     ConfigError: even one epoch each is too much.
@@ -197,7 +203,7 @@ def within(config: Config, budget: float, whole: int) -> Config:
       f' {config.method}. Raise --budget, or leave the method out.'
     )
   equal = _with_epochs(config, epochs)
-  kept = {name: equal.flat()[name] for name in ('trial_epochs', 'fine_tune_epochs')} | {'retrain_epochs': retrain_epochs(equal)}
+  kept = {'retrain_epochs': retrain_epochs(equal), 'trial_epochs': trial_epochs(equal), 'fine_tune_epochs': equal.training.fine_tune_epochs}
   longer = Config.from_flat(_with_epochs(config, epochs + 1).flat() | kept)
   return longer if cost(longer, whole) <= budget else equal
 

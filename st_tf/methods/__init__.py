@@ -11,7 +11,7 @@ def named(name: str) -> ModuleType:
   pipeline and tuner that change what it draws or that it refuses. Where the usual does not fit, it also has
 
     trainings(config): names and epochs of its trainings, when there are several.
-    RANKING: how weights are compared, when `--ranking` does not say.
+    RANKING: how weights are compared, when `--ranking` is not read.
     PUBLISHED: settings of the published method that are not the defaults.
     PRUNING: how a dry run describes what it prunes.
     settled(task, config), trainer(task, config, plan): what a dry run takes its settings and its network from.

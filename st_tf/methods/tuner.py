@@ -23,7 +23,7 @@ import tensorflow as tf
 from st_tf import files, gradual, tuning, wording
 from st_tf.config import PRUNED_LAYERS, Config, ConfigError, PipelineConfig, SearchConfig
 from st_tf.initial import fresh, prunable_weights
-from st_tf.pipeline import Pipeline, alone, retrain_epochs
+from st_tf.pipeline import Pipeline, alone, retrain_epochs, trial_epochs
 from st_tf.plan import Plan, training_alone
 from st_tf.scope import EVERYTHING
 from st_tf.stages import DivergedError, Run, train_to_the_end
@@ -64,7 +64,7 @@ def plan(config: Config, steps_per_epoch: int) -> Plan:
 
 def trainings(config: Config) -> list[tuple[str, float]]:
   """The run's trainings and their epochs; some of Hyperband's trials are shorter."""
-  trials = (f'{config.tuner.trials} trials', config.tuner.trials * tuning.trial_epochs(config))
+  trials = (f'{config.tuner.trials} trials', config.tuner.trials * trial_epochs(config))
   return [
     trials,
     ('train', config.epochs),
@@ -230,7 +230,7 @@ class Search:
       number=int(given.trial_id) + 1,
       values=values,
       left=left,
-      epochs=chosen.get(_EPOCHS) or tuning.trial_epochs(self._config),
+      epochs=chosen.get(_EPOCHS) or trial_epochs(self._config),
       macs=round(space.fixed if left is None else tuning.macs(left, space.groups, space.fixed)),
       score=float(given.metrics.get_last_value(OBJECTIVE)) if given.status == 'COMPLETED' else None,
       training=TrainingCost(**counted | {'macs': round(counted.get('macs', 0))}),

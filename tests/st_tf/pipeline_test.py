@@ -7,7 +7,7 @@ import pytest
 
 from st_tf.config import ConfigError
 from st_tf.methods import lottery, search_prune_retrain, search_then_lottery, search_then_prune
-from st_tf.pipeline import Pipeline, alone, check_rewinding, early_step, levels, rounds
+from st_tf.pipeline import Pipeline, alone, check_rewinding, early_step, levels, rounds, trial_epochs
 from st_tf.plan import searching_alone, training_alone
 from st_tf.pruning.ranking import RankingError
 from st_tf.stages import Run
@@ -37,6 +37,11 @@ def test_every_round_prunes_the_same_share_of_what_is_left(target, rounds, expec
 
 def test_ninety_percent_take_eleven_rounds():
   assert len(levels(0.9, 0)) == 11 and len(rounds(config('lottery', sparsity=(0.9,)))) == 11
+
+
+def test_a_trial_has_a_quarter_of_the_epochs_unless_it_is_told():
+  found = [trial_epochs(tiny.config(epochs=epochs, trial_epochs=given)) for epochs, given in ((8, 0), (3, 0), (8, 5))]
+  assert found == [2, 1, 5]
 
 
 def test_a_stage_has_the_settings_that_matter_to_it_and_no_others():

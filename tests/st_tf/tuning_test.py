@@ -136,12 +136,6 @@ def test_a_network_without_units_has_nothing_to_search(monkeypatch):
     tuning.Space.of(tiny.task(), tiny.config(method='tuner'))
 
 
-def test_a_trial_has_a_quarter_of_the_epochs_unless_it_is_told():
-  assert tuning.trial_epochs(tiny.config(epochs=8)) == 2
-  assert tuning.trial_epochs(tiny.config(epochs=3)) == 1
-  assert tuning.trial_epochs(tiny.config(epochs=8, trial_epochs=5)) == 5
-
-
 def test_the_variables_of_keras_tuner_say_what_a_process_is():
   name, ip, port = tuning.VARIABLES
   assert tuning.role({}) == 'alone'

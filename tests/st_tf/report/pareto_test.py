@@ -16,7 +16,7 @@ def test_methods_are_lines_with_error_bars_and_the_front_is_drawn():
   assert [len(bars.lines[2][0].get_segments()) for bars in axes.containers] == [2, 0]
 
 
-@pytest.mark.parametrize('factor', [1.0, 1.001, 1.3, 5.0, 300.0])
+@pytest.mark.parametrize('factor', [1.0, 1.001, 1.3, 1.49, 5.0, 300.0])
 def test_every_range_of_costs_has_readable_ticks(factor):
   figure = pareto.draw([Point('a', 1.07e6, 0.5, 0.01, True), Point('b', 1.07e6 * factor, 0.6, 0.01, True)], 'MACs')
   figure.canvas.draw()
@@ -24,6 +24,7 @@ def test_every_range_of_costs_has_readable_ticks(factor):
   low, high = axes.get_xlim()
   shown = [value for value in axes.get_xticks() if low <= value <= high]
   assert 1 <= len(shown) <= 12 and high / low > 1.4
+  assert low < 1.05e6 and high > 1.09e6 * factor
   texts = [axes.xaxis.get_major_formatter()(value) for value in shown]
   assert len(set(texts)) == len(texts)
 
