@@ -106,6 +106,13 @@ def _hessian_products(weights: Weights, loss: Loss, batch: Any, vector: Scores) 
   return {name: gradient.numpy() for name, gradient in zip(weights, found)}
 
 
+@tf.RegisterGradient('ResizeNearestNeighborGrad')
+def _enlarged(operation: Any, change: tf.Tensor) -> list[tf.Tensor | None]:
+  """The Hessian of networks that enlarge maps needs it, and TensorFlow has it for bilinear resizing only."""
+  settings = {name: operation.get_attr(name) for name in ('align_corners', 'half_pixel_centers')}
+  return [tf.raw_ops.ResizeNearestNeighbor(images=change, size=tf.shape(operation.inputs[0])[1:3], **settings), None]
+
+
 def _mean(each: Iterable[Scores]) -> Scores:
   found = list(each)
   return {name: sum(scores[name] for scores in found) / len(found) for name in found[0]}

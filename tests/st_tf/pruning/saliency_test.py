@@ -39,14 +39,17 @@ def test_grasp_by_hand():
   np.testing.assert_allclose(saliency.grasp(weights, loss, [0.5, 1.5])['w'], [121, 160])
 
 
-def test_grasp_keeps_what_the_gradient_lives_on():
+@pytest.mark.parametrize('scale', [1, 2])
+def test_grasp_keeps_what_the_gradient_lives_on(scale):
   # The first-order change of |g|^2 when w_i goes is -2 w_i (Hg)_i; here checked against the loss itself, by a small step.
   rng = np.random.default_rng(0)
   matrix = rng.normal(size=(3, 3))
   weights = variables(w=rng.normal(size=3))
 
   def loss(_):
-    return tf.reduce_sum(tf.math.tanh(tf.linalg.matvec(matrix, weights['w'])) ** 2)
+    maps = tf.reshape(tf.math.tanh(tf.linalg.matvec(matrix, weights['w'])), (1, 1, 3, 1))
+    larger = tf.image.resize(maps, (scale, 3 * scale), 'nearest') if scale > 1 else maps
+    return tf.reduce_sum(larger**2)
 
   def norm(values):
     weights['w'].assign(values)
