@@ -7,7 +7,6 @@ The same command continues a run that was interrupted. It ends with a ticket, a 
 
 from collections.abc import Sequence
 import dataclasses
-import itertools
 import os
 import pathlib
 import time
@@ -21,7 +20,7 @@ from st_tf.presets import supernet
 from st_tf.stand_in import StandIn
 from st_tf.task import Task, TaskError, load
 
-_FEW_STEPS = 1000  # On CIFAR-100 840 were too few (docs/results/comparison/screening).
+_FEW_STEPS = 1000  # On CIFAR-100 a quarter of 3,372 were too few (docs/results/comparison/screening).
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,12 +59,13 @@ def main(argv: Sequence[str]) -> int | None:
   if options.dry_run:
     from st_tf.dry_run import describe
 
-    for line in itertools.chain(_few_steps(task, config), describe(task, config, path)):
+    _tell_of_few_steps(task, config)
+    for line in describe(task, config, path):
       print(line, flush=True)
     return 0
   workdir = Workdir(path, config, options.fresh, options.stages or None, wait=bool(options.stages))
   if not (workdir.is_finished or workdir.has_checkpoint):
-    print(''.join(f'{line}\n' for line in _few_steps(task, config)), end='', flush=True)
+    _tell_of_few_steps(task, config)
   return draw(task, config, workdir, options.deliver)
 
 
@@ -143,11 +143,11 @@ def _draw(task: Any, config: Config, workdir: Any, delivered: bool) -> None:
   print(f'Done in {time.monotonic() - started:.0f} s.')
 
 
-def _few_steps(task: Task, config: Config) -> list[str]:
-  """What is said of a training from the first weights on that is too short to learn much."""
+def _tell_of_few_steps(task: Task, config: Config) -> None:
+  """Says so of a training from the first weights on that is too short to learn much."""
   steps = config.epochs * task.steps_per_epoch(config.batch_size)
-  few = steps < _FEW_STEPS and not config.init_from
-  return [f'Only {steps} training steps; thousands are usual. Raise --epochs or lower --batch_size.'] if few else []
+  if steps < _FEW_STEPS and not config.init_from:
+    print(f'Only {steps} training steps; thousands are usual. Raise --epochs or lower --batch_size.', flush=True)
 
 
 def default_workdir(config: Config) -> pathlib.Path:

@@ -139,12 +139,12 @@ def settings(cell: Cell, base: Config, learning_rate: float, whole: int = 0) -> 
   flat = base.flat() | {'learning_rate': learning_rate} | dict(cell.entry.settings)
   flat |= {'method': cell.entry.method, 'sparsity': (cell.sparsity,), 'seed': cell.seed}
   config = essential(Config.from_flat(flat))
-  kept = config.flat()
-  lost = next((name for name, value in cell.entry.settings if kept[name] != value), None)
-  if lost:
+  schedule = config.training.learning_rate_schedule
+  unread = next((name for name, _ in cell.entry.settings if schedule not in _SCHEDULES.get(name, (schedule,))), None)
+  if unread:
     raise ConfigError(
-      f'A method has settings that its learning-rate schedule reads. Received: {lost} in {cell.entry.label!r} with'
-      f' --learning_rate_schedule={config.training.learning_rate_schedule}. Leave it out, or name another schedule.'
+      f'A method has settings that its learning-rate schedule reads. Received: {unread} in {cell.entry.label!r} with'
+      f' --learning_rate_schedule={schedule}. Leave it out, or name another schedule.'
     )
   if cell.entry.method in KEEP_EVERYTHING:
     config = alone(config, cell.entry.method)

@@ -64,13 +64,15 @@ def draw(points: Sequence[Point], cost_title: str, labels: Sequence[str] = ()) -
       **{'fmt': 'none', 'ecolor': colour, 'elinewidth': 1, 'capsize': 3, 'zorder': 2},
     )
   axes.set_xscale('log')
-  span = max(point.cost for point in points) / min(point.cost for point in points)
+  low, high = min(point.cost for point in points), max(point.cost for point in points)
+  span = high / low
   axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if span > _WIDE else (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)))
   axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
   axes.xaxis.set_minor_locator(NullLocator())
   ink.percent(axes.yaxis)
   axes.margins(0.06, 0.1)
-  low, high = axes.get_xlim()
+  if span > 1:  # Around one cost alone matplotlib puts whole decades.
+    low, high = axes.get_xlim()
   if high / low < _NARROW:
     middle = math.sqrt(low * high)
     axes.set_xlim(middle / math.sqrt(_NARROW), middle * math.sqrt(_NARROW))

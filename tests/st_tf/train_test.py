@@ -153,12 +153,14 @@ def test_an_interrupted_run_with_a_broken_checkpoint_ends_as_the_undisturbed_one
   with monkeypatch.context() as patch:
     patch.setattr(Trainer, 'train', interrupted)
     assert run(tmp_path / 'run', supernet) == 130
-  assert 'SIGTERM: the same command continues from step 9' in capsys.readouterr().out
+  shown = capsys.readouterr().out
+  assert 'SIGTERM: the same command continues from step 9' in shown and 'Only 12 training steps' in shown
   arrays = tmp_path / 'run' / 'checkpoints' / '00000009' / 'state.safetensors'
   os.truncate(arrays, arrays.stat().st_size - 100)
   assert run(tmp_path / 'run', supernet) == 0
   found = capsys.readouterr()
   assert '00000009 is broken' in found.err and 'Continuing at step 6 of 12' in found.out
+  assert 'training steps; thousands' not in found.out
   prints = [Ticket.load(path / 'tickets' / 'sparsity_0.5').fingerprint for path in (finished, tmp_path / 'run')]
   assert prints[0] == prints[1]
 

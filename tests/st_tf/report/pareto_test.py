@@ -23,7 +23,7 @@ def test_every_range_of_costs_has_readable_ticks(factor):
   (axes,) = figure.axes
   low, high = axes.get_xlim()
   shown = [value for value in axes.get_xticks() if low <= value <= high]
-  assert 1 <= len(shown) <= 12 and high / low > 1.4
+  assert 1 <= len(shown) <= 12 and 1.4 < high / low < 1.6 * factor**1.2
   assert low < 1.05e6 and high > 1.09e6 * factor
   texts = [axes.xaxis.get_major_formatter()(value) for value in shown]
   assert len(set(texts)) == len(texts)
