@@ -99,6 +99,15 @@ def test_a_port_that_is_taken_is_said_before_the_ticket_is_read(tmp_path):
       web.main(['web', f'--ticket={tmp_path / "gone"}', f'--port={port}'])
 
 
+@pytest.fixture
+def interruptible():
+  """A shell's background jobs ignore Ctrl-C, and so does what they start."""
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)
+  yield
+  signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures('interruptible')
 @pytest.mark.parametrize('signal_number', [signal.SIGINT, signal.SIGTERM])
 def test_the_command_prints_its_address_and_ends_quietly(ticket_folder, signal_number):
   command = [sys.executable, '-m', 'tflite.web', f'--ticket={ticket_folder}', '--port=0', '--examples=0']
