@@ -13,7 +13,7 @@ from st_tf.wording import count
 # Mid-tones, to be told apart on white and on black; a shape goes with each, for those who do not see colours.
 _COLOURS = ('#2f7fd0', '#d8701f', '#2f9e7a', '#c2477f', '#8a6fd1', '#9a8a1f', '#d64545', '#4fa3b8')
 _SHAPES = 'osD^vPX*<>'
-_WIDE = 8  # Largest over smallest cost, from which few ticks do.
+_WIDE = 4  # Largest over smallest cost, from which few ticks do.
 _NARROW = 1.5  # And the least that an axis shows: costs that are nearly equal are to look so.
 
 
@@ -66,7 +66,7 @@ def draw(points: Sequence[Point], cost_title: str, labels: Sequence[str] = ()) -
   axes.set_xscale('log')
   low, high = min(point.cost for point in points), max(point.cost for point in points)
   span = high / low
-  axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if span > _WIDE else (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)))
+  axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5) if span > _WIDE else (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)))
   axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
   axes.xaxis.set_minor_locator(NullLocator())
   ink.percent(axes.yaxis)
