@@ -139,12 +139,11 @@ def settings(cell: Cell, base: Config, learning_rate: float, whole: int = 0) -> 
   flat = base.flat() | {'learning_rate': learning_rate} | dict(cell.entry.settings)
   flat |= {'method': cell.entry.method, 'sparsity': (cell.sparsity,), 'seed': cell.seed}
   config = essential(Config.from_flat(flat))
-  schedule = config.training.learning_rate_schedule
-  unread = next((name for name, _ in cell.entry.settings if schedule not in _SCHEDULES.get(name, (schedule,))), None)
+  unread = next((name for name, _ in cell.entry.settings if name in _unread(config)), None)
   if unread:
     raise ConfigError(
       f'A method has settings that its learning-rate schedule reads. Received: {unread} in {cell.entry.label!r} with'
-      f' --learning_rate_schedule={schedule}. Leave it out, or name another schedule.'
+      f' --learning_rate_schedule={config.training.learning_rate_schedule}. Leave it out, or name another schedule.'
     )
   if cell.entry.method in KEEP_EVERYTHING:
     config = alone(config, cell.entry.method)
@@ -156,9 +155,13 @@ def essential(config: Config) -> Config:
   unread = {field.name: field.default for group in _NAMED for field in dataclasses.fields(group) if field.name != 'sparsity'}
   for name in reads(config.method):
     del unread[name]
-  schedule, usual = config.training.learning_rate_schedule, TrainingConfig()
-  unread |= {name: getattr(usual, name) for name, readers in _SCHEDULES.items() if schedule not in readers}
-  return Config.from_flat(config.flat() | unread)
+  usual = TrainingConfig()
+  return Config.from_flat(config.flat() | unread | {name: getattr(usual, name) for name in _unread(config)})
+
+
+def _unread(config: Config) -> list[str]:
+  """The settings that the learning-rate schedule does not read."""
+  return [name for name, readers in _SCHEDULES.items() if config.training.learning_rate_schedule not in readers]
 
 
 def reads(method: str) -> tuple[str, ...]:
