@@ -11,7 +11,8 @@ import shutil
 
 import commands
 
-from st_tf import command, flags
+from st_tf import command
+from st_tf.config import flags
 from st_tf.errors import UserError
 from st_tf.wording import score_name
 
@@ -82,7 +83,7 @@ def _history(run: pathlib.Path) -> list[dict]:
 
 
 def _summary(tickets: dict, dense: dict, further: dict, notes: str) -> Iterator[str]:
-  from st_tf.training_cost import TrainingCost
+  from st_tf.training.meter import TrainingCost
 
   rows = [('dense supernet', path, ticket) for path, ticket in dense.items()]
   for path, ticket in tickets.items():

@@ -5,8 +5,7 @@ import pathlib
 import shlex
 from typing import Any
 
-from st_tf import named_files
-from st_tf.config import Config
+from st_tf.config import Config, named_files
 
 # What a moved or fine-tuned ticket brings.
 _DERIVED = {'fine_tune': ('sparsity',), 'transfer': ('sparsity', 'method', 'init_from', 'supernet')}

@@ -6,7 +6,8 @@ python benchmarks/doctor.py [--rounds=15]      (from the checkout, on an idle ma
 from collections.abc import Sequence
 import dataclasses
 
-from st_tf import command, flags
+from st_tf import command
+from st_tf.config import flags
 
 SPARSE_FROM = 1.2  # Times as fast as dense; measured ratios of graphs that run dense lie between 0.84 and 1.18.
 _BROWSERS = 3  # One browser can fail to compile a kernel well, for as long as it lives.

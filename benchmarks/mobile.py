@@ -15,7 +15,8 @@ import statistics
 import commands
 import numpy as np
 
-from st_tf import command, flags
+from st_tf import command
+from st_tf.config import flags
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +96,7 @@ def encoded_ticket(ticket, model, sparse: bool) -> bytes:
 
 def add_ticket(rows: list[Row], ticket, side: int, epochs: float) -> None:
   """Adds the ticket, stored dense and sparse."""
-  from st_tf import cost
+  from st_tf.models import cost
 
   model = resized(ticket, side)
   found = cost.of(model, ticket.masks)
@@ -117,7 +118,7 @@ def _epochs(ticket, tickets: Sequence, dense) -> float:
 
 
 def _dense(ticket, side: int) -> Row:
-  from st_tf import cost
+  from st_tf.models import cost
 
   model = resized(ticket, side)
   found = cost.of(model)
@@ -130,8 +131,7 @@ def _dense(ticket, side: int) -> Row:
 def _mobilenet(folder: pathlib.Path, ticket, side: int) -> Row:
   from mobilenets import network
 
-  from st_tf import cost
-  from st_tf.models import named_variables
+  from st_tf.models import cost, named_variables
 
   facts = json.loads((folder / 'result.json').read_text(encoding='utf-8'))
   model = network(facts['network'], facts['width'], side, len(ticket.task['labels']))

@@ -9,7 +9,8 @@ import dataclasses
 from mobilenets import NETWORKS, network
 import numpy as np
 
-from st_tf import command, flags
+from st_tf import command
+from st_tf.config import flags
 
 _WIDTHS = {'mobilenet_v2': (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.4), 'mobilenet_v3_small_minimalistic': (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)}
 
@@ -29,7 +30,7 @@ def main(argv: Sequence[str]) -> None:
   with command.quiet_imports():
     from mobile import encoded, encoded_ticket, resized
 
-    from st_tf import cost
+    from st_tf.models import cost
     from st_tf.ticket import Ticket
     from tflite.runtimes import wasm
   ticket = Ticket.load(options.ticket)

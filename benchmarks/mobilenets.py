@@ -14,7 +14,8 @@ import time
 from absl import flags as absl_flags
 import numpy as np
 
-from st_tf import command, flags
+from st_tf import command
+from st_tf.config import flags
 
 NETWORKS = ('mobilenet_v2', 'mobilenet_v3_small_minimalistic')
 
@@ -65,11 +66,11 @@ def train(task, config, options: Options, folder: pathlib.Path) -> None:
   import tensorflow as tf
   import tf_keras as keras
 
-  from st_tf import averaging, optimizers
   from st_tf.methods import dense
   from st_tf.models import named_variables
-  from st_tf.scoring import score
-  from st_tf.training_step import TrainingStep, decayed
+  from st_tf.task.scoring import score
+  from st_tf.training import averaging, optimizers
+  from st_tf.training.step import TrainingStep, decayed
 
   keras.utils.set_random_seed(config.seed)
   started = time.monotonic()

@@ -13,8 +13,8 @@ import statistics
 import subprocess
 import sys
 
-from st_tf import command, flags
-from st_tf.config import REACTIVATIONS
+from st_tf import command
+from st_tf.config import REACTIVATIONS, flags
 
 
 @dataclasses.dataclass(frozen=True)

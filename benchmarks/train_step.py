@@ -15,7 +15,8 @@ import resource
 import statistics
 import time
 
-from st_tf import command, flags
+from st_tf import command
+from st_tf.config import flags
 
 _VARIANTS = ('plain', 'no oneDNN', 'wrapped', 'shrunk')
 _STEPS_PER_ROUND = 3
@@ -67,11 +68,12 @@ def _serve(variant: str, options: Options, end: multiprocessing.connection.Conne
   with command.quiet_imports():
     import numpy as np
 
-    from st_tf import cost, presets
+    from st_tf.arch import presets
     from st_tf.config import Config
-    from st_tf.plan import Plan
+    from st_tf.models import cost
     from st_tf.task import DataConfig, load
-    from st_tf.trainer import Trainer
+    from st_tf.training.plan import Plan
+    from st_tf.training.trainer import Trainer
   task = load('shapes', DataConfig(image_size=options.image_size))
   wrapped = variant in ('wrapped', 'shrunk')
   config = Config.from_flat({'task': 'shapes', 'batch_size': options.batch_size})

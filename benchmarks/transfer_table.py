@@ -14,7 +14,8 @@ from typing import Any
 import commands
 import numpy as np
 
-from st_tf import command, flags
+from st_tf import command
+from st_tf.config import flags
 from st_tf.errors import UserError
 from st_tf.transfer import NAMES
 from st_tf.wording import percent, score_name

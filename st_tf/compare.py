@@ -15,10 +15,10 @@ from typing import Any
 
 from absl import flags as absl_flags
 
-from st_tf import command, flags, named_files, wording
-from st_tf.config import Config
+from st_tf import command, wording
+from st_tf.config import Config, flags, named_files
+from st_tf.config.fields import shown
 from st_tf.errors import UserError
-from st_tf.settings import shown
 
 _RECORDS = 'records'
 _PRIVATE = ('workdir', 'data_dir', 'jobs', 'out', 'records')
@@ -148,15 +148,15 @@ class Comparison:
 
   def _whole(self) -> int:
     """MACs of the supernet."""
-    from st_tf import cost, presets
-    from st_tf.models import build
+    from st_tf.arch import presets
+    from st_tf.models import build, cost
 
     return cost.of(build(presets.supernet(self.base.supernet), self.task.head, (*self.task.image_size, 3))).macs
 
   def plan(self) -> list[str]:
     """What will be run, and how long it takes."""
+    from st_tf.api.dry_run import seconds_per_step
     from st_tf.comparing import entries
-    from st_tf.dry_run import seconds_per_step
 
     rate = self.rates[0]
     wanted = {self._work.path(config): config for config in self._configs({entry: rate for entry in self.chosen})}
@@ -274,8 +274,8 @@ class Comparison:
 
   def _measured(self, path: pathlib.Path, split: str) -> Any:
     """The record of the ticket at `path`; where the test split's scores are wanted it is scored there, once."""
+    from st_tf.api.delivery import scored
     from st_tf.comparing.record import Record
-    from st_tf.delivery import scored
     from st_tf.ticket import Ticket
     from tflite.deployment import of_ticket
     from tflite.encode import encode

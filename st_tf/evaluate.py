@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from st_tf import command, flags
+from st_tf import command
 from st_tf import task as tasks
+from st_tf.config import flags
 from st_tf.errors import UserError
 from st_tf.task import DataConfig, Task
 from st_tf.wording import duration, score, score_name, size
@@ -119,7 +120,7 @@ def evaluate(network: Network, task: Task, split: str, batch_size: int) -> Evalu
       f' in {network.name}. Choose the --task it was trained for.'
     )
   with command.quiet_imports():
-    from st_tf import scoring
+    from st_tf.task import scoring
   started = time.monotonic()
   metrics = scoring.score(network.infer, task, split, batch_size)
   seconds = time.monotonic() - started
@@ -156,7 +157,7 @@ def _ticket(options: Options, given: Mapping[str, Any]) -> tuple[Network, Task]:
     import tensorflow as tf
 
     from st_tf.ticket import Ticket
-    from st_tf.ticket_task import renormalisation, task_of
+    from st_tf.ticket.task_of import renormalisation, task_of
   ticket = Ticket.load(options.ticket)
   with command.quiet_imports():
     task = task_of(ticket, given, options.task)

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from st_tf import command, flags, maps
+from st_tf import command
+from st_tf.config import flags
 from st_tf.errors import UserError
-from st_tf.pictures import center_crop, normalised, open_rgb
-from st_tf.task import most_likely
+from st_tf.task import maps, most_likely
+from st_tf.task.pictures import center_crop, normalised, open_rgb
 
 _BAR_COLUMNS = 24
 _SHARES = {'segmentation': 'Share of the picture', 'keypoints': 'Confidence'}

@@ -14,10 +14,10 @@ from typing import Any
 
 from absl import flags as absl_flags
 
-from st_tf import command, flags, methods, recipes, wording
-from st_tf.config import Config
-from st_tf.presets import supernet
-from st_tf.stand_in import StandIn
+from st_tf import command, methods, wording
+from st_tf.api.stand_in import StandIn
+from st_tf.arch.presets import supernet
+from st_tf.config import Config, flags, recipes
 from st_tf.task import Task, TaskError, load
 
 _FEW_STEPS = 1000  # On CIFAR-100 a quarter of 3,372 were too few (docs/results/comparison/screening).
@@ -49,15 +49,15 @@ def main(argv: Sequence[str]) -> int | None:
   if config.supernet:
     supernet(config.supernet)
   with command.quiet_imports():
-    from st_tf import replicas
-    from st_tf.workdir import Workdir
+    from st_tf.runs.workdir import Workdir
+    from st_tf.training import replicas
   replicas.prepare(config.replicas)
   task, config = settled(values, config, options.dry_run)
   if not config.supernet and not config.init_from:
     config = dataclasses.replace(config, supernet=task.default_supernet)
   path = pathlib.Path(options.workdir or default_workdir(config))
   if options.dry_run:
-    from st_tf.dry_run import describe
+    from st_tf.api.dry_run import describe
 
     _tell_of_few_steps(task, config)
     for line in describe(task, config, path):
@@ -115,7 +115,7 @@ def draw(task: Any, config: Config, workdir: Any, delivered: bool = True) -> int
     workdir: the run's folder.
     delivered: whether tickets get test scores, model files and reports.
   """
-  from st_tf.stages import Interrupted
+  from st_tf.runs.run import Interrupted
 
   try:
     _draw(task, config, workdir, delivered)
@@ -130,7 +130,7 @@ def draw(task: Any, config: Config, workdir: Any, delivered: bool = True) -> int
 
 
 def _draw(task: Any, config: Config, workdir: Any, delivered: bool) -> None:
-  from st_tf.delivery import deliver
+  from st_tf.api.delivery import deliver
 
   started = time.monotonic()
   print(f'{config.method} on {task.name}: {task.sizes["train"]:,} training images, {config.epochs} epochs, workdir {workdir.path}')

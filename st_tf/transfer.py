@@ -13,8 +13,9 @@ from typing import Any
 
 from absl import flags as absl_flags
 
-from st_tf import command, files, flags, presets
-from st_tf.config import CONTROLS, RANDOM, Config, TransferConfig
+from st_tf import command, files
+from st_tf.arch import presets
+from st_tf.config import CONTROLS, RANDOM, Config, TransferConfig, flags
 from st_tf.wording import score, score_name
 
 _GIVEN_BY_TICKET = ('sparsity', 'target_macs', 'target_latency_ms')
@@ -73,10 +74,11 @@ def main(argv: Sequence[str]) -> int:
   config = flags.config_from(values)
   _check(options, config, values)
   with command.quiet_imports():
-    from st_tf import replicas, train
+    from st_tf import train
     from st_tf.methods import transfer
+    from st_tf.runs.workdir import Workdir
     from st_tf.ticket import Ticket
-    from st_tf.workdir import Workdir
+    from st_tf.training import replicas
   replicas.prepare(config.replicas)
   ticket = Ticket.load(options.ticket)
   task, config = train.settled(values, config)
@@ -117,7 +119,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _plan(task: Any, config: Config, root: pathlib.Path, names: Sequence[str]) -> Iterator[str]:
-  from st_tf.dry_run import describe
+  from st_tf.api.dry_run import describe
 
   yield from describe(task, config, root)
   if len(names) > 1:
@@ -146,7 +148,7 @@ def _control(config: Config, name: str) -> Config:
 
 def _drawn_here(task: Any, ticket: Any, config: Config, supernet: pathlib.Path, moved: dict[str, Any]) -> Config:
   """The settings that draw a ticket of the moved one's supernet on the task itself: as sparse, of as many MACs, in the same layers."""
-  from st_tf import moving
+  from st_tf.ticket import moving
 
   pruning = dataclasses.replace(config.pruning, sparsity=(moved['sparsity'],), **moving.pruned_layers(ticket, task.head))
   is_smaller = moved['macs'] < moved['supernet_macs']
@@ -164,10 +166,10 @@ def _check_drawn_here(task: Any, ticket: Any, config: Config, supernet: pathlib.
   Raises:
     UserError: naming the setting.
   """
-  from st_tf import cost
   from st_tf.methods import supertickets, transfer
-  from st_tf.target import check_sparsity
-  from st_tf.trainer import Trainer
+  from st_tf.models import cost
+  from st_tf.runs.target import check_sparsity
+  from st_tf.training.trainer import Trainer
 
   steps = task.steps_per_epoch(config.batch_size)
   settings = transfer.settled(task, config)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from concurrent import futures
 import pathlib
 
-from st_tf.pictures import open_rgb
 from st_tf.task import TaskError
+from st_tf.task.pictures import open_rgb
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 _SPLIT_NAMES = {'train': 'train', 'validation': 'validation', 'val': 'validation', 'test': 'test'}

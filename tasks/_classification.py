@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from st_tf.specs import HeadSpec
+from st_tf.arch.specs import HeadSpec
 from st_tf.task import SPLITS, DataConfig, Metrics, Sample, Task, TaskError, most_likely, refuse
 from tasks import _augment, _randaugment, _reading
 from tasks._images import ArrayImages

@@ -1,4 +1,4 @@
-"""Joints as heatmaps; `st_tf.maps.decode` is the way back. Coordinates are as in `_crops`."""
+"""Joints as heatmaps; `st_tf.task.maps.decode` is the way back. Coordinates are as in `_crops`."""
 
 import tensorflow as tf
 

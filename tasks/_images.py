@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 import tensorflow as tf
 
-from st_tf.pictures import center_crop, open_rgb
 from st_tf.task import TaskError
+from st_tf.task.pictures import center_crop, open_rgb
 from tasks import _augment, _reading
 
 

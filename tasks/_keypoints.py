@@ -6,9 +6,9 @@ from types import MappingProxyType
 import numpy as np
 import tensorflow as tf
 
-from st_tf.maps import SHOWN_CONFIDENCE, decode, with_joints
-from st_tf.specs import HeadSpec
+from st_tf.arch.specs import HeadSpec
 from st_tf.task import SPLITS, DataConfig, Sample, Task, TaskError, refuse
+from st_tf.task.maps import SHOWN_CONFIDENCE, decode, with_joints
 from tasks import _augment, _crops, _heatmaps, _reading, _skeletons
 from tasks._classification import PHOTOGRAPHS
 from tasks._oks import KeypointMetrics, correct

@@ -11,8 +11,8 @@ import numpy as np
 from PIL import ExifTags, Image, ImageEnhance
 import tensorflow as tf
 
-from st_tf.pictures import open_rgb
 from st_tf.task import TaskError
+from st_tf.task.pictures import open_rgb
 from tasks import _palettes, _reading
 
 IGNORED = -1  # In a mask: a pixel that counts for nothing.

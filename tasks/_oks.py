@@ -8,8 +8,8 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from st_tf.maps import decode
 from st_tf.task import Metrics, TaskError
+from st_tf.task.maps import decode
 from tasks import _crops
 from tasks._joints import Joints
 from tasks._people import People

@@ -7,8 +7,8 @@ import pathlib
 import numpy as np
 from PIL import Image
 
-from st_tf.pictures import open_rgb
 from st_tf.task import TaskError
+from st_tf.task.pictures import open_rgb
 from tasks._joints import Joints
 
 _LEAST_OVERLAP = 0.5  # Intersection over union from which a detected box is a person's.

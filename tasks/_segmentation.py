@@ -6,9 +6,9 @@ import colorsys
 import numpy as np
 import tensorflow as tf
 
-from st_tf.maps import labelled
-from st_tf.specs import HeadSpec
+from st_tf.arch.specs import HeadSpec
 from st_tf.task import SPLITS, DataConfig, Metrics, Sample, Task, TaskError, refuse
+from st_tf.task.maps import labelled
 from tasks import _augment, _masks, _reading
 from tasks._classification import PHOTOGRAPHS
 from tasks._masks import IGNORED, MaskedImages

@@ -44,11 +44,10 @@ def shapes():
 @pytest.fixture(scope='session')
 def tiny_ticket(shapes):
   """A searched and masked ticket for `shapes`, never trained."""
-  from st_tf import cost
+  from st_tf.arch.presets import PRESETS
+  from st_tf.arch.specs import BlockSpec
   from st_tf.config import Config
-  from st_tf.models import build, named_variables
-  from st_tf.presets import PRESETS
-  from st_tf.specs import BlockSpec
+  from st_tf.models import build, cost, named_variables
   from st_tf.ticket import Ticket
 
   supernet = PRESETS['tiny']

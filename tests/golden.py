@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 
-from st_tf.specs import ArchSpec, BlockSpec, HeadSpec, StageSpec, layout
+from st_tf.arch.specs import ArchSpec, BlockSpec, HeadSpec, StageSpec, layout
 
 _DATA = pathlib.Path(__file__).parent / 'data'
 CASES = json.loads((_DATA / 'golden.json').read_text())

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import tf_keras as keras
 
+from st_tf.arch.specs import ArchSpec, HeadSpec
 from st_tf.models import build, named_variables
-from st_tf.specs import ArchSpec, HeadSpec
 from tflite.deploy.emit import emit
 from tflite.deploy.graph import Graph, Node
 

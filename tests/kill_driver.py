@@ -14,16 +14,16 @@ from typing import Any
 
 # Name: ('module:attribute' that is replaced, when in its call the process dies).
 MOMENTS = {
-  'step': ('st_tf.trainer:Trainer.train', 'after'),
+  'step': ('st_tf.training.trainer:Trainer.train', 'after'),
   'arrays half written': ('st_tf.files:write_arrays', 'half'),
   'folder about to be put in place': ('st_tf.files:_flush', 'before'),
   'folder replaced': ('st_tf.files:os.replace', 'after'),
-  'shrink, network not rebuilt': ('st_tf.trainer:Trainer._rebuild', 'before'),
-  'shrink, weights not carried': ('st_tf.trainer:Trainer._rebuild', 'after'),
+  'shrink, network not rebuilt': ('st_tf.training.trainer:Trainer._rebuild', 'before'),
+  'shrink, weights not carried': ('st_tf.training.trainer:Trainer._rebuild', 'after'),
   'ranked, masks not set': ('st_tf.pruning.fit:set_masks', 'before'),
   'masks set, not recorded': ('st_tf.pruning.fit:set_masks', 'after'),
-  'evaluation': ('st_tf.trainer:Trainer.scores', 'before'),
-  'epoch recorded, not saved': ('st_tf.stages:Run._save', 'before'),
+  'evaluation': ('st_tf.training.trainer:Trainer.scores', 'before'),
+  'epoch recorded, not saved': ('st_tf.runs.run:Run._save', 'before'),
   'ticket recorded, not there': ('st_tf.ticket:Ticket.save', 'before'),
   'ticket there': ('st_tf.ticket:Ticket.save', 'after'),
   'model converted, not written': ('tflite.convert:replace', 'before'),

@@ -8,8 +8,8 @@ import json
 import numpy as np
 import tensorflow as tf
 
-from st_tf.plan import Plan
-from st_tf.trainer import State, Trainer
+from st_tf.training.plan import Plan
+from st_tf.training.trainer import State, Trainer
 from tests import tiny
 
 REPLICAS = 2

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from st_tf import methods, presets
+from st_tf import methods
+from st_tf.arch import presets
+from st_tf.arch.specs import ArchSpec, StageSpec
 from st_tf.config import Config
-from st_tf.specs import ArchSpec, StageSpec
 from st_tf.task import DataConfig, Task
 from tasks._classification import ClassificationTask
 from tasks._images import ArrayImages
@@ -73,8 +74,8 @@ def config(**settings: Any) -> Config:
 
 def trainer(arch: ArchSpec = ARCH, searching: bool = True, pruned: bool = True, on: Task | None = None, **settings: Any):
   """A fresh trainer; `settings` by their flags' names, `on` another task than this one."""
-  from st_tf.plan import Plan
-  from st_tf.trainer import Trainer
+  from st_tf.training.plan import Plan
+  from st_tf.training.trainer import Trainer
 
   chosen = config(**settings)
   schedule = Plan.of(chosen, STEPS_PER_EPOCH).pruning if pruned else None
@@ -100,7 +101,7 @@ def train(trainer: Any, steps: int, learning_rate: float = 0.1, strength: float 
 
 def draw(path: pathlib.Path, arch: ArchSpec = ARCH, **settings: Any) -> tuple[Any, Any]:
   """(ticket, workdir) of a whole run in this process, or of what is left of it."""
-  from st_tf.workdir import Workdir
+  from st_tf.runs.workdir import Workdir
 
   supernet = SUPERNET
   if arch != ARCH:
@@ -114,7 +115,7 @@ def draw(path: pathlib.Path, arch: ArchSpec = ARCH, **settings: Any) -> tuple[An
 @contextlib.contextmanager
 def interrupted() -> Iterator[None]:
   """Stops what is drawn inside after its first epoch."""
-  from st_tf.stages import Run
+  from st_tf.runs.run import Run
 
   end_epoch = Run.end_epoch
 
@@ -130,7 +131,7 @@ def interrupted() -> Iterator[None]:
 def map_ticket(name: str) -> tuple[Any, Task]:
   """(a ticket for a drawn task with maps, never trained, its task with few pictures)."""
   from st_tf import task as tasks
-  from st_tf.cutting import cut
+  from st_tf.runs.cutting import cut
 
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(f'tasks.{name}.SIZES', {'train': 40, 'validation': 20, 'test': 20})

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from st_tf import command, flags
+from st_tf import command
+from st_tf.config import flags
 from st_tf.errors import UserError
 
 _RUNTIMES = ('x86', 'wasm', 'arm64', 'adb')

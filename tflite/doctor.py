@@ -8,7 +8,8 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from st_tf import command, flags
+from st_tf import command
+from st_tf.config import flags
 from st_tf.errors import UserError
 
 _SHOWN = 12

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from st_tf import command, flags
+from st_tf import command
+from st_tf.config import flags
 from st_tf.errors import UserError
 from st_tf.task import DataConfig
 from tflite.formats import FORMATS, STORAGES
@@ -62,7 +63,7 @@ def main(argv: Sequence[str]) -> None:
   options, given = flags.read_options_and_data(argv, Options, __doc__, DataConfig)
   with command.quiet_imports():
     from st_tf.ticket import Ticket
-    from st_tf.ticket_task import task_of
+    from st_tf.ticket.task_of import task_of
   ticket = Ticket.load(options.ticket)
   _check_place(options.path)
   with command.quiet_imports():
@@ -81,8 +82,8 @@ def export(ticket: Any, task: Any, options: Options) -> dict[str, Any]:
     ExportError: the file's outputs or scores differ too much from the ticket's; nothing is written then.
     UserError: the network has no form as such a file, or it cannot be written.
   """
-  from st_tf.scoring import score
-  from st_tf.ticket_task import renormalisation
+  from st_tf.task.scoring import score
+  from st_tf.ticket.task_of import renormalisation
   from tflite import convert, deployment, storage
   from tflite.encode import encode
   from tflite.runner import Runner
@@ -166,7 +167,7 @@ def lines(facts: dict[str, Any], path: pathlib.Path) -> list[str]:
 
 
 def _images(task: Any, split: str, count: int) -> np.ndarray:
-  from st_tf.scoring import readable
+  from st_tf.task.scoring import readable
 
   batches = readable(task.dataset(split, min(count, task.sizes[split])).as_numpy_iterator())
   return next(iter(batches))[0]

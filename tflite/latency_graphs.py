@@ -11,9 +11,9 @@ import dataclasses
 import numpy as np
 import tf_keras as keras
 
+from st_tf.arch.specs import ArchSpec, BlockSpec, HeadSpec, layout
 from st_tf.models import build, named_variables
 from st_tf.models.variables import layers
-from st_tf.specs import ArchSpec, BlockSpec, HeadSpec, layout
 from tflite.deploy import deployed
 from tflite.deploy.emit import emit
 from tflite.deploy.graph import Graph, Node

@@ -14,10 +14,12 @@ from typing import Any
 
 import tqdm
 
-from st_tf import command, flags, presets
+from st_tf import command
+from st_tf.arch import presets
+from st_tf.arch.specs import HEADS, HeadSpec
+from st_tf.config import flags
 from st_tf.errors import UserError
 from st_tf.files import write_bytes
-from st_tf.specs import HEADS, HeadSpec
 
 RUNTIMES = {'wasm': 'wasm', 'x86': 'native', 'adb': 'adb'}  # Emulated ARM64 has no latencies.
 _SPARSE_BELOW = 1 / 3  # Runtimes skip zeros where less than a third of a kernel is left.

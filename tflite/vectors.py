@@ -6,8 +6,8 @@ Both are text with a case per line, so that any language can read them.
 import numpy as np
 from PIL import Image
 
-from st_tf.pictures import center_crop
 from st_tf.task import most_likely
+from st_tf.task.pictures import center_crop
 
 # (width, height) of a picture, (height, width) that a network wants, share of the shorter side that is kept.
 _CROPS = (

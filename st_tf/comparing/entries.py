@@ -17,11 +17,11 @@ from st_tf.config import (
   TrainingConfig,
   TunerConfig,
 )
+from st_tf.config.fields import checked, from_text
 from st_tf.errors import did_you_mean
-from st_tf.pipeline import alone, retrain_epochs, trial_epochs
+from st_tf.methods._pipeline import alone, retrain_epochs, trial_epochs
+from st_tf.runs.workdir import run_name
 from st_tf.search import steering
-from st_tf.settings import checked, from_text
-from st_tf.workdir import run_name
 
 NOT_COMPARED = ('fine_tune', 'transfer')  # They train a ticket that something else has drawn.
 # First stages of pipelines, which are methods too.

@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 import dataclasses
 
-from st_tf import presets
+from st_tf.arch import presets
 from st_tf.comparing.entries import ranking, reads
 from st_tf.config import PRUNED_LAYERS, Config
-from st_tf.plan import training_alone
 from st_tf.pruning.fit import ranked
-from st_tf.target import check_target
+from st_tf.runs.target import check_target
 from st_tf.task import Task
-from st_tf.trainer import Trainer
+from st_tf.training.plan import training_alone
+from st_tf.training.trainer import Trainer
 
 
 def check(configs: Iterable[Config], task: Task) -> None:

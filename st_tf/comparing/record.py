@@ -10,9 +10,9 @@ from st_tf import files
 from st_tf.comparing.entries import essential
 from st_tf.config import OF_THE_MACHINE, Config, ConfigError
 from st_tf.errors import UserError
+from st_tf.runs.workdir import run_name
 from st_tf.ticket import Ticket
-from st_tf.training_cost import TrainingCost
-from st_tf.workdir import run_name
+from st_tf.training.meter import TrainingCost
 
 COSTS = ('nonzero_macs', 'macs', 'nonzero_params', 'params')
 

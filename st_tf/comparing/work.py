@@ -12,7 +12,7 @@ from st_tf.comparing import runner
 from st_tf.comparing.record import Record, Records
 from st_tf.config import Config
 from st_tf.errors import UserError
-from st_tf.workdir import contents, is_finished, run_name
+from st_tf.runs.workdir import contents, is_finished, run_name
 
 Measure = Callable[[pathlib.Path, str], Record]
 

@@ -8,17 +8,17 @@ import dataclasses
 
 import numpy as np
 
-from st_tf import first_mask
 from st_tf.config import PRUNED_LAYERS, Config, ConfigError
-from st_tf.initial import fresh
-from st_tf.plan import Plan, pruning_alone, training_alone
+from st_tf.methods import _first_mask as first_mask
 from st_tf.pruning import Mask
 from st_tf.pruning.fit import ranked
 from st_tf.pruning.schedules import Alternating
-from st_tf.stages import Run
+from st_tf.runs.run import Run
+from st_tf.runs.start import fresh
+from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
 from st_tf.ticket import Ticket
-from st_tf.workdir import Workdir
+from st_tf.training.plan import Plan, pruning_alone, training_alone
 
 READS = (*PRUNED_LAYERS, 'prune_begin', 'prune_end', 'ranking', 'layer_floor')
 PUBLISHED = {'ranking': 'global', 'prune_end': 0.85}

@@ -1,7 +1,7 @@
 """The supernet trained as it is: neither searched nor pruned."""
 
-from st_tf.pipeline import train_alone
-from st_tf.plan import training_alone
+from st_tf.methods._pipeline import train_alone
+from st_tf.training.plan import training_alone
 
 READS = ('rewind_to',)
 plan = training_alone

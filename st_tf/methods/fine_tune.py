@@ -3,14 +3,14 @@
 import dataclasses
 
 from st_tf.config import Config
-from st_tf.initial import fresh, source
-from st_tf.plan import Plan, training_alone
-from st_tf.scope import EVERYTHING, Scope
-from st_tf.stages import Run, train_to_the_end
+from st_tf.runs.run import Run, train_to_the_end
+from st_tf.runs.start import fresh, source
+from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
 from st_tf.ticket import Ticket
-from st_tf.trainer import Trainer
-from st_tf.workdir import Workdir
+from st_tf.training.plan import Plan, training_alone
+from st_tf.training.scope import EVERYTHING, Scope
+from st_tf.training.trainer import Trainer
 
 
 def plan(config: Config, steps_per_epoch: int) -> Plan:

@@ -1,12 +1,12 @@
 """Pruning at initialisation by what keeps the gradient flowing, w * Hg (GraSP: Wang et al., ICLR 2020)."""
 
-from st_tf import first_mask
 from st_tf.config import PRUNED_LAYERS, Config
+from st_tf.methods import _first_mask as first_mask
 from st_tf.pruning import Mask, rank, saliency
+from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
 from st_tf.ticket import Ticket
-from st_tf.trainer import Trainer
-from st_tf.workdir import Workdir
+from st_tf.training.trainer import Trainer
 
 READS = PRUNED_LAYERS
 _TEMPERATURE = 200.0  # Of logits, in the published code.

@@ -10,19 +10,19 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from st_tf import first_mask
 from st_tf.config import PRUNED_LAYERS, Config
-from st_tf.initial import fresh, load_weights
-from st_tf.plan import Plan, pruning_alone, training_alone
+from st_tf.methods import _first_mask as first_mask
 from st_tf.pruning import rank, rigl, saliency
 from st_tf.pruning.schedules import Constant
 from st_tf.pruning.wrapper import wrappers
-from st_tf.stages import Run
+from st_tf.runs.run import Run
+from st_tf.runs.start import fresh, load_weights
+from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
 from st_tf.ticket import Ticket
-from st_tf.trainer import Trainer
-from st_tf.training_cost import STEP_PASSES
-from st_tf.workdir import Workdir
+from st_tf.training.meter import STEP_PASSES
+from st_tf.training.plan import Plan, pruning_alone, training_alone
+from st_tf.training.trainer import Trainer
 
 READS = (*PRUNED_LAYERS, 'prune_end', 'prune_interval')
 PUBLISHED = {'prune_end': 0.75}

@@ -2,11 +2,11 @@
 
 from st_tf import wording
 from st_tf.config import PRUNED_LAYERS, SEARCH_SETTINGS, Config
-from st_tf.pipeline import Pipeline, check_retraining, retrain_epochs
-from st_tf.plan import Plan, searching_alone
+from st_tf.methods._pipeline import Pipeline, check_retraining, retrain_epochs
+from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
 from st_tf.ticket import Ticket
-from st_tf.workdir import Workdir
+from st_tf.training.plan import Plan, searching_alone
 
 READS = (*SEARCH_SETTINGS, *PRUNED_LAYERS, 'ranking', 'layer_floor', 'rewind_to', 'retrain_epochs')
 

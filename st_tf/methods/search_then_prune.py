@@ -1,11 +1,11 @@
 """Search first, then prune once, without retraining: S+P (SuperTickets, ECCV 2022, section 4)."""
 
 from st_tf.config import PRUNED_LAYERS, SEARCH_SETTINGS, Config
-from st_tf.pipeline import Pipeline
-from st_tf.plan import searching_alone
+from st_tf.methods._pipeline import Pipeline
+from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
 from st_tf.ticket import Ticket
-from st_tf.workdir import Workdir
+from st_tf.training.plan import searching_alone
 
 READS = (*SEARCH_SETTINGS, *PRUNED_LAYERS, 'ranking', 'layer_floor', 'rewind_to')
 plan = searching_alone  # Of the first stage.

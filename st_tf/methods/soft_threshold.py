@@ -7,11 +7,11 @@ that the cubic schedule's sparsity has over the whole network.
 import dataclasses
 
 from st_tf.config import PRUNED_LAYERS, Config
-from st_tf.plan import Plan, pruning_alone
-from st_tf.stages import begin, train_to_the_end
+from st_tf.runs.run import begin, train_to_the_end
+from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
 from st_tf.ticket import Ticket
-from st_tf.workdir import Workdir
+from st_tf.training.plan import Plan, pruning_alone
 
 READS = (*PRUNED_LAYERS, 'prune_begin', 'prune_end', 'prune_interval', 'reactivation_end', 'layer_floor')
 RANKING = 'global'

@@ -1,11 +1,11 @@
 """Two-in-one training: architecture and ticket from one run of the supernet (SuperTickets, ECCV 2022, section 3)."""
 
 from st_tf.config import PRUNING_SETTINGS, SEARCH_SETTINGS, Config
-from st_tf.plan import Plan
-from st_tf.stages import begin, train_to_the_end
+from st_tf.runs.run import begin, train_to_the_end
+from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
 from st_tf.ticket import Ticket
-from st_tf.workdir import Workdir
+from st_tf.training.plan import Plan
 
 READS = (*SEARCH_SETTINGS, *PRUNING_SETTINGS)
 

@@ -1,13 +1,13 @@
 """Pruning at initialisation by synaptic flow, in 100 rounds and without data (SynFlow: Tanaka et al., NeurIPS 2020)."""
 
-from st_tf import first_mask
 from st_tf.config import PRUNED_LAYERS, Config
+from st_tf.methods import _first_mask as first_mask
 from st_tf.pruning import Mask, saliency
+from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
 from st_tf.ticket import Ticket
-from st_tf.trainer import Trainer
-from st_tf.training_cost import STEP_PASSES
-from st_tf.workdir import Workdir
+from st_tf.training.meter import STEP_PASSES
+from st_tf.training.trainer import Trainer
 
 READS = PRUNED_LAYERS
 plan = first_mask.plan

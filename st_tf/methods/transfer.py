@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from st_tf import moving, presets
+from st_tf.arch import presets
+from st_tf.arch.specs import ArchSpec
 from st_tf.config import RANDOM, Config, ConfigError, PruningConfig
-from st_tf.initial import descend, prunable_weights, source
 from st_tf.models import build, named_variables
-from st_tf.plan import Plan, training_alone
-from st_tf.scope import EVERYTHING, Scope
-from st_tf.specs import ArchSpec
-from st_tf.stages import Run, train_to_the_end
+from st_tf.runs.run import Run, train_to_the_end
+from st_tf.runs.start import descend, prunable_weights, source
+from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
-from st_tf.ticket import Ticket
-from st_tf.trainer import Trainer
-from st_tf.workdir import Workdir
+from st_tf.ticket import Ticket, moving
+from st_tf.training.plan import Plan, training_alone
+from st_tf.training.scope import EVERYTHING, Scope
+from st_tf.training.trainer import Trainer
 
 _SPARSITY_DIGITS = 4
 _OTHER_SEED = 10_007  # Added to the run's: by the same seed, fresh weights could be those the ticket's run began with.

@@ -20,19 +20,21 @@ import grpc
 from tensorboard.plugins.hparams import api as hparams
 import tensorflow as tf
 
-from st_tf import files, gradual, tuning, wording
+from st_tf import files, wording
 from st_tf.config import PRUNED_LAYERS, Config, ConfigError, PipelineConfig, SearchConfig
-from st_tf.initial import fresh, prunable_weights
-from st_tf.pipeline import Pipeline, alone, retrain_epochs, trial_epochs
-from st_tf.plan import Plan, training_alone
-from st_tf.scope import EVERYTHING
-from st_tf.stages import DivergedError, Run, train_to_the_end
-from st_tf.target import shown
+from st_tf.methods import _gradual as gradual
+from st_tf.methods import _tuning as tuning
+from st_tf.methods._pipeline import Pipeline, alone, retrain_epochs, trial_epochs
+from st_tf.methods._tuning import OBJECTIVE, Failed
+from st_tf.runs.run import DivergedError, Run, train_to_the_end
+from st_tf.runs.start import fresh, prunable_weights
+from st_tf.runs.target import shown
+from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
 from st_tf.ticket import Ticket
-from st_tf.training_cost import TrainingCost
-from st_tf.tuning import OBJECTIVE, Failed
-from st_tf.workdir import Workdir
+from st_tf.training.meter import TrainingCost
+from st_tf.training.plan import Plan, training_alone
+from st_tf.training.scope import EVERYTHING
 
 READS = (
   *PRUNED_LAYERS,

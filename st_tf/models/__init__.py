@@ -2,5 +2,3 @@
 
 from st_tf.models.high_resolution import build
 from st_tf.models.variables import named_variables
-
-__all__ = ['build', 'named_variables']

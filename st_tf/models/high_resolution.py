@@ -11,9 +11,9 @@ import zlib
 import tensorflow as tf
 import tf_keras as keras
 
+from st_tf.arch.specs import ArchSpec, Block, HeadSpec, SpecError, layout
 from st_tf.models.layers import ChannelShift, CountedDropout, GroupedConv2D
 from st_tf.models.transformer import transformer
-from st_tf.specs import ArchSpec, Block, HeadSpec, SpecError, layout
 
 Wrap = Callable[[keras.layers.Layer], keras.layers.Layer]
 STEM = 'stem'

@@ -12,9 +12,9 @@ import zlib
 import numpy as np
 import tf_keras as keras
 
+from st_tf.arch.specs import ArchSpec, HeadSpec, layout
 from st_tf.errors import UserError
 from st_tf.models.variables import layers, named_variables, short_name
-from st_tf.specs import ArchSpec, HeadSpec, layout
 
 _NORM = {'gamma': 'weight', 'beta': 'bias', 'moving_mean': 'running_mean', 'moving_variance': 'running_var'}
 _CONV = {'kernel': 'weight', 'depthwise_kernel': 'weight', 'bias': 'bias'}

@@ -5,5 +5,3 @@ from st_tf.pruning.mask import Mask
 from st_tf.pruning.ranking import rank
 from st_tf.pruning.schedules import Constant, Cubic, OneShot, Stepwise
 from st_tf.pruning.wrapper import RegrowthPruning
-
-__all__ = ['Constant', 'Cubic', 'Mask', 'OneShot', 'Regrowth', 'RegrowthPruning', 'Stepwise', 'rank', 'wrap']

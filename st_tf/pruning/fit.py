@@ -7,7 +7,7 @@ from tensorflow_model_optimization.python.core.sparsity.keras import prune, prun
 from tensorflow_model_optimization.python.core.sparsity.keras.pruning_schedule import PruningSchedule
 import tf_keras as keras
 
-from st_tf import cost
+from st_tf.models import cost
 from st_tf.pruning.mask import Mask
 from st_tf.pruning.ranking import RankingError, rank, thresholds
 from st_tf.pruning.wrapper import RegrowthPruning, bake, current_mask, prunable, set_masks, wrappers

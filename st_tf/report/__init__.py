@@ -6,8 +6,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from st_tf import cost, files, wording
-from st_tf.cost import LayerCost
+from st_tf import files, wording
+from st_tf.models import cost
+from st_tf.models.cost import LayerCost
 from st_tf.report import costs, curves, densities, ink, page, survivors, template
 from st_tf.task import Sample
 from st_tf.ticket import Ticket

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 import numpy as np
 
-from st_tf.cost import LayerCost
+from st_tf.models.cost import LayerCost
 from st_tf.report import ink
 
 

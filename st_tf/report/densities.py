@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 import numpy as np
 
+from st_tf.arch.specs import ArchSpec, HeadSpec, layout
 from st_tf.report import ink
-from st_tf.specs import ArchSpec, HeadSpec, layout
 
 # Upper bounds of the shades: most layers of a sparse network lie at the low end.
 BOUNDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)

@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 import tensorflow as tf
 
-from st_tf.pictures import denormalised
-from st_tf.scoring import readable
 from st_tf.task import Sample, Task
+from st_tf.task.pictures import denormalised
+from st_tf.task.scoring import readable
 
 _SHOWN_PIXELS = 160
 

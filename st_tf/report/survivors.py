@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 import dataclasses
 import re
 
-from st_tf.specs import ArchSpec, Block, HeadSpec, layout
+from st_tf.arch.specs import ArchSpec, Block, HeadSpec, layout
 
 _PLACES = (
   (re.compile(r'stage(\d+)/fuse/(?P<label>\d+to(?P<row>\d+))'), 'fuse'),

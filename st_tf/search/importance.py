@@ -10,10 +10,10 @@ import dataclasses
 import numpy as np
 import tf_keras as keras
 
-from st_tf import cost
-from st_tf.latency import PREFIX, LatencyTable
+from st_tf.arch.latency import PREFIX, LatencyTable
+from st_tf.arch.specs import ArchSpec, HeadSpec, layout
+from st_tf.models import cost
 from st_tf.models.transformer import SIDE
-from st_tf.specs import ArchSpec, HeadSpec, layout
 
 _PENALISED_PAIR = 2 * SIDE * SIDE  # MACs per pair of tokens, as the reference's penalty counts them: one attention.
 _PAIR = 2 * _PENALISED_PAIR  # What they are: the encoder's attention and the decoder's.

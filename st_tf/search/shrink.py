@@ -10,7 +10,7 @@ import dataclasses
 
 import numpy as np
 
-from st_tf.specs import ArchSpec, Block, BlockSpec, HeadSpec, layout
+from st_tf.arch.specs import ArchSpec, Block, BlockSpec, HeadSpec, layout
 
 Slices = dict[str, tuple[int, np.ndarray]]
 Values = dict[str, np.ndarray]

@@ -3,7 +3,7 @@
 import functools
 from typing import Any
 
-from tests.conformance.layering_test import LAYERS, NAMES, layer, own_imports
+from tests.conformance.layering_test import NAMES, layer, own_imports
 from tests.conformance.sources import PACKAGES, ROOT, python_files
 
 
@@ -55,10 +55,6 @@ def test_every_import_is_a_declared_dependency():
     if _of(target) not in (_of(file), *targets()[_of(file)]['deps'])
   ]
   assert not wrong, '\n'.join(wrong)
-
-
-def test_the_layers_have_distinct_names():
-  assert len(dict(LAYERS)) == len(LAYERS)
 
 
 def _of(file: str) -> str:

@@ -91,9 +91,9 @@ def test_quiet_imports_drop_nothing_when_logs_are_asked_for(monkeypatch, capfd):
 
 
 def test_all_errors_of_the_project_are_user_errors():
+  from st_tf.arch.specs import SpecError
   from st_tf.config import ConfigError
-  from st_tf.flags import FlagError
-  from st_tf.specs import SpecError
+  from st_tf.config.flags import FlagError
   from st_tf.task import TaskError
 
   assert all(issubclass(error, UserError) for error in (ConfigError, FlagError, SpecError, TaskError))

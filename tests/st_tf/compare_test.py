@@ -6,17 +6,18 @@ import time
 import pytest
 import tensorflow as tf
 
-from st_tf import compare, cost, presets
+from st_tf import compare
+from st_tf.arch import presets
 from st_tf.comparing.runner import Launcher
 from st_tf.config import Config, ConfigError
-from st_tf.cutting import cut
+from st_tf.config.flags import FlagError
 from st_tf.errors import UserError
-from st_tf.flags import FlagError
-from st_tf.models import build
-from st_tf.origin import origin
+from st_tf.models import build, cost
 from st_tf.pruning.ranking import RankingError
+from st_tf.runs.cutting import cut
+from st_tf.runs.origin import origin
+from st_tf.runs.workdir import Workdir
 from st_tf.ticket import TicketError
-from st_tf.workdir import Workdir
 from tests import tiny
 from tests.st_tf.comparing.pretended import SCORES, Launch
 
@@ -34,7 +35,7 @@ def launch(ticket, monkeypatch):
   """What stands for the processes that train."""
   chosen = Launch(ticket)
   monkeypatch.setattr('st_tf.comparing.runner.Launcher', lambda root, jobs: chosen)
-  monkeypatch.setattr('st_tf.dry_run.seconds_per_step', lambda task, config: 0.1)
+  monkeypatch.setattr('st_tf.api.dry_run.seconds_per_step', lambda task, config: 0.1)
   return chosen
 
 
@@ -114,7 +115,7 @@ def test_a_ticket_that_cannot_be_used_is_a_line_in_the_table(launch, tmp_path, m
   def broken(path, task, batch_size):
     raise TicketError('A ticket is whole. Received: half of one.')
 
-  monkeypatch.setattr('st_tf.delivery.scored', broken)
+  monkeypatch.setattr('st_tf.api.delivery.scored', broken)
   assert run(tmp_path, methods='gmp', seeds=1) == 1
   assert '- gmp at 50%, seed 0: A ticket is whole.' in (tmp_path / 'run' / 'comparison.md').read_text()
 
@@ -123,7 +124,7 @@ def test_what_fails_while_a_ticket_is_measured_is_a_line_too(launch, tmp_path, m
   def crowded(path, task, batch_size):
     raise tf.errors.ResourceExhaustedError(None, None, 'out of memory\nmore')
 
-  monkeypatch.setattr('st_tf.delivery.scored', crowded)
+  monkeypatch.setattr('st_tf.api.delivery.scored', crowded)
   assert run(tmp_path, methods='gmp') == 1
   text = (tmp_path / 'run' / 'comparison.md').read_text()
   assert 'seed 0: ResourceExhaustedError: out of memory\n' in text and 'seed 1: ResourceExhaustedError' in text

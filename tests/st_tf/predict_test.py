@@ -8,8 +8,8 @@ import pytest
 
 from st_tf import predict
 from st_tf.errors import UserError
-from st_tf.pictures import center_crop, normalised, open_rgb
 from st_tf.task import most_likely
+from st_tf.task.pictures import center_crop, normalised, open_rgb
 from tests import tiny
 
 

@@ -11,10 +11,11 @@ import sys
 
 import pytest
 
-from st_tf import presets, train
+from st_tf import train
+from st_tf.arch import presets
 from st_tf.errors import UserError
 from st_tf.ticket import Ticket
-from st_tf.trainer import Trainer
+from st_tf.training.trainer import Trainer
 from tests import tiny
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -184,7 +185,7 @@ def test_a_run_stopped_before_anything_was_saved_says_so(tmp_path, supernet, mon
   def stopped(*args, **kwargs):
     raise KeyboardInterrupt
 
-  monkeypatch.setattr('st_tf.stages.Run.batches', stopped)
+  monkeypatch.setattr('st_tf.runs.run.Run.batches', stopped)
   assert run(tmp_path / 'run', supernet) == 130
   assert 'Interrupted: the same command starts again; nothing was saved yet.' in capsys.readouterr().out
 

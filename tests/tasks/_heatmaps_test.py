@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from st_tf.maps import decode
+from st_tf.task.maps import decode
 from tasks import _crops, _heatmaps
 
 

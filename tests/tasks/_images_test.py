@@ -5,8 +5,8 @@ from PIL import Image
 import pytest
 import tensorflow as tf
 
-from st_tf.pictures import open_rgb
 from st_tf.task import TaskError
+from st_tf.task.pictures import open_rgb
 from tasks._augment import GEOMETRY_DRAWS
 from tasks._images import ArrayImages, EncodedImages
 

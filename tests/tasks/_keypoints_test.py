@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from st_tf.pictures import denormalised
-from st_tf.scoring import readable, score
 from st_tf.task import SPLITS, DataConfig, TaskError
+from st_tf.task.pictures import denormalised
+from st_tf.task.scoring import readable, score
 from tasks import _heatmaps
 from tasks._joints import Joints
 from tasks._keypoints import KeypointTask

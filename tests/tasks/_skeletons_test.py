@@ -1,4 +1,4 @@
-from st_tf.maps import read_colours
+from st_tf.task.maps import read_colours
 from tasks import _skeletons
 from tasks._joints import Joints
 

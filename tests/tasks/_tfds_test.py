@@ -8,8 +8,8 @@ import pytest
 import requests
 import tensorflow_datasets as tfds
 
-from st_tf.pictures import center_crop, normalised, open_rgb
 from st_tf.task import SPLITS, DataConfig, TaskError
+from st_tf.task.pictures import center_crop, normalised, open_rgb
 from tasks import _tfds
 
 LABELS = ['ant', 'bee']

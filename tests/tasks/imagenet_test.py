@@ -7,8 +7,8 @@ from PIL import Image
 import pytest
 import tensorflow_datasets as tfds
 
-from st_tf.pictures import center_crop, open_rgb
 from st_tf.task import SPLITS, DataConfig, TaskError, load
+from st_tf.task.pictures import center_crop, open_rgb
 from tasks import _augment, imagenet
 from tasks._images import EncodedImages
 

@@ -5,8 +5,8 @@ from PIL import Image
 import pytest
 import tensorflow as tf
 
-from st_tf.scoring import readable, score
 from st_tf.task import SPLITS, DataConfig, TaskError, load
+from st_tf.task.scoring import readable, score
 from tasks import _heatmaps
 from tests.tasks._coco_test import box, boxes_file, content, fill, write
 

@@ -6,7 +6,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from st_tf import train
-from st_tf.presets import PRESETS
+from st_tf.arch.presets import PRESETS
 from st_tf.task import SPLITS, DataConfig, TaskError, load
 from st_tf.ticket import Ticket
 from tasks import shapes as module

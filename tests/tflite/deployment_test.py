@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from st_tf.presets import PRESETS
-from st_tf.specs import HeadSpec
+from st_tf.arch.presets import PRESETS
+from st_tf.arch.specs import HeadSpec
 from tests import tiny
 from tests.graphs import random_network
 from tflite.deployment import Pixels, deployment

@@ -219,7 +219,7 @@ def test_int8_without_the_task_s_data_is_no_int8_file(ticket_folder, tmp_path, m
   def missing(ticket, given):
     raise TaskError('The data is on the disk or can be downloaded. Received: nothing.')
 
-  monkeypatch.setattr('st_tf.ticket_task.task_of', missing)
+  monkeypatch.setattr('st_tf.ticket.task_of.task_of', missing)
   with pytest.raises(TaskError, match='The data is on the disk'):
     export.main(['export', f'--ticket={ticket_folder}', '--format=int8', f'--out={tmp_path}/model.tflite'])
   assert not list(tmp_path.iterdir())

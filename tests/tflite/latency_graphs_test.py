@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from st_tf import cost
-from st_tf.models import build
-from st_tf.presets import PRESETS
+from st_tf.arch.presets import PRESETS
+from st_tf.arch.specs import HeadSpec
+from st_tf.models import build, cost
 from st_tf.search import importance
-from st_tf.specs import HeadSpec
 from tests import tiny
 from tflite.deploy.emit import emit
 from tflite.encode import encode

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from st_tf import presets
+from st_tf.arch import presets
+from st_tf.arch.latency import LatencyTable
+from st_tf.arch.specs import HeadSpec
 from st_tf.errors import UserError
-from st_tf.latency import LatencyTable
-from st_tf.specs import HeadSpec
 from tests import tiny
 from tflite import latency_graphs, latency_table
 from tflite.runtimes import native, wasm

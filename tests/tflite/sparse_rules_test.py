@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from st_tf.presets import PRESETS
-from st_tf.specs import HeadSpec
+from st_tf.arch.presets import PRESETS
+from st_tf.arch.specs import HeadSpec
 from tests.graphs import random_network
 from tests.sparse_graphs import CASES, Case, files
 from tflite import flat

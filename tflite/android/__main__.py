@@ -12,7 +12,8 @@ import sys
 import tempfile
 from typing import Any
 
-from st_tf import command, flags
+from st_tf import command
+from st_tf.config import flags
 from st_tf.errors import UserError
 from st_tf.task import DataConfig
 from tflite import export
@@ -98,7 +99,7 @@ def _check_place(path: pathlib.Path) -> None:
 def _exported(ticket: Any, given: Mapping[str, Any], how: export.Options) -> tuple[bytes, dict[str, Any]]:
   """(a verified file, what is known of it); says the latter."""
   with command.quiet_imports():
-    from st_tf.ticket_task import task_of
+    from st_tf.ticket.task_of import task_of
 
     task = task_of(ticket, given)
   with tempfile.TemporaryDirectory() as folder:

@@ -11,7 +11,8 @@ import sys
 import threading
 from typing import Any
 
-from st_tf import command, flags
+from st_tf import command
+from st_tf.config import flags
 from st_tf.errors import UserError
 from st_tf.task import DataConfig
 from tflite.formats import FORMATS
@@ -95,7 +96,7 @@ def _examples(ticket: Any, options: Options, given: Mapping[str, Any]) -> list[A
   if not options.examples:
     return []
   with command.quiet_imports():
-    from st_tf.ticket_task import task_of
+    from st_tf.ticket.task_of import task_of
     from tflite.web import site
   try:
     with command.quiet_imports():

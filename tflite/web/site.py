@@ -13,9 +13,9 @@ import tensorflow as tf
 
 from st_tf import wording
 from st_tf.errors import UserError
-from st_tf.pictures import denormalised
-from st_tf.scoring import readable
 from st_tf.task import Task
+from st_tf.task.pictures import denormalised
+from st_tf.task.scoring import readable
 from st_tf.ticket import Ticket
 from tflite.deployment import of_ticket
 from tflite.encode import EncodingError, encode

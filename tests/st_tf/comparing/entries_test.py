@@ -28,10 +28,10 @@ from st_tf.config import (
   TrainingConfig,
   TunerConfig,
 )
-from st_tf.pipeline import retrain_epochs
-from st_tf.plan import training_alone
+from st_tf.methods._pipeline import retrain_epochs
+from st_tf.training.plan import training_alone
 from tests import tiny
-from tests.st_tf.config_test import other_value
+from tests.st_tf.config.config_test import other_value
 
 
 def test_methods_are_read_with_settings_of_their_own():

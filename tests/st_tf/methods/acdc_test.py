@@ -1,9 +1,10 @@
 import pytest
 
-from st_tf import first_mask, optimizers
 from st_tf.config import ConfigError
+from st_tf.methods import _first_mask as first_mask
 from st_tf.methods import acdc
-from st_tf.workdir import Workdir
+from st_tf.runs.workdir import Workdir
+from st_tf.training import optimizers
 from tests import tiny
 
 
@@ -36,7 +37,7 @@ def test_what_was_pruned_goes_on_from_zero_without_momentum(tmp_path, monkeypatc
     weights = {name: trainer.values()[name] for name in mask}
     seen.append((mask.sparsity, before, weights, momenta))
 
-  monkeypatch.setattr('st_tf.first_mask.hold', watched)
+  monkeypatch.setattr('st_tf.methods._first_mask.hold', watched)
   given = config()
   workdir = Workdir(tmp_path / 'run', given)
   ticket = acdc.draw(tiny.task(), given, workdir)

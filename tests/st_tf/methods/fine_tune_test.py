@@ -4,16 +4,16 @@ import shutil
 import numpy as np
 import pytest
 
-from st_tf import dry_run
+from st_tf.api import dry_run
 from st_tf.config import ConfigError
-from st_tf.initial import descend
 from st_tf.methods import fine_tune
 from st_tf.pruning.ranking import RankingError
 from st_tf.pruning.schedules import Constant
+from st_tf.runs.start import descend
+from st_tf.runs.workdir import Workdir, WorkdirError
 from st_tf.ticket import Ticket, TicketError
 from st_tf.train import draw as train
-from st_tf.trainer import Trainer
-from st_tf.workdir import Workdir, WorkdirError
+from st_tf.training.trainer import Trainer
 from tests import tiny
 
 

@@ -1,4 +1,4 @@
-from st_tf import gradual
+from st_tf.methods import _gradual as gradual
 from st_tf.methods import gmp
 from tests import tiny
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from st_tf.methods import random
-from st_tf.workdir import Workdir
+from st_tf.runs.workdir import Workdir
 from tests import tiny
 
 

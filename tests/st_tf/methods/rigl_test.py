@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from st_tf import dry_run, first_mask, optimizers
+from st_tf.api import dry_run
 from st_tf.config import ConfigError
+from st_tf.methods import _first_mask as first_mask
 from st_tf.methods import rigl
 from st_tf.pruning.ranking import RankingError
-from st_tf.workdir import Workdir
+from st_tf.runs.workdir import Workdir
+from st_tf.training import optimizers
 from tests import tiny
 
 

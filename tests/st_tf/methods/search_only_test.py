@@ -1,7 +1,7 @@
 import pytest
 
 from st_tf.methods import search_only, supertickets
-from st_tf.workdir import Workdir
+from st_tf.runs.workdir import Workdir
 from tests import tiny
 
 

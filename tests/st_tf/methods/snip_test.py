@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from st_tf import first_mask
+from st_tf.methods import _first_mask as first_mask
 from st_tf.methods import snip
-from st_tf.workdir import Workdir
+from st_tf.runs.workdir import Workdir
 from tests import tiny
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from st_tf.methods import soft_threshold
 from st_tf.pruning.schedules import Cubic
-from st_tf.workdir import Workdir
+from st_tf.runs.workdir import Workdir
 from tests import tiny
 
 

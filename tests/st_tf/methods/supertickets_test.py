@@ -1,9 +1,9 @@
 import pytest
 
 from st_tf import task as tasks
-from st_tf.delivery import deliver
+from st_tf.api.delivery import deliver
 from st_tf.methods import supertickets
-from st_tf.workdir import Workdir
+from st_tf.runs.workdir import Workdir
 from tests import tiny
 
 SETTINGS = {'arch': tiny.SPECK, 'epochs': 2, 'sparsity': (0.7,)}
@@ -21,7 +21,7 @@ def test_a_run_depends_on_its_seed_and_on_nothing_else(tmp_path):
 
 def test_a_finished_run_gives_its_ticket_again_without_training(tmp_path, monkeypatch):
   ticket, _ = tiny.draw(tmp_path / 'run', **SETTINGS)
-  monkeypatch.setattr('st_tf.trainer.Trainer.train', None)
+  monkeypatch.setattr('st_tf.training.trainer.Trainer.train', None)
   again, workdir = tiny.draw(tmp_path / 'run', **SETTINGS)
   assert again.fingerprint == ticket.fingerprint
   assert len(events(workdir, 'epoch')) == 2 and len(events(workdir, 'ticket')) == 1

@@ -4,13 +4,13 @@ import types
 import numpy as np
 import pytest
 
-from st_tf import moving, task
+from st_tf import task
 from st_tf.config import Config, ConfigError
 from st_tf.methods import transfer
 from st_tf.methods.transfer import trainer
 from st_tf.models import build
-from st_tf.ticket import Ticket, TicketError
-from st_tf.workdir import Workdir
+from st_tf.runs.workdir import Workdir
+from st_tf.ticket import Ticket, TicketError, moving
 from tests import tiny
 
 

@@ -14,16 +14,15 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 from tensorboard.plugins.hparams import plugin_data_pb2
 from tensorboard.util import tensor_util
 
-from st_tf import cost
 from st_tf.config import ConfigError
 from st_tf.methods import tuner
-from st_tf.models import build
-from st_tf.pipeline import Pipeline
-from st_tf.stages import DivergedError
+from st_tf.methods._pipeline import Pipeline
+from st_tf.methods._tuning import VARIABLES, Failed
+from st_tf.models import build, cost
+from st_tf.runs.run import DivergedError
+from st_tf.runs.workdir import Workdir
 from st_tf.ticket import Ticket
-from st_tf.training_cost import TrainingCost
-from st_tf.tuning import VARIABLES, Failed
-from st_tf.workdir import Workdir
+from st_tf.training.meter import TrainingCost
 from tests import tiny
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -33,7 +32,7 @@ import sys
 from st_tf import command
 command.quiet()
 from st_tf.methods import tuner
-from st_tf.workdir import Workdir
+from st_tf.runs.workdir import Workdir
 from tests import tiny
 folder, stages, supernet = sys.argv[1:]
 config = tiny.config(supernet=supernet, method='tuner', tuner='random', trials=4, trial_epochs=1, epochs=1, retrain_epochs=1)

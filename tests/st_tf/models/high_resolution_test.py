@@ -9,12 +9,11 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from st_tf import cost
-from st_tf.models import build, named_variables
+from st_tf.arch.specs import ACTIVATIONS, UPSAMPLINGS, ArchSpec, HeadSpec, SpecError, StageSpec
+from st_tf.models import build, cost, named_variables
 from st_tf.models.high_resolution import activation
 from st_tf.models.reference import load_reference, reference_names
 from st_tf.search import importance
-from st_tf.specs import ACTIVATIONS, UPSAMPLINGS, ArchSpec, HeadSpec, SpecError, StageSpec
 from tests import golden
 
 SMALL = ArchSpec(
@@ -40,7 +39,7 @@ def tiny(name):
 
 
 def walked_macs(model):
-  """Multiply-accumulates by the layers' settings and input sizes alone: no kernels, no output sizes, nothing of st_tf.cost."""
+  """Multiply-accumulates by the layers' settings and input sizes alone: no kernels, no output sizes, nothing of st_tf.models.cost."""
   total = 0
   for layer in model.layers:
     if isinstance(layer, keras.layers.Dense):

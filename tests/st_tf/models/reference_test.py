@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
+from st_tf.arch.specs import ArchSpec, BlockSpec, HeadSpec, StageSpec
 from st_tf.errors import UserError
 from st_tf.models import build, named_variables
 from st_tf.models.reference import ReferenceWeightsError, load_reference, read_tensors, reference_names
 from st_tf.pruning import Cubic
 from st_tf.pruning.fit import wrap_layers
-from st_tf.specs import ArchSpec, BlockSpec, HeadSpec, StageSpec
 
 ARCH = ArchSpec(
   stages=(StageSpec((1,), (4,)), StageSpec((0, 1), (4, 6))),

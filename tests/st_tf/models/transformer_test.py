@@ -7,10 +7,9 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from st_tf import cost
-from st_tf.models import build, named_variables
+from st_tf.arch.specs import ArchSpec, HeadSpec, StageSpec
+from st_tf.models import build, cost, named_variables
 from st_tf.models.transformer import SIDE, WIDTH, TokenTransformer
-from st_tf.specs import ArchSpec, HeadSpec, StageSpec
 
 TOKENS = 3
 ARCH = ArchSpec(stages=(StageSpec((1,), (4,)),), stem_channels=(4, 4), input_stride=1, head_channels=(6,), last_channel=8, kernels=(3,))

@@ -8,11 +8,11 @@ from tensorflow_model_optimization.python.core.sparsity.keras import prune
 from tensorflow_model_optimization.python.core.sparsity.keras.pruning_schedule import ConstantSparsity, PolynomialDecay
 import tf_keras as keras
 
-from st_tf import cost
+from st_tf.arch.specs import HeadSpec
+from st_tf.models import cost
 from st_tf.pruning import Constant, Cubic, OneShot, Regrowth, RegrowthPruning, Stepwise, wrap
 from st_tf.pruning.fit import is_closed, is_last, macs_per_weight, may_return
 from st_tf.pruning.wrapper import REACTIVATIONS, current_mask, get_state, prunable, wrappers
-from st_tf.specs import HeadSpec
 
 BATCHES = 6  # per epoch
 HEAD = HeadSpec('classification', 3)

@@ -1,6 +1,6 @@
 """MACs are added up by the part of the network they are in."""
 
-from st_tf.cost import LayerCost
+from st_tf.models.cost import LayerCost
 from st_tf.report import costs
 
 

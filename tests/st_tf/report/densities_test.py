@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from st_tf.presets import PRESETS
+from st_tf.arch.presets import PRESETS
+from st_tf.arch.specs import HeadSpec, layout
 from st_tf.report import densities, ink
-from st_tf.specs import HeadSpec, layout
 
 HEAD = HeadSpec('classification', 10)
 TINY = PRESETS['tiny']

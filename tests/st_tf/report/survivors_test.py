@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from st_tf.presets import PRESETS
+from st_tf.arch.presets import PRESETS
+from st_tf.arch.specs import BlockSpec, HeadSpec, layout
 from st_tf.report.survivors import Strip, network, place, runs
-from st_tf.specs import BlockSpec, HeadSpec, layout
 
 HEAD = HeadSpec('classification', 10)
 TINY = PRESETS['tiny']

@@ -5,14 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from st_tf import cost
-from st_tf.latency import LatencyError
-from st_tf.models import build
+from st_tf.arch.latency import LatencyError
+from st_tf.arch.specs import ArchSpec, HeadSpec, StageSpec
+from st_tf.models import build, cost
 from st_tf.models.reference import reference_names
 from st_tf.search import importance
 from st_tf.search.importance import Group
 from st_tf.search.shrink import shrunk_arch
-from st_tf.specs import ArchSpec, HeadSpec, StageSpec
 from tests import golden
 from tests.tiny import write_table
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from st_tf.arch.specs import ArchSpec, BlockSpec, HeadSpec, StageSpec, layout
 from st_tf.models import build, named_variables
 from st_tf.models.high_resolution import activation
 from st_tf.pruning import Cubic
@@ -13,7 +14,6 @@ from st_tf.pruning.fit import apply_ranking, wrap_layers
 from st_tf.pruning.wrapper import effective_values, get_state, prunable, set_state
 from st_tf.search import importance
 from st_tf.search.shrink import Carrier, shrunk_arch, slices, take
-from st_tf.specs import ArchSpec, BlockSpec, HeadSpec, StageSpec, layout
 
 ARCH = ArchSpec(
   stages=(StageSpec((1,), (4,)), StageSpec((1, 1), (4, 6))),

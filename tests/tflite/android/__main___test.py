@@ -10,8 +10,8 @@ import zipfile
 import numpy as np
 import pytest
 
+from st_tf.arch.specs import HeadSpec
 from st_tf.errors import UserError
-from st_tf.specs import HeadSpec
 from tflite import export
 from tflite.android import __main__ as android
 from tflite.metadata import LABELS, Description, with_metadata

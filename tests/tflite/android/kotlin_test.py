@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 import pytest
 
-from st_tf.pictures import center_crop
+from st_tf.task.pictures import center_crop
 from tflite.android import template
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]

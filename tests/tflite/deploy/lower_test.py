@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tf_keras as keras
 
+from st_tf.arch.specs import BlockSpec, HeadSpec
 from st_tf.models.layers import AppendCoordinates, ChannelShift, GroupedConv2D
-from st_tf.specs import BlockSpec, HeadSpec
 from tests import tiny
 from tests.graphs import random_network
 from tflite.deploy.emit import emit

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from st_tf.arch.presets import PRESETS
+from st_tf.arch.specs import HeadSpec
 from st_tf.errors import UserError
-from st_tf.presets import PRESETS
-from st_tf.specs import HeadSpec
 from tests.graphs import random_network
 from tflite.deploy import deployed
 from tflite.deploy.emit import emit

@@ -14,9 +14,9 @@ import pytest
 import tensorflow as tf
 
 from st_tf import wording
-from st_tf.maps import SHOWN_CONFIDENCE, decode, labelled, read_colours
-from st_tf.pictures import center_crop, normalised
 from st_tf.task import most_likely
+from st_tf.task.maps import SHOWN_CONFIDENCE, decode, labelled, read_colours
+from st_tf.task.pictures import center_crop, normalised
 from tests import tiny
 from tflite import vectors
 from tflite.runtimes import browser

@@ -10,7 +10,7 @@ from PIL import Image
 import pytest
 
 from st_tf.errors import UserError
-from st_tf.maps import read_colours
+from st_tf.task.maps import read_colours
 from tests import tiny
 from tests.sparse_graphs import CASES
 from tests.sparse_graphs import files as files_of

@@ -1,0 +1,1 @@
+"""What every command and every Python user calls."""

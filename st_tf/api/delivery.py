@@ -1,0 +1,65 @@
+"""What becomes of a drawn ticket: its test score, its TFLite file, its report. Each step skips itself when done."""
+
+from collections.abc import Sequence
+import dataclasses
+import pathlib
+
+from st_tf import report
+from st_tf.report.samples import collect
+from st_tf.runs.workdir import Workdir
+from st_tf.task import Task
+from st_tf.task.scoring import readable, score
+from st_tf.ticket import MODEL, Ticket, TicketError
+from tflite.convert import convert
+
+_CHECKED_IMAGES = 16
+
+
+def deliver(paths: Sequence[pathlib.Path], task: Task, workdir: Workdir, batch_size: int) -> list[Ticket]:
+  """Scores the tickets of a run on the test split, once; writes their model files and reports.
+
+  Args:
+    paths: the tickets' folders.
+    task: what they were drawn for.
+    workdir: the run's folder.
+    batch_size: images per step of the scoring.
+
+  Returns:
+    The tickets with their test scores.
+
+  Raises:
+    TicketError: a ticket or what belongs to it cannot be written; the command can be given again.
+  """
+  try:
+    tickets = [scored(path, task, batch_size) for path in paths]
+    for path, ticket in zip(paths, tickets):
+      _describe(path, ticket, tickets, task, workdir)
+  except OSError as error:
+    raise TicketError(f'A ticket can be written. Received: {error}. Make room and give the same command again.') from error
+  return tickets
+
+
+def scored(path: pathlib.Path, task: Task, batch_size: int) -> Ticket:
+  """The ticket at `path` with its score on the test split, taken once and written down.
+
+  Raises:
+    TicketError: no ticket is there.
+    OSError: it cannot be written.
+  """
+  ticket = Ticket.load(path)
+  if 'test' in ticket.metrics:
+    return ticket
+  model = ticket.build_model()
+  metrics = score(lambda images: model(images, training=False).numpy(), task, 'test', batch_size)
+  scores = {'test': metrics.result(), 'per_class': metrics.per_class()}
+  ticket = dataclasses.replace(ticket, metrics=ticket.metrics | scores)
+  ticket.save(path)
+  return ticket
+
+
+def _describe(path: pathlib.Path, ticket: Ticket, tickets: Sequence[Ticket], task: Task, workdir: Workdir) -> None:
+  model = ticket.build_model()
+  if not (path / MODEL).exists():
+    images, _ = next(readable(task.dataset('validation', _CHECKED_IMAGES).as_numpy_iterator()))
+    convert(model, images, path / MODEL)
+  report.write(path / 'report', ticket, workdir.history(), samples=collect(task, model), tickets=tickets, model_file=path / MODEL)

@@ -1,0 +1,140 @@
+"""What a run would do, before it does it: sizes, schedule, and an estimate of the time from a few timed steps."""
+
+from collections.abc import Iterator
+import math
+import pathlib
+import statistics
+import time
+from types import ModuleType
+
+import tensorflow as tf
+
+from st_tf import methods, wording
+from st_tf.api.stand_in import StandIn
+from st_tf.config import Config
+from st_tf.models import cost
+from st_tf.runs.start import fresh
+from st_tf.runs.target import check_sparsity, check_target, initial, limited, shown, target
+from st_tf.task import Task
+from st_tf.task.scoring import readable
+from st_tf.training.plan import Plan, training_alone
+from st_tf.training.trainer import Trainer
+
+_TIMED_STEPS = 3
+_SHOWN_EVENTS = 6
+
+
+def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]:
+  """The plan, line by line; the last line needs a traced training step, and so data.
+
+  Args:
+    task: what to train on.
+    config: the run's settings.
+    workdir: where the run would write.
+
+  Raises:
+    UserError: settings with which no run is possible.
+  """
+  method = methods.named(config.method)
+  config = getattr(method, 'settled', lambda task, config: config)(task, config)
+  plan = method.plan(config, task.steps_per_epoch(config.batch_size))
+  trainer = getattr(method, 'trainer', fresh)(task, config, plan)
+  found = cost.of(trainer.model)
+  height, width = task.image_size
+  yield f'{config.method} on {task.name}, workdir {workdir}'
+  sizes = ', '.join(f'{count:,} {split}' for split, count in task.sizes.items())
+  without_data = isinstance(task, StandIn)
+  sizes = f'none was read; by the published sizes {sizes}' if without_data else sizes
+  yield f'  data        {sizes}; {height}x{width} pixels, {len(task.labels)} outputs'
+  yield f'  network     {found.params:,} parameters, {found.macs:,} MACs; {trainer.mask.size:,} prunable weights'
+  yield f'  training    {config.epochs} epochs of {plan.steps_per_epoch} steps of {config.batch_size} images = {plan.total_steps:,} steps'
+  stages = method.trainings(config) if hasattr(method, 'trainings') else [(config.method, float(config.epochs))]
+  if hasattr(method, 'trainings'):
+    listed = ', '.join(f'{name} {epochs:g} epochs' for name, epochs in stages)
+    yield f'  stages      {listed}; {sum(epochs for _, epochs in stages):g} in all'
+  yield f'  rate        {_rates(plan)}; warm-up {plan.warmup_steps} steps'
+  if plan.fine_tune_step < plan.total_steps:
+    yield f'  fine-tuning from step {plan.fine_tune_step}, on a rate cycle of its own'
+  yield from _search_lines(trainer, plan)
+  yield from _pruning_lines(trainer, plan, method)
+  if without_data:
+    yield '  time        not measured, since no data was read; --data_dir=FOLDER reads some'
+    return
+  first, seconds = _seconds(trainer, plan)
+  steps = round(sum(epochs for _, epochs in stages) * plan.steps_per_epoch)
+  yield f'  time        {seconds * 1000:.0f} ms per step: about {wording.duration(seconds * steps)} without evaluation'
+  looks = sum(plan.is_search_due(step) for step in range(1, plan.total_steps + 1))
+  rebuilding = f' and after each of at most {looks} shrinks' if looks else ''
+  yield f'              and about {wording.duration(first)} at the start{rebuilding}, to build the network'
+
+
+def seconds_per_step(task: Task, config: Config) -> float:
+  """Measured on the whole network, without a search and without pruning."""
+  plan = training_alone(config, task.steps_per_epoch(config.batch_size))
+  return _seconds(fresh(task, config, plan), plan)[1]
+
+
+def _rates(plan: Plan) -> str:
+  steps = sorted({0, plan.total_steps // 4, plan.total_steps // 2, 3 * plan.total_steps // 4, plan.total_steps - 1})
+  return ', '.join(f'{plan.learning_rate(step):.2g} at step {step}' for step in steps)
+
+
+def _search_lines(trainer: Trainer, plan: Plan) -> Iterator[str]:
+  search = trainer.config.search
+  if not plan.search_every:
+    yield '  search      none'
+    return
+  check_target(trainer)
+  if not trainer.groups:
+    yield '  search      no units are left to search'
+    return
+  looks = [step for step in range(1, plan.search_end + 1) if plan.is_search_due(step)]
+  units = sum(group.units for group in trainer.groups)
+  yield f'  search      {units:,} units in {len(trainer.groups)} groups; {len(looks)} looks at steps {_some(looks)}'
+  if search.has_target:
+    wanted = shown(target(trainer), limited(trainer).symbol)
+    yield f'              target {wanted} ({target(trainer) / initial(trainer):.0%}); the penalty is steered'
+  else:
+    yield f'              penalty {search.penalty:g}'
+  heaviest = sorted(trainer.penalties().values())
+  yield f'              penalty of a unit between {heaviest[0]:.2f} and {heaviest[-1]:.2f} of the mean, grown after {plan.ramp_steps} steps'
+
+
+def _pruning_lines(trainer: Trainer, plan: Plan, method: ModuleType) -> Iterator[str]:
+  schedule = plan.pruning
+  if schedule is None:
+    yield '  pruning     none'
+    return
+  check_sparsity(trainer, plan)
+  events = [(step, schedule.sparsity_at(step)) for step in range(1, plan.total_steps + 1) if schedule.is_event(step)]
+  if not events:
+    yield f'  pruning     the mask of {wording.sparsity(schedule.target_sparsity)} stays as it is'
+    return
+  listed = sorted({*events[:: math.ceil(len(events) / _SHOWN_EVENTS)], events[-1]})
+  pruning = trainer.config.pruning
+  usual = f'{pruning.pruning_schedule}, {pruning.reactivation}, {pruning.ranking} ranking'
+  yield f'  pruning     {getattr(method, "PRUNING", usual)}; {len(events)} rankings'
+  yield f'              {", ".join(f"{sparsity:.0%} at step {step}" for step, sparsity in listed)}'
+  returning = ''.join(f'; pruned weights may return from step {first} to {last}' for first, last in schedule.reactivation)
+  yield f'              every {schedule.frequency} steps{returning}'
+  yield f'  tickets     at {", ".join(f"{sparsity:.0%}" for sparsity in pruning.sparsity)} sparsity'
+
+
+def _seconds(trainer: Trainer, plan: Plan) -> tuple[float, float]:
+  """(of the first step, which builds the training function; of one that follows)."""
+  data = trainer.task.dataset('train', trainer.config.batch_size, training=True, seed=trainer.config.seed)
+  images, targets = next(readable(data))
+  started = time.monotonic()
+  trainer.train(images, targets, plan.learning_rate(0), 0.0)
+  first, times = time.monotonic() - started, []
+  for _ in range(_TIMED_STEPS):
+    started = time.monotonic()
+    trainer.train(tf.identity(images), targets, plan.learning_rate(0), 0.0)
+    times.append(time.monotonic() - started)
+  return first, statistics.median(times)
+
+
+def _some(steps: list[int]) -> str:
+  if len(steps) <= _SHOWN_EVENTS:
+    return ', '.join(map(str, steps))
+  return f'{steps[0]}, {steps[1]}, ... {steps[-1]}'

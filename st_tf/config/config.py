@@ -1,0 +1,211 @@
+"""One run's settings: frozen data, from which the flags, the JSON file and the fingerprint are derived.
+
+A duration is a number of epochs when it is above 1 and a fraction of the whole training when it is at most 1, so that
+16 epochs and 350 both make sense.
+"""
+
+from collections.abc import Mapping
+import dataclasses
+import functools
+import hashlib
+import json
+from typing import Any
+
+from st_tf.arch.latency import PREFIX
+from st_tf.config import named_files
+from st_tf.config.fields import ConfigError, checked, setting, shown
+from st_tf.config.groups import (
+  METHODS,
+  OF_THE_MACHINE,
+  RANDOM,
+  PipelineConfig,
+  PruningConfig,
+  SearchConfig,
+  TrainingConfig,
+  TransferConfig,
+  TunerConfig,
+)
+from st_tf.errors import did_you_mean
+from st_tf.task import DataConfig
+
+# What each setting may be; the names are flags.
+_AT_LEAST_ONE = ('epochs', 'batch_size', 'replicas', 'keep_checkpoints', 'trials')
+_POSITIVE = ('learning_rate', 'learning_rate_decay', 'decay_interval', 'search_interval', 'prune_interval')
+_BELOW_ONE = ('momentum', 'label_smoothing', 'ema_decay', 'minimum_saving', 'layer_floor')
+_NOT_NEGATIVE = (
+  *('seed', 'data_seed', 'image_size', 'image_width', 'train_examples', 'mixup'),
+  *('penalty', 'target_macs', 'target_latency_ms', 'dead_below', 'penalty_ramp', 'search_end'),
+  *('prune_begin', 'prune_end', 'reactivation_end', 'damping'),
+  *('retrain_epochs', 'prune_rounds', 'rewind_to', 'trial_epochs'),
+  *('warmup', 'weight_decay', 'gradient_clip', 'recalibration_batches', 'fine_tune_epochs', 'optimizer_epsilon', 'initial_deviation'),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+  """All settings of a run."""
+
+  task: str = setting('cifar100', 'What to train on: shapes, cifar100, folder:PATH, segmentation:PATH, keypoints:PATH, tfds:NAME and more.')
+  method: str = setting('supertickets', 'How the ticket is drawn.', METHODS)
+  supernet: str = setting(
+    '', "Preset (tiny, cifar, mobile, hrnas, hrnas_cityscapes, ...) or a JSON file with an ArchSpec; empty = the task's default."
+  )
+  epochs: int = setting(16, 'Passes over the training data, fine-tuning included.')
+  batch_size: int = setting(128, 'Images per training step.')
+  seed: int = setting(0, 'Seed of initialisation, data order, augmentation and dropout.')
+  init_from: str = setting('', 'Start from the weights of a ticket folder or of an .npz with reference names.')
+  replicas: int = setting(1, 'Devices to train on (tf.distribute.MirroredStrategy when above 1).')
+  keep_checkpoints: int = setting(2, 'Checkpoints kept.')
+  search: SearchConfig = SearchConfig()
+  pruning: PruningConfig = PruningConfig()
+  training: TrainingConfig = TrainingConfig()
+  transfer: TransferConfig = TransferConfig()
+  pipeline: PipelineConfig = PipelineConfig()
+  tuner: TunerConfig = TunerConfig()
+  data: DataConfig = DataConfig()
+
+  def __post_init__(self):
+    values = self.flat()
+    for name in _AT_LEAST_ONE:
+      _require(values[name] >= 1, f'--{name} is at least 1.', values[name])
+    for name in _POSITIVE:
+      _require(values[name] > 0, f'--{name} is positive.', values[name])
+    for name in _NOT_NEGATIVE:
+      _require(values[name] >= 0, f'--{name} is not negative.', values[name])
+    for name in _BELOW_ONE:
+      _require(0 <= values[name] < 1, f'--{name} lies in [0, 1).', values[name])
+    sparsity = self.pruning.sparsity
+    _require(isinstance(sparsity, tuple), 'PruningConfig.sparsity is a tuple.', repr(sparsity), ' Write for example (0.9,).')
+    _require(all(0 <= entry < 1 for entry in sparsity), '--sparsity lies in [0, 1).', sparsity, ' Write 90 percent as --sparsity=0.9.')
+    rising = len(sparsity) >= 1 and list(sparsity) == sorted(set(sparsity))
+    _require(rising, '--sparsity is one number or several rising ones.', sparsity, ' Write for example --sparsity=0.8,0.9.')
+    milestones = self.training.learning_rate_milestones
+    rises = bool(milestones) and milestones[0] > 0 and list(milestones) == sorted(set(milestones))
+    _require(rises, '--learning_rate_milestones are rising positive durations.', milestones, ' Write for example 0.5,0.75.')
+    cost = self.search.cost
+    named = cost == 'macs' or cost.startswith(PREFIX) and cost != PREFIX
+    hint = did_you_mean(cost, ('macs',)) or ' A FILE comes from python -m tflite.latency_table.'
+    _require(named, f'--cost is macs or {PREFIX}FILE.', repr(cost), hint)
+    limited = not self.search.target_latency_ms or cost.startswith(PREFIX)
+    _require(limited, '--target_latency_ms needs a table.', f'--cost={cost}', f' Write --cost={PREFIX}FILE.')
+    _require(self.batch_size % self.replicas == 0, '--batch_size is a multiple of --replicas.', f'{self.batch_size} for {self.replicas}')
+    transfer = self.transfer
+    _require(transfer.input_stride in (0, 1, 2, 4), "--input_stride is 1, 2 or 4; 0 = the ticket's.", transfer.input_stride)
+    contradicts = transfer.reactivate and transfer.control != 'none' or transfer.rewind and transfer.control in RANDOM
+    _require(
+      not contradicts, '--control goes without --reactivate, and random weights without --rewind.', transfer.control, ' Leave one out.'
+    )
+    frozen = transfer.freeze_body and (transfer.reactivate or transfer.control != 'none')
+    _require(not frozen, '--freeze_body keeps weights and mask of the body.', 'also --reactivate or --control', ' Leave one out.')
+    fine_tuning = self.training.fine_tune_epochs
+    _require(fine_tuning < self.epochs, '--fine_tune_epochs is less than --epochs.', f'{fine_tuning} of {self.epochs}')
+
+  def flat(self) -> dict[str, Any]:
+    """Every setting by its flag's name.
+
+    Raises:
+      ConfigError: a value of the wrong type, or not among its setting's choices.
+    """
+    values = {}
+    for field in dataclasses.fields(self):
+      value = getattr(self, field.name)
+      values |= dataclasses.asdict(value) if dataclasses.is_dataclass(value) else {field.name: value}
+    return {field.name: checked(field, values[field.name]) for field in leaves()}
+
+  @classmethod
+  def from_flat(cls, values: Mapping[str, Any]) -> 'Config':
+    """The inverse of `flat`; what is missing keeps its default.
+
+    Raises:
+      ConfigError: an unknown name, or a value that no run can have.
+    """
+    values = checked_settings(values)
+    groups = {}
+    for field in dataclasses.fields(cls):
+      if dataclasses.is_dataclass(field.type):
+        names = {inner.name for inner in dataclasses.fields(field.type)}
+        groups[field.name] = field.type(**{name: values.pop(name) for name in list(values) if name in names})
+    return cls(**values, **groups)
+
+  def to_json(self) -> str:
+    """The settings as JSON text; `from_json` is the inverse."""
+    return json.dumps(self.flat(), indent=2) + '\n'
+
+  @classmethod
+  def from_json(cls, text: str) -> 'Config':
+    """The settings in JSON text.
+
+    Raises:
+      ConfigError: the text is no JSON object of settings.
+    """
+    return cls.from_flat(settings(text))
+
+  @functools.cached_property
+  def contents(self) -> dict[str, str]:
+    """Digests of what is in the files that settings name, by setting; of these settings once, since a run reads its files once."""
+    values = self.flat()
+    return {name: found for name in named_files.SETTINGS if (found := named_files.digest(name, values[name]))}
+
+  def portable(self) -> dict[str, Any]:
+    """As `flat`, but of files on this machine the name and a digest of what is in them; such a name stays as it is."""
+    values = self.flat()
+    return values | {name: named_files.portable(values[name], digest) for name, digest in self.contents.items()}
+
+  def identity(self) -> dict[str, Any]:
+    """What decides the result of a run: of settings that name a file, what is in it and not where it lies."""
+    return {name: value for name, value in (self.flat() | self.contents).items() if name not in OF_THE_MACHINE}
+
+  @property
+  def fingerprint(self) -> str:
+    """Changes with everything that decides the result of a run."""
+    return hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()[:16]
+
+  def changed_from(self, before: 'Config', contents: Mapping[str, str], finished: bool) -> list[str]:
+    """What decides the result and differs from earlier settings, of whose files `contents` has digests; as flags.
+
+    Where the run is `finished` it needs no file that is gone.
+    """
+    then, now, old, new = before.identity() | contents, self.identity(), before.flat(), self.flat()
+    why = {name: 'other contents than it had' if name in self.contents else 'not there any more' for name in now}
+    why |= {name: f'was {shown(old[name])}' for name in now if old[name] != new[name]}
+    gone = {name for name in now if finished and why[name] == 'not there any more'}
+    return [f'--{name}={shown(new[name])} ({why[name]})' for name in now if then[name] != now[name] and name not in gone]
+
+
+def leaves() -> list[dataclasses.Field]:
+  """The fields of `Config` and of its groups, in order: one per flag."""
+  fields = []
+  for field in dataclasses.fields(Config):
+    fields += dataclasses.fields(field.type) if dataclasses.is_dataclass(field.type) else [field]
+  return fields
+
+
+def settings(text: str) -> dict[str, Any]:
+  """The settings that JSON text names, by flag name, typed but not yet checked against each other.
+
+  Raises:
+    ConfigError: the text is no JSON object of settings.
+  """
+  try:
+    values = json.loads(text)
+  except json.JSONDecodeError as error:
+    raise ConfigError(f'A configuration is a JSON object. Received: {error}.') from error
+  _require(isinstance(values, dict), 'A configuration is a JSON object.', type(values).__name__)
+  return checked_settings(values)
+
+
+def checked_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+  """`values` with every setting in its own type.
+
+  Raises:
+    ConfigError: an unknown name, a value of the wrong type, or not among its setting's choices.
+  """
+  known = {field.name: field for field in leaves()}
+  unknown = next((name for name in values if name not in known), None)
+  _require(unknown is None, 'A configuration has only known settings.', repr(unknown), did_you_mean(str(unknown), known))
+  return {name: checked(known[name], value) for name, value in values.items()}
+
+
+def _require(condition: Any, rule: str, received: Any, way_out: str = '') -> None:
+  if not condition:
+    raise ConfigError(f'{rule} Received: {received}.{way_out}')

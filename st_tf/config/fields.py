@@ -1,0 +1,70 @@
+"""One setting of a dataclass: its type, its choices, and how it is written."""
+
+import dataclasses
+import math
+from typing import Any
+
+from st_tf.errors import UserError, did_you_mean
+
+KINDS = {str: 'text', bool: 'true or false', int: 'a whole number', float: 'a number', tuple[float, ...]: 'one number or several'}
+
+
+class ConfigError(UserError):
+  """A setting that no run can have."""
+
+
+def setting(default: Any, text: str, choices: tuple[str, ...] = ()) -> Any:
+  """A field of a frozen dataclass with what a flag needs: its help and, where not everything is allowed, its choices."""
+  return dataclasses.field(default=default, metadata={'help': text, 'choices': choices})
+
+
+def checked(field: dataclasses.Field, value: Any) -> Any:
+  """`value` in the type of the field: whole numbers become floats, one number or a list becomes a tuple where needed.
+
+  Raises:
+    ConfigError: another type, no finite number, or not among the field's choices.
+  """
+  if field.type == tuple[float, ...]:
+    entries = value if isinstance(value, (list, tuple)) else (value,)
+    fits = all(_is_number(entry) for entry in entries)
+    converted = tuple(float(entry) for entry in entries) if fits else ()
+  elif field.type is float:
+    fits = _is_number(value)
+    converted = float(value) if fits else value
+  else:
+    fits, converted = type(value) is field.type, value
+  if not fits:
+    raise ConfigError(f'--{field.name} is {KINDS[field.type]}. Received: {value!r}. Write for example {_example(field)}.')
+  choices = field.metadata.get('choices')
+  if choices and converted not in choices:
+    raise ConfigError(f'--{field.name} is one of {", ".join(choices)}. Received: {value!r}.{did_you_mean(value, choices)}')
+  return converted
+
+
+def from_text(field: dataclasses.Field, text: str) -> Any:
+  """The text as a value; text that is none stays as it is, and `checked` then says what it should have been."""
+  try:
+    if field.type is bool:
+      return {'true': True, '1': True, 'yes': True, 'false': False, '0': False, 'no': False}.get(text.lower(), text)
+    if field.type == tuple[float, ...]:
+      return tuple(float(entry) for entry in text.split(','))
+    return field.type(text)
+  except ValueError:
+    return text
+
+
+def shown(value: Any) -> str:
+  """A setting's value as it is written after `--name=`."""
+  if isinstance(value, bool):
+    return str(value).lower()
+  return ','.join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _example(field: dataclasses.Field) -> str:
+  if field.type is bool:
+    return f'--{field.name} or --no{field.name}'
+  return f'--{field.name}={shown(field.default)}'
+
+
+def _is_number(value: Any) -> bool:
+  return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,237 @@
+"""Command-line flags derived from dataclass fields; nothing here needs TensorFlow, so `--help` and mistakes answer at once.
+
+Every command line has its own `FlagValues`, so that several can be imported into one process.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+import dataclasses
+import pathlib
+import shutil
+import textwrap
+from types import MappingProxyType
+from typing import Any
+
+from absl import flags
+
+from st_tf.config import recipes
+from st_tf.config.config import Config, leaves, settings
+from st_tf.config.fields import ConfigError, checked, from_text, shown
+from st_tf.errors import UserError, did_you_mean
+
+RUN = 'run'
+_HELP = ('-h', '--h', '-help', '--help', '-?', '--helpfull', '--helpshort')
+_WIDEST_HELP_COLUMNS = 110
+
+
+@dataclasses.dataclass(frozen=True)
+class _Sources:
+  """Where settings come from that no flag of their own gives."""
+
+  config: str = dataclasses.field(
+    default='', metadata={'help': "Read settings from a JSON file, such as a run's config.json; flags given beside it win."}
+  )
+  recipe: str = dataclasses.field(
+    default='',
+    metadata={'help': f'Settings of the paper in the place of the defaults: {", ".join(recipes.RECIPES)}; flags given beside it win.'},
+  )
+  scale_with_batch: bool = dataclasses.field(default=False, metadata={'help': "Scale a recipe's learning rate linearly with --batch_size."})
+
+
+class FlagError(UserError):
+  """A command line that cannot be understood."""
+
+
+class _Parser(flags.ArgumentParser):
+  """Reads one field's text; absl turns its errors into its own, `parse` turns them back."""
+
+  def __init__(self, field: dataclasses.Field):
+    self.field = field
+    self.syntactic_help = ''
+
+  def parse(self, argument: Any) -> Any:
+    value = from_text(self.field, argument) if isinstance(argument, str) else argument
+    return checked(self.field, value)
+
+  def flag_type(self) -> str:
+    return 'enum' if self.field.metadata.get('choices') else getattr(self.field.type, '__name__', str(self.field.type))
+
+
+class _Flag(flags.Flag):
+  """The flag of one dataclass field."""
+
+  def __init__(self, field: dataclasses.Field, group: str):
+    self.group = group
+    self.field = field
+    super().__init__(_Parser(field), None, field.name, field.default, field.metadata['help'], boolean=field.type is bool)
+
+
+def define(values: flags.FlagValues, fields: Iterable[dataclasses.Field], group: str = RUN) -> None:
+  """Adds one flag per field; its help and choices are the field's metadata, its default the field's.
+
+  Args:
+    values: the command line's own flags.
+    fields: of type str, bool, int, float or tuple[float, ...].
+    group: heading under which `--help` lists them.
+  """
+  for field in fields:
+    flags.DEFINE_flag(_Flag(field, group), values)
+
+
+def define_config(values: flags.FlagValues) -> None:
+  """Adds `--config`, `--recipe` and a flag for every setting of `Config`, group by group."""
+  groups = {field.name: field.type for field in dataclasses.fields(Config) if dataclasses.is_dataclass(field.type)}
+  define(values, [field for field in dataclasses.fields(Config) if field.name not in groups])
+  define(values, dataclasses.fields(_Sources))
+  for name, group in groups.items():
+    define(values, dataclasses.fields(group), name)
+
+
+def parse(argv: Sequence[str], values: flags.FlagValues, about: str = '') -> None:
+  """Reads the command line into `values`; `--help` prints the help and exits with 0.
+
+  Args:
+    argv: program name and arguments.
+    values: flags that `define` or `define_config` added.
+    about: what the command does, shown above the help; usually its module's docstring.
+
+  Raises:
+    FlagError: an unknown flag, a flag without its value, or an argument that is no flag.
+    ConfigError: a value that its flag cannot have.
+  """
+  if any(argument in _HELP for argument in argv[1:]):
+    # Flushed here, so that a closed pipe is met where `command.run` catches it.
+    print(help_text(values, about), flush=True)
+    raise SystemExit(0)
+  try:
+    rest = values(list(argv))[1:]
+  except flags.UnrecognizedFlagError as error:
+    raise FlagError(_unknown_flag(error.flagname, values)) from None
+  except flags.IllegalFlagValueError as error:
+    if isinstance(error.__context__, ConfigError):
+      raise error.__context__ from None
+    raise FlagError(f'{error}.') from None
+  except (flags.Error, ValueError) as error:
+    raise FlagError(f'A flag is written --name=value. Received: {error}. --help lists all flags.') from None
+  if rest:
+    raise FlagError(_leftover(rest[0], values))
+
+
+def config_from(values: flags.FlagValues, own: Mapping[str, Any] = MappingProxyType({})) -> Config:
+  """The settings of a run: a flag on the command line wins over the file of `--config` or the `--recipe`, which win over the default.
+
+  Args:
+    values: the command line.
+    own: settings of a task, by flag name, which stand in the place of the defaults.
+
+  Raises:
+    ConfigError: the file is missing or bad (its name is in the message), there is no such recipe, or no run can have these settings.
+  """
+  path, recipe, given = values['config'].value, values['recipe'].value, given_settings(values)
+  if recipe and path:
+    raise ConfigError(f'Settings come from a file or from a recipe. Received: --config={path} and --recipe={recipe}. Leave out one.')
+  if values['scale_with_batch'].value and not recipe:
+    raise ConfigError(f'--scale_with_batch goes with a recipe. Received: none. Add --recipe={"|".join(recipes.RECIPES)}.')
+  settings = _read_settings(path) if path else recipe_settings(values)[0] if recipe else {}
+  if given.get('init_from') and not given['init_from'].endswith('.npz'):
+    settings.pop('supernet', None)  # A run always writes one, and a ticket brings its own.
+  settings = {**own, **settings, **given}
+  try:
+    return Config.from_flat(settings)
+  except ConfigError as error:
+    source = path or recipe and f'--recipe={recipe}'
+    raise (ConfigError(f'{error} (Settings of {source} and of the command line.)') if source else error) from None
+
+
+def given_settings(values: flags.FlagValues) -> dict[str, Any]:
+  """The settings that have a flag on the command line, by name."""
+  return {field.name: values[field.name].value for field in leaves() if values[field.name].present}
+
+
+def recipe_settings(values: flags.FlagValues) -> tuple[dict[str, Any], list[str]]:
+  """What `--recipe` and the flags beside it come to, and notes; as `recipes.settings`."""
+  return recipes.settings(values['recipe'].value, given_settings(values), values['scale_with_batch'].value)
+
+
+def read_options(argv: Sequence[str], options: type, about: str | None) -> Any:
+  """The options of a command that has nothing but them: an instance of the dataclass `options`.
+
+  Args:
+    argv: program name and arguments.
+    options: its fields are the flags.
+    about: what the command does, shown by `--help`.
+
+  Raises:
+    FlagError, ConfigError: as `parse`.
+  """
+  return read_options_and_data(argv, options, about, None)[0]
+
+
+def read_options_and_data(argv: Sequence[str], options: type, about: str | None, data: type | None) -> tuple[Any, dict[str, Any]]:
+  """(a command's options, what was given of the fields of the dataclass `data`); as `read_options`."""
+  values = flags.FlagValues()
+  define(values, dataclasses.fields(options))
+  names = [field.name for field in dataclasses.fields(data)] if data else []
+  if data:
+    define(values, dataclasses.fields(data), 'data')
+  parse(argv, values, about or '')
+  return options_from(values, options), {name: values[name].value for name in names if values[name].present}
+
+
+def options_from(values: flags.FlagValues, options: type) -> Any:
+  """A command's own options: an instance of the dataclass `options`, whose fields were given to `define`."""
+  return options(**{field.name: values[field.name].value for field in dataclasses.fields(options)})
+
+
+def help_text(values: flags.FlagValues, about: str = '') -> str:
+  """All flags by group, each with its default and choices."""
+  width = min(shutil.get_terminal_size().columns, _WIDEST_HELP_COLUMNS)
+  titles = {field.name: _first_sentence(field.type) for field in dataclasses.fields(Config) if dataclasses.is_dataclass(field.type)}
+  groups: dict[str, list[_Flag]] = {}
+  for name in values:
+    groups.setdefault(values[name].group, []).append(values[name])
+  lines = [about.strip(), ''] if about else []
+  lines.append('Flags, written --name=value:')
+  for group, members in groups.items():
+    lines += ['', f'{group}: {titles[group]}' if group in titles else group]
+    for flag in members:
+      lines += _help_lines(flag, width)
+  return '\n'.join(lines)
+
+
+def _help_lines(flag: _Flag, width: int) -> list[str]:
+  choices = flag.field.metadata.get('choices')
+  written = f'--[no]{flag.name}' if flag.boolean else f'--{flag.name}'
+  details = f' One of {", ".join(choices)}.' if choices else ''
+  default = shown(flag.default) or 'empty'
+  text = f'{flag.field.metadata["help"]}{details} (default: {default})'
+  return [f'  {written}', *textwrap.wrap(text, width, initial_indent=' ' * 6, subsequent_indent=' ' * 6)]
+
+
+def _first_sentence(documented: type) -> str:
+  return ' '.join((documented.__doc__ or '').split()).partition('. ')[0].rstrip('.')
+
+
+def _unknown_flag(name: str, values: flags.FlagValues) -> str:
+  known = list(values) + [f'no{flag}' for flag in values if values[flag].boolean]
+  return f'Unknown flag --{name}.' + (did_you_mean(name, known, '--') or ' --help lists all flags.')
+
+
+def _leftover(argument: str, values: flags.FlagValues) -> str:
+  rule = f'Every argument is a flag, --name=value. Received: {argument!r}.'
+  name = argument.partition('=')[0]
+  if name in values:
+    return f'{rule} Did you mean --{argument}?'
+  if argument[:1].isdigit() or argument[:1] == '.':
+    return f'{rule} Several numbers are written with commas: --sparsity=0.8,0.9.'
+  return f'{rule} --help lists all flags.'
+
+
+def _read_settings(path: str) -> dict[str, Any]:
+  try:
+    return settings(pathlib.Path(path).expanduser().read_text(encoding='utf-8'))
+  except (OSError, UnicodeDecodeError) as error:
+    raise ConfigError(
+      f"--config names a readable JSON file. Received: {path!r} ({error}). A run writes one: its workdir's config.json."
+    ) from None
+  except ConfigError as error:
+    raise ConfigError(f'{path}: {error}') from None

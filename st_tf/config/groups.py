@@ -1,0 +1,156 @@
+"""The groups of a run's settings: frozen data, each field with its help and its choices.
+
+A duration is a number of epochs when it is above 1 and a fraction of the whole training when it is at most 1, so that
+16 epochs and 350 both make sense.
+"""
+
+import dataclasses
+
+from st_tf.config.fields import setting
+
+METHODS = (
+  *('supertickets', 'dense', 'search_only', 'search_then_prune', 'search_prune_retrain', 'search_then_lottery', 'lottery'),
+  *('random', 'snip', 'grasp', 'synflow', 'gmp', 'rigl', 'acdc', 'soft_threshold', 'tuner', 'fine_tune', 'transfer'),
+)
+TUNERS = ('random', 'hyperband', 'bayesian')
+RANDOM = ('random_weights', 'random_mask')
+CONTROLS = ('none', *RANDOM, 'dense_body')
+REACTIVATIONS = ('soft_threshold', 'masked', 'dense_gradient')
+RANKINGS = ('global', 'macs', 'lamp', 'layer', 'erk')
+PRUNING_SCHEDULES = ('cubic', 'stepwise', 'one_shot', 'constant')
+OPTIMIZERS = ('sgd', 'rmsprop', 'adam', 'adamw')
+LEARNING_RATE_SCHEDULES = ('cosine', 'exponential', 'one_cycle', 'step', 'milestones')
+PRUNED_LAYERS = ('prune_depthwise', 'prune_stem', 'prune_classifier', 'prune_head', 'prune_skip')
+FACTOR_STEPS = ('proximal', 'subgradient')
+OF_THE_MACHINE = ('keep_checkpoints', 'data_dir')  # They change nothing about the result.
+DURATIONS = (
+  *('penalty_ramp', 'search_interval', 'search_end', 'prune_begin', 'prune_end', 'prune_interval', 'reactivation_end'),
+  *('decay_interval', 'learning_rate_milestones', 'warmup', 'rewind_to'),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchConfig:
+  """How importance factors are pushed to zero (HR-NAS, CVPR 2021, section 3.3; SuperTickets, ECCV 2022, section 3)."""
+
+  penalty: float = setting(
+    0.0005, 'Strength of the resource-aware L1 penalty on the importance factors; with a target it is steered instead.'
+  )
+  target_macs: float = setting(
+    0.6,
+    "MACs the surviving network may have; up to 1 = a share of the supernet's; 0 = no target: --penalty acts as it is.",
+  )
+  target_latency_ms: float = setting(
+    0.0, 'Milliseconds the surviving network may take, by the table of --cost=latency:FILE; in place of --target_macs. 0 = no such target.'
+  )
+  cost: str = setting('macs', "What the penalty charges for a unit: 'macs', or latency:FILE with a table by tflite.latency_table.")
+  factor_step: str = setting('proximal', 'How the penalty acts on the factors.', FACTOR_STEPS)
+  dead_below: float = setting(1e-3, 'A unit is dead when the magnitude of its factor is at most this.')
+  penalty_ramp: float = setting(0.07, 'Duration over which the penalty grows from 0; a target is pursued only afterwards.')
+  search_interval: float = setting(0.05, 'Duration between two looks at the factors.')
+  search_end: float = setting(0.6, 'When the search ends (a duration from the start).')
+  minimum_saving: float = setting(0.05, 'A shrink happens when it saves at least this fraction of the current MACs, or at the last look.')
+
+  @property
+  def has_target(self) -> bool:
+    """Whether the surviving network may only cost so much."""
+    return self.target_macs > 0 or self.target_latency_ms > 0
+
+
+@dataclasses.dataclass(frozen=True)
+class PruningConfig:
+  """How weights are pruned and come back (SuperTickets, ECCV 2022, section 3)."""
+
+  sparsity: tuple[float, ...] = setting((0.9,), 'Fraction of prunable weights removed; several, rising, save a ticket each.')
+  pruning_schedule: str = setting('cubic', 'How sparsity rises over training.', PRUNING_SCHEDULES)
+  reactivation: str = setting('soft_threshold', 'What a pruned weight does between two rankings.', REACTIVATIONS)
+  ranking: str = setting(
+    'erk',
+    'Which weights are compared with each other. erk: those of a layer, which keeps a share by its shape; layer: the same share of each;'
+    ' global: all; macs: all, each per root of the MACs it costs; lamp: all, each with those of its layer that are no smaller.',
+    RANKINGS,
+  )
+  prune_begin: float = setting(0.1, 'When pruning begins (a duration from the start).')
+  prune_end: float = setting(0.7, 'When the target sparsity is reached and the mask becomes final (a duration from the start).')
+  prune_interval: float = setting(0.01, 'Duration between two rankings.')
+  reactivation_end: float = setting(1.0, 'Until when pruned weights may come back (a duration from the start).')
+  damping: float = setting(0.1, "Share of the gradient that pruned weights receive under 'dense_gradient'.")
+  unit_slope: bool = setting(
+    True,
+    'Under soft_threshold, the gradient of a unit of which little is left above the threshold is as much smaller as batch norm makes it'
+    ' larger.',
+  )
+  layer_floor: float = setting(0.01, 'Smallest fraction of its weights a layer keeps (at least one weight).')
+  prune_depthwise: bool = setting(False, 'Prune depthwise convolutions too.')
+  prune_stem: bool = setting(False, 'Prune the stem too.')
+  prune_classifier: bool = setting(False, 'Prune the final layer too.')
+  prune_head: bool = setting(True, 'Prune what lies between the branches and the final layer.')
+  prune_skip: bool = setting(True, 'Prune the 1x1 convolutions of skips too.')
+
+
+SEARCH_SETTINGS, PRUNING_SETTINGS = (
+  tuple(field.name for field in dataclasses.fields(group) if field.name != 'sparsity') for group in (SearchConfig, PruningConfig)
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+  """How weights are trained."""
+
+  optimizer: str = setting('sgd', 'Optimizer of the weights.', OPTIMIZERS)
+  learning_rate: float = setting(0.1, 'Peak learning rate.')
+  learning_rate_schedule: str = setting('cosine', 'How the learning rate falls.', LEARNING_RATE_SCHEDULES)
+  learning_rate_decay: float = setting(0.97, "Factor per 'decay_interval' of the exponential and step schedules, or per milestone.")
+  decay_interval: float = setting(2.4, 'Duration between two decays of the exponential and step schedules.')
+  learning_rate_milestones: tuple[float, ...] = setting(
+    (0.5, 0.75), "When the 'milestones' schedule multiplies the rate by 'learning_rate_decay' (durations from the start)."
+  )
+  warmup: float = setting(0.05, 'Duration of the linear learning-rate warm-up.')
+  momentum: float = setting(0.9, 'Momentum of SGD and RMSprop.')
+  optimizer_epsilon: float = setting(
+    0.0, "What RMSprop adds to a gradient's mean square and Adam to its root; 0 = the optimizer's own, 0.001 and 1e-7."
+  )
+  weight_decay: float = setting(1e-4, 'L2 on convolution and dense kernels (decoupled with adamw).')
+  label_smoothing: float = setting(0.1, 'Share of the target given to all classes alike.')
+  gradient_clip: float = setting(0.0, 'Largest global norm of the gradient; 0 = no clipping.')
+  ema_decay: float = setting(
+    0.9999, 'Decay of the averaged weights per 4096 examples; 0 = no averages. Under soft_threshold they begin with the final mask.'
+  )
+  recalibration_batches: int = setting(16, 'Batches from which batch-norm statistics are recomputed before evaluation; 0 = off.')
+  initial_deviation: float = setting(
+    0.0, 'Standard deviation of the initial convolution kernels; 0 = that of He et al. (2015), by outputs.'
+  )
+  fine_tune_epochs: int = setting(0, 'Of the epochs, how many at the end train the final mask on a fresh learning-rate cycle.')
+
+
+@dataclasses.dataclass(frozen=True)
+class TransferConfig:
+  """What becomes of a ticket on another task (SuperTickets, ECCV 2022, section 4)."""
+
+  control: str = setting('none', "With transfer: what the ticket's weights and mask are exchanged for, to compare with.", CONTROLS)
+  rewind: bool = setting(False, "With transfer: begin with the weights that the ticket's run began with.")
+  freeze_body: bool = setting(False, 'With transfer: train the new head alone.')
+  reactivate: bool = setting(False, 'With transfer: rank all weights anew while training, so that pruned ones may return.')
+  input_stride: int = setting(0, "With transfer: how much the stem shrinks the image, 1, 2 or 4; 0 = as in the ticket's network.")
+
+
+@dataclasses.dataclass(frozen=True)
+class PipelineConfig:
+  """How methods of several trainings go on after the first."""
+
+  retrain_epochs: int = setting(0, 'Epochs of each training after the first; 0 = as many as --epochs.')
+  prune_rounds: int = setting(
+    0, 'With lottery: rounds of pruning and training; 0 = as many as it takes when each prunes a fifth of what is left.'
+  )
+  rewind_to: float = setting(
+    0.05, 'With lottery: the moment of the first training whose weights each round begins with (a duration from the start).'
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class TunerConfig:
+  """How keras-tuner looks for an architecture."""
+
+  tuner: str = setting('bayesian', 'With tuner: how the next architecture is chosen.', TUNERS)
+  trials: int = setting(12, 'With tuner: architectures that are tried.')
+  trial_epochs: int = setting(0, 'With tuner: epochs per trial; 0 = a quarter of --epochs.')

@@ -1,0 +1,71 @@
+"""Settings that may name a file or a ticket: two runs are alike where what is in it is, wherever it lies."""
+
+import hashlib
+import os
+import pathlib
+import re
+
+from st_tf import files
+from st_tf.arch.latency import PREFIX
+from st_tf.arch.presets import PRESETS
+from st_tf.errors import UserError
+
+SETTINGS = ('supernet', 'cost', 'class_names', 'detections', 'init_from')
+TICKET = 'ticket.json'  # Of a folder with a ticket, the file that has its fingerprint.
+_PORTABLE = re.compile('#([0-9a-f]{16})$')
+_DIGITS = 16
+
+
+def digest(setting: str, text: str) -> str:
+  """Of what is in the file, or was in it where `portable` has written the text; empty where it names none.
+
+  Of a ticket it is the fingerprint, which changes with architecture, mask and weights and not with later scores.
+
+  Args:
+    setting: one of `SETTINGS`.
+    text: its value.
+
+  Raises:
+    UserError: the file is there and cannot be read.
+  """
+  written = _PORTABLE.search(text)
+  if written:
+    return written[1]
+  names_none = {'cost': not text.startswith(PREFIX), 'class_names': ',' in text, 'supernet': text in PRESETS}
+  if not text or names_none.get(setting):
+    return ''
+  path = pathlib.Path(os.path.expanduser(text.removeprefix(PREFIX)))
+  try:
+    if setting == 'init_from' and os.path.isfile(path / TICKET):
+      return _fingerprint(path / TICKET)
+    # Not of pathlib, which a long name is too much for.
+    return _of_bytes(path) if os.path.isfile(path) else ''
+  except OSError as error:
+    raise UserError(f'--{setting} names a file that can be read. Received: {text} ({error}). Name another, or make it readable.') from error
+
+
+def portable(text: str, digest: str) -> str:
+  """The value of a setting with the name of its file and a digest of what is in it, instead of where it lies."""
+  prefix = PREFIX if text.startswith(PREFIX) else ''
+  name = pathlib.Path(_PORTABLE.sub('', text.removeprefix(prefix))).name
+  return f'{prefix}{name}#{digest}'
+
+
+def without_folder(text: str) -> str:
+  """The value of a setting, of a file with its whole path the name only: 'latency:table.json'."""
+  if pathlib.Path(text).is_absolute():
+    return pathlib.Path(text).name
+  kind, colon, path = text.partition(':')
+  return f'{kind}{colon}{pathlib.Path(path).name}' if pathlib.Path(path).is_absolute() else text
+
+
+def _fingerprint(path: pathlib.Path) -> str:
+  """Of a damaged ticket, which is refused where it is loaded, that of its bytes."""
+  try:
+    return str(files.read_json(path)['fingerprint'])[:_DIGITS]
+  except (ValueError, KeyError, TypeError):
+    return _of_bytes(path)
+
+
+def _of_bytes(path: pathlib.Path) -> str:
+  return hashlib.sha256(path.read_bytes()).hexdigest()[:_DIGITS]

@@ -1,0 +1,258 @@
+"""The stages of pipelines: search, train, prune, go back, train what is left.
+
+Every training is a run of its own in a folder that its settings and its source name. So pipelines that share a folder of stages
+share the trainings too, and an interrupted pipeline continues inside the training that was interrupted.
+"""
+
+from collections.abc import Callable, Iterator
+import dataclasses
+import math
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from st_tf import wording
+from st_tf.config import PRUNED_LAYERS, Config, ConfigError, PipelineConfig, PruningConfig, SearchConfig, TransferConfig, TunerConfig
+from st_tf.runs.cutting import cut
+from st_tf.runs.origin import origin
+from st_tf.runs.run import Run, begin, train_to_the_end
+from st_tf.runs.start import fresh, give, prunable_weights
+from st_tf.runs.workdir import Workdir, early, is_finished, tickets
+from st_tf.task import Task
+from st_tf.ticket import Ticket
+from st_tf.ticket.moving import left_of
+from st_tf.training.meter import TrainingCost
+from st_tf.training.plan import Plan, searching_alone, training_alone
+from st_tf.training.scope import EVERYTHING
+
+_KEPT_PER_ROUND = 0.8  # Each round prunes a fifth of what is left (Frankle and Carbin, ICLR 2019, section 2).
+
+
+class Pipeline:
+  """One run of several trainings.
+
+  Args:
+    task: what to train on.
+    config: the run's settings.
+    workdir: the run's folder.
+  """
+
+  def __init__(self, task: Task, config: Config, workdir: Workdir):
+    self.task = task
+    self.config = config
+    self.workdir = workdir
+    self._stages: list[pathlib.Path] = []
+    self._found: dict[str, Any] = {}
+
+  def trained(self) -> Ticket:
+    """The whole supernet, trained.
+
+    Raises:
+      RankingError: it cannot be as sparse as is asked for.
+    """
+    self._check_sparsity()
+    return self.stage(alone(self.config, 'dense'), train_alone)
+
+  def searched(self) -> Ticket:
+    """The searched network with all its weights.
+
+    Raises:
+      RankingError: already the supernet cannot be as sparse as is asked for.
+    """
+    self._check_sparsity()
+    ticket = self.stage(alone(self.config, 'search_only'), search_alone)
+    self._found = {name: value for name, value in ticket.provenance.items() if name in ('trimmed', 'latency')}
+    return ticket
+
+  def pruned(self, ticket: Ticket, sparsity: float) -> Ticket:
+    """The ticket pruned once, by one ranking of its weights; batch norms are recalibrated, nothing is trained."""
+    pruning = dataclasses.replace(self.config.pruning, reactivation='masked', sparsity=(sparsity,))
+    config = dataclasses.replace(self.config, pruning=pruning, init_from='')
+    plan = training_alone(config, self.task.steps_per_epoch(config.batch_size)).holding(sparsity)
+    trainer = fresh(self.task, config, plan, dataclasses.replace(ticket, masks={}))
+    give(trainer, ticket.weights)
+    trainer.source = ticket.fingerprint
+    shape = (*self.task.image_size, 3)
+    trainer.initial['prunable'] = prunable_weights(
+      ticket.supernet, self.task.head, shape, lambda layer: EVERYTHING.stays_dense(layer, pruning)
+    )
+    trainer.prune(sparsity, final=True)
+    batches = self.task.dataset('train', config.batch_size, training=True, seed=config.seed, epoch=config.epochs)
+    return cut(trainer, batches.take(config.training.recalibration_batches), sparsity, origin(trainer, 0.0))
+
+  def retrained(self, ticket: Ticket, first_step: int = 0) -> Ticket:
+    """The ticket trained further under its mask, from training step `first_step` on."""
+    config = dataclasses.replace(alone(self.config, 'fine_tune'), epochs=retrain_epochs(self.config), init_from='')
+    config = dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, sparsity=(ticket.sparsity,)))
+    plan = training_alone(config, self.task.steps_per_epoch(config.batch_size)).holding(ticket.sparsity)
+
+    def prepare(trainer: Any) -> None:
+      give(trainer, ticket.weights)
+      trainer.step = first_step
+
+    def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
+      run = Run(fresh(task, config, plan, ticket), plan, workdir, prepare)
+      train_to_the_end(run)
+      return run.save_ticket(ticket.sparsity)
+
+    return self.stage(config, draw, ticket)
+
+  def lottery(self, first: Ticket) -> Iterator[Ticket]:
+    """The tickets of iterative magnitude pruning with rewinding, one per sparsity (Frankle et al., ICML 2020, section 2).
+
+    Weights are ranked by `--ranking`; published is 'global'. What the optimizer remembers is not rewound: each round begins without.
+
+    Args:
+      first: the trained network, of which the first stage has kept the early weights.
+    """
+    weights = left_of(early(self._stages[-1]), first)
+    step = early_step(self.config, training_alone(self.config, self.task.steps_per_epoch(self.config.batch_size)))
+    for target in self.config.pruning.sparsity:
+      ticket = first
+      for sparsity in levels(target, self.config.pipeline.prune_rounds):
+        ticket = self.pruned(ticket, sparsity)
+        values = {name: np.where(ticket.masks[name], value, 0) if name in ticket.masks else value for name, value in weights.items()}
+        ticket = self.retrained(dataclasses.replace(ticket, weights=values), step)
+      yield ticket
+
+  def keep(self, drawn: Iterator[Ticket]) -> Ticket:
+    """Saves the run's own tickets, and what happened on the way to them; returns the last.
+
+    Raises:
+      OSError: they cannot be written.
+    """
+    last = None
+    for last in drawn:
+      cost = TrainingCost.of(last.provenance)
+      facts = last.provenance | self._found | {'method': self.config.method, 'config': self.config.flat(), 'seconds': cost.seconds}
+      last = dataclasses.replace(last, provenance=facts)
+      last.save(self.workdir.ticket_path(last.sparsity))
+    self.workdir.retell(list(dict.fromkeys(self._stages)))
+    return last
+
+  def stage(self, config: Config, draw: Callable[[Task, Config, Workdir], Ticket], source: Ticket | None = None) -> Ticket:
+    """The ticket of one training, drawn unless it is there.
+
+    Args:
+      config: of the training.
+      draw: draws it into a folder.
+      source: the ticket that it starts from.
+    """
+    path = self.workdir.stage_path(config, source.fingerprint if source else '')
+    self._stages.append(path)
+    if not is_finished(path):
+      with self.workdir.stage(path, config) as stage:  # Another process may have finished it while this one waited.
+        if not stage.is_finished:
+          draw(self.task, config, stage)
+          stage.finish()
+    (ticket,) = tickets(path)
+    return Ticket.load(ticket)
+
+  def _check_sparsity(self) -> None:
+    """Before a first training, which would be in vain."""
+    config, sparsity = self.config, max(self.config.pruning.sparsity)
+    plan = training_alone(config, self.task.steps_per_epoch(config.batch_size)).holding(sparsity)
+    fresh(self.task, config, plan).ranked(sparsity)
+
+
+def levels(target: float, rounds: int) -> list[float]:
+  """The sparsities after each round of iterative pruning; every round prunes the same share of what is left.
+
+  Args:
+    target: sparsity after the last.
+    rounds: how many; 0 = as many as it takes at a fifth per round.
+  """
+  if rounds:
+    return [*(1 - (1 - target) ** (number / rounds) for number in range(1, rounds)), target]
+  needed = max(math.ceil(math.log(1 - target) / math.log(_KEPT_PER_ROUND) - 1e-9), 1)
+  return [*(1 - _KEPT_PER_ROUND**number for number in range(1, needed)), target]
+
+
+def retrain_epochs(config: Config) -> int:
+  """Epochs of each training after the first."""
+  return config.pipeline.retrain_epochs or config.epochs
+
+
+def trial_epochs(config: Config) -> int:
+  """Epochs of a tuner's trial; of the longest with Hyperband."""
+  return config.tuner.trial_epochs or max(config.epochs // 4, 1)
+
+
+def rounds(config: Config) -> list[tuple[str, float]]:
+  """The trainings of iterative pruning after the first, and their epochs."""
+  found = []
+  for target in config.pruning.sparsity:
+    rewind = config.pipeline.rewind_to
+    epochs = retrain_epochs(config) - (rewind * config.epochs if rewind <= 1 else rewind)
+    found += [(f'train at {wording.sparsity(sparsity)}', epochs) for sparsity in levels(target, config.pipeline.prune_rounds)]
+  return found
+
+
+def alone(config: Config, method: str) -> Config:
+  """The settings of one training of a pipeline: those that change nothing in it are at their defaults."""
+  rewind = PipelineConfig(rewind_to=config.pipeline.rewind_to)
+  config = dataclasses.replace(config, method=method, pipeline=rewind, tuner=TunerConfig(), transfer=TransferConfig())
+  if method == 'fine_tune':
+    masked = dataclasses.replace(PruningConfig(), **{name: getattr(config.pruning, name) for name in PRUNED_LAYERS})
+    return dataclasses.replace(config, pruning=masked, search=SearchConfig())
+  search = config.search if method == 'search_only' else SearchConfig()
+  return dataclasses.replace(config, pruning=PruningConfig(sparsity=(0.0,)), search=search)
+
+
+def early_step(config: Config, plan: Plan) -> int:
+  """The step of a first training, at least 1, whose weights are kept for later ones: before a search removes any."""
+  return min(max(plan.steps(config.pipeline.rewind_to), 1), _first_look(plan), plan.total_steps)
+
+
+def check_rewinding(config: Config, plan: Plan) -> None:
+  """Refuses a moment that the rounds of a lottery cannot go back to.
+
+  Args:
+    config: the run's settings.
+    plan: of the first training.
+
+  Raises:
+    ConfigError: the search may have removed units by then, or no training would be left.
+  """
+  step = max(plan.steps(config.pipeline.rewind_to), 1)
+  if step > _first_look(plan):
+    raise ConfigError(
+      f'Weights go back to a moment before the search removes units. Received: --rewind_to at step {step}, the first look of the search'
+      f' at step {_first_look(plan)}. Lower --rewind_to or raise --search_interval.'
+    )
+  left = retrain_epochs(config) * plan.steps_per_epoch
+  if step >= left:
+    raise ConfigError(
+      f'Each round trains on from the moment it goes back to. Received: --rewind_to at step {step} of {left}. Lower --rewind_to or raise'
+      ' --retrain_epochs.'
+    )
+
+
+def check_retraining(config: Config) -> None:
+  """Refuses settings that no training after the first can have.
+
+  Raises:
+    ConfigError: such as more epochs of fine-tuning than there are.
+  """
+  dataclasses.replace(config, epochs=retrain_epochs(config))
+
+
+def _first_look(plan: Plan) -> int:
+  return min(plan.search_every, plan.search_end) if plan.search_every else plan.total_steps
+
+
+def train_alone(task: Task, config: Config, workdir: Workdir) -> Ticket:
+  """The whole network, trained in `workdir`."""
+  return _whole(task, config, workdir, training_alone(config, task.steps_per_epoch(config.batch_size)))
+
+
+def search_alone(task: Task, config: Config, workdir: Workdir) -> Ticket:
+  """The network searched in `workdir`; it keeps all weights of the units that are left."""
+  return _whole(task, config, workdir, searching_alone(config, task.steps_per_epoch(config.batch_size)))
+
+
+def _whole(task: Task, config: Config, workdir: Workdir, plan: Plan) -> Ticket:
+  run = begin(task, config, plan, workdir)
+  train_to_the_end(run, early_step(config, plan))
+  return run.save_ticket(0.0)

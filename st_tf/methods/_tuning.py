@@ -1,0 +1,254 @@
+"""What keras-tuner needs to search architectures: a space of them that obeys a bound, a tuner, and what chooses the next one.
+
+How many units each group of the supernet keeps is a choice of keras-tuner's; an architecture above the bound on MACs that the
+supernet's own search obeys is scaled down to it.
+"""
+
+import bisect
+from collections.abc import Callable, Mapping
+import contextlib
+import dataclasses
+from fractions import Fraction
+import io
+import math
+import os
+import pathlib
+import sys
+import time
+from typing import Any
+import warnings
+
+import keras_tuner as kt
+import numpy as np
+
+from st_tf.arch.presets import supernet
+from st_tf.arch.specs import ArchSpec, HeadSpec
+from st_tf.config import Config, ConfigError
+from st_tf.methods._pipeline import trial_epochs
+from st_tf.models import build, cost
+from st_tf.search import importance, shrink
+from st_tf.search.importance import Group
+from st_tf.task import Task
+from st_tf.ticket import Ticket
+from st_tf.training.meter import TrainingCost
+
+FRACTIONS = (0.0, 0.25, 0.5, 0.75, 1.0)  # Of a group's units.
+OBJECTIVE = 'validation'
+VARIABLES = ('KERASTUNER_TUNER_ID', 'KERASTUNER_ORACLE_IP', 'KERASTUNER_ORACLE_PORT')
+_IDLE_SECONDS = 0.2
+
+
+def units(values: Mapping[str, Any], groups: tuple[Group, ...]) -> dict[str, int]:
+  """Units that each group keeps: its fraction of all, rounded up, so that only a fraction of 0 empties a group.
+
+  Args:
+    values: fractions by group name.
+    groups: of the supernet.
+  """
+  return {group.name: math.ceil(values[group.name] * group.units) for group in groups}
+
+
+def macs(left: Mapping[str, int], groups: tuple[Group, ...], fixed: float) -> float:
+  """MACs of the network in which the groups have so many units left; `fixed` are those of what no unit carries."""
+  return fixed + sum(group.macs_of(left[group.name]) for group in groups)
+
+
+def within(left: Mapping[str, int], groups: tuple[Group, ...], fixed: float, bound: float) -> dict[str, int] | None:
+  """The units times the largest common factor up to 1, rounded down, with which a network has at most `bound` MACs.
+
+  Returns:
+    Units by group name; None when a network without any unit has more.
+  """
+
+  def scaled(factor: Fraction) -> dict[str, int]:
+    return {name: int(kept * factor) for name, kept in left.items()}
+
+  # A count changes at these factors and at no others.
+  factors = sorted({Fraction(1), *(Fraction(fewer, kept) for kept in left.values() for fewer in range(kept))} | {Fraction(0)})
+  found = bisect.bisect_right(factors, bound, key=lambda factor: macs(scaled(factor), groups, fixed))
+  return scaled(factors[found - 1]) if found else None
+
+
+def arch_of(left: Mapping[str, int], supernet: ArchSpec, head: HeadSpec, groups: tuple[Group, ...]) -> ArchSpec:
+  """The supernet with the first so many units of each group."""
+  return shrink.shrunk_arch(supernet, head, {group.name: np.arange(group.units) < left[group.name] for group in groups})
+
+
+@dataclasses.dataclass(frozen=True)
+class Space:
+  """Every architecture that a search may try.
+
+  Attributes:
+    supernet: what they are parts of.
+    head: its head.
+    shape: of an image.
+    groups: of its units.
+    params: its parameters.
+    macs: its MACs.
+    bound: MACs that an architecture may have; infinity = no bound.
+  """
+
+  supernet: ArchSpec
+  head: HeadSpec
+  shape: tuple[int, int, int]
+  groups: tuple[Group, ...]
+  params: int
+  macs: int
+  bound: float
+
+  @classmethod
+  def of(cls, task: Task, config: Config) -> 'Space':
+    """The space of a run.
+
+    Raises:
+      UserError: there is no such supernet, or no unit in it to search.
+    """
+    arch, shape, wanted = supernet(config.supernet or task.default_supernet), (*task.image_size, 3), config.search.target_macs
+    model = build(arch, task.head, shape)
+    found, groups = cost.of(model), importance.groups(model, arch, task.head)
+    if not groups:
+      raise ConfigError(f'A search needs units. Received: a network without any, --supernet={config.supernet}. Choose another.')
+    bound = math.inf if not wanted else wanted * found.macs if wanted <= 1 else wanted
+    return cls(arch, task.head, shape, groups, found.params, found.macs, bound)
+
+  @property
+  def fixed(self) -> float:
+    """MACs of what no unit carries."""
+    return importance.MACS.fixed(self.macs, self.groups)
+
+  def hyperparameters(self) -> kt.HyperParameters:
+    """One choice per group."""
+    choices = kt.HyperParameters()
+    for group in self.groups:
+      choices.Choice(group.name, list(FRACTIONS), default=FRACTIONS[-1])
+    return choices
+
+  def untrained(self, left: Mapping[str, int]) -> Ticket:
+    """The architecture with these units as a ticket without weights: trainings begin from it as from any other."""
+    return Ticket(
+      arch_of(left, self.supernet, self.head, self.groups),
+      self.supernet,
+      self.head,
+      self.shape,
+      weights={},
+      masks={},
+      survivors={name: list(range(kept)) for name, kept in left.items()},
+      task={},
+      sparsity=0.0,
+      cost={'supernet_params': self.params, 'supernet_macs': self.macs, 'supernet_prunable': 0},
+    )
+
+
+class Failed(Exception):
+  """An architecture that cannot be trained.
+
+  Attributes:
+    training: what trying took.
+  """
+
+  def __init__(self, reason: str, training: TrainingCost):
+    super().__init__(reason)
+    self.training = training
+
+
+class Stopped(kt.errors.FatalError):
+  """Carries, as its cause, what keras-tuner shall not take for a failed trial."""
+
+
+class Tuner(kt.engine.base_tuner.BaseTuner):
+  """keras-tuner's loop around trials.
+
+  Args:
+    run: trains what keras-tuner calls a trial; its metrics.
+    oracle: chooses what is tried.
+    folder: where both keep their state.
+
+  Raises:
+    ValueError, KeyError, TypeError, RuntimeError: the state there is damaged.
+  """
+
+  def __init__(self, run: Callable[[Any], dict[str, float]], oracle: kt.Oracle, folder: pathlib.Path):
+    self._run = run
+    oracle.verbose = 0
+    with contextlib.redirect_stdout(io.StringIO()):  # It says that it reloads.
+      super().__init__(oracle, directory=str(folder.parent), project_name=folder.name)
+    if self._is_worker():
+      return
+    # One that the process died with before the oracle's own state was written: the oracle hands it out again.
+    oracle.trials = {number: oracle.trials[number] for number in sorted(oracle.trials) if number in oracle.start_order}
+    # Without this file there is no reload, and keras-tuner writes it after the first trial only.
+    self.save()
+
+  def _get_tuner_fname(self) -> str:
+    # keras-tuner's has the process's id in it, and a search that a chief has begun would not go on without one.
+    return str(pathlib.Path(self.project_dir) / 'tuner.json')
+
+  def pre_create_trial(self) -> None:
+    """Keeps a worker that waits for the others' results from asking without a pause."""
+    if self._is_worker():
+      time.sleep(_IDLE_SECONDS)
+
+  def run_trial(self, trial: Any, *fit_args: Any, **fit_kwargs: Any) -> dict[str, float]:
+    """The metrics of a trial; what is no failure of the architecture stops the search, where keras-tuner would go on."""
+    try:
+      return self._run(trial)
+    except Failed as failure:
+      self.oracle.update_trial(trial.trial_id, {OBJECTIVE: 0.0} | dataclasses.asdict(failure.training))
+      raise kt.errors.FailedTrialError(str(failure)) from failure
+    except Exception as error:
+      raise Stopped from error
+
+
+class Bayesian(kt.oracles.BayesianOptimizationOracle):
+  """keras-tuner's, with draws that depend on the trial and not on the process: a search that continues goes on as it would have."""
+
+  def populate_space(self, trial_id: str) -> dict[str, Any]:
+    """Values for a trial."""
+    self._random_state = np.random.RandomState(self.seed + int(trial_id))
+    with warnings.catch_warnings():
+      warnings.simplefilter('ignore')  # Of the fit, which a handful of points does not determine.
+      return super().populate_space(trial_id)
+
+
+def oracle(config: Config, choices: kt.HyperParameters) -> kt.Oracle:
+  """What chooses the next architecture, as `--tuner` says."""
+  trials = config.tuner.trials
+  # To keras-tuner a seed of 0 is none. After three failures in a row it would give up.
+  common = {'objective': kt.Objective(OBJECTIVE, 'max'), 'hyperparameters': choices, 'seed': config.seed + 1}
+  common['max_consecutive_failed_trials'] = sys.maxsize
+  if config.tuner.tuner == 'hyperband':
+    found = kt.oracles.HyperbandOracle(max_epochs=trial_epochs(config), hyperband_iterations=trials, **common)
+    found.max_trials = trials
+    return found
+  if config.tuner.tuner == 'random':
+    return kt.oracles.RandomSearchOracle(max_trials=trials, **common)
+  # Its own default, three random trials per choice, is more than all trials of most searches.
+  return Bayesian(max_trials=trials, num_initial_points=max(trials // 3, 2), **common)
+
+
+def role(environment: Mapping[str, str]) -> str:
+  """'alone', or what the process is among several: 'chief' or 'worker'.
+
+  Raises:
+    ConfigError: only some of keras-tuner's variables are set.
+  """
+  present = [name for name in VARIABLES if environment.get(name)]
+  if not present:
+    return 'alone'
+  if len(present) < len(VARIABLES):
+    raise ConfigError(f'Processes that share a search set {", ".join(VARIABLES)}. Received: {", ".join(present)}. Set all, or none.')
+  return 'chief' if 'chief' in environment[VARIABLES[0]] else 'worker'
+
+
+def check(config: Config) -> None:
+  """Refuses settings that a search by keras-tuner does not know.
+
+  Raises:
+    ConfigError: naming one.
+  """
+  if config.search.target_latency_ms:
+    received = f'--target_latency_ms={config.search.target_latency_ms:g}'
+    raise ConfigError(f'--method=tuner bounds MACs. Received: {received}. Use --target_macs, or --method=supertickets.')
+  if config.init_from:
+    raise ConfigError(f'--method=tuner trains architectures from scratch. Received: --init_from={config.init_from}. Leave it out.')
+  role(os.environ)

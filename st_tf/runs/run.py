@@ -1,0 +1,327 @@
+"""What several methods share: going through the epochs, searching, pruning, saving tickets."""
+
+from collections.abc import Callable, Iterator, Mapping
+import dataclasses
+import math
+import signal
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tqdm
+
+from st_tf import wording
+from st_tf.arch.specs import ArchSpec
+from st_tf.config import Config
+from st_tf.errors import UserError
+from st_tf.models import cost
+from st_tf.pruning.fit import is_last, may_return
+from st_tf.runs.cutting import cut
+from st_tf.runs.origin import origin
+from st_tf.runs.start import fresh, load_weights
+from st_tf.runs.target import check_sparsity, check_target, steer, target_flag, trimmed
+from st_tf.runs.workdir import Workdir, WorkdirError
+from st_tf.search import importance
+from st_tf.task import Task
+from st_tf.task.scoring import readable
+from st_tf.ticket import Ticket
+from st_tf.training.plan import Plan
+from st_tf.training.state import State
+from st_tf.training.trainer import Trainer
+
+
+class DivergedError(UserError):
+  """Training produced a loss that is no number."""
+
+
+class Interrupted(Exception):
+  """A signal asked the run to stop; its state is saved."""
+
+
+@dataclasses.dataclass
+class _Sums:
+  """Running sums of the epoch so far; they go into checkpoints."""
+
+  loss: float = 0.0
+  score: float = 0.0
+  batches: int = 0
+  seconds: float = 0.0
+  trimmed: int = 0  # Of the whole training: units that had to go to meet its target.
+
+
+class Run:
+  """One pass through the epochs of a training, continued where an earlier process left it.
+
+  Args:
+    trainer: fresh; restored from the workdir's newest checkpoint if there is one.
+    plan: what happens when.
+    workdir: where state, metrics and tickets go.
+    prepare: gives a fresh trainer the weights it begins with.
+  """
+
+  def __init__(self, trainer: Trainer, plan: Plan, workdir: Workdir, prepare: Callable[[Trainer], None] = load_weights):
+    self.trainer = trainer
+    self.plan = plan
+    self.workdir = workdir
+    self.task: Task = trainer.task
+    self.config: Config = trainer.config
+    self._identity = self.config.fingerprint  # Now, since files that settings name may change while the run goes on.
+    self._sums = _Sums()
+    self._signal = 0
+    if plan.search_every:
+      check_target(trainer)
+    check_sparsity(trainer, plan)
+    self._mark = time.monotonic()  # What is prepared, such as a first mask, is part of the training.
+    state = workdir.latest()
+    if state is None:
+      prepare(trainer)
+    else:
+      self._check_same(state)
+      trainer.restore(state)
+      self._sums = _Sums(**state.facts['sums'])
+      print(f'Continuing at step {trainer.step} of {plan.total_steps}.')
+    workdir.rewind(trainer.step)
+
+  # Epochs and batches.
+
+  def epochs(self) -> Iterator[int]:
+    """Numbers, from 0, of the epochs that are left; SIGINT and SIGTERM save the state and end the run.
+
+    Raises:
+      Interrupted: after such a signal.
+    """
+    handlers = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+      yield from range(self.trainer.step // self.plan.steps_per_epoch, self.config.epochs)
+    finally:
+      for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+  def batches(self, epoch: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+    """The batches of `epoch` that are left, with a progress bar on a terminal."""
+    start = self.trainer.step - epoch * self.plan.steps_per_epoch
+    data = self.task.dataset('train', self.config.batch_size, training=True, seed=self.config.seed, epoch=epoch, start_batch=start)
+    title = f'epoch {epoch + 1}/{self.config.epochs}'
+    bar = tqdm.tqdm(data, title, self.plan.steps_per_epoch, leave=False, initial=start, disable=not sys.stderr.isatty(), unit='step')
+    for batch in readable(bar):
+      yield batch
+      if self._sums.batches:
+        bar.set_postfix(loss=wording.loss(self._sums.loss / self._sums.batches))
+      # At the end of an epoch `end_epoch` saves, after its evaluation.
+      if self._signal and self.trainer.step < (epoch + 1) * self.plan.steps_per_epoch:
+        self._save()
+        self._stop()
+
+  def step(self, images: tf.Tensor, targets: tf.Tensor) -> None:
+    """One training step.
+
+    Raises:
+      DivergedError: the loss is no finite number.
+    """
+    trainer = self.trainer
+    loss, outputs = trainer.train(images, targets, self.plan.learning_rate(trainer.step), self.strength())
+    if not math.isfinite(loss):
+      raise self._diverged('The loss is a finite number', loss)
+    self._sums.loss += loss
+    self._sums.score += self.task.batch_score(tf.nest.map_structure(np.asarray, targets), outputs)
+    self._sums.batches += 1
+    self._count_time()
+
+  def end_epoch(self, epoch: int) -> None:
+    """Evaluates on the validation split, reports, and writes a checkpoint."""
+    trainer, sums = self.trainer, self._sums
+    with trainer.evaluated(self.calibration()):
+      validation = trainer.scores('validation').result()
+    broken = [name for name, value in trainer.values().items() if not np.isfinite(value).all()]
+    if broken:
+      raise self._diverged('Weights are finite numbers', broken[0])
+    if not all(math.isfinite(value) for value in validation.values()):
+      raise self._diverged('Scores on the validation split are finite numbers', validation)
+    mask = trainer.mask
+    found = cost.of(trainer.model, mask)
+    self._count_time()
+    row = {
+      'event': 'epoch',
+      'epoch': epoch + 1,
+      'step': trainer.step,
+      'loss': sums.loss / sums.batches,
+      f'train_{self.task.training_metric or self.task.primary_metric}': sums.score / sums.batches,
+      'validation': validation,
+      'sparsity': mask.sparsity,
+      'params': found.params,
+      'macs': found.macs,
+      'nonzero_params': found.nonzero_params,
+      'nonzero_macs': found.nonzero_macs,
+      'learning_rate': self.plan.learning_rate(trainer.step - 1),
+      'penalty': self.strength(),
+      'seconds': sums.seconds,
+    }
+    if trainer.cost_model.table is not None:
+      row['latency_ms'] = trainer.price()
+    self.workdir.record(row)
+    self.workdir.histogram({f'factors/{name}': value for name, value in trainer.factors().items()}, trainer.step)
+    print(wording.epoch(row, self.config.epochs, self.task.primary_metric, self.task.training_metric), flush=True)
+    self._sums = _Sums(trimmed=sums.trimmed)
+    self._save()
+    if self._signal:
+      self._stop()
+
+  def strength(self) -> float:
+    """Strength of the penalty on the factors at this step."""
+    search = self.config.search
+    if search.has_target:
+      return self.trainer.steering.strength if self.trainer.step < self.plan.search_end else 0.0
+    return search.penalty * self.plan.ramp(self.trainer.step)
+
+  def calibration(self) -> Any:
+    """The batches that batch-norm statistics are recalibrated with: always the same ones."""
+    count = self.config.training.recalibration_batches
+    return self.task.dataset('train', self.config.batch_size, training=True, seed=self.config.seed, epoch=self.config.epochs).take(count)
+
+  # Searching and pruning.
+
+  def search(self) -> None:
+    """Corrects the penalty's strength, and removes dead units when a look at the factors is due and pays."""
+    trainer, plan, search = self.trainer, self.plan, self.config.search
+    if search.has_target and plan.search_every:
+      steer(trainer, plan)
+    if not plan.is_search_due(trainer.step):
+      return
+    last = trainer.step == plan.search_end
+    groups = importance.groups(trainer.model, trainer.arch, self.task.head)
+    alive = importance.alive(trainer.factors(), search.dead_below)
+    if last and search.has_target:
+      alive, self._sums.trimmed = self._trimmed(alive)
+    before = cost.of(trainer.model).macs
+    saved = before - importance.MACS.total(before, groups, alive)
+    if saved >= search.minimum_saving * before or last and saved > 0:
+      units = sum(value.size for value in alive.values())
+      trainer.shrink(alive)
+      left = sum(int(np.count_nonzero(value)) for value in alive.values())
+      after = cost.of(trainer.model).macs
+      self.record('shrink', macs_before=before, macs_after=after, units_before=units, units_after=left, trimmed=self._sums.trimmed)
+
+  def _trimmed(self, alive: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], int]:
+    """(the units that stay at the end of the search, how many had to go that were not dead), the latter told."""
+    left = trimmed(self.trainer, alive)
+    removed = sum(int(np.count_nonzero(units & ~left[name])) for name, units in alive.items())
+    if removed:
+      print(
+        f'warning: the search ended above {target_flag(self.trainer)}. To meet it {removed:,} more units are removed, those with the'
+        ' smallest factors. A longer search (--search_end, --epochs) has more time to choose.',
+        file=sys.stderr,
+      )
+    return left, removed
+
+  def prune(self) -> None:
+    """Ranks all weights when the schedule says so, and saves the tickets whose sparsity is passed."""
+    trainer, schedule = self.trainer, self.plan.pruning
+    if schedule is None:
+      return
+    due, answer = schedule(trainer.step)
+    at_end = trainer.step == self.plan.total_steps
+    if trainer.final or not bool(due) and not at_end:
+      return
+    final = is_last(schedule, trainer.step) or at_end
+    sparsity = self._exactly(float(answer)) if bool(due) else trainer.requested
+    for level in self.config.pruning.sparsity[:-1]:
+      if trainer.requested < level <= sparsity or level == 0 and trainer.step == schedule.begin_step:
+        with trainer.pruned_for_now(level):
+          self.save_ticket(level)
+    happened = trainer.prune(sparsity, may_return(schedule, trainer.step), final)
+    self.record('prune', **happened, final=final)
+
+  def _exactly(self, sparsity: float) -> float:
+    """Schedules answer in single precision, where 0.9 is a little less than the 0.9 that was asked for."""
+    return next((level for level in self.config.pruning.sparsity if abs(level - sparsity) < 1e-6), sparsity)
+
+  def save_ticket(self, sparsity: float) -> Ticket:
+    """Saves the ticket of the network as it stands.
+
+    Raises:
+      WorkdirError: it cannot be written.
+    """
+    rows = self.workdir.history()
+    seconds = sum(row.get('seconds', 0) for row in rows) + self._sums.seconds
+    ticket = cut(self.trainer, self.calibration(), sparsity, origin(self.trainer, seconds, self._sums.trimmed))
+    # Before the ticket is there, since a run that is continued then does not come here again; once, since one that was
+    # stopped in between does.
+    if not any(row['event'] == 'ticket' and row['sparsity'] == sparsity for row in rows):
+      self.record('ticket', sparsity=sparsity, validation=ticket.metrics['validation'], nonzero_macs=ticket.cost['nonzero_macs'])
+    try:
+      ticket.save(self.workdir.ticket_path(sparsity))
+    except OSError as error:
+      raise WorkdirError(f'A ticket can be written. Received: {error}. Make room and give the same command again.') from error
+    return ticket
+
+  def _diverged(self, rule: str, received: Any) -> DivergedError:
+    return DivergedError(
+      f'{rule}. Received: {received} at step {self.trainer.step}. Try a lower --learning_rate, --gradient_clip=1 or a longer --warmup,'
+      ' with --fresh or another --workdir, since a run keeps its settings.'
+    )
+
+  def _check_same(self, state: State) -> None:
+    """Refuses a checkpoint of other settings or data, in a folder of these settings."""
+    facts, sizes = state.facts, dict(self.task.sizes)
+    if facts['sizes'] != sizes:
+      received = f'{facts["sizes"]} examples, now {sizes}'
+    elif facts['config'] != self._identity or ArchSpec.from_json(facts['supernet']) != self.trainer.supernet:
+      received = 'checkpoints of other settings, or of another version of this program'
+    else:
+      return
+    raise WorkdirError(
+      f'A run continues with the settings and the data it began with. Received: {received}, in {self.workdir.path}.'
+      ' Put it back, or use another --workdir, or --fresh to start over.'
+    )
+
+  def record(self, event: str, **facts: Any) -> None:
+    """Appends what happened at this step to the metrics."""
+    epoch = (self.trainer.step - 1) // self.plan.steps_per_epoch + 1
+    self.workdir.record({'event': event, 'step': self.trainer.step, 'epoch': epoch, **facts})
+
+  def _count_time(self) -> None:
+    now = time.monotonic()
+    self._sums.seconds += now - self._mark
+    self._mark = now
+
+  def _save(self) -> None:
+    self._count_time()
+    state = self.trainer.state()
+    facts = {
+      'sums': dataclasses.asdict(self._sums),
+      'sizes': dict(self.task.sizes),
+      'config': self._identity,
+    }
+    self._is_saved = self.workdir.save(State(state.facts | facts, state.arrays))
+
+  def _stop(self) -> None:
+    where = f'step {self.trainer.step}' if self._is_saved else 'the last checkpoint, since this one could not be written'
+    raise Interrupted(f'{signal.Signals(self._signal).name}: {self.workdir.same_command} continues from {where}.')
+
+  def _on_signal(self, number: int, frame: Any) -> None:
+    print(f'\n{signal.Signals(number).name}: stopping after this step.', file=sys.stderr, flush=True)
+    self._signal = number
+
+
+def train_to_the_end(run: Run, early_step: int = 0) -> None:
+  """All epochs that are left, searched and pruned as the run's plan says.
+
+  Args:
+    run: what is trained.
+    early_step: the step whose weights are written down for later stages; 0 = none.
+  """
+  for epoch in run.epochs():
+    for images, targets in run.batches(epoch):
+      run.step(images, targets)
+      if run.trainer.step == early_step:
+        run.workdir.keep_early(run.trainer.values())
+      run.search()  # Dead units go physically; masks, slots and averages follow.
+      run.prune()  # All weights are ranked anew; pruned ones may return.
+    run.end_epoch(epoch)
+
+
+def begin(task: Task, config: Config, plan: Plan, workdir: Workdir) -> Run:
+  """A run of the configured network, pruned and searched as far as `plan` says so."""
+  return Run(fresh(task, config, plan), plan, workdir)

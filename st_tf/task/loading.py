@@ -1,0 +1,65 @@
+"""How a problem is found by its name.
+
+The library never imports a task: `load` turns `--task=NAME` into the module `tasks.NAME` (or into a module of the
+user's own) and calls its `load` function.
+"""
+
+import importlib
+import pkgutil
+from typing import Any
+
+from st_tf.errors import did_you_mean
+from st_tf.task.task import DataConfig, Task, TaskError
+
+
+def known() -> list[str]:
+  """Names of the tasks that come with the project; a name ending in ':' takes an argument."""
+  names = (name + ':' * _takes_argument(importlib.import_module(f'tasks.{name}')) for name in _modules())
+  return sorted(names) + ['module:']
+
+
+def load(name: str, config: DataConfig) -> Task:
+  """The task called `name`: 'shapes', 'cifar100', 'tfds:NAME', 'folder:PATH' or 'module:my.package.task'.
+
+  A task module defines `load(argument: str, config: DataConfig) -> Task`.
+
+  Raises:
+    TaskError: no such task, or its data is missing or bad.
+  """
+  kind, _, argument = name.partition(':')
+  if kind == 'module':
+    return _load_module(argument).load('', config)
+  if kind not in _modules():
+    names = known()
+    hint = did_you_mean(kind, [entry.rstrip(':') for entry in names])
+    raise TaskError(f'A task is one of {", ".join(names)}. Received: {name!r}.{hint}')
+  module = importlib.import_module(f'tasks.{kind}')
+  if bool(argument) != _takes_argument(module):
+    raise TaskError(f'This task is written {kind}{":ARGUMENT" * _takes_argument(module)}. Received: {name!r}.')
+  return module.load(argument, config)
+
+
+def _modules() -> list[str]:
+  tasks = importlib.import_module('tasks')
+
+  # What tasks share lives beside them, in modules whose names begin with an underscore.
+  return [module.name for module in pkgutil.iter_modules(tasks.__path__) if not module.name.startswith('_')]
+
+
+def _takes_argument(module: Any) -> bool:
+  return getattr(module, 'TAKES_ARGUMENT', False)
+
+
+def _load_module(path: str) -> Any:
+  rule = '--task=module:PATH names an importable Python module.'
+  if not all(part.isidentifier() for part in path.split('.')):
+    raise TaskError(f'{rule} Received: {path!r}. Write it with dots, for example module:my_package.my_task.')
+  try:
+    module = importlib.import_module(path)
+  except ModuleNotFoundError as error:
+    if not f'{path}.'.startswith(f'{error.name}.'):
+      raise  # The module is there; what it imports is not.
+    raise TaskError(f'{rule} Received: {path!r} ({error}). Put its folder on PYTHONPATH.') from error
+  if not hasattr(module, 'load'):
+    raise TaskError(f'A task module defines load(argument, config) -> Task. Received: {path!r}, which does not.')
+  return module

@@ -1,0 +1,224 @@
+"""What a training method must know about a problem."""
+
+import abc
+from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from st_tf.arch.specs import HeadSpec
+from st_tf.errors import UserError
+
+SPLITS = ('train', 'validation', 'test')
+KINDS = ('classification', 'segmentation', 'keypoints')
+
+
+class TaskError(UserError):
+  """A problem with the data: the rule, what was found, and the way out."""
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+  """Where the data is and how it is prepared; every field is a flag of its own."""
+
+  data_dir: str = dataclasses.field(default='', metadata={'help': "Folder with the data; empty = the source's default."})
+  image_size: int = dataclasses.field(
+    default=0, metadata={'help': "Side in pixels of the images, or of the windows of maps, that the network reads; 0 = the task's own."}
+  )
+  image_width: int = dataclasses.field(
+    default=0, metadata={'help': "Segmentation, keypoints: width in pixels where it is not --image_size; 0 = the task's own, or square."}
+  )
+  train_examples: int = dataclasses.field(default=0, metadata={'help': 'Use only so many training images (stratified, seeded); 0 = all.'})
+  data_seed: int = dataclasses.field(default=0, metadata={'help': 'Seed of split drawing and of procedural data; not of training.'})
+  randaugment: bool = dataclasses.field(default=False, metadata={'help': 'Add RandAugment to crop and flip.'})
+  mixup: float = dataclasses.field(default=0.0, metadata={'help': 'Strength of mixup (Beta parameter); 0 = off.'})
+  class_weights: str = dataclasses.field(
+    default='', metadata={'help': "Weights of the classes in the loss: 'balanced', or one number per class, comma-separated."}
+  )
+  class_names: str = dataclasses.field(
+    default='', metadata={'help': 'Segmentation: names of the classes 1, 2, ..., comma-separated, or a text file with one per line.'}
+  )
+  detections: str = dataclasses.field(
+    default='',
+    metadata={'help': "Keypoints: JSON with detected person boxes to score on (COCO's results format); empty = the true ones."},
+  )
+  window_overlap: float = dataclasses.field(
+    default=0.0,
+    metadata={
+      'help': 'Segmentation: share of a window that it has in common with the next where pictures larger than that are scored; 0 = as few'
+      ' windows as cover them.'
+    },
+  )
+  flip_test: bool = dataclasses.field(
+    default=False, metadata={'help': 'Segmentation, keypoints: score the mean of an image and its mirror image.'}
+  )
+
+
+class Metrics(abc.ABC):
+  """Accumulates scores over the batches of one evaluation."""
+
+  @abc.abstractmethod
+  def update(self, targets: np.ndarray, outputs: np.ndarray) -> None:
+    """Adds one batch of targets and network outputs."""
+
+  @abc.abstractmethod
+  def result(self) -> dict[str, float]:
+    """The scores so far, by name."""
+
+  @abc.abstractmethod
+  def per_class(self) -> dict[str, dict[str, float]]:
+    """The scores of each class: {label: {'count': n, score: value}}."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+  """One image and what a network says about it, for people.
+
+  Attributes:
+    pictures: (caption, [height, width, 3] uint8), the image itself first.
+    truth: what the image shows, in words; empty where a picture says it.
+    guesses: (label, share), largest first.
+    legend: (label, '#rrggbb') of what colours in the pictures mean.
+  """
+
+  pictures: tuple[tuple[str, np.ndarray], ...]
+  truth: str = ''
+  guesses: tuple[tuple[str, float], ...] = ()
+  legend: tuple[tuple[str, str], ...] = ()
+
+  @property
+  def is_right(self) -> bool | None:
+    """Whether the first guess is the truth; None where the truth is no word."""
+    return bool(self.guesses) and self.guesses[0][0] == self.truth if self.truth else None
+
+
+class Task(abc.ABC):
+  """One problem: its data, its head, its loss, its scores and its pictures.
+
+  Attributes:
+    name: as given to `--task`.
+    head: what the network's end looks like.
+    image_size: (height, width) of the training images, in pixels.
+    labels: names of the outputs, in order.
+    sizes: examples per split.
+    primary_metric: the score, higher is better, that decides.
+    training_metric: the score that is taken of every training batch; '' = the primary one.
+    mean: per-channel mean that was subtracted from images in [0, 1].
+    deviation: per-channel standard deviation they were divided by.
+    keep: share of a picture's shorter side that evaluation keeps.
+    default_supernet: the preset that suits the images when `--supernet` names none.
+    settings: what suits the loss, by flag name, in the place of the defaults; files, recipes and flags win over it.
+    notes: what a user should know of the data, such as what of it is left out; a line each.
+    semantics: what the outputs mean, for those who have a ticket and not its task: 'kind' (one of `KINDS`); of maps also 'colours',
+      '#rrggbb' per label; of keypoints also 'skeleton', pairs of label numbers.
+  """
+
+  name: str
+  head: HeadSpec
+  image_size: tuple[int, int]
+  labels: Sequence[str]
+  sizes: Mapping[str, int]
+  primary_metric: str
+  training_metric: str = ''
+  mean: tuple[float, float, float]
+  deviation: tuple[float, float, float]
+  keep: float = 1.0
+  default_supernet: str = 'mobile'
+  settings: Mapping[str, Any] = MappingProxyType({})
+  notes: Sequence[str] = ()
+  semantics: Mapping[str, Any] = MappingProxyType({'kind': 'classification'})
+
+  @abc.abstractmethod
+  def dataset(self, split: str, batch_size: int, *, training: bool = False, seed: int = 0, epoch: int = 0, start_batch: int = 0) -> Any:
+    """A finite `tf.data.Dataset` of (images [batch, height, width, 3] float32 normalised, targets).
+
+    With `training` it is shuffled and augmented, keyed by (seed, epoch, example) so that the same call always gives
+    the same batches, and incomplete batches are dropped; without, it is in a fixed order and complete. Targets are a tensor
+    or a dictionary of tensors, one row per example.
+
+    Args:
+      split: one of `SPLITS`.
+      batch_size: examples per batch.
+      training: whether to shuffle, augment and drop the remainder.
+      seed: of order and augmentation.
+      epoch: of order and augmentation.
+      start_batch: batches to leave out at the start, for a run that continues inside an epoch.
+    """
+
+  @abc.abstractmethod
+  def loss(self, targets: Any, outputs: Any, label_smoothing: float = 0.0) -> Any:
+    """Loss of each example, [batch] float32 (a TensorFlow computation).
+
+    It is traced without AutoGraph: where a tensor decides, take `tf.where` or `tf.cond`, or decorate it with `@tf.function`.
+    """
+
+  @abc.abstractmethod
+  def metrics(self) -> Metrics:
+    """A fresh accumulator."""
+
+  @abc.abstractmethod
+  def sample(self, image: np.ndarray, target: np.ndarray, output: np.ndarray) -> Sample:
+    """One example and a network's output in pictures and words.
+
+    Args:
+      image: [height, width, 3] uint8, as the network saw it.
+      target: one of `dataset`'s targets.
+      output: the network's.
+    """
+
+  def answers(self, infer: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> np.ndarray:
+    """Outputs for a batch of scored images; a task may look at them more than once."""
+    return np.asarray(infer(images))
+
+  def scored(self, split: str) -> int:
+    """How many examples `dataset` gives of a split without `training`."""
+    return self.sizes[split]
+
+  def batch_score(self, targets: Any, outputs: np.ndarray) -> float:
+    """`training_metric` of one training batch."""
+    metrics = self.metrics()
+    metrics.update(targets, outputs)
+    return metrics.result()[self.training_metric or self.primary_metric]
+
+  def steps_per_epoch(self, batch_size: int) -> int:
+    """Full training batches per epoch.
+
+    Raises:
+      TaskError: the training split is smaller than one batch.
+    """
+    steps = self.sizes['train'] // batch_size
+    if not steps:
+      raise TaskError(
+        f'A batch is at most the training split. Received: batch_size={batch_size} for {self.sizes["train"]} training'
+        f' examples of {self.name}. Use a smaller --batch_size.'
+      )
+    return steps
+
+
+def size_settings(size: tuple[int, int]) -> dict[str, int]:
+  """The settings of `DataConfig` that ask for images of `size`, (height, width) in pixels."""
+  height, width = size
+  return {'image_size': height} | ({'image_width': width} if width != height else {})
+
+
+def refuse(config: DataConfig, fields: Sequence[str], kind: str) -> None:
+  """Refuses settings that a kind of task does nothing with.
+
+  Raises:
+    TaskError: one of `fields` is not at its default.
+  """
+  defaults = DataConfig()
+  for field in fields:
+    value = getattr(config, field)
+    if value != getattr(defaults, field):
+      raise TaskError(f'--{field} means nothing to {kind}. Received: --{field}={value}. Leave it out.')
+
+
+def most_likely(logits: np.ndarray, labels: Sequence[str], top: int) -> list[tuple[str, float]]:
+  """The `top` most likely labels with their probabilities, from logits [classes]."""
+  exponentials = np.exp(logits.astype(np.float64) - logits.max())
+  probabilities = exponentials / exponentials.sum()
+  order = np.argsort(-probabilities, kind='stable')[:top]
+  return [(labels[i], float(probabilities[i])) for i in order]

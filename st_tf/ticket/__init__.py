@@ -1,0 +1,3 @@
+"""What a method ends with."""
+
+from st_tf.ticket.ticket import MODEL, Ticket, TicketError

@@ -1,0 +1,195 @@
+"""A ticket: an architecture and the sparse, trainable subnetwork in it, as one folder of plain files."""
+
+from collections.abc import Mapping
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+import numpy as np
+import tf_keras as keras
+
+from st_tf import files
+from st_tf.arch.specs import ArchSpec, HeadSpec, SpecError
+from st_tf.config.named_files import TICKET as FACTS
+from st_tf.errors import UserError
+from st_tf.models import build, named_variables
+from st_tf.models import cost as costs
+
+FORMAT = 1
+MODEL = 'model.tflite'
+_WEIGHTS = 'weights.safetensors'
+_MASKS = 'masks.safetensors'
+
+
+class TicketError(UserError):
+  """A folder that holds no usable ticket."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Ticket:
+  """What a method ends with.
+
+  Attributes:
+    arch: the network that is left.
+    supernet: the network it was drawn from.
+    head: its head.
+    input_shape: (height, width, channels) of one image.
+    weights: every variable by 'layer/variable'; pruned weights are exactly 0.
+    masks: kept weights of every prunable variable, by the same names.
+    survivors: original indices of the units that are left, by group ('block/k3'); all where a group is not named.
+    task: 'name', 'labels', 'mean', 'deviation', 'primary_metric' and 'image_size' of the task.
+    sparsity: fraction of the prunable weights that was asked for.
+    metrics: scores per split, by name; 'per_class' for the test split.
+    cost: parameters and MACs: of the network, of its non-zeros, of the supernet; prunable weights and zeros.
+    provenance: method, settings, command, versions, time.
+  """
+
+  arch: ArchSpec
+  supernet: ArchSpec
+  head: HeadSpec
+  input_shape: tuple[int, int, int]
+  weights: dict[str, np.ndarray]
+  masks: dict[str, np.ndarray]
+  survivors: dict[str, list[int]]
+  task: dict[str, Any]
+  sparsity: float
+  metrics: dict[str, Any] = dataclasses.field(default_factory=dict)
+  cost: dict[str, int] = dataclasses.field(default_factory=dict)
+  provenance: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+  @property
+  def kind(self) -> str:
+    """What its outputs are: one of `st_tf.task.KINDS`. Tickets from before there were several say nothing of it."""
+    return self.task.get('semantics', {'kind': 'classification'})['kind']
+
+  @property
+  def fingerprint(self) -> str:
+    """Changes with architecture, mask and weights, and with nothing else."""
+    arrays = {f'weight/{name}': value for name, value in self.weights.items()}
+    arrays |= {f'mask/{name}': value for name, value in self.masks.items()}
+    arrays['arch'] = np.frombuffer(json.dumps([_without_defaults(self.arch), dataclasses.asdict(self.head)]).encode(), np.uint8)
+    return files.digest(arrays)
+
+  def build_model(self) -> keras.Model:
+    """The network as a plain Keras model, without wrappers: images -> logits.
+
+    Raises:
+      TicketError: the weights do not fit the architecture.
+    """
+    model = build(self.arch, self.head, self.input_shape)
+    variables = named_variables(model)
+    for name, variable in variables.items():
+      if name not in self.weights or self.weights[name].shape != tuple(variable.shape):
+        found = self.weights[name].shape if name in self.weights else 'none'
+        raise TicketError(f'Weights fit the architecture. Received: {name} of {found}, not {tuple(variable.shape)}. Draw the ticket again.')
+      variable.assign(self.weights[name])
+    return model
+
+  def count(self) -> costs.Cost:
+    """Parameters and MACs, layer by layer, of the network and of its non-zeros."""
+    return costs.of(self.build_model(), self.masks)
+
+  def save(self, path: str | pathlib.Path) -> None:
+    """Writes the ticket's facts, weights and masks into folder `path`; a model and a report that are there stay.
+
+    Raises:
+      OSError: the folder cannot be written; an older ticket there is untouched then.
+    """
+    path = pathlib.Path(path)
+
+    def fill(folder: pathlib.Path) -> None:
+      files.write_arrays(folder / _WEIGHTS, self.weights)
+      files.write_arrays(folder / _MASKS, self.masks)
+      (folder / FACTS).write_text(json.dumps(self._facts(), indent=1) + '\n', encoding='utf-8')
+
+    if (path / FACTS).exists() and _same_arrays(path, self.fingerprint):
+      files.write_text(path / FACTS, json.dumps(self._facts(), indent=1) + '\n')
+    else:
+      files.write_folder(path, fill)
+
+  @classmethod
+  def load(cls, path: str | pathlib.Path) -> 'Ticket':
+    """The ticket in folder `path`.
+
+    Raises:
+      TicketError: there is none, it is damaged, or it is of another format.
+    """
+    path = pathlib.Path(path)
+    if not (path / FACTS).is_file():
+      missing = '' if path.exists() else ', which does not exist'
+      raise TicketError(f'A ticket is a folder with {FACTS}. Received: {path}{missing}.{_nearby(path)}')
+    try:
+      facts = files.read_json(path / FACTS)
+      if not isinstance(facts, Mapping) or facts.get('format') != FORMAT:
+        found = facts.get('format') if isinstance(facts, Mapping) else type(facts).__name__
+        raise TicketError(f'This program reads tickets of format {FORMAT}. Received: format {found} in {path}. Update the program.')
+      ticket = cls(
+        arch=ArchSpec.from_json(facts['arch']),
+        supernet=ArchSpec.from_json(facts['supernet']),
+        head=HeadSpec(**facts['head']),
+        input_shape=tuple(facts['input_shape']),
+        weights=files.read_arrays(path / _WEIGHTS),
+        masks=files.read_arrays(path / _MASKS),
+        **_checked(facts),
+      )
+    except TicketError:
+      raise
+    except (KeyError, TypeError, AttributeError, ValueError, SpecError) as error:
+      raise TicketError(f'A ticket can be read back whole. Received: {path} ({error}). Copy it anew or draw it again.') from error
+    if ticket.fingerprint != facts.get('fingerprint'):
+      raise TicketError(f"A ticket's weights match its fingerprint. Received: {path}, which was changed or damaged. Copy it anew.")
+    return ticket
+
+  def _facts(self) -> dict[str, Any]:
+    return {
+      'format': FORMAT,
+      'fingerprint': self.fingerprint,
+      'sparsity': self.sparsity,
+      'task': self.task,
+      'metrics': self.metrics,
+      'cost': self.cost,
+      'provenance': self.provenance,
+      'head': dataclasses.asdict(self.head),
+      'input_shape': self.input_shape,
+      'arch': self.arch.to_json(),
+      'supernet': self.supernet.to_json(),
+      'survivors': self.survivors,
+    }
+
+
+def _without_defaults(arch: ArchSpec) -> dict[str, Any]:
+  """What sets a network apart; a field that a later version adds leaves the fingerprints of older tickets as they are."""
+  defaults = {field.name: field.default for field in dataclasses.fields(arch)}
+  return {name: value for name, value in arch.to_json().items() if value != defaults[name]}
+
+
+def _checked(facts: Mapping[str, Any]) -> dict[str, Any]:
+  """The facts that the fingerprint does not cover.
+
+  Raises:
+    KeyError, ValueError: one is missing or of another kind.
+  """
+  for name in ('survivors', 'task', 'metrics', 'cost', 'provenance'):
+    if not isinstance(facts[name], dict):
+      raise ValueError(f'{name} is {type(facts[name]).__name__}, not an object')
+  task, outputs = facts['task'], facts['head']['outputs']
+  for name, length in (('labels', outputs), ('mean', 3), ('deviation', 3), ('image_size', 2)):
+    if not isinstance(task[name], list) or len(task[name]) != length:
+      raise ValueError(f"the task's {name} are no list of {length}")
+  for name in ('name', 'primary_metric'):
+    if not isinstance(task[name], str):
+      raise ValueError(f"the task's {name} is no text")
+  return {name: facts[name] for name in ('survivors', 'task', 'metrics', 'cost', 'provenance')} | {'sparsity': float(facts['sparsity'])}
+
+
+def _same_arrays(path: pathlib.Path, fingerprint: str) -> bool:
+  try:
+    return Ticket.load(path).fingerprint == fingerprint
+  except TicketError:
+    return False
+
+
+def _nearby(path: pathlib.Path) -> str:
+  found = sorted(path.glob(f'tickets/*/{FACTS}')) if path.is_dir() else []
+  return f' Did you mean {found[-1].parent}?' if found else ''

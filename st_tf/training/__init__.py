@@ -1,0 +1,1 @@
+"""One training: its state, its step, its plan in steps."""

@@ -1,0 +1,117 @@
+"""One training step as one traced function: gradients, optimizer, factors, frozen weights, averages."""
+
+from collections.abc import Callable, Mapping
+
+import tensorflow as tf
+import tf_keras as keras
+
+from st_tf.config import Config
+from st_tf.pruning.wrapper import wrappers
+from st_tf.task import Task
+from st_tf.training.averaging import Averages
+
+_KERNELS = ('kernel', 'depthwise_kernel')
+
+
+def decayed(variables: Mapping[str, tf.Variable]) -> list[str]:
+  """Names of the variables that weight decay acts on: convolution and dense kernels."""
+  return [name for name in variables if name.rsplit('/', 1)[-1] in _KERNELS]
+
+
+class TrainingStep:
+  """Trains one model; a new one is made after each shrink.
+
+  Args:
+    model: what to train.
+    trainable: its variables that are trained, by name.
+    optimizer: built for them.
+    averages: updated after each step; None = none.
+    task: gives the loss.
+    config: the run's settings.
+    penalties: (factors, penalty of each) by group name.
+    on_trace: called once per trace.
+  """
+
+  def __init__(
+    self,
+    model: keras.Model,
+    trainable: Mapping[str, tf.Variable],
+    optimizer: keras.optimizers.Optimizer,
+    averages: Averages | None,
+    task: Task,
+    config: Config,
+    penalties: Mapping[str, tuple[tf.Variable, float]],
+    on_trace: Callable[[], None],
+  ):
+    self._model = model
+    self._optimizer = optimizer
+    self._averages = averages
+    self._task = task
+    self._config = config
+    self._penalties = penalties
+    self._on_trace = on_trace
+    self._strategy = tf.distribute.get_strategy()
+    self._trainable = dict(trainable)
+    self._decayed = set(decayed(self._trainable)) if config.training.optimizer != 'adamw' else set()
+    self._function = tf.function(self._step, autograph=False)
+
+  def __call__(self, images, targets, learning_rate: float, strength: float, average_decay: float) -> tuple[float, tf.Tensor]:
+    """(mean loss of the batch, outputs of its examples) after one step.
+
+    Args:
+      images: [batch, height, width, 3], or one such tensor per replica.
+      targets: likewise.
+      learning_rate: of this step.
+      strength: of the penalty on the factors.
+      average_decay: share of the old averages kept.
+    """
+    self._optimizer.learning_rate.assign(learning_rate)
+    scalars = (tf.constant(value, tf.float32) for value in (learning_rate, strength, average_decay))
+    with self._strategy.scope():
+      loss, outputs = self._function(images, targets, *scalars)
+    return float(loss), outputs
+
+  def _step(self, images, targets, learning_rate, strength, average_decay):
+    self._on_trace()
+    pruned = wrappers(self._model)
+    before = [[tf.identity(weight) for weight, _, _ in wrapper.pruning_vars] for wrapper in pruned]
+    losses, outputs = self._strategy.run(self._replica_step, args=(images, targets, strength))
+    for wrapper, values in zip(pruned, before):
+      wrapper.settle(values)
+    if self._config.search.factor_step == 'proximal':
+      self._shrink_factors(learning_rate * strength)
+    if self._averages is not None:
+      self._averages.update(average_decay)
+    return self._strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None), outputs
+
+  def _replica_step(self, images, targets, strength):
+    training = self._config.training
+    variables = list(self._trainable.values())
+    with tf.GradientTape() as tape:
+      outputs = self._model(images, training=True)
+      loss = tf.reduce_sum(self._task.loss(targets, outputs, training.label_smoothing)) / self._config.batch_size
+    gradients = tape.gradient(loss, variables, unconnected_gradients='zero')
+    if self._strategy.num_replicas_in_sync > 1:
+      gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+    gradients = dict(zip(self._trainable, gradients))
+    for name in self._decayed:
+      gradients[name] += training.weight_decay * self._trainable[name]
+    if self._config.search.factor_step == 'subgradient':
+      self._add_subgradients(gradients, strength)
+    values = list(gradients.values())
+    if training.gradient_clip:
+      values, _ = tf.clip_by_global_norm(values, training.gradient_clip)
+    self._optimizer.apply_gradients(zip(values, variables), skip_gradients_aggregation=True)
+    return loss, outputs
+
+  def _add_subgradients(self, gradients, strength):
+    names = {id(variable): name for name, variable in self._trainable.items()}
+    for factors, penalty in self._penalties.values():
+      gradients[names[id(factors)]] += strength * penalty * tf.sign(factors)
+
+  def _shrink_factors(self, push):
+    """The proximal step of the L1 penalty: it makes factors exactly zero, whatever the optimizer."""
+    for factors, penalty in self._penalties.values():
+      value = tf.convert_to_tensor(factors)
+      value = tf.sign(value) * tf.nn.relu(tf.abs(value) - push * penalty)
+      self._strategy.extended.update(factors, lambda variable, new: variable.assign(new), args=(value,))

@@ -1,0 +1,81 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from st_tf import files
+from st_tf.api import delivery
+from st_tf.runs.cutting import cut
+from st_tf.runs.workdir import Workdir
+from st_tf.task.scoring import score
+from st_tf.ticket import Ticket, TicketError
+from tests import tiny
+from tflite.runner import Runner
+
+
+@pytest.fixture(scope='module')
+def delivered(tmp_path_factory):
+  """(workdir, what `deliver` returned) of two untrained tickets."""
+  trainer = tiny.trainer(tiny.SPECK)
+  workdir = Workdir(tmp_path_factory.mktemp('delivered'), trainer.config)
+  origin = {'method': 'supertickets', 'config': trainer.config.flat(), 'seconds': 1.0}
+  for sparsity in (0.5, 0.8):
+    with trainer.pruned_for_now(sparsity):
+      ticket = cut(trainer, list(tiny.batches(trainer))[:1], sparsity, origin)
+    ticket.save(workdir.ticket_path(sparsity))
+  scores = ticket.metrics['validation']
+  workdir.record({'event': 'ticket', 'step': 1, 'epoch': 1, 'sparsity': 0.5, 'validation': scores, 'nonzero_macs': 10})
+  return workdir, delivery.deliver(list(workdir.tickets()), tiny.task(), workdir, 10)
+
+
+def test_every_ticket_gets_its_test_scores_its_model_and_its_report(delivered):
+  workdir, tickets = delivered
+  for path, ticket in zip(workdir.tickets(), tickets, strict=True):
+    saved = Ticket.load(path)
+    assert saved.metrics == ticket.metrics and set(saved.metrics) == {'validation', 'test', 'per_class'}
+    assert set(saved.metrics['per_class']) == set(tiny.LABELS)
+    assert (path / 'model.tflite').stat().st_size > 1000
+    assert '<html' in (path / 'report' / 'index.html').read_text()
+
+
+def test_the_scores_and_the_file_are_the_model_s(delivered):
+  workdir, tickets = delivered
+  path, task = workdir.tickets()[0], tiny.task()
+  model = tickets[0].build_model()
+  assert tickets[0].metrics['test'] == score(lambda images: model(images, training=False).numpy(), task, 'test', 24).result()
+  images = next(task.dataset('test', 4).as_numpy_iterator())[0]
+  np.testing.assert_allclose(Runner.load(path / 'model.tflite')(images), model(images, training=False), atol=1e-4)
+
+
+def test_what_is_done_is_not_done_again(delivered, monkeypatch):
+  workdir, tickets = delivered
+  for step in ('score', 'convert'):
+    monkeypatch.setattr(delivery, step, None)
+  again = delivery.deliver(list(workdir.tickets()), tiny.task(), workdir, 10)
+  assert [ticket.fingerprint for ticket in again] == [ticket.fingerprint for ticket in tickets]
+
+
+def test_a_model_that_is_missing_is_made_without_scoring_again(delivered, monkeypatch):
+  workdir, _ = delivered
+  monkeypatch.setattr(delivery, 'score', None)
+  model, images = workdir.tickets()[0] / 'model.tflite', next(tiny.task().dataset('test', 4).as_numpy_iterator())[0]
+  outputs = Runner.load(model)(images)
+  model.unlink()
+  delivery.deliver(list(workdir.tickets()), tiny.task(), workdir, 10)
+  assert np.array_equal(Runner.load(model)(images), outputs)
+
+
+def test_a_full_disk_is_an_error_of_one_line_and_the_ticket_stays(delivered, monkeypatch):
+  workdir, tickets = delivered
+  path = workdir.tickets()[0]
+  dataclasses.replace(tickets[0], metrics={'validation': tickets[0].metrics['validation']}).save(path)
+
+  def full(*args):
+    raise OSError(28, 'No space left on device')
+
+  with monkeypatch.context() as patch:
+    patch.setattr(files, 'write_text', full)
+    with pytest.raises(TicketError, match=r'A ticket can be written\. Received: .*No space left.* give the same command again'):
+      delivery.deliver([path], tiny.task(), workdir, 10)
+  assert Ticket.load(path).fingerprint == tickets[0].fingerprint
+  assert 'test' in delivery.deliver([path], tiny.task(), workdir, 10)[0].metrics

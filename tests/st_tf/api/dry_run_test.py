@@ -1,0 +1,68 @@
+"""The plan that a dry run prints."""
+
+import json
+import pathlib
+
+import pytest
+
+from st_tf.api.dry_run import describe
+from st_tf.api.stand_in import StandIn
+from st_tf.arch.specs import HeadSpec
+from st_tf.config import METHODS, ConfigError
+from st_tf.config.recipes import Recipe
+from st_tf.task import DataConfig
+from tests import tiny
+
+
+@pytest.fixture
+def network_file(tmp_path):
+  path = tmp_path / 'network.json'
+  path.write_text(json.dumps(tiny.ARCH.to_json()))
+  return str(path)
+
+
+def plan(network_file, **settings):
+  return '\n'.join(describe(tiny.task(), tiny.config(supernet=network_file, **settings), pathlib.Path('somewhere')))
+
+
+@pytest.mark.parametrize('method', [name for name in METHODS if name not in ('fine_tune', 'transfer')])
+def test_every_method_can_be_planned(network_file, monkeypatch, method):
+  monkeypatch.setattr('st_tf.api.dry_run._seconds', lambda trainer, plan: (1.0, 0.1))
+  text = plan(network_file, method=method)
+  assert f'{method} on module:tests.tiny' in text and 'about' in text
+
+
+def test_the_time_is_that_of_all_stages(network_file, monkeypatch):
+  monkeypatch.setattr('st_tf.api.dry_run._seconds', lambda trainer, plan: (1.0, 0.5))
+  text = plan(network_file, method='search_prune_retrain', epochs=10)
+  assert 'search 10 epochs, retrain at 80% 10 epochs; 20 in all' in text and f'about 1 min {0:02d} s without evaluation' in text
+
+
+def test_the_plan_names_sizes_events_and_time(network_file):
+  text = plan(network_file, target_macs=0.7)
+  assert '96 train, 24 validation, 24 test; 8x8 pixels, 3 outputs' in text
+  assert '4 epochs of 6 steps of 16 images = 24 steps' in text
+  assert 'target' in text and '(70%); the penalty is steered' in text
+  assert 'cubic, soft_threshold, erk ranking' in text and '80% at step 18' in text
+  assert 'ms per step: about' in text
+  assert 'workdir somewhere' in text and not pathlib.Path('somewhere').exists()
+
+
+def test_a_dense_run_plans_neither_search_nor_pruning(network_file):
+  text = plan(network_file, method='dense')
+  assert '  search      none' in text and '  pruning     none' in text
+
+
+def test_an_impossible_target_names_the_least(network_file):
+  with pytest.raises(ConfigError, match=r'at least what is left without any search unit, [\d,]+ MACs here'):
+    plan(network_file, target_macs=10.0)
+
+
+def test_without_data_everything_but_the_time_is_planned_and_that_is_said(network_file, monkeypatch):
+  recipe = Recipe({'task': 'elsewhere', 'supernet': network_file, 'image_size': 8}, 'top1', HeadSpec('classification', 3), tiny.SIZES)
+  with_data = plan(network_file).splitlines()
+  monkeypatch.setattr('st_tf.training.trainer.Trainer.train', None)
+  text = '\n'.join(describe(StandIn(recipe, DataConfig()), tiny.config(supernet=network_file), pathlib.Path('somewhere')))
+  assert '  data        none was read; by the published sizes 96 train, 24 validation, 24 test; 8x8 pixels, 3 outputs' in text
+  assert text.endswith('  time        not measured, since no data was read; --data_dir=FOLDER reads some')
+  assert text.splitlines()[2:-1] == with_data[2:-2], 'the plan is the same as with data'

@@ -1,0 +1,79 @@
+"""Tables of measured milliseconds: between the measured numbers, and what is no such table."""
+
+import json
+
+import pytest
+
+from st_tf.arch.latency import LatencyError, LatencyTable
+from tests import tiny
+
+
+@pytest.fixture
+def file(tmp_path):
+  return tiny.write_table(tmp_path / 'table.json', tiny.SPECK, ['a/k3', 'b/k3'], [(4, 1.0), (8, 3.0)], base=0.5)
+
+
+def changed(file, **changes):
+  facts = json.loads(file.read_text())
+  for name, value in changes.items():
+    (facts['operations'][0] if name in facts['operations'][0] else facts)[name] = value
+  file.write_text(json.dumps(facts))
+  return file
+
+
+def test_between_two_measured_numbers_the_time_is_in_proportion(file):
+  table = LatencyTable.load(file)
+  assert (table.base, table.settings) == (0.5, {'runtime': 'made up'})
+  assert [table.milliseconds('a/k3', units) for units in (0, 1, 4, 5, 8, 9)] == [0, 0.25, 1, 1.5, 3, 3]
+  with pytest.raises(LatencyError, match=r'holds every group that is searched\. Received: none for c/k3'):
+    table.milliseconds('c/k3', 1)
+
+
+def test_noise_never_makes_more_units_quicker_or_free(file):
+  table = LatencyTable.load(changed(file, units=[2, 4, 8], milliseconds=[-0.1, 2.0, 1.5]))
+  assert 0 < table.milliseconds('b/k3', 2) < 1e-5
+  assert table.milliseconds('b/k3', 4) == table.milliseconds('b/k3', 8) == 2.0
+
+
+def test_a_table_belongs_to_its_supernet(file):
+  table = LatencyTable.load(file)
+  table.check(tiny.SPECK, 'classification')
+  with pytest.raises(LatencyError, match=r'belongs to the supernet it was measured with\. Received: a table of another one'):
+    table.check(tiny.ARCH, 'classification')
+  with pytest.raises(LatencyError, match='Received: a table with a classification head, where the task has a dense head'):
+    table.check(tiny.SPECK, 'dense')
+
+
+@pytest.mark.parametrize(
+  'changes',
+  [
+    {'units': [8, 4]},
+    {'units': [4]},
+    {'units': [0, 8]},
+    {'milliseconds': [1.0, float('nan')]},
+    {'milliseconds': ['1', 'two']},
+    {'base': None},
+    {'whole': float('inf')},
+    {'operations': []},
+    {'operations': 3},
+    {'supernet': {'stages': 3}},
+    {'settings': None},
+  ],
+)
+def test_what_is_no_finished_table_is_refused(file, changes):
+  with pytest.raises(
+    LatencyError, match=r'A latency table is a file that python -m tflite\.latency_table has finished\. Received: .*table\.json'
+  ):
+    LatencyTable.load(changed(file, **changes))
+
+
+@pytest.mark.parametrize('content', [b'{', b'[]', b'\xff\xfe', b'{}'])
+def test_a_file_of_something_else_is_refused(file, content):
+  file.write_bytes(content)
+  with pytest.raises(LatencyError, match=r'Received: .*table\.json .* Measure it again'):
+    LatencyTable.load(file)
+
+
+def test_a_missing_file_is_named(tmp_path):
+  with pytest.raises(LatencyError, match=r'Received: .*none\.json \(No such file'):
+    LatencyTable.load(tmp_path / 'none.json')

@@ -1,0 +1,101 @@
+import dataclasses
+import types
+
+import numpy as np
+import pytest
+
+from st_tf.arch.presets import PRESETS
+from st_tf.arch.specs import BlockSpec, HeadSpec, layout
+from st_tf.models import build, named_variables
+from st_tf.ticket import moving
+from tests import tiny
+
+CLASSES, MAPS = HeadSpec('classification', 3), HeadSpec('dense', 5)
+
+
+def names(arch, head):
+  return {name: tuple(variable.shape) for name, variable in named_variables(build(arch, head, (32, 32, 3))).items()}
+
+
+@pytest.mark.parametrize(('before', 'after'), [(CLASSES, MAPS), (MAPS, CLASSES), (MAPS, HeadSpec('dense', 7)), (CLASSES, CLASSES)])
+def test_all_variables_of_the_body_stay_in_their_shapes(before, after):
+  arch = PRESETS['mobile' if before.kind == 'classification' else 'mobile_dense']
+  block = layout(arch, before)[3]
+  arch = arch.with_searched({block.name: BlockSpec(((3, 2),))})
+  ends = PRESETS['mobile' if after.kind == 'classification' else 'mobile_dense']
+  found, old = names(moving.moved(arch, before, after, ends), after), names(arch, before)
+  body = {name for name in old if moving.is_body(name, before, after)}
+  assert {name: old[name] for name in body} == {name: found[name] for name in body}
+  assert any(f'{block.name}/k3' in name for name in body) and not any(f'{block.name}/k5' in name for name in body)
+  assert {name.split('/')[0] for name in found.keys() - body} == {'head'}
+  if before.kind == after.kind:
+    assert {name.rsplit('/', 1)[0] for name in found.keys() - body} == {'head/classifier'}
+
+
+def test_a_new_head_has_the_widths_of_the_other_task_and_none_of_the_old_search():
+  arch = PRESETS['mobile'].with_searched({'head/increase0': BlockSpec(((3, 1),))})
+  found = moving.moved(arch, CLASSES, MAPS, PRESETS['mobile_dense'])
+  assert found == PRESETS['mobile_dense']
+  back = moving.moved(found, MAPS, CLASSES, PRESETS['mobile'])
+  assert back == PRESETS['mobile']
+
+
+def test_a_body_of_other_branches_gets_a_width_for_each():
+  body, ends = dataclasses.replace(PRESETS['tiny_dense'], head_channels=()), PRESETS['mobile']
+  branches = len(body.stages[-1].channels)
+  assert 0 < branches < len(ends.head_channels)
+  found = moving.moved(body, MAPS, CLASSES, ends)
+  assert found.head_channels == ends.head_channels[:branches] and found.last_channel == 960 and layout(found, CLASSES)
+  found = moving.moved(PRESETS['mobile_dense'], MAPS, CLASSES, dataclasses.replace(PRESETS['tiny'], head_channels=(8, 16)))
+  assert found.head_channels == (8, 16) + (16,) * (len(PRESETS['mobile_dense'].stages[-1].channels) - 2) and layout(found, CLASSES)
+
+
+def test_the_input_stride_may_change():
+  found = moving.moved(PRESETS['mobile_dense'], MAPS, MAPS, PRESETS['mobile_dense'], input_stride=2)
+  assert found == dataclasses.replace(PRESETS['mobile_dense'], input_stride=2)
+  assert names(found, MAPS) == names(PRESETS['mobile_dense'], MAPS)
+
+
+def masked(head, *names):
+  """Stands for a ticket that prunes these kernels."""
+  return types.SimpleNamespace(head=head, masks=dict.fromkeys(names))
+
+
+def test_what_a_ticket_has_pruned_is_told_by_its_masks():
+  names = ('stage1/block/k3/depthwise/depthwise_kernel', 'stage1/block/skip/kernel', 'head/transform/k3/expand/kernel')
+  found = moving.pruned_layers(masked(MAPS, *names, 'head/classifier/kernel'), MAPS)
+  assert [name for name, pruned in found.items() if pruned] == ['prune_depthwise', 'prune_head', 'prune_skip']
+  # Under a head of another kind the old one's masks are gone.
+  assert not moving.pruned_layers(masked(MAPS, *names), CLASSES)['prune_head']
+  # A ticket that has moved once already: its body is pruned, its head was new there.
+  assert [*moving.pruned_layers(masked(MAPS, 'stem/conv1/kernel'), MAPS).values()] == [False, True, False, False, False]
+  # Depthwise kernels are pruned by a setting of their own, in the stem and in the head too.
+  for name in ('stem/depthwise1/depthwise_kernel', 'head/transform/k3/depthwise/depthwise_kernel'):
+    assert [*moving.pruned_layers(masked(MAPS, name), MAPS).values()] == [True, False, False, False, False]
+
+
+@pytest.mark.slow
+def test_the_first_values_are_those_the_run_began_with_where_units_are_left(tmp_path):
+  ticket, _ = tiny.draw(tmp_path / 'run', target_macs=0.7, sparsity=(0.5,), search_interval=0.3, minimum_saving=0.1)
+  assert ticket.arch != ticket.supernet
+  before = {name: variable.numpy() for name, variable in tiny.trainer(pruned=False).variables.items()}
+  found = moving.first_values(ticket)
+  assert {name: value.shape for name, value in found.items()} == {name: value.shape for name, value in ticket.weights.items()}
+  shrunk = 0
+  for group, units in ticket.survivors.items():
+    name = f'{group}/expand/kernel'
+    if units and name in found:
+      np.testing.assert_array_equal(found[name], before[name][..., units])
+      shrunk += len(units) < before[name].shape[-1]
+  assert shrunk
+  np.testing.assert_array_equal(found['stem/conv0/kernel'], before['stem/conv0/kernel'])
+  assert (found['stem/conv0/kernel'] != ticket.weights['stem/conv0/kernel']).any()
+
+
+def test_a_shuffled_mask_keeps_as_many_weights_of_each_layer():
+  masks = {name: np.random.default_rng(0).random((1, 1, 8, 9)) < share for name, share in (('a', 0.1), ('b', 0.7))}
+  found, again, other = moving.shuffled(masks, 1), moving.shuffled(masks, 1), moving.shuffled(masks, 2)
+  for name, mask in masks.items():
+    assert found[name].sum() == mask.sum() and found[name].shape == mask.shape and (found[name] != mask).any()
+    np.testing.assert_array_equal(found[name], again[name])
+    assert (found[name] != other[name]).any()

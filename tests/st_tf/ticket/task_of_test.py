@@ -1,0 +1,36 @@
+"""A ticket finds its task again; the command that scores it is tested in evaluate_test."""
+
+import dataclasses
+import types
+
+import numpy as np
+import pytest
+
+from st_tf.task import DataConfig
+from st_tf.ticket import TicketError, task_of
+
+
+def test_images_are_normalised_as_the_ticket_was_trained():
+  task = types.SimpleNamespace(mean=(0.5, 0.5, 0.5), deviation=(0.5, 0.25, 0.5))
+  scale, shift = task_of.renormalisation(task, {'mean': [0.5, 0.25, 0.0], 'deviation': [0.5, 0.5, 0.25]})
+  pixels = np.float32([0.5, 0.75, 1.0])
+  normalised = (pixels - 0.5) / np.float32([0.5, 0.25, 0.5])
+  np.testing.assert_allclose(normalised * scale + shift, [0, 1, 4])
+
+
+def test_its_own_task_has_its_data_settings_and_another_has_its_own(tiny_ticket, shapes, monkeypatch):
+  asked = []
+  monkeypatch.setattr(task_of.tasks, 'load', lambda *arguments: asked.append(arguments) or shapes)
+  ticket = dataclasses.replace(tiny_ticket, provenance={'config': {'task': 'shapes', 'data_seed': 7, 'epochs': 3}})
+  task_of.task_of(ticket, {'data_dir': 'here'})
+  task_of.task_of(ticket, {}, 'folder:x')
+  assert asked == [('shapes', DataConfig(data_dir='here', data_seed=7, image_size=32)), ('folder:x', DataConfig(image_size=32))]
+
+
+def test_other_labels_are_refused(tiny_ticket, shapes, monkeypatch):
+  monkeypatch.setattr(task_of.tasks, 'load', lambda *arguments: shapes)
+  other = dataclasses.replace(tiny_ticket, task=tiny_ticket.task | {'labels': list('abcdefghij')})
+  with pytest.raises(
+    TicketError, match='A ticket is scored on the labels it was trained for, those of shapes. Received: others, from shapes'
+  ):
+    task_of.task_of(other, {})

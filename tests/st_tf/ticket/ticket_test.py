@@ -1,0 +1,197 @@
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from st_tf import files
+from st_tf.arch.specs import BlockSpec
+from st_tf.models import named_variables
+from st_tf.ticket import Ticket, TicketError
+
+
+@pytest.fixture
+def folder(ticket_folder, tmp_path):
+  """A copy of the ticket that may be spoilt."""
+  return shutil.copytree(ticket_folder, tmp_path / 'sparsity_0.8')
+
+
+def changed(arrays: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+  """`arrays` with one entry of one of them changed."""
+  value = arrays[name].copy()
+  value.flat[-1] = not value.flat[-1] if value.dtype == bool else value.flat[-1] + 1e-6
+  return arrays | {name: value}
+
+
+def edit(folder, **facts) -> None:
+  """Replaces facts in ticket.json; None removes them."""
+  found = json.loads((folder / 'ticket.json').read_text()) | facts
+  (folder / 'ticket.json').write_text(json.dumps({name: value for name, value in found.items() if value is not None}))
+
+
+def test_a_ticket_comes_back_as_it_was_saved(tiny_ticket, ticket_folder):
+  found = Ticket.load(ticket_folder)
+  for field in dataclasses.fields(Ticket):
+    before, after = getattr(tiny_ticket, field.name), getattr(found, field.name)
+    if field.name in ('weights', 'masks'):
+      assert before.keys() == after.keys()
+      assert all(np.array_equal(value, after[name]) and value.dtype == after[name].dtype for name, value in before.items())
+    else:
+      assert json.loads(json.dumps(_plain(before))) == json.loads(json.dumps(_plain(after))), field.name
+  assert found.fingerprint == tiny_ticket.fingerprint
+
+
+def _plain(value):
+  return value.to_json() if hasattr(value, 'to_json') else dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value
+
+
+def test_the_fingerprint_changes_with_every_weight_mask_and_part_of_the_network(tiny_ticket):
+  ticket = tiny_ticket
+  others = [dataclasses.replace(ticket, weights=changed(ticket.weights, name)) for name in ticket.weights if 'calls' not in name]
+  others += [dataclasses.replace(ticket, masks=changed(ticket.masks, name)) for name in ticket.masks]
+  others += [
+    dataclasses.replace(ticket, arch=ticket.arch.with_searched({'stage1/fuse/0to0': BlockSpec(((3, 7),))})),
+    dataclasses.replace(ticket, arch=dataclasses.replace(ticket.arch, upsampling='bilinear')),
+    dataclasses.replace(ticket, head=dataclasses.replace(ticket.head, kind='dense')),
+  ]
+  prints = {other.fingerprint for other in others} | {ticket.fingerprint}
+  assert len(prints) == len(others) + 1
+
+
+def test_the_fingerprint_does_not_change_with_what_is_said_about_the_ticket(tiny_ticket):
+  other = dataclasses.replace(
+    tiny_ticket, provenance={}, metrics={'test': {'top1': 1.0}}, cost={}, task=tiny_ticket.task | {'name': 'other'}
+  )
+  assert other.fingerprint == tiny_ticket.fingerprint
+
+
+def test_the_model_has_the_weights_and_no_wrappers(tiny_ticket):
+  model = tiny_ticket.build_model()
+  variables = named_variables(model)
+  assert variables.keys() == tiny_ticket.weights.keys()
+  assert all(np.array_equal(variable.numpy(), tiny_ticket.weights[name]) for name, variable in variables.items())
+  assert not [layer.name for layer in model.layers if 'prune' in layer.name]
+
+
+def test_the_costs_are_counted_with_the_masks(tiny_ticket):
+  found = tiny_ticket.count()
+  for name in ('params', 'macs', 'nonzero_params', 'nonzero_macs'):
+    assert getattr(found, name) == tiny_ticket.cost[name]
+  assert found.nonzero_macs < found.macs
+
+
+@pytest.mark.parametrize('damage', ['missing', 'misshaped'])
+def test_weights_that_do_not_fit_the_network_are_refused(tiny_ticket, damage):
+  name = 'head/last/kernel'
+  weights = {key: value for key, value in tiny_ticket.weights.items() if key != name}
+  if damage == 'misshaped':
+    weights[name] = tiny_ticket.weights[name][..., :-1]
+  with pytest.raises(TicketError, match=rf'Weights fit the architecture\. Received: {name} of '):
+    dataclasses.replace(tiny_ticket, weights=weights).build_model()
+
+
+@pytest.mark.parametrize('name', ['weights.safetensors', 'masks.safetensors'])
+@pytest.mark.parametrize('damage', ['missing', 'cut', 'emptied'])
+def test_damaged_arrays_are_refused_by_their_file(folder, name, damage):
+  content = (folder / name).read_bytes()
+  if damage == 'missing':
+    (folder / name).unlink()
+  else:
+    (folder / name).write_bytes(content[: len(content) // 2 if damage == 'cut' else 0])
+  with pytest.raises(TicketError, match=rf'A ticket can be read back whole\. Received: .*sparsity_0\.8 \({name}: .*Copy it anew'):
+    Ticket.load(folder)
+
+
+@pytest.mark.parametrize('name', ['weights', 'masks'])
+def test_one_edited_value_is_noticed(folder, tiny_ticket, name):
+  arrays = getattr(tiny_ticket, name)
+  files.write_arrays(folder / f'{name}.safetensors', changed(arrays, next(iter(arrays))))
+  with pytest.raises(TicketError, match=r"A ticket's weights match its fingerprint\. Received: .*changed or damaged"):
+    Ticket.load(folder)
+
+
+def test_an_edited_architecture_is_noticed(folder, tiny_ticket):
+  edit(folder, arch=dataclasses.replace(tiny_ticket.arch, activation='swish').to_json())
+  with pytest.raises(TicketError, match='match its fingerprint'):
+    Ticket.load(folder)
+
+
+@pytest.mark.parametrize('found', [2, None, 'one'])
+def test_another_format_is_refused_by_its_number(folder, found):
+  edit(folder, format=found)
+  with pytest.raises(TicketError, match=rf'reads tickets of format 1\. Received: format {found} in .*Update the program'):
+    Ticket.load(folder)
+
+
+@pytest.mark.parametrize('text', ['{"format": 1', '', '[1]', '{"format": 1}', b'\xff\xfe'])
+def test_facts_that_are_no_ticket_are_refused(folder, text):
+  (folder / 'ticket.json').write_bytes(text if isinstance(text, bytes) else text.encode())
+  with pytest.raises(TicketError, match=r'Received: .*sparsity_0\.8'):
+    Ticket.load(folder)
+
+
+@pytest.mark.parametrize(
+  'facts',
+  [
+    {'arch': {'stages': 3}},
+    {'arch': None},
+    {'head': {'kind': 'toes', 'outputs': 3}},
+    {'head': 5},
+    {'cost': None},
+    {'task': {}},
+    {'task': 'cifar100'},
+    {'metrics': []},
+  ],
+)
+def test_facts_with_a_wrong_part_are_refused(folder, facts):
+  edit(folder, **facts)
+  with pytest.raises(TicketError, match=r'A ticket can be read back whole\. Received: .*sparsity_0\.8'):
+    Ticket.load(folder)
+
+
+@pytest.mark.parametrize('part', [{'labels': ['a']}, {'mean': [0.5]}, {'primary_metric': None}, {'image_size': 32}])
+def test_a_task_with_a_wrong_part_is_refused_by_its_name(folder, tiny_ticket, part):
+  edit(folder, task=tiny_ticket.task | part)
+  with pytest.raises(TicketError, match=rf"A ticket can be read back whole\. Received: .*the task's {next(iter(part))}"):
+    Ticket.load(folder)
+
+
+def test_a_place_without_a_ticket_is_refused(folder, tmp_path):
+  for path in (tmp_path / 'nothing', folder / 'ticket.json', tmp_path):
+    with pytest.raises(TicketError, match=r'A ticket is a folder with ticket\.json\. Received: '):
+      Ticket.load(path)
+
+
+def test_a_workdir_is_no_ticket_but_leads_to_one(folder, tmp_path):
+  (tmp_path / 'run' / 'tickets').mkdir(parents=True)
+  shutil.copytree(folder, tmp_path / 'run' / 'tickets' / 'sparsity_0.8')
+  with pytest.raises(TicketError, match=r'Did you mean .*run/tickets/sparsity_0\.8\?'):
+    Ticket.load(tmp_path / 'run')
+
+
+def test_new_scores_leave_model_and_report_alone(folder, tiny_ticket):
+  (folder / 'model.tflite').write_bytes(b'model')
+  (folder / 'report').mkdir()
+  dataclasses.replace(tiny_ticket, metrics={'test': {'top1': 0.25}}).save(folder)
+  assert Ticket.load(folder).metrics == {'test': {'top1': 0.25}}
+  assert (folder / 'model.tflite').read_bytes() == b'model' and (folder / 'report').is_dir()
+
+
+def test_other_weights_take_the_old_model_away(folder, tiny_ticket):
+  (folder / 'model.tflite').write_bytes(b'model of the old weights')
+  other = dataclasses.replace(tiny_ticket, weights=changed(tiny_ticket.weights, 'head/classifier/bias'))
+  other.save(folder)
+  assert Ticket.load(folder).fingerprint == other.fingerprint
+  assert not (folder / 'model.tflite').exists()
+
+
+def test_a_ticket_that_cannot_be_written_leaves_the_old_one(folder, tiny_ticket, monkeypatch):
+  def full(path, arrays):
+    path.write_bytes(b'half')
+    raise OSError(28, 'No space left on device')
+
+  monkeypatch.setattr(files, 'write_arrays', full)
+  with pytest.raises(OSError, match='No space left'):
+    dataclasses.replace(tiny_ticket, weights=changed(tiny_ticket.weights, 'head/classifier/bias')).save(folder)
+  assert Ticket.load(folder).fingerprint == tiny_ticket.fingerprint
