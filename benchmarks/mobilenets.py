@@ -50,7 +50,7 @@ def main(argv: Sequence[str]) -> None:
   flags.define(values, dataclasses.fields(Options))
   flags.define_config(values)
   flags.parse(argv, values, __doc__)
-  config, options = flags.config_from(values), flags.options_from(values, Options)
+  config, options = flags.request(values).resolved(), flags.options_from(values, Options)
   folder = pathlib.Path(options.workdir)
   if (folder / 'result.json').is_file():
     print((folder / 'result.json').read_text())

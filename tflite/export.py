@@ -65,7 +65,7 @@ def main(argv: Sequence[str]) -> None:
     from st_tf.ticket import Ticket
     from st_tf.ticket.task_of import task_of
   ticket = Ticket.load(options.ticket)
-  _check_place(options.path)
+  check_place(options.path)
   with command.quiet_imports():
     task = task_of(ticket, given)
   facts = export(ticket, task, options)
@@ -129,13 +129,13 @@ def export(ticket: Any, task: Any, options: Options) -> dict[str, Any]:
     'validation': {metric: found},
     'ticket_validation': {metric: expected},
   }
-  _check_place(options.path)  # Minutes have passed.
+  check_place(options.path)  # Minutes have passed.
   convert.replace(_report(options.path), (json.dumps(facts, indent=1) + '\n').encode())
   convert.replace(options.path, content)
   return facts
 
 
-def _check_place(path: pathlib.Path) -> None:
+def check_place(path: pathlib.Path) -> None:
   """Raises ExportError where a file cannot be written, or would replace another."""
   if path.suffix != '.tflite':
     raise ExportError(f'--out is a .tflite file. Received: {path}. Write --out={path}.tflite.')

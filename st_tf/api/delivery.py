@@ -11,6 +11,8 @@ from st_tf.task import Task
 from st_tf.task.scoring import readable, score
 from st_tf.ticket import MODEL, Ticket, TicketError
 from tflite.convert import convert
+from tflite.deployment import of_ticket
+from tflite.encode import encode
 
 _CHECKED_IMAGES = 16
 
@@ -55,6 +57,12 @@ def scored(path: pathlib.Path, task: Task, batch_size: int) -> Ticket:
   ticket = dataclasses.replace(ticket, metrics=ticket.metrics | scores)
   ticket.save(path)
   return ticket
+
+
+def stored_bytes(ticket: Ticket) -> int:
+  """Size of the ticket's .tflite file, kernels stored without their zeros."""
+  network = of_ticket(ticket)
+  return len(encode(network.function, ticket.input_shape, sparse=bool(ticket.masks), variables=network.variables))
 
 
 def _describe(path: pathlib.Path, ticket: Ticket, tickets: Sequence[Ticket], task: Task, workdir: Workdir) -> None:

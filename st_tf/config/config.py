@@ -1,8 +1,4 @@
-"""One run's settings: frozen data, from which the flags, the JSON file and the fingerprint are derived.
-
-A duration is a number of epochs when it is above 1 and a fraction of the whole training when it is at most 1, so that
-16 epochs and 350 both make sense.
-"""
+"""One run's settings: frozen data, from which the flags, the JSON file and the fingerprint are derived."""
 
 from collections.abc import Mapping
 import dataclasses
@@ -13,6 +9,7 @@ from typing import Any
 
 from st_tf.arch.latency import PREFIX
 from st_tf.config import named_files
+from st_tf.config.duration import Duration
 from st_tf.config.fields import ConfigError, checked, setting, shown
 from st_tf.config.groups import (
   METHODS,
@@ -33,11 +30,33 @@ _AT_LEAST_ONE = ('epochs', 'batch_size', 'replicas', 'keep_checkpoints', 'trials
 _POSITIVE = ('learning_rate', 'learning_rate_decay', 'decay_interval', 'search_interval', 'prune_interval')
 _BELOW_ONE = ('momentum', 'label_smoothing', 'ema_decay', 'minimum_saving', 'layer_floor')
 _NOT_NEGATIVE = (
-  *('seed', 'data_seed', 'image_size', 'image_width', 'train_examples', 'mixup'),
-  *('penalty', 'target_macs', 'target_latency_ms', 'dead_below', 'penalty_ramp', 'search_end'),
-  *('prune_begin', 'prune_end', 'reactivation_end', 'damping'),
-  *('retrain_epochs', 'prune_rounds', 'rewind_to', 'trial_epochs'),
-  *('warmup', 'weight_decay', 'gradient_clip', 'recalibration_batches', 'fine_tune_epochs', 'optimizer_epsilon', 'initial_deviation'),
+  'seed',
+  'data_seed',
+  'image_size',
+  'image_width',
+  'train_examples',
+  'mixup',
+  'penalty',
+  'target_macs',
+  'target_latency_ms',
+  'dead_below',
+  'penalty_ramp',
+  'search_end',
+  'prune_begin',
+  'prune_end',
+  'reactivation_end',
+  'damping',
+  'retrain_epochs',
+  'prune_rounds',
+  'rewind_to',
+  'trial_epochs',
+  'warmup',
+  'weight_decay',
+  'gradient_clip',
+  'recalibration_batches',
+  'fine_tune_epochs',
+  'optimizer_epsilon',
+  'initial_deviation',
 )
 
 
@@ -65,7 +84,7 @@ class Config:
   data: DataConfig = DataConfig()
 
   def __post_init__(self):
-    values = self.flat()
+    values = {name: value.amount if isinstance(value, Duration) else value for name, value in self._checked().items()}
     for name in _AT_LEAST_ONE:
       _require(values[name] >= 1, f'--{name} is at least 1.', values[name])
     for name in _POSITIVE:
@@ -80,8 +99,9 @@ class Config:
     rising = len(sparsity) >= 1 and list(sparsity) == sorted(set(sparsity))
     _require(rising, '--sparsity is one number or several rising ones.', sparsity, ' Write for example --sparsity=0.8,0.9.')
     milestones = self.training.learning_rate_milestones
-    rises = bool(milestones) and milestones[0] > 0 and list(milestones) == sorted(set(milestones))
-    _require(rises, '--learning_rate_milestones are rising positive durations.', milestones, ' Write for example 0.5,0.75.')
+    order = [milestone.order for milestone in milestones]
+    rises = bool(milestones) and milestones[0].amount > 0 and order == sorted(set(order))
+    _require(rises, '--learning_rate_milestones are rising positive durations.', shown(milestones), ' Write for example 0.5,0.75.')
     cost = self.search.cost
     named = cost == 'macs' or cost.startswith(PREFIX) and cost != PREFIX
     hint = did_you_mean(cost, ('macs',)) or ' A FILE comes from python -m tflite.latency_table.'
@@ -101,15 +121,23 @@ class Config:
     _require(fine_tuning < self.epochs, '--fine_tune_epochs is less than --epochs.', f'{fine_tuning} of {self.epochs}')
 
   def flat(self) -> dict[str, Any]:
-    """Every setting by its flag's name.
+    """Every setting by its flag's name, as JSON has it: durations as numbers or text.
 
     Raises:
       ConfigError: a value of the wrong type, or not among its setting's choices.
     """
+    return {name: _written(value) for name, value in self._checked().items()}
+
+  def plain(self) -> dict[str, Any]:
+    """As `flat`, durations as they were written before they had units: what fingerprints are made of."""
+    return {name: _plain(value) for name, value in self._checked().items()}
+
+  def _checked(self) -> dict[str, Any]:
+    """Every setting by its flag's name, in its own type."""
     values = {}
     for field in dataclasses.fields(self):
       value = getattr(self, field.name)
-      values |= dataclasses.asdict(value) if dataclasses.is_dataclass(value) else {field.name: value}
+      values |= vars(value) if dataclasses.is_dataclass(value) else {field.name: value}
     return {field.name: checked(field, values[field.name]) for field in leaves()}
 
   @classmethod
@@ -153,7 +181,7 @@ class Config:
 
   def identity(self) -> dict[str, Any]:
     """What decides the result of a run: of settings that name a file, what is in it and not where it lies."""
-    return {name: value for name, value in (self.flat() | self.contents).items() if name not in OF_THE_MACHINE}
+    return {name: value for name, value in (self.plain() | self.contents).items() if name not in OF_THE_MACHINE}
 
   @property
   def fingerprint(self) -> str:
@@ -204,6 +232,18 @@ def checked_settings(values: Mapping[str, Any]) -> dict[str, Any]:
   unknown = next((name for name in values if name not in known), None)
   _require(unknown is None, 'A configuration has only known settings.', repr(unknown), did_you_mean(str(unknown), known))
   return {name: checked(known[name], value) for name, value in values.items()}
+
+
+def _written(value: Any) -> Any:
+  if isinstance(value, Duration):
+    return value.written
+  return tuple(map(_written, value)) if isinstance(value, tuple) else value
+
+
+def _plain(value: Any) -> Any:
+  if isinstance(value, Duration):
+    return value.plain
+  return tuple(map(_plain, value)) if isinstance(value, tuple) else value
 
 
 def _require(condition: Any, rule: str, received: Any, way_out: str = '') -> None:

@@ -4,9 +4,11 @@ import dataclasses
 import math
 from typing import Any
 
+from st_tf.config.duration import WRITTEN, Duration
 from st_tf.errors import UserError, did_you_mean
 
 KINDS = {str: 'text', bool: 'true or false', int: 'a whole number', float: 'a number', tuple[float, ...]: 'one number or several'}
+_DURATIONS = tuple[Duration, ...]
 
 
 class ConfigError(UserError):
@@ -24,6 +26,8 @@ def checked(field: dataclasses.Field, value: Any) -> Any:
   Raises:
     ConfigError: another type, no finite number, or not among the field's choices.
   """
+  if field.type in (Duration, _DURATIONS):
+    return _checked_durations(field, value)
   if field.type == tuple[float, ...]:
     entries = value if isinstance(value, (list, tuple)) else (value,)
     fits = all(_is_number(entry) for entry in entries)
@@ -41,6 +45,18 @@ def checked(field: dataclasses.Field, value: Any) -> Any:
   return converted
 
 
+def _checked_durations(field: dataclasses.Field, value: Any) -> Any:
+  several = field.type == _DURATIONS
+  entries = value if several and isinstance(value, (list, tuple)) else (value,)
+  try:
+    found = tuple(Duration.of(entry) for entry in entries)
+  except ValueError:
+    bare = next((str(entry) for entry in entries if isinstance(entry, str) and _is_numeral(entry)), '')
+    way_out = f'Write {bare}ep for epochs, or {bare}it for steps.' if bare else f'Write for example {_example(field)}.'
+    raise ConfigError(f'--{field.name} is {WRITTEN}. Received: {value!r}. {way_out}') from None
+  return found if several else found[0]
+
+
 def from_text(field: dataclasses.Field, text: str) -> Any:
   """The text as a value; text that is none stays as it is, and `checked` then says what it should have been."""
   try:
@@ -48,7 +64,9 @@ def from_text(field: dataclasses.Field, text: str) -> Any:
       return {'true': True, '1': True, 'yes': True, 'false': False, '0': False, 'no': False}.get(text.lower(), text)
     if field.type == tuple[float, ...]:
       return tuple(float(entry) for entry in text.split(','))
-    return field.type(text)
+    if field.type == _DURATIONS:
+      return tuple(entry.strip() for entry in text.split(','))
+    return text if field.type is Duration else field.type(text)
   except ValueError:
     return text
 
@@ -64,6 +82,10 @@ def _example(field: dataclasses.Field) -> str:
   if field.type is bool:
     return f'--{field.name} or --no{field.name}'
   return f'--{field.name}={shown(field.default)}'
+
+
+def _is_numeral(text: str) -> bool:
+  return text.strip().replace('.', '', 1).isdigit()
 
 
 def _is_number(value: Any) -> bool:

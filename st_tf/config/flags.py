@@ -3,19 +3,18 @@
 Every command line has its own `FlagValues`, so that several can be imported into one process.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 import dataclasses
-import pathlib
 import shutil
 import textwrap
-from types import MappingProxyType
 from typing import Any
 
 from absl import flags
 
 from st_tf.config import recipes
-from st_tf.config.config import Config, leaves, settings
+from st_tf.config.config import Config, leaves
 from st_tf.config.fields import ConfigError, checked, from_text, shown
+from st_tf.config.request import Request
 from st_tf.errors import UserError, did_you_mean
 
 RUN = 'run'
@@ -116,40 +115,18 @@ def parse(argv: Sequence[str], values: flags.FlagValues, about: str = '') -> Non
     raise FlagError(_leftover(rest[0], values))
 
 
-def config_from(values: flags.FlagValues, own: Mapping[str, Any] = MappingProxyType({})) -> Config:
-  """The settings of a run: a flag on the command line wins over the file of `--config` or the `--recipe`, which win over the default.
-
-  Args:
-    values: the command line.
-    own: settings of a task, by flag name, which stand in the place of the defaults.
+def request(values: flags.FlagValues) -> Request:
+  """What the command line wants of a run.
 
   Raises:
-    ConfigError: the file is missing or bad (its name is in the message), there is no such recipe, or no run can have these settings.
+    ConfigError: as `Request.of`.
   """
-  path, recipe, given = values['config'].value, values['recipe'].value, given_settings(values)
-  if recipe and path:
-    raise ConfigError(f'Settings come from a file or from a recipe. Received: --config={path} and --recipe={recipe}. Leave out one.')
-  if values['scale_with_batch'].value and not recipe:
-    raise ConfigError(f'--scale_with_batch goes with a recipe. Received: none. Add --recipe={"|".join(recipes.RECIPES)}.')
-  settings = _read_settings(path) if path else recipe_settings(values)[0] if recipe else {}
-  if given.get('init_from') and not given['init_from'].endswith('.npz'):
-    settings.pop('supernet', None)  # A run always writes one, and a ticket brings its own.
-  settings = {**own, **settings, **given}
-  try:
-    return Config.from_flat(settings)
-  except ConfigError as error:
-    source = path or recipe and f'--recipe={recipe}'
-    raise (ConfigError(f'{error} (Settings of {source} and of the command line.)') if source else error) from None
+  return Request.of(given_settings(values), values['config'].value, values['recipe'].value, values['scale_with_batch'].value)
 
 
 def given_settings(values: flags.FlagValues) -> dict[str, Any]:
   """The settings that have a flag on the command line, by name."""
   return {field.name: values[field.name].value for field in leaves() if values[field.name].present}
-
-
-def recipe_settings(values: flags.FlagValues) -> tuple[dict[str, Any], list[str]]:
-  """What `--recipe` and the flags beside it come to, and notes; as `recipes.settings`."""
-  return recipes.settings(values['recipe'].value, given_settings(values), values['scale_with_batch'].value)
 
 
 def read_options(argv: Sequence[str], options: type, about: str | None) -> Any:
@@ -224,14 +201,3 @@ def _leftover(argument: str, values: flags.FlagValues) -> str:
   if argument[:1].isdigit() or argument[:1] == '.':
     return f'{rule} Several numbers are written with commas: --sparsity=0.8,0.9.'
   return f'{rule} --help lists all flags.'
-
-
-def _read_settings(path: str) -> dict[str, Any]:
-  try:
-    return settings(pathlib.Path(path).expanduser().read_text(encoding='utf-8'))
-  except (OSError, UnicodeDecodeError) as error:
-    raise ConfigError(
-      f"--config names a readable JSON file. Received: {path!r} ({error}). A run writes one: its workdir's config.json."
-    ) from None
-  except ConfigError as error:
-    raise ConfigError(f'{path}: {error}') from None

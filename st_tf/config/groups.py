@@ -1,16 +1,32 @@
 """The groups of a run's settings: frozen data, each field with its help and its choices.
 
-A duration is a number of epochs when it is above 1 and a fraction of the whole training when it is at most 1, so that
-16 epochs and 350 both make sense.
+A duration is a share of the whole training, epochs or steps, so that 16 epochs and 350 both make sense.
 """
 
 import dataclasses
 
+from st_tf.config.duration import Duration, epochs, share
 from st_tf.config.fields import setting
 
 METHODS = (
-  *('supertickets', 'dense', 'search_only', 'search_then_prune', 'search_prune_retrain', 'search_then_lottery', 'lottery'),
-  *('random', 'snip', 'grasp', 'synflow', 'gmp', 'rigl', 'acdc', 'soft_threshold', 'tuner', 'fine_tune', 'transfer'),
+  'supertickets',
+  'dense',
+  'search_only',
+  'search_then_prune',
+  'search_prune_retrain',
+  'search_then_lottery',
+  'lottery',
+  'random',
+  'snip',
+  'grasp',
+  'synflow',
+  'gmp',
+  'rigl',
+  'acdc',
+  'soft_threshold',
+  'tuner',
+  'fine_tune',
+  'transfer',
 )
 TUNERS = ('random', 'hyperband', 'bayesian')
 RANDOM = ('random_weights', 'random_mask')
@@ -24,8 +40,17 @@ PRUNED_LAYERS = ('prune_depthwise', 'prune_stem', 'prune_classifier', 'prune_hea
 FACTOR_STEPS = ('proximal', 'subgradient')
 OF_THE_MACHINE = ('keep_checkpoints', 'data_dir')  # They change nothing about the result.
 DURATIONS = (
-  *('penalty_ramp', 'search_interval', 'search_end', 'prune_begin', 'prune_end', 'prune_interval', 'reactivation_end'),
-  *('decay_interval', 'learning_rate_milestones', 'warmup', 'rewind_to'),
+  'penalty_ramp',
+  'search_interval',
+  'search_end',
+  'prune_begin',
+  'prune_end',
+  'prune_interval',
+  'reactivation_end',
+  'decay_interval',
+  'learning_rate_milestones',
+  'warmup',
+  'rewind_to',
 )
 
 
@@ -46,9 +71,9 @@ class SearchConfig:
   cost: str = setting('macs', "What the penalty charges for a unit: 'macs', or latency:FILE with a table by tflite.latency_table.")
   factor_step: str = setting('proximal', 'How the penalty acts on the factors.', FACTOR_STEPS)
   dead_below: float = setting(1e-3, 'A unit is dead when the magnitude of its factor is at most this.')
-  penalty_ramp: float = setting(0.07, 'Duration over which the penalty grows from 0; a target is pursued only afterwards.')
-  search_interval: float = setting(0.05, 'Duration between two looks at the factors.')
-  search_end: float = setting(0.6, 'When the search ends (a duration from the start).')
+  penalty_ramp: Duration = setting(share(0.07), 'Duration over which the penalty grows from 0; a target is pursued only afterwards.')
+  search_interval: Duration = setting(share(0.05), 'Duration between two looks at the factors.')
+  search_end: Duration = setting(share(0.6), 'When the search ends (a duration from the start).')
   minimum_saving: float = setting(0.05, 'A shrink happens when it saves at least this fraction of the current MACs, or at the last look.')
 
   @property
@@ -70,10 +95,10 @@ class PruningConfig:
     ' global: all; macs: all, each per root of the MACs it costs; lamp: all, each with those of its layer that are no smaller.',
     RANKINGS,
   )
-  prune_begin: float = setting(0.1, 'When pruning begins (a duration from the start).')
-  prune_end: float = setting(0.7, 'When the target sparsity is reached and the mask becomes final (a duration from the start).')
-  prune_interval: float = setting(0.01, 'Duration between two rankings.')
-  reactivation_end: float = setting(1.0, 'Until when pruned weights may come back (a duration from the start).')
+  prune_begin: Duration = setting(share(0.1), 'When pruning begins (a duration from the start).')
+  prune_end: Duration = setting(share(0.7), 'When the target sparsity is reached and the mask becomes final (a duration from the start).')
+  prune_interval: Duration = setting(share(0.01), 'Duration between two rankings.')
+  reactivation_end: Duration = setting(share(1.0), 'Until when pruned weights may come back (a duration from the start).')
   damping: float = setting(0.1, "Share of the gradient that pruned weights receive under 'dense_gradient'.")
   unit_slope: bool = setting(
     True,
@@ -101,11 +126,12 @@ class TrainingConfig:
   learning_rate: float = setting(0.1, 'Peak learning rate.')
   learning_rate_schedule: str = setting('cosine', 'How the learning rate falls.', LEARNING_RATE_SCHEDULES)
   learning_rate_decay: float = setting(0.97, "Factor per 'decay_interval' of the exponential and step schedules, or per milestone.")
-  decay_interval: float = setting(2.4, 'Duration between two decays of the exponential and step schedules.')
-  learning_rate_milestones: tuple[float, ...] = setting(
-    (0.5, 0.75), "When the 'milestones' schedule multiplies the rate by 'learning_rate_decay' (durations from the start)."
+  decay_interval: Duration = setting(epochs(2.4), 'Duration between two decays of the exponential and step schedules.')
+  learning_rate_milestones: tuple[Duration, ...] = setting(
+    (share(0.5), share(0.75)),
+    "When the 'milestones' schedule multiplies the rate by 'learning_rate_decay' (durations from the start).",
   )
-  warmup: float = setting(0.05, 'Duration of the linear learning-rate warm-up.')
+  warmup: Duration = setting(share(0.05), 'Duration of the linear learning-rate warm-up.')
   momentum: float = setting(0.9, 'Momentum of SGD and RMSprop.')
   optimizer_epsilon: float = setting(
     0.0, "What RMSprop adds to a gradient's mean square and Adam to its root; 0 = the optimizer's own, 0.001 and 1e-7."
@@ -142,8 +168,8 @@ class PipelineConfig:
   prune_rounds: int = setting(
     0, 'With lottery: rounds of pruning and training; 0 = as many as it takes when each prunes a fifth of what is left.'
   )
-  rewind_to: float = setting(
-    0.05, 'With lottery: the moment of the first training whose weights each round begins with (a duration from the start).'
+  rewind_to: Duration = setting(
+    share(0.05), 'With lottery: the moment of the first training whose weights each round begins with (a duration from the start).'
   )
 
 

@@ -9,6 +9,7 @@ import dataclasses
 from typing import Any
 
 from st_tf.arch.specs import HeadSpec
+from st_tf.config.duration import epochs, share
 from st_tf.config.fields import ConfigError, shown
 from st_tf.errors import did_you_mean
 
@@ -38,19 +39,31 @@ class Recipe:
 _ALL = {
   # Progressive pruning (section 3): the k-th ranking removes k tenths, over all layers but the last.
   'sparsity': (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98),
-  **{'pruning_schedule': 'stepwise', 'prune_stem': True, 'prune_depthwise': True, 'ranking': 'global'},
+  'pruning_schedule': 'stepwise',
+  'prune_stem': True,
+  'prune_depthwise': True,
+  'ranking': 'global',
   # Ours: of the three reactivations the one that the reference's code comes to. docs/reactivations.md compares them.
   'reactivation': 'masked',
   # The penalty is a part of the loss and acts as it is, without a target (HR-NAS, section 3.3).
-  **{'target_macs': 0.0, 'factor_step': 'subgradient', 'dead_below': 1e-3, 'penalty_ramp': 25.0},
-  **{'ema_decay': 0.9999, 'recalibration_batches': 10, 'label_smoothing': 0.0},
+  'target_macs': 0.0,
+  'factor_step': 'subgradient',
+  'dead_below': 1e-3,
+  'penalty_ramp': epochs(25.0),
+  'ema_decay': 0.9999,
+  'recalibration_batches': 10,
+  'label_smoothing': 0.0,
 }
 
 # The reference's AdamW does not decay by itself, its L2 is a part of the loss: that is Adam. So large a rate needs its epsilon.
 # Label smoothing is HR-NAS's for ImageNet alone.
 _DENSE = {
-  **{'optimizer': 'adam', 'optimizer_epsilon': 1e-3, 'weight_decay': 1e-5, 'penalty': 1.4e-4},
-  **{'learning_rate': 0.04, 'learning_rate_schedule': 'one_cycle'},
+  'optimizer': 'adam',
+  'optimizer_epsilon': 1e-3,
+  'weight_decay': 1e-5,
+  'penalty': 1.4e-4,
+  'learning_rate': 0.04,
+  'learning_rate_schedule': 'one_cycle',
 }
 
 # `prune_end` and `search_end` are fractions, so that another number of epochs keeps their proportions. Ours: the reference searches and
@@ -59,12 +72,29 @@ RECIPES = {
   'imagenet': Recipe(
     _ALL
     | {
-      **{'task': 'imagenet', 'supernet': 'hrnas', 'image_size': 224, 'epochs': 350, 'batch_size': 512},
+      'task': 'imagenet',
+      'supernet': 'hrnas',
+      'image_size': 224,
+      'epochs': 350,
+      'batch_size': 512,
       # 0.016 per 256 images.
-      **{'optimizer': 'rmsprop', 'momentum': 0.9, 'optimizer_epsilon': 1e-3, 'learning_rate': 0.032, 'weight_decay': 1e-5},
-      **{'learning_rate_schedule': 'step', 'learning_rate_decay': 0.97, 'decay_interval': 2.4, 'warmup': 5.0, 'label_smoothing': 0.1},
-      **{'penalty': 1.8e-4, 'search_interval': 10.0, 'minimum_saving': 4e-4},
-      **{'prune_begin': 25.0, 'prune_interval': 25.0, 'prune_end': 300 / 350, 'search_end': 300 / 350},
+      'optimizer': 'rmsprop',
+      'momentum': 0.9,
+      'optimizer_epsilon': 1e-3,
+      'learning_rate': 0.032,
+      'weight_decay': 1e-5,
+      'learning_rate_schedule': 'step',
+      'learning_rate_decay': 0.97,
+      'decay_interval': epochs(2.4),
+      'warmup': epochs(5.0),
+      'label_smoothing': 0.1,
+      'penalty': 1.8e-4,
+      'search_interval': epochs(10.0),
+      'minimum_saving': 4e-4,
+      'prune_begin': epochs(25.0),
+      'prune_interval': epochs(25.0),
+      'prune_end': share(300 / 350),
+      'search_end': share(300 / 350),
     },
     'top1',
     HeadSpec('classification', 1000),
@@ -75,9 +105,18 @@ RECIPES = {
     _ALL
     | _DENSE
     | {
-      **{'task': 'cityscapes', 'supernet': 'hrnas_cityscapes', 'image_size': 512, 'image_width': 1024, 'epochs': 430, 'batch_size': 32},
-      **{'search_interval': 10.0, 'minimum_saving': 2e-5},
-      **{'prune_begin': 25.0, 'prune_interval': 25.0, 'prune_end': 375 / 430, 'search_end': 375 / 430},
+      'task': 'cityscapes',
+      'supernet': 'hrnas_cityscapes',
+      'image_size': 512,
+      'image_width': 1024,
+      'epochs': 430,
+      'batch_size': 32,
+      'search_interval': epochs(10.0),
+      'minimum_saving': 2e-5,
+      'prune_begin': epochs(25.0),
+      'prune_interval': epochs(25.0),
+      'prune_end': share(375 / 430),
+      'search_end': share(375 / 430),
     },
     'miou',
     HeadSpec('dense', 19),
@@ -88,9 +127,17 @@ RECIPES = {
     _ALL
     | _DENSE
     | {
-      **{'task': 'ade20k', 'supernet': 'hrnas_ade20k', 'image_size': 512, 'epochs': 200, 'batch_size': 64},
-      **{'search_interval': 25.0, 'minimum_saving': 3e-5},
-      **{'prune_begin': 15.0, 'prune_interval': 15.0, 'prune_end': 165 / 200, 'search_end': 165 / 200},
+      'task': 'ade20k',
+      'supernet': 'hrnas_ade20k',
+      'image_size': 512,
+      'epochs': 200,
+      'batch_size': 64,
+      'search_interval': epochs(25.0),
+      'minimum_saving': 3e-5,
+      'prune_begin': epochs(15.0),
+      'prune_interval': epochs(15.0),
+      'prune_end': share(165 / 200),
+      'search_end': share(165 / 200),
     },
     'miou',
     HeadSpec('dense', 150),
@@ -99,12 +146,28 @@ RECIPES = {
   'coco': Recipe(
     _ALL
     | {
-      **{'task': 'coco', 'supernet': 'hrnas_coco', 'image_size': 256, 'image_width': 192, 'epochs': 210, 'batch_size': 384},
-      **{'optimizer': 'adam', 'optimizer_epsilon': 1e-8, 'weight_decay': 1e-8, 'initial_deviation': 1e-3},
-      **{'learning_rate': 1e-3, 'learning_rate_schedule': 'milestones', 'learning_rate_decay': 0.1},
-      **{'learning_rate_milestones': (170.0, 200.0), 'warmup': 0.0},
-      **{'penalty': 1e-6, 'search_interval': 30.0, 'minimum_saving': 2e-4},
-      **{'prune_begin': 15.0, 'prune_interval': 15.0, 'prune_end': 165 / 210, 'search_end': 165 / 210},
+      'task': 'coco',
+      'supernet': 'hrnas_coco',
+      'image_size': 256,
+      'image_width': 192,
+      'epochs': 210,
+      'batch_size': 384,
+      'optimizer': 'adam',
+      'optimizer_epsilon': 1e-8,
+      'weight_decay': 1e-8,
+      'initial_deviation': 1e-3,
+      'learning_rate': 1e-3,
+      'learning_rate_schedule': 'milestones',
+      'learning_rate_decay': 0.1,
+      'learning_rate_milestones': (epochs(170.0), epochs(200.0)),
+      'warmup': share(0.0),
+      'penalty': 1e-6,
+      'search_interval': epochs(30.0),
+      'minimum_saving': 2e-4,
+      'prune_begin': epochs(15.0),
+      'prune_interval': epochs(15.0),
+      'prune_end': share(165 / 210),
+      'search_end': share(165 / 210),
     },
     'ap',
     HeadSpec('dense', 17),

@@ -12,6 +12,7 @@ import numpy as np
 from st_tf.arch import presets
 from st_tf.arch.specs import ArchSpec
 from st_tf.config import RANDOM, Config, ConfigError, PruningConfig
+from st_tf.config.duration import share
 from st_tf.models import build, named_variables
 from st_tf.runs.run import Run, train_to_the_end
 from st_tf.runs.start import descend, prunable_weights, source
@@ -55,7 +56,7 @@ def plan(config: Config, steps_per_epoch: int) -> Plan:
     return found
   if config.transfer.reactivate:
     search = dataclasses.replace(config.search, penalty=0.0, target_macs=0.0, target_latency_ms=0.0)
-    pruning = dataclasses.replace(config.pruning, pruning_schedule='constant', prune_begin=0.0)
+    pruning = dataclasses.replace(config.pruning, pruning_schedule='constant', prune_begin=share(0.0))
     return Plan.of(dataclasses.replace(config, search=search, pruning=pruning), steps_per_epoch)
   return found.holding(config.pruning.sparsity[-1])
 

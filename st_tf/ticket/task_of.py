@@ -11,34 +11,38 @@ from st_tf.task import DataConfig, Task
 from st_tf.ticket import Ticket, TicketError
 
 
-def task_of(ticket: Ticket, given: Mapping[str, Any], name: str = '') -> Task:
+def task_of(ticket: Ticket, given: Mapping[str, Any], other: Task | str = '') -> Task:
   """The ticket's own task, or another one with the same labels.
 
   Args:
     ticket: what was drawn.
     given: settings of `DataConfig` that replace those of the training.
-    name: another task; '' = the ticket's own.
+    other: another task, or its name; '' = the ticket's own.
 
   Raises:
     TaskError: there is no such task, or its data is missing.
     TicketError: the task has other labels than the ticket.
   """
-  known = {field.name for field in dataclasses.fields(DataConfig)}
-  settings = tasks.size_settings(ticket.input_shape[:2])
-  if name in ('', ticket.task['name']):
-    settings |= {key: value for key, value in ticket.provenance.get('config', {}).items() if key in known and value}
-  try:
-    task = tasks.load(name or ticket.task['name'], DataConfig(**settings | given))
-  except tasks.TaskError as error:
-    if name:
-      raise
-    raise tasks.TaskError(f'{error} (The task is that of the ticket; --task names the same data in another place.)') from error
+  task = _loaded(ticket, given, other) if isinstance(other, str) else other
   if list(task.labels) != list(ticket.task['labels']):
     raise TicketError(
       f'A ticket is scored on the labels it was trained for, those of {ticket.task["name"]}. Received: others, from {task.name}.'
       ' Choose a --task with the same labels in the same order.'
     )
   return task
+
+
+def _loaded(ticket: Ticket, given: Mapping[str, Any], name: str) -> Task:
+  known = {field.name for field in dataclasses.fields(DataConfig)}
+  settings = tasks.size_settings(ticket.input_shape[:2])
+  if name in ('', ticket.task['name']):
+    settings |= {key: value for key, value in ticket.provenance.get('config', {}).items() if key in known and value}
+  try:
+    return tasks.load(name or ticket.task['name'], DataConfig(**settings | given))
+  except tasks.TaskError as error:
+    if name:
+      raise
+    raise tasks.TaskError(f'{error} (The task is that of the ticket; --task names the same data in another place.)') from error
 
 
 def renormalisation(task: Task, trained: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,10 @@ import dataclasses
 import math
 
 from st_tf.config import Config, ConfigError
+from st_tf.config.duration import SHARE, Duration, share
 from st_tf.pruning.schedules import SCHEDULES, Constant, RegrowthSchedule
+
+_ONE_CYCLE_RISE = 0.3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,8 +80,8 @@ class Plan:
     total = config.epochs * steps_per_epoch
     main = total - training.fine_tune_epochs * steps_per_epoch
 
-    def steps(duration: float) -> int:
-      return _steps(duration, main, steps_per_epoch)
+    def steps(duration: Duration) -> int:
+      return duration.steps(main, steps_per_epoch)
 
     searches = search.penalty > 0 or search.has_target
     prunes = max(pruning.sparsity) > 0
@@ -122,9 +125,9 @@ class Plan:
     never = self.total_steps + 1
     return dataclasses.replace(self, pruning=Constant(sparsity, never, never, 1))
 
-  def steps(self, duration: float) -> int:
-    """A duration in steps; fractions are of the training before a fine-tuning."""
-    return _steps(duration, self.fine_tune_step, self.steps_per_epoch)
+  def steps(self, duration: Duration) -> int:
+    """A duration in steps; shares are of the training before a fine-tuning."""
+    return duration.steps(self.fine_tune_step, self.steps_per_epoch)
 
   @property
   def warmup_steps(self) -> int:
@@ -174,14 +177,12 @@ def _pruning(config: Config, steps, last_prune: int) -> RegrowthSchedule:
 def _rate(config: Config, total: int, steps_per_epoch: int) -> LearningRate:
   """One cycle of `total` steps: fractions are of the cycle, so that a short one anneals too."""
   training = config.training
-  warmup = training.warmup if training.learning_rate_schedule != 'one_cycle' else max(training.warmup, 0.3)
-  warmup_steps = min(_steps(warmup, total, steps_per_epoch), total)
-  decay_steps = max(_steps(training.decay_interval, total, steps_per_epoch), 1)
-  milestones = tuple(_steps(milestone, total, steps_per_epoch) for milestone in training.learning_rate_milestones)
+  warmup = training.warmup
+  if training.learning_rate_schedule == 'one_cycle' and warmup.unit == SHARE:
+    warmup = share(max(warmup.amount, _ONE_CYCLE_RISE))
+  warmup_steps = min(warmup.steps(total, steps_per_epoch), total)
+  decay_steps = max(training.decay_interval.steps(total, steps_per_epoch), 1)
+  milestones = tuple(milestone.steps(total, steps_per_epoch) for milestone in training.learning_rate_milestones)
   return LearningRate(
     training.learning_rate_schedule, training.learning_rate, warmup_steps, total, training.learning_rate_decay, decay_steps, milestones
   )
-
-
-def _steps(duration: float, total: int, steps_per_epoch: int) -> int:
-  return round(duration * total) if duration <= 1 else round(duration * steps_per_epoch)

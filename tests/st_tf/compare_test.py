@@ -1,4 +1,5 @@
 import dataclasses
+import importlib
 import json
 import shutil
 import time
@@ -6,11 +7,9 @@ import time
 import pytest
 import tensorflow as tf
 
-from st_tf import compare
 from st_tf.arch import presets
 from st_tf.comparing.runner import Launcher
 from st_tf.config import Config, ConfigError
-from st_tf.config.flags import FlagError
 from st_tf.errors import UserError
 from st_tf.models import build, cost
 from st_tf.pruning.ranking import RankingError
@@ -20,6 +19,8 @@ from st_tf.runs.workdir import Workdir
 from st_tf.ticket import TicketError
 from tests import tiny
 from tests.st_tf.comparing.pretended import SCORES, Launch
+
+compare = importlib.import_module('st_tf.compare')
 
 
 @pytest.fixture(scope='module')
@@ -285,22 +286,22 @@ def test_a_dry_run_times_some_steps_and_writes_nothing(tmp_path, capsys):
 @pytest.mark.parametrize(
   ('given', 'error', 'message'),
   [
-    ({'method': 'gmp'}, FlagError, r'A comparison takes --methods\. Received: --method'),
-    ({'sparsity': '0.9'}, FlagError, r'A comparison takes --sparsities\. Received: --sparsity'),
-    ({'learning_rate': '0.1', 'learning_rates': '0.1,0.2'}, FlagError, r'Received: --learning_rates and --learning_rate\.'),
-    ({'config': 'moved.json'}, FlagError, r'from their first weights on\. Received: --init_from=some/ticket'),
-    ({'init_from': 'somewhere'}, FlagError, r'from their first weights on\. Received: --init_from'),
+    ({'method': 'gmp'}, ConfigError, r'A comparison takes --methods\. Received: --method'),
+    ({'sparsity': '0.9'}, ConfigError, r'A comparison takes --sparsities\. Received: --sparsity'),
+    ({'learning_rate': '0.1', 'learning_rates': '0.1,0.2'}, ConfigError, r'Received: --learning_rates and --learning_rate\.'),
+    ({'config': 'moved.json'}, ConfigError, r'from their first weights on\. Received: --init_from=some/ticket'),
+    ({'init_from': 'somewhere'}, ConfigError, r'from their first weights on\. Received: --init_from'),
     ({'methods': 'sniip'}, ConfigError, 'Did you mean snip'),
     ({'sparsities': '0.8,high'}, ConfigError, r"--sparsities is one number or several\. Received: '0.8,high'"),
     ({'sparsities': '0.8,80'}, ConfigError, r'--sparsities lie between 0 and 1\. Received: 80'),
-    ({'learning_rates': '0.1,0.1'}, FlagError, r'--learning_rates are different ones\. Received: 0.1,0.1'),
+    ({'learning_rates': '0.1,0.1'}, ConfigError, r'--learning_rates are different ones\. Received: 0.1,0.1'),
     ({'methods': 'gmp', 'prune_depthwise': 'true'}, ConfigError, 'tfmot leaves depthwise convolutions as they are'),
     ({'methods': 'gmp,random', 'sparsities': '0.5,0.995'}, RankingError, 'No layer is emptied'),
     ({'methods': 'gmp,search_only', 'target_macs': '0.001'}, ConfigError, '--target_macs is at least what is left without any search unit'),
     ({'methods': 'gmp,tuner', 'target_macs': '0.001'}, ConfigError, '--target_macs is at least what is left without any search unit'),
     ({'methods': 'gmp,tuner', 'cost': 'latency:t.json', 'target_latency_ms': '5'}, ConfigError, r'tuner bounds MACs\. Received: .*=5'),
     ({'methods': 'gmp:epochs=2,snip', 'budget': '4'}, ConfigError, r'With --budget the first .* Received: gmp:epochs=2\. Begin with'),
-    ({'seeds': '0'}, FlagError, r'--seeds is at least 1\. Received: 0'),
+    ({'seeds': '0'}, ConfigError, r'--seeds is at least 1\. Received: 0'),
     ({'methods': 'lottery', 'budget': '2', 'prune_rounds': '4'}, ConfigError, '--budget gives every training at least one epoch'),
   ],
 )

@@ -218,17 +218,6 @@ def test_training_by_a_recipe_needs_its_data(tmp_path):
     train.main(['train', '--recipe=cityscapes', f'--workdir={tmp_path / "run"}'])
 
 
-@pytest.mark.parametrize(
-  ('settings', 'name'),
-  [
-    ({'task': 'shapes', 'supernet': 'tiny', 'seed': 3}, 'shapes-supertickets-tiny-3'),
-    ({'task': 'folder:some/place', 'supernet': 'nets/mine.json', 'method': 'dense'}, 'folder_some_place-dense-mine-0'),
-  ],
-)
-def test_the_default_workdir_is_named_by_the_run(settings, name):
-  assert train.default_workdir(tiny.config(**settings)).as_posix() == f'runs/{name}'
-
-
 @pytest.mark.slow
 def test_two_processes_with_one_seed_draw_the_same_ticket_bit_for_bit(tmp_path):
   found = []

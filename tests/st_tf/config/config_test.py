@@ -4,6 +4,7 @@ import json
 import pytest
 
 from st_tf.config import Config, ConfigError, PruningConfig, SearchConfig, TrainingConfig, leaves
+from st_tf.config.duration import Duration, share
 from st_tf.errors import UserError
 from st_tf.task import DataConfig
 
@@ -18,7 +19,7 @@ OTHER_VALUES = {
     'factor_step': 'subgradient',
   },
   **{'sparsity': (0.5, 0.8), 'pruning_schedule': 'stepwise', 'reactivation': 'masked', 'ranking': 'lamp', 'optimizer': 'adamw'},
-  **{'class_names': 'a,b', 'detections': 'boxes.json', 'learning_rate_milestones': (0.3, 0.6)},
+  **{'class_names': 'a,b', 'detections': 'boxes.json', 'learning_rate_milestones': (share(0.3), share(0.6))},
   **{'control': 'random_mask', 'input_stride': 2, 'tuner': 'random'},
   **{'learning_rate_schedule': 'step', 'data_dir': 'elsewhere', 'class_weights': 'balanced', 'batch_size': 64},
 }
@@ -29,6 +30,8 @@ CONTRADICTING = ('control', 'reactivate')  # What other settings of a transfer g
 def other_value(field: dataclasses.Field):
   if field.name in OTHER_VALUES:
     return OTHER_VALUES[field.name]
+  if field.type is Duration:
+    return Duration(field.default.amount / 2 + 0.01, field.default.unit)
   return not field.default if field.type is bool else field.default + 1 if field.type is int else field.default / 2 + 0.01
 
 
@@ -40,7 +43,7 @@ def test_every_setting_has_its_own_name_a_help_and_a_type_a_flag_can_have():
   names = [field.name for field in leaves()]
   assert len(names) == len(set(names))
   assert all(field.metadata['help'].endswith('.') for field in leaves())
-  assert {field.type for field in leaves()} <= {str, int, float, bool, tuple[float, ...]}
+  assert {field.type for field in leaves()} <= {str, int, float, bool, tuple[float, ...], Duration, tuple[Duration, ...]}
 
 
 @pytest.mark.parametrize('config', [Config(), _all_other()])

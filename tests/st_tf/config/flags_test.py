@@ -24,7 +24,7 @@ def _values() -> absl_flags.FlagValues:
 def _config(*arguments: str) -> Config:
   values = _values()
   flags.parse(['train', *arguments], values)
-  return flags.config_from(values)
+  return flags.request(values).resolved()
 
 
 def test_no_flags_give_the_default_settings():
@@ -37,11 +37,11 @@ def test_a_task_has_settings_of_its_own_in_the_place_of_the_defaults_and_of_noth
   path.write_text('{"epochs": 8}')
   values = _values()
   flags.parse(['train', '--learning_rate=0.5', f'--config={path}'], values)
-  found = flags.config_from(values, own)
+  found = flags.request(values).resolved(own)
   assert (found.training.optimizer, found.training.learning_rate, found.epochs) == ('adam', 0.5, 8)
   values = _values()
   flags.parse(['train', '--recipe=coco'], values)
-  assert flags.config_from(values, own).training.learning_rate == 1e-3
+  assert flags.request(values).resolved(own).training.learning_rate == 1e-3
 
 
 def test_every_setting_can_be_given_as_the_text_that_the_help_shows():

@@ -1,0 +1,66 @@
+"""`st_tf.draw`: the command `train` for Python."""
+
+import os
+import pathlib
+from typing import TYPE_CHECKING, Any
+
+from st_tf.api.calls import call_of, prepare_tensorflow, requested
+from st_tf.task import Task
+
+if TYPE_CHECKING:
+  from st_tf.ticket import Ticket
+
+
+def draw(
+  task: Task | str = '',
+  *,
+  workdir: str | os.PathLike[str] = '',
+  fresh: bool = False,
+  stages: str | os.PathLike[str] = '',
+  deliver: bool = True,
+  config: str | os.PathLike[str] = '',
+  recipe: str = '',
+  scale_with_batch: bool = False,
+  **settings: Any,
+) -> 'Ticket':
+  """Draws a ticket: trains a supernet once, searching its architecture and pruning its weights in the same run.
+
+  It is the command `python -m st_tf.train` without its process: the same settings, the same files, the same ticket. The same call goes on
+  with a run that was interrupted.
+
+  Args:
+    task: what to train on, or its name; '' = as `config` or `recipe` says, else the default.
+    workdir: folder for checkpoints, metrics and tickets; '' = runs/TASK-METHOD-SUPERNET-SEED.
+    fresh: whether to forget what is in the folder and start over.
+    stages: folder of the trainings that runs of several are made of, for runs to share; '' = in the workdir.
+    deliver: whether tickets get test scores, model files and reports.
+    config: a JSON file of settings, such as a run's config.json.
+    recipe: settings of the paper in the place of the defaults.
+    scale_with_batch: whether the recipe's learning rate scales with the batch.
+    **settings: every other setting of a run by the name of its flag: `supernet='mobile', sparsity=0.9, epochs=60`.
+
+  Returns:
+    The ticket of the highest sparsity; those of the others are in the workdir too.
+
+  Raises:
+    UserError: what the command would say.
+    KeyboardInterrupt: by the user, after the step that was going on; the state is saved.
+  """
+  prepare_tensorflow()
+  from st_tf.api import drawing
+  from st_tf.api.interruptible import interruptible
+  from st_tf.config import Identity
+  from st_tf.runs.workdir import Workdir
+  from st_tf.ticket import Ticket
+
+  request = requested(task, settings, config, recipe, scale_with_batch)
+  found, run = drawing.prepared(request, task if isinstance(task, Task) else None)
+  run = drawing.with_supernet(found, run)
+  path = pathlib.Path(workdir or drawing.default_workdir(run))
+
+  def work(process) -> list[pathlib.Path]:
+    with Workdir(path, Identity.of(run), process, fresh=fresh, stages=stages or None, wait=bool(stages)) as folder:
+      return drawing.draw_into(found, run, folder, deliver)
+
+  paths = interruptible(work, call_of('draw', task, settings))
+  return max((Ticket.load(path) for path in paths), key=lambda ticket: ticket.sparsity)

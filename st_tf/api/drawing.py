@@ -1,0 +1,100 @@
+"""Drawing a ticket: what every way to it does, from a request to the tickets in a folder."""
+
+import dataclasses
+import os
+import pathlib
+import time
+from typing import Any
+
+from st_tf import methods
+from st_tf.api.stand_in import StandIn
+from st_tf.api.summary import summary
+from st_tf.arch.presets import supernet
+from st_tf.config import Config, recipes
+from st_tf.config.request import Request
+from st_tf.task import Task, TaskError, load
+from st_tf.training import replicas
+
+_FEW_STEPS = 1000  # On CIFAR-100 a quarter of 3,372 were too few (docs/results/comparison/screening).
+
+
+def prepared(request: Request, task: Task | None = None, planned_only: bool = False) -> tuple[Task, Config]:
+  """(what to train on, the settings with those that suit it); says what should be known of both.
+
+  Args:
+    request: what is wanted.
+    task: what to train on, where it is at hand; None = the one that the settings name.
+    planned_only: whether no training follows.
+
+  Raises:
+    UserError: no such supernet or task, bad data, a task that the recipe does not fit, or settings that no run can have.
+  """
+  config = request.resolved()
+  if config.supernet:
+    supernet(config.supernet)  # Told before data are read.
+  replicas.prepare(config.replicas)
+  task = task or _problem(config, request.recipe, planned_only)
+  if request.recipe:
+    recipes.check_fits(request.recipe, config.task, task.primary_metric)
+  print(''.join(f'{note}\n' for note in (*request.notes, *task.notes)), end='', flush=True)
+  return task, request.resolved(task.settings)
+
+
+def with_supernet(task: Task, config: Config) -> Config:
+  """The settings with the task's own supernet where none is named and none comes with a ticket."""
+  return config if config.supernet or config.init_from else dataclasses.replace(config, supernet=task.default_supernet)
+
+
+def draw_into(task: Task, config: Config, workdir: Any, delivered: bool = True) -> list[pathlib.Path]:
+  """Draws the tickets that are missing in `workdir`; the folders of all of them.
+
+  Args:
+    task: what to train on.
+    config: the run's settings.
+    workdir: the run's folder.
+    delivered: whether tickets get test scores, model files and reports.
+
+  Raises:
+    UserError: the run cannot go to its end.
+    Interrupted: it was asked to stop; its state is saved.
+  """
+  from st_tf.api.delivery import deliver
+
+  started = time.monotonic()
+  if not (workdir.is_finished or workdir.has_checkpoint):
+    tell_of_few_steps(task, config)
+  print(f'{config.method} on {task.name}: {task.sizes["train"]:,} training images, {config.epochs} epochs, workdir {workdir.path}')
+  if not workdir.is_finished:
+    methods.named(config.method).draw(task, config, workdir)
+    workdir.finish()
+  paths = list(workdir.tickets())
+  if delivered:
+    for path, ticket in zip(paths, deliver(paths, task, workdir, config.batch_size)):
+      print(summary(ticket, path))
+  print(f'Done in {time.monotonic() - started:.0f} s.')
+  return paths
+
+
+def tell_of_few_steps(task: Task, config: Config) -> None:
+  """Says so of a training from the first weights on that is too short to learn much."""
+  steps = config.epochs * task.steps_per_epoch(config.batch_size)
+  if steps < _FEW_STEPS and not config.init_from:
+    print(f'Only {steps} training steps; thousands are usual. Raise --epochs or lower --batch_size.', flush=True)
+
+
+def default_workdir(config: Config) -> pathlib.Path:
+  """Where a run goes that was not told: runs/ in the current folder."""
+  name = f'{config.task}-{config.method}-{pathlib.Path(config.supernet or config.init_from).name.removesuffix(".json")}-{config.seed}'
+  return pathlib.Path('runs') / name.replace(':', '_').replace(os.sep, '_')
+
+
+def _problem(config: Config, recipe: str, planned_only: bool) -> Task:
+  """What to train on; a plan of a recipe's own task needs no data, and reads some only where `--data_dir` says."""
+  if recipe and planned_only and config.task == recipes.RECIPES[recipe].task and not config.data.data_dir:
+    return StandIn(recipes.RECIPES[recipe], config.data)
+  try:
+    return load(config.task, config.data)
+  except TaskError as error:
+    if not recipe:
+      raise
+    raise TaskError(recipes.explained(recipe, str(error))) from error

@@ -1,0 +1,41 @@
+"""`st_tf.evaluate`: the command of that name for Python."""
+
+import os
+import pathlib
+from typing import TYPE_CHECKING, Any
+
+from st_tf.errors import UserError
+from st_tf.task import Task
+
+if TYPE_CHECKING:
+  from st_tf.api.evaluation import Evaluation
+  from st_tf.ticket import Ticket
+
+
+def evaluate(
+  network: 'Ticket | str | os.PathLike[str]', task: Task | str = '', *, split: str = 'test', batch_size: int = 256, **data: Any
+) -> 'Evaluation':
+  """Scores a ticket or a .tflite file.
+
+  Args:
+    network: a ticket, its folder, or a .tflite file.
+    task: what to score it on; '' = the ticket's own. A file does not know its task.
+    split: one of `st_tf.task.SPLITS`.
+    batch_size: images per step; changes the time only.
+    **data: settings of `DataConfig` that replace those of the training, such as `data_dir`.
+
+  Raises:
+    UserError: there is no such network or task, or they do not fit together.
+  """
+  from st_tf.api import evaluation
+  from st_tf.ticket import Ticket
+
+  if isinstance(network, Ticket):
+    found, task = evaluation.of_ticket(network, network.fingerprint[:12], data, task)
+  elif pathlib.Path(network).suffix == '.tflite':
+    if not task:
+      raise UserError('A .tflite file does not know its task. Received: no task. Give one.')
+    found, task = evaluation.of_file(network, data, task)
+  else:
+    found, task = evaluation.of_ticket(Ticket.load(network), str(network), data, task)
+  return evaluation.scored(found, task, split, batch_size)

@@ -1,0 +1,152 @@
+"""Scores of a network on a task, whatever form the network has."""
+
+from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+import pathlib
+import time
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from st_tf import task as tasks
+from st_tf.errors import UserError
+from st_tf.task import DataConfig, Task, scoring
+from st_tf.ticket import Ticket
+from st_tf.ticket.task_of import renormalisation, task_of
+from st_tf.wording import duration, score, score_name, size
+from tflite.runner import Runner, single
+
+
+class EvaluationError(UserError):
+  """A network and a task that do not fit together."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+  """Something that can be scored.
+
+  Attributes:
+    name: where it comes from.
+    about: what else is known of it.
+    image_size: (height, width) it reads, in pixels.
+    outputs: numbers it gives per image (or per pixel).
+    infer: images [batch, height, width, 3], normalised as the task does -> outputs [batch, ..., outputs].
+  """
+
+  name: str
+  about: str
+  image_size: tuple[int, int]
+  outputs: int
+  infer: Callable[[np.ndarray], np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+  """The scores of a network.
+
+  Attributes:
+    model: the network's name.
+    about: what else is known of it.
+    task: the task's name.
+    split: which of its examples.
+    examples: how many.
+    seconds: time it took.
+    scores: by name; fractions, except for the loss.
+    per_class: {label: {'count': n, score: value}}.
+  """
+
+  model: str
+  about: str
+  task: str
+  split: str
+  examples: int
+  seconds: float
+  scores: Mapping[str, float]
+  per_class: Mapping[str, Mapping[str, float]]
+
+
+def scored(network: Network, task: Task, split: str, batch_size: int) -> Evaluation:
+  """Scores `network` on a split of `task`.
+
+  Raises:
+    EvaluationError: it reads other images or gives other outputs than the task has.
+  """
+  if network.image_size != tuple(task.image_size):
+    wanted = ' '.join(f'--{name}={value}' for name, value in tasks.size_settings(network.image_size).items())
+    sizes = ['x'.join(map(str, size)) for size in (network.image_size, task.image_size)]
+    raise EvaluationError(
+      f'The images of the task have the size the network reads, {sizes[0]}. Received: {sizes[1]} from {task.name}. Use {wanted}.'
+    )
+  if network.outputs != task.head.outputs:
+    raise EvaluationError(
+      f'A network has as many outputs as its task, {task.head.outputs} for {task.name}. Received: {network.outputs}'
+      f' in {network.name}. Choose the --task it was trained for.'
+    )
+  started = time.monotonic()
+  metrics = scoring.score(network.infer, task, split, batch_size)
+  seconds = time.monotonic() - started
+  return Evaluation(network.name, network.about, task.name, split, task.sizes[split], seconds, metrics.result(), metrics.per_class())
+
+
+def lines(result: Evaluation, per_class: bool = False) -> list[str]:
+  """The table for people."""
+  rate = result.examples / max(result.seconds, 1e-9)
+  facts = [
+    ('network', result.model),
+    ('', result.about),
+    ('task', f'{result.task}, {result.split} split, {result.examples:,} examples'),
+    ('time', f'{duration(result.seconds)} ({rate:,.0f} images per second)'),
+  ]
+  scores = [(score_name(name), score(name, value)) for name, value in result.scores.items()]
+  found = [f'{name:8} {value}' for name, value in facts if value] + ['', *_aligned(scores)]
+  if per_class:
+    metric = next(name for scores in result.per_class.values() for name in scores if name != 'count')
+    ranked = sorted(result.per_class.items(), key=lambda entry: (-entry[1][metric], entry[0]))
+    rows = [(label, score(metric, entry[metric]), f'{entry["count"]:,}') for label, entry in ranked]
+    found += ['', *_aligned([('class', score_name(metric), 'examples'), *rows])]
+  return found
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+  widths = [max(map(len, column)) for column in zip(*rows)]
+  return ['  '.join([f'{row[0]:{widths[0]}}', *(f'{cell:>{width}}' for cell, width in zip(row[1:], widths[1:]))]) for row in rows]
+
+
+def of_ticket(ticket: Ticket, name: str, given: Mapping[str, Any], task: Task | str = '') -> tuple[Network, Task]:
+  """The ticket as a network, and what it is scored on.
+
+  Args:
+    ticket: what is scored.
+    name: what the scores call it.
+    given: settings of `DataConfig` that replace those of the training.
+    task: another task with the same labels, or its name; '' = the ticket's own.
+
+  Raises:
+    UserError: no such task, or one with other labels.
+  """
+  task = task_of(ticket, given, task)
+  model = ticket.build_model()
+  scale, shift = renormalisation(task, ticket.task)
+  infer = tf.function(lambda images: model(images * scale + shift, training=False), reduce_retracing=True)
+  about = f'{ticket.sparsity:.1%} sparse, fingerprint {ticket.fingerprint[:12]}'
+  return Network(name, about, tuple(ticket.input_shape[:2]), ticket.head.outputs, infer), task
+
+
+def of_file(path: str | pathlib.Path, given: Mapping[str, Any], task: Task | str) -> tuple[Network, Task]:
+  """A .tflite file as a network, and what it is scored on; as `of_ticket`."""
+  runner = Runner.load(str(path))
+  if isinstance(task, str):
+    task = tasks.load(task, DataConfig(**tasks.size_settings(runner.image_size) | given))
+  outputs = runner.output_shape[-1] if runner.output_shape else 1
+  infer = _as_normalised(runner, task)
+  return Network(str(path), size(runner.bytes), runner.image_size, outputs, lambda images: single(infer(images))), task
+
+
+def _as_normalised(runner: Any, task: Task) -> Callable[[np.ndarray], np.ndarray]:
+  """`runner` for the task's normalised images: a file whose metadata say how it wants pixels gets them so."""
+  if runner.normalization is None:
+    return runner
+  mean, deviation = runner.normalization
+  pixels = 255 * np.float32(task.mean), 255 * np.float32(task.deviation)
+  return lambda images: runner(((images * pixels[1] + pixels[0] - mean) / deviation).astype(np.float32))

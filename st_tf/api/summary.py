@@ -1,0 +1,47 @@
+"""A drawn ticket in a few lines for a terminal."""
+
+import os
+import pathlib
+
+from st_tf import wording
+from st_tf.ticket import Ticket
+
+
+def summary(ticket: Ticket, path: pathlib.Path) -> str:
+  """What a ticket came to: scores, sizes, and where its files are.
+
+  Args:
+    ticket: scored on the test split.
+    path: its folder, with the model's file in it.
+  """
+  metric = ticket.task['primary_metric']
+  cost, shown = ticket.cost, pathlib.Path(os.path.relpath(path)) if path.is_relative_to(pathlib.Path.cwd()) else path
+  model = path / 'model.tflite'
+  zeros = cost['zeros'] / cost['prunable'] if cost['prunable'] else 0.0
+  return '\n'.join(
+    [
+      '',
+      f'Ticket at {ticket.sparsity:.0%} sparsity: {wording.score_name(metric)} {ticket.metrics["test"][metric]:.1%} on the test split'
+      f' ({ticket.metrics["validation"][metric]:.1%} on validation)',
+      f'  pruned      {cost["zeros"]:,} of {cost["prunable"]:,} prunable weights ({zeros:.2%})',
+      f'  MACs        {cost["supernet_macs"]:,} -> {cost["macs"]:,} of the network -> {cost["nonzero_macs"]:,} non-zero',
+      f'  parameters  {cost["supernet_params"]:,} -> {cost["params"]:,} -> {cost["nonzero_params"]:,}',
+      *_trimmed(ticket),
+      *(['              the new head keeps all its weights; --reactivate prunes it too'] if _has_dense_head(ticket) else []),
+      f'  ticket      {shown}',
+      f'  model       {shown / model.name} ({model.stat().st_size:,} bytes)',
+      f'  report      {shown / "report" / "index.html"}',
+    ]
+  )
+
+
+def _trimmed(ticket: Ticket) -> list[str]:
+  count = ticket.provenance.get('trimmed', 0)
+  return (
+    [f'              {count:,} units had to go at the end of the search to meet its target; a longer one chooses better'] if count else []
+  )
+
+
+def _has_dense_head(ticket: Ticket) -> bool:
+  """Whether a moved ticket has a head that nothing has pruned."""
+  return ticket.provenance['method'] == 'transfer' and bool(ticket.masks) and not any(name.startswith('head/') for name in ticket.masks)

@@ -1,0 +1,101 @@
+"""Moving a ticket to another task, alone or with the controls that it is compared with."""
+
+from collections.abc import Iterator
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+from st_tf import files
+from st_tf.api import controls, drawing, dry_run
+from st_tf.arch import presets
+from st_tf.config import Config
+from st_tf.config.request import Request
+from st_tf.methods import transfer
+from st_tf.runs.workdir import Workdir
+from st_tf.task import Task
+from st_tf.ticket import Ticket
+
+_DIGITS = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Transfer:
+  """One ticket on its way to another task.
+
+  Attributes:
+    ticket: as it was drawn.
+    task: where it goes.
+    config: settings of the training there.
+    root: folder for all of it.
+    names: the trainings, `controls.ALL` or the one that was chosen.
+  """
+
+  ticket: Ticket
+  task: Task
+  config: Config
+  root: pathlib.Path
+  names: tuple[str, ...]
+
+  @classmethod
+  def prepared(
+    cls, request: Request, path: str | pathlib.Path, root: str | pathlib.Path = '', controlled: bool = False, task: Task | None = None
+  ) -> 'Transfer':
+    """What a request comes to; nothing is trained yet.
+
+    Args:
+      request: what is wanted of the training.
+      path: the ticket's folder.
+      root: folder for all of it; empty = runs/TASK-transfer-FINGERPRINT-SEED.
+      controlled: whether the controls are trained too.
+      task: where the ticket goes, where it is at hand.
+
+    Raises:
+      UserError: no ticket is there, no such task, or settings that no transfer has.
+    """
+    ticket = Ticket.load(path)
+    task, config = drawing.prepared(request, task)
+    # Files and recipes name a supernet; the ticket brings its own.
+    supernet = request.given.get('supernet', '')
+    config = dataclasses.replace(config, method='transfer', init_from=str(path), supernet=supernet)
+    named = dataclasses.replace(config, init_from=ticket.fingerprint[:_DIGITS], supernet='')
+    root = pathlib.Path(root or drawing.default_workdir(named))
+    if controlled:
+      controls.check_drawn_here(task, ticket, config, root / 'supernet.json')
+    return cls(ticket, task, config, root, controls.ALL if controlled else (config.transfer.control,))
+
+  def plan(self) -> Iterator[str]:
+    """What will be done, line by line."""
+    yield from dry_run.describe(self.task, self.config, self.root)
+    if len(self.names) > 1:
+      more = ', '.join(controls.NAMES[name] for name in self.names[1:])
+      yield f'  controls    {len(self.names) - 1} more trainings, each about as long: {more}'
+
+  def run(self, fresh: bool = False) -> list[pathlib.Path]:
+    """Trains what is missing, compares, and says so; the folders of the tickets, the moved one first.
+
+    Raises:
+      UserError: a training cannot go to its end.
+      Interrupted: it was asked to stop; its state is saved.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    paths: list[pathlib.Path] = []
+    for number, name in enumerate(self.names, 1):
+      if len(self.names) > 1:
+        print(f'\n[{number}/{len(self.names)}] {controls.NAMES[name]}', flush=True)
+      settings = self._settings(name, found)
+      paths += drawing.draw_into(self.task, settings, Workdir(self.root / name, settings, fresh))
+      found[name] = controls.result(Ticket.load(paths[-1]))
+    facts = {'ticket': self.ticket.fingerprint, 'from': self.ticket.task['name'], 'found': found}
+    files.write_text(self.root / 'transfer.json', json.dumps(facts, indent=1))
+    print('\n'.join(controls.lines(found, f'{self.ticket.task["name"]} -> {self.task.name}')))
+    print(f'\nThe moved ticket: {paths[0]}\nIts report: {paths[0] / "report" / "index.html"}')
+    return paths
+
+  def _settings(self, name: str, found: dict[str, dict[str, Any]]) -> Config:
+    if name != controls.DRAWN_HERE:
+      return controls.exchanged(self.config, name)
+    own = self.root / 'supernet.json'
+    settings = controls.drawn_here(self.task, self.ticket, self.config, own, found['none'])
+    files.write_text(own, presets.to_text(transfer.supernet(self.task, self.ticket, self.config.transfer.input_stride)))
+    return settings

@@ -1,0 +1,225 @@
+"""One comparison: which runs it is made of, doing them, and the table that they come to."""
+
+from collections.abc import Iterator, Mapping, Sequence
+import pathlib
+import time
+
+from st_tf import wording
+from st_tf.api import delivery, drawing, dry_run
+from st_tf.arch import presets
+from st_tf.comparing import entries, outputs, possible, table
+from st_tf.comparing.entries import Cell, Entry, departures
+from st_tf.comparing.options import Options
+from st_tf.comparing.record import Record, Records
+from st_tf.comparing.runner import INTERRUPTED
+from st_tf.comparing.table import Rate, Result, Row
+from st_tf.comparing.work import Work
+from st_tf.config import Config
+from st_tf.config.fields import shown
+from st_tf.config.request import Request
+from st_tf.errors import UserError
+from st_tf.models import build, cost
+from st_tf.task import Task
+from st_tf.ticket import Ticket
+
+_RECORDS = 'records'
+
+
+class Comparison:
+  """One table.
+
+  Args:
+    task: what all train on.
+    base: settings that all share.
+    options: what is compared.
+    chosen: the methods.
+    root: where all of it goes.
+    command: that was given, for the page.
+  """
+
+  def __init__(self, task: Task, base: Config, options: Options, chosen: Sequence[Entry], root: pathlib.Path, command: str):
+    self.task, self.base, self.options, self.chosen, self.root = task, base, options, chosen, root
+    self._command = command
+    self._records = Records(pathlib.Path(options.records or root / _RECORDS).expanduser(), dict(task.sizes))
+    self._work = Work(root, self._records, self._measured, task.primary_metric, options.jobs)
+    self.rates = options.learning_rates or (base.training.learning_rate,)
+    seeds = range(base.seed, base.seed + options.seeds)
+    self.cells = entries.cells(chosen, options.sparsities, seeds, options.budget)
+    whole = self._whole() if options.budget else 0
+    self._settings = {(cell, rate): entries.settings(cell, base, rate, whole) for rate in self.rates for cell in self.cells}
+    # What no run can have is refused before the first one starts; a file that settings name counts as it was then.
+    for config in self._settings.values():
+      _ = config.contents
+      entries.check(config, task.steps_per_epoch(base.batch_size))
+    if not options.collect:
+      possible.check([self._settings[cell, self.rates[0]] for cell in self.cells], task)
+
+  @classmethod
+  def prepared(cls, request: Request, options: Options, command: str) -> 'Comparison':
+    """The comparison that a request comes to; nothing is trained yet.
+
+    Args:
+      request: what is wanted of all trainings.
+      options: what is compared.
+      command: that was given, for the page.
+
+    Raises:
+      UserError: no such method or task, or settings that a run cannot have.
+    """
+    chosen = entries.entries(options.methods)
+    entries.check_sparsities(options.sparsities)
+    task, base = drawing.prepared(request)
+    base = drawing.with_supernet(task, base)
+    root = options.workdir or pathlib.Path('runs') / f'compare-{base.task}'.replace(':', '_').replace('/', '_')
+    return cls(task, base, options, chosen, pathlib.Path(root).absolute(), command)
+
+  @property
+  def out(self) -> pathlib.Path:
+    """Folder for table and page."""
+    return pathlib.Path(self.options.out or self.root).absolute()
+
+  def _whole(self) -> int:
+    """MACs of the supernet."""
+    return cost.of(build(presets.supernet(self.base.supernet), self.task.head, (*self.task.image_size, 3))).macs
+
+  def plan(self) -> list[str]:
+    """What will be run, and how long it takes."""
+    rate = self.rates[0]
+    wanted = {self._work.path(config): config for config in self._configs({entry: rate for entry in self.chosen})}
+    work = {self._work.path(config): config for config in self._trials()} | wanted  # Of mere trials only the validation score is asked.
+    trainings: dict[str, float] = {}
+    for config in work.values():
+      trainings |= entries.trainings(config)
+    splits = {path: self.options.split if path in wanted else 'validation' for path in work}
+    left = [config for path, config in work.items() if not self._work.is_done(config, splits[path])]
+    missing: dict[str, float] = {}
+    for config in left:
+      missing |= {name: epochs for name, epochs in entries.trainings(config).items() if not self._work.has_stage(name)}
+    seconds = dry_run.seconds_per_step(self.task, self.base) * self.task.steps_per_epoch(self.base.batch_size)
+    rates = len(self.rates)
+    return [
+      f'Comparing {", ".join(entry.label for entry in self.chosen)} on {self.task.name}, workdir {self.root}',
+      f'  runs        {len(work)}, made of {len(trainings)} trainings with {sum(trainings.values()):g} epochs in all;'
+      f' {len(work) - len(left)} are finished',
+      f'  rates       {rates} tried by each method on validation, at {wording.sparsity(self._trial_sparsity())} and seed {self.base.seed}'
+      if rates > 1
+      else f'  rate        {rate:g}, none tried',
+      f'  time        about {wording.duration(seconds * sum(missing.values()))} for the epochs that are left, one run at a time and'
+      ' at the speed of the whole supernet',
+    ]
+
+  def run(self) -> list[Row]:
+    """Does what is missing, unless what is there is only to be collected; writes table and page, and returns the rows.
+
+    Raises:
+      UserError: nothing is there.
+      KeyboardInterrupt: by the user; what was running is saved.
+    """
+    started = time.monotonic()
+    only_collected = self.options.collect
+    if not only_collected:
+      self._records.check_writable()
+    errors = {} if only_collected else self._work.do(self._trials(), 'learning rates', 'validation')
+    if INTERRUPTED in errors.values():  # A rate is not chosen among those that happened to end.
+      raise KeyboardInterrupt
+    rates = {entry: self._best_rate(entry) for entry in self.chosen}
+    split, metric = self.options.split, self.task.primary_metric
+    errors |= {} if only_collected else self._work.do(self._configs(rates), 'runs', split)
+    used = {entry.label: self._rate(entry, rate, errors) for entry, rate in rates.items()}
+    rows = table.rows(self._results(rates, errors), metric, used, split)
+    outputs.write(self.out, rows, metric, f'{self.task.name}: ways to a sparse network', self._about(), self._command, split)
+    print(f'\n{outputs.terminal(rows, metric, split)}\n\nTable and page: {self.out / "index.html"}')
+    print(f'Done in {wording.duration(time.monotonic() - started)}.')
+    return rows
+
+  def _trial_sparsity(self) -> float:
+    levels = sorted(self.options.sparsities)
+    return levels[(len(levels) - 1) // 2]
+
+  def _trial_cell(self, entry: Entry) -> Cell:
+
+    return entries.cells([entry], (self._trial_sparsity(),), (self.base.seed,))[0]
+
+  def _trial(self, entry: Entry, rate: float) -> Config:
+    return self._settings[self._trial_cell(entry), rate]
+
+  def _trials(self) -> list[Config]:
+    """The runs that find each method's learning rate."""
+    return [self._trial(entry, rate) for entry in self.chosen for rate in self.rates] if len(self.rates) > 1 else []
+
+  def _configs(self, rates: Mapping[Entry, float]) -> list[Config]:
+    """The runs of the table."""
+    return [self._settings[cell, rates[cell.entry]] for cell in self.cells]
+
+  def _best_rate(self, entry: Entry) -> float:
+    if len(self.rates) < 2:
+      return self.rates[0]
+    found = {rate: self._work.find(self._trial(entry, rate), 'validation') for rate in self.rates}
+    scores = {rate: record.metrics['validation'][self.task.primary_metric] for rate, record in found.items() if record is not None}
+    return max(scores, key=scores.get) if scores else self.rates[0]
+
+  def _rate(self, entry: Entry, chosen: float, errors: Mapping[pathlib.Path, str]) -> Rate:
+    """The learning rate of a method; one that brings its own tries no other."""
+
+    trials = {self._trial(entry, rate) for rate in self.rates}
+    unscored = [config for config in trials if self._work.find(config, 'validation') is None] if len(trials) > 1 else []
+    untried = [config for config in unscored if self._work.path(config) not in errors]
+    told = sorted((config.training.learning_rate, errors.get(self._work.path(config), 'no score is recorded')) for config in unscored)
+    return Rate(
+      self._trial(entry, chosen).training.learning_rate,
+      len(trials) - len(untried),
+      len(trials) - len(unscored),
+      tuple(f'learning rate {rate:g} on validation: {error}' for rate, error in told),
+    )
+
+  def _results(self, rates: Mapping[Entry, float], errors: Mapping[pathlib.Path, str]) -> list[Result]:
+    """The runs of the table."""
+
+    results = []
+    for cell in self.cells:
+      config = self._settings[cell, rates[cell.entry]]
+      record = self._work.find(config, self.options.split)
+      if self.options.collect and record is None:
+        continue
+      error = '' if record else errors.get(self._work.path(config), 'no ticket is there')
+      results.append(Result(cell.entry.label, cell.sparsity, cell.seed, cell.budget, record, error))
+    if not results:
+      rule = '--collect makes a table of recorded runs.'
+      raise UserError(f'{rule} Received: none with these settings in {self._work.records.folder}. Give --records=FOLDER, or train some.')
+    first = self.chosen[0].label
+    if results[0].label != first:
+      raise UserError(f'The others are compared with the first method. Received: no recorded run of {first}. Begin with another one.')
+    return results
+
+  def _measured(self, path: pathlib.Path, split: str) -> Record:
+    """The record of the ticket at `path`; where the test split's scores are wanted it is scored there, once."""
+
+    ticket = Ticket.load(path)
+    self._records.check_data(ticket.provenance.get('examples', {}), f'for {path}')
+    if split == 'test':
+      ticket = delivery.scored(path, self.task, self.base.batch_size)
+    return Record.of(ticket, delivery.stored_bytes(ticket))
+
+  def _about(self) -> list[str]:
+    sizes = ', '.join(f'{count:,} {split}' for split, count in self.task.sizes.items())
+    searched = 'settings were chosen on the validation split'
+    if self.options.split == 'test':
+      searched += ', and each ticket was scored once on the test split'
+    return [
+      f'{self.task.name} ({sizes} images), supernet {pathlib.Path(self.base.supernet).name}, {self.base.epochs} epochs per training where a'
+      f' method brings no other number, batch {self.base.batch_size}, seeds from {self.base.seed}; {searched}.',
+      'A training MAC is one of the network as it is computed: a training image costs three forward passes, units that have gone cost'
+      ' nothing, zeros cost what other weights do. Training that is shared between methods counts in full for each.',
+      'Sparsity is a share of the prunable weights that are left by the search; without a search, of the supernet. The same share is'
+      ' therefore fewer weights after a search: sizes are compared by the columns of non-zero MACs and parameters.',
+      *(['What finding a learning rate has cost is not counted.'] if len(self.rates) > 1 else []),
+      *self._departures(),
+    ]
+
+  def _departures(self) -> Iterator[str]:
+    """Where a method is set otherwise than published."""
+
+    for entry in self.chosen:
+      told = [f'--{name}={shown(here)} (published: {shown(there)})' for name, (here, there) in departures(entry, self.base).items()]
+      if told:
+        yield f'{entry.label} has settings here that are not the published ones: {", ".join(told)}.'

@@ -1,0 +1,80 @@
+"""What is compared, as flags or in Python."""
+
+import dataclasses
+
+from st_tf.config import ConfigError
+from st_tf.config.request import Request
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+  """What is compared."""
+
+  methods: str = dataclasses.field(
+    default='supertickets,search_then_prune,gmp', metadata={'help': 'Methods, the first of which the others are compared with.'}
+  )
+  sparsities: tuple[float, ...] = dataclasses.field(default=(0.8, 0.9, 0.95, 0.98), metadata={'help': 'Sparsities; a run each.'})
+  seeds: int = dataclasses.field(default=3, metadata={'help': 'Runs of each, with seeds from --seed on.'})
+  learning_rates: tuple[float, ...] = dataclasses.field(
+    default=(), metadata={'help': 'Learning rates that each method tries once; the best on validation is used. Empty = --learning_rate.'}
+  )
+  budget: float = dataclasses.field(
+    default=0.0,
+    metadata={
+      'help': 'Also compare at equal total cost: all trainings of a run together cost as much as so many epochs of the whole supernet, or'
+      ' less; 0 = no.'
+    },
+  )
+  jobs: int = dataclasses.field(default=1, metadata={'help': 'Runs at a time.'})
+  workdir: str = dataclasses.field(default='', metadata={'help': 'Folder for all of it; empty = runs/compare-TASK.'})
+  out: str = dataclasses.field(
+    default='', metadata={'help': 'Folder for table and page, where several comparisons share a workdir and its runs; empty = the workdir.'}
+  )
+  records: str = dataclasses.field(
+    default='',
+    metadata={
+      'help': 'Folder of small files on finished runs, from which the table is made; where it is given along, another machine goes on from'
+      ' there. Empty = records in the workdir.'
+    },
+  )
+  split: str = dataclasses.field(
+    default='test',
+    metadata={
+      'help': 'Whose scores are compared; validation, while settings are still being chosen, leaves the test split alone.',
+      'choices': ('test', 'validation'),
+    },
+  )
+  collect: bool = dataclasses.field(
+    default=False, metadata={'help': 'Train nothing: make the table of the runs that are recorded, and leave out the others.'}
+  )
+  dry_run: bool = dataclasses.field(default=False, metadata={'help': 'Print the plan and stop.'})
+
+  def __post_init__(self):
+    for name in ('seeds', 'jobs'):
+      if getattr(self, name) < 1:
+        raise ConfigError(f'--{name} is at least 1. Received: {getattr(self, name)}.')
+    if len(set(self.learning_rates)) < len(self.learning_rates):
+      raise ConfigError(f'--learning_rates are different ones. Received: {",".join(map(str, self.learning_rates))}. Leave one out.')
+    if self.budget < 0:
+      raise ConfigError(f'--budget is not negative. Received: {self.budget:g}.')
+
+
+def check(request: Request, tries_rates: bool) -> None:
+  """Refuses what contradicts a comparison, before TensorFlow is loaded.
+
+  Args:
+    request: what is wanted of all trainings.
+    tries_rates: whether learning rates are tried.
+
+  Raises:
+    ConfigError: naming the setting.
+  """
+  for name, instead in (('method', '--methods'), ('sparsity', '--sparsities')):
+    if name in request.given:
+      raise ConfigError(f'A comparison takes {instead}. Received: --{name}. Write {instead}=...')
+  if 'learning_rate' in request.given and tries_rates:
+    raise ConfigError('Learning rates are tried, or one is given. Received: --learning_rates and --learning_rate. Leave out one.')
+  start = request.resolved().init_from
+  if start:  # Of a flag, or of the file in --config.
+    rule = 'Methods are compared from their first weights on.'
+    raise ConfigError(f'{rule} Received: --init_from={start}. Leave it out; beside --config, write --init_from= without a value.')

@@ -1,0 +1,84 @@
+"""What is wanted of a run, on the command line or in Python, and the settings that it comes to."""
+
+from collections.abc import Mapping
+import dataclasses
+import pathlib
+from types import MappingProxyType
+from typing import Any
+
+from st_tf.config import recipes
+from st_tf.config.config import Config, settings
+from st_tf.config.fields import ConfigError
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+  """Settings that were given, and those of a file or a recipe that they stand beside.
+
+  Attributes:
+    given: by the names of their flags.
+    base: likewise, of the file or the recipe.
+    source: what messages call where `base` comes from; empty where there is none.
+    recipe: its name; empty where there is none.
+    notes: what the user should know of it.
+  """
+
+  given: Mapping[str, Any]
+  base: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  source: str = ''
+  recipe: str = ''
+  notes: tuple[str, ...] = ()
+
+  @classmethod
+  def of(cls, given: Mapping[str, Any], config: str = '', recipe: str = '', scale_with_batch: bool = False) -> 'Request':
+    """What a user has said.
+
+    Args:
+      given: settings by name.
+      config: a JSON file of settings.
+      recipe: one of `recipes.RECIPES`.
+      scale_with_batch: whether the recipe's learning rate scales with the batch.
+
+    Raises:
+      ConfigError: the file is missing or bad, there is no such recipe, or both are named.
+    """
+    if recipe and config:
+      raise ConfigError(f'Settings come from a file or from a recipe. Received: --config={config} and --recipe={recipe}. Leave out one.')
+    if scale_with_batch and not recipe:
+      raise ConfigError(f'--scale_with_batch goes with a recipe. Received: none. Add --recipe={"|".join(recipes.RECIPES)}.')
+    if config:
+      return cls(given, _read(config), config)
+    if recipe:
+      base, notes = recipes.settings(recipe, given, scale_with_batch)
+      return cls(given, base, f'--recipe={recipe}', recipe, tuple(f'recipe {recipe}: {note}' for note in notes))
+    return cls(given)
+
+  def resolved(self, own: Mapping[str, Any] = _NOTHING) -> Config:
+    """The settings of the run: what is given wins over the file or the recipe, they over the task, and the task over the defaults.
+
+    Args:
+      own: settings of the task, by name.
+
+    Raises:
+      ConfigError: no run can have these settings.
+    """
+    base = dict(self.base)
+    if self.given.get('init_from') and not str(self.given['init_from']).endswith('.npz'):
+      base.pop('supernet', None)  # A run always writes one, and a ticket brings its own.
+    try:
+      return Config.from_flat({**own, **base, **self.given})
+    except ConfigError as error:
+      raise (ConfigError(f'{error} (Settings of {self.source} and of the command line.)') if self.source else error) from None
+
+
+def _read(path: str) -> dict[str, Any]:
+  try:
+    return settings(pathlib.Path(path).expanduser().read_text(encoding='utf-8'))
+  except (OSError, UnicodeDecodeError) as error:
+    raise ConfigError(
+      f"--config names a readable JSON file. Received: {path!r} ({error}). A run writes one: its workdir's config.json."
+    ) from None
+  except ConfigError as error:
+    raise ConfigError(f'{path}: {error}') from None

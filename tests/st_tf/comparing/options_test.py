@@ -1,0 +1,39 @@
+"""What a comparison cannot be is said before TensorFlow is loaded."""
+
+import pytest
+
+from st_tf.comparing.options import Options, check
+from st_tf.config import ConfigError
+from st_tf.config.request import Request
+
+
+@pytest.mark.parametrize(
+  ('given', 'message'),
+  [
+    ({'seeds': 0}, '--seeds is at least 1. Received: 0'),
+    ({'jobs': 0}, '--jobs is at least 1. Received: 0'),
+    ({'learning_rates': (0.1, 0.1)}, '--learning_rates are different ones. Received: 0.1,0.1'),
+    ({'budget': -1.0}, '--budget is not negative. Received: -1'),
+  ],
+)
+def test_options_are_checked(given, message):
+  with pytest.raises(ConfigError, match=message):
+    Options(**given)
+
+
+@pytest.mark.parametrize(
+  ('given', 'tries', 'message'),
+  [
+    ({'method': 'rigl'}, False, 'A comparison takes --methods. Received: --method'),
+    ({'sparsity': 0.5}, False, 'A comparison takes --sparsities. Received: --sparsity'),
+    ({'learning_rate': 0.1}, True, 'Received: --learning_rates and --learning_rate'),
+    ({'init_from': 'ticket'}, False, 'compared from their first weights on. Received: --init_from=ticket'),
+  ],
+)
+def test_what_contradicts_a_comparison_is_refused(given, tries, message):
+  with pytest.raises(ConfigError, match=message):
+    check(Request.of(given), tries)
+
+
+def test_one_learning_rate_for_all_is_fine():
+  check(Request.of({'learning_rate': 0.1}), False)

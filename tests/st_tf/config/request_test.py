@@ -1,0 +1,52 @@
+"""Where settings come from is decided in one place, for the command line and for Python alike."""
+
+import json
+
+import pytest
+
+from st_tf.config import Config, ConfigError
+from st_tf.config.request import Request
+
+OWN = {'optimizer': 'adam', 'learning_rate': 0.003, 'epochs': 7}
+
+
+def test_what_is_given_wins_over_the_file_and_that_over_the_task_and_that_over_the_default(tmp_path):
+  (tmp_path / 'config.json').write_text(json.dumps({'epochs': 8, 'seed': 5}))
+  found = Request.of({'seed': 6}, str(tmp_path / 'config.json')).resolved(OWN)
+  assert (found.seed, found.epochs, found.training.optimizer, found.batch_size) == (6, 8, 'adam', Config().batch_size)
+
+
+def test_a_recipe_wins_over_the_task():
+  request = Request.of({'epochs': 3}, recipe='coco')
+  found = request.resolved(OWN)
+  assert (found.training.learning_rate, found.training.optimizer, found.epochs) == (1e-3, 'adam', 3)
+  assert request.recipe == 'coco' and request.source == '--recipe=coco'
+
+
+def test_notes_of_a_recipe_name_it():
+  assert Request.of({'batch_size': 16}, recipe='cityscapes').notes == (
+    'recipe cityscapes: learning rate 0.04 is for batches of 32, not 16; --scale_with_batch scales it',
+  )
+
+
+def test_resolving_reads_nothing_and_changes_nothing(tmp_path):
+  path = tmp_path / 'config.json'
+  path.write_text('{"epochs": 8}')
+  request = Request.of({}, str(path))
+  path.unlink()
+  assert request.resolved() == request.resolved() == Config.from_flat({'epochs': 8})
+
+
+def test_a_ticket_to_start_from_brings_its_network():
+  assert Request({'init_from': 'ticket'}, {'supernet': 'tiny'}).resolved().supernet == ''
+  assert Request({'init_from': 'weights.npz'}, {'supernet': 'tiny'}).resolved().supernet == 'tiny'
+
+
+def test_two_sources_at_once_are_refused():
+  with pytest.raises(ConfigError, match=r'from a file or from a recipe\. Received: --config=a\.json and --recipe=coco'):
+    Request.of({}, 'a.json', 'coco')
+
+
+def test_an_unknown_setting_is_named_with_the_nearest():
+  with pytest.raises(ConfigError, match=r"Received: 'sparcity'\. Did you mean sparsity\?"):
+    Request.of({'sparcity': 0.9}).resolved()
