@@ -17,7 +17,7 @@ from absl import flags as absl_flags
 from st_tf import command, methods, wording
 from st_tf.api.stand_in import StandIn
 from st_tf.arch.presets import supernet
-from st_tf.config import Config, flags, recipes
+from st_tf.config import Config, Identity, flags, recipes
 from st_tf.task import Task, TaskError, load
 
 _FEW_STEPS = 1000  # On CIFAR-100 a quarter of 3,372 were too few (docs/results/comparison/screening).
@@ -49,6 +49,7 @@ def main(argv: Sequence[str]) -> int | None:
   if config.supernet:
     supernet(config.supernet)
   with command.quiet_imports():
+    from st_tf.runs.process import Process
     from st_tf.runs.workdir import Workdir
     from st_tf.training import replicas
   replicas.prepare(config.replicas)
@@ -63,7 +64,8 @@ def main(argv: Sequence[str]) -> int | None:
     for line in describe(task, config, path):
       print(line, flush=True)
     return 0
-  workdir = Workdir(path, config, options.fresh, options.stages or None, wait=bool(options.stages))
+  process = Process(command.line(argv), command.again(options.fresh), command.stopping)
+  workdir = Workdir(path, Identity.of(config), process, fresh=options.fresh, stages=options.stages or None, wait=bool(options.stages))
   if not (workdir.is_finished or workdir.has_checkpoint):
     _tell_of_few_steps(task, config)
   return draw(task, config, workdir, options.deliver)
@@ -115,16 +117,18 @@ def draw(task: Any, config: Config, workdir: Any, delivered: bool = True) -> int
     workdir: the run's folder.
     delivered: whether tickets get test scores, model files and reports.
   """
-  from st_tf.runs.run import Interrupted
+  from st_tf.runs.process import Interrupted, NothingLeft
 
   try:
     _draw(task, config, workdir, delivered)
   except Interrupted as signal:
     print(f'\n{signal}')
     return command.INTERRUPTED
+  except NothingLeft as end:
+    print(end, flush=True)
   except KeyboardInterrupt:
     where = 'continues from the last checkpoint' if workdir.has_checkpoint else 'starts again; nothing was saved yet'
-    print(f'\nInterrupted: {workdir.same_command} {where}.')
+    print(f'\nInterrupted: {workdir.process.again} {where}.')
     return command.INTERRUPTED
   return 0
 

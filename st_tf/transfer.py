@@ -15,7 +15,7 @@ from absl import flags as absl_flags
 
 from st_tf import command, files
 from st_tf.arch import presets
-from st_tf.config import CONTROLS, RANDOM, Config, TransferConfig, flags
+from st_tf.config import CONTROLS, RANDOM, Config, Identity, TransferConfig, flags
 from st_tf.wording import score, score_name
 
 _GIVEN_BY_TICKET = ('sparsity', 'target_macs', 'target_latency_ms')
@@ -76,6 +76,7 @@ def main(argv: Sequence[str]) -> int:
   with command.quiet_imports():
     from st_tf import train
     from st_tf.methods import transfer
+    from st_tf.runs.process import Process
     from st_tf.runs.workdir import Workdir
     from st_tf.ticket import Ticket
     from st_tf.training import replicas
@@ -94,6 +95,7 @@ def main(argv: Sequence[str]) -> int:
   if options.dry_run:
     print('\n'.join(_plan(task, config, root, names)))
     return 0
+  process = Process(command.line(argv), command.again(options.fresh), command.stopping)
   found: dict[str, dict[str, Any]] = {}
   paths: list[pathlib.Path] = []
   for number, name in enumerate(names, 1):
@@ -104,7 +106,7 @@ def main(argv: Sequence[str]) -> int:
       files.write_text(own_supernet, presets.to_text(transfer.supernet(task, ticket, config.transfer.input_stride)))
     else:
       settings = _control(config, name)
-    workdir = Workdir(root / name, settings, options.fresh)
+    workdir = Workdir(root / name, Identity.of(settings), process, fresh=options.fresh)
     code = train.draw(task, settings, workdir)
     if code:
       return code

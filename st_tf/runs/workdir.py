@@ -17,16 +17,16 @@ import numpy as np
 import tensorflow as tf
 
 from st_tf import files
-from st_tf.config import Config
+from st_tf.config import Config, Identity
 from st_tf.errors import UserError
+from st_tf.runs.process import CALLED, Process
 from st_tf.training.state import State
 
 _CONFIG = 'config.json'
-_CONTENTS = 'contents.json'  # Digests of what was in the files that settings name.
+_DIGESTS = 'contents.json'  # Digests of what was in the files that settings name.
 _FINISHED = 'finished.json'
 _EARLY = 'early.safetensors'
 _STAGES = 'stages'
-_DIGITS = 10
 _POLL_SECONDS = 2.0
 _METRICS = 'metrics.jsonl'
 _LOCK = '.lock'
@@ -43,25 +43,36 @@ class Workdir:
 
   Args:
     path: where it is; created when missing.
-    config: the run's settings.
+    identity: the run's; of settings alone, what is in their files now.
+    process: that the run is in.
     fresh: whether to forget what an earlier run has left there.
     stages: folder of the trainings this run is made of, which other runs may share; None = `stages` in its own.
     wait: whether to wait for another process that uses the folder.
 
   Attributes:
-    same_command: what continues this run, in words.
+    path: where it is.
+    identity: the run's.
+    process: that the run is in.
 
   Raises:
     WorkdirError: the folder cannot be written, is in use, or belongs to a run with other settings.
   """
 
   def __init__(
-    self, path: str | pathlib.Path, config: Config, fresh: bool = False, stages: str | pathlib.Path | None = None, wait: bool = False
+    self,
+    path: str | pathlib.Path,
+    identity: Identity | Config,
+    process: Process = CALLED,
+    *,
+    fresh: bool = False,
+    stages: str | pathlib.Path | None = None,
+    wait: bool = False,
   ):
+    self.identity = identity if isinstance(identity, Identity) else Identity.of(identity)
+    self.process = process
     self.path = pathlib.Path(path).expanduser().resolve()
     self._stages = pathlib.Path(stages).expanduser().resolve() if stages else self.path / _STAGES
-    self._keep = config.keep_checkpoints
-    self.same_command = 'the same command without --fresh' if fresh else 'the same command'
+    self._keep = self.identity.settings.keep_checkpoints
     try:
       self.path.mkdir(parents=True, exist_ok=True)
       self._lock(wait)
@@ -69,13 +80,13 @@ class Workdir:
         self._forget()
       for rest in self._checkpoints.glob('.*'):
         files.remove(rest)
-      self._claim(config)
+      self._claim()
       tf.io.gfile.makedirs(str(self.path / 'tensorboard'))
     except BlockingIOError as error:
       raise WorkdirError(f'One process at a time uses a workdir. Received: {self.path}, which another one uses. Wait for it.') from error
     except OSError as error:
       if error.errno == errno.ENOSPC:
-        raise WorkdirError(f'--workdir has room. Received: {self.path} ({error}). Make room and give the same command again.') from error
+        raise WorkdirError(f'--workdir has room. Received: {self.path} ({error}). Make room and give {process.again} again.') from error
       raise WorkdirError(f'--workdir is a folder that can be written. Received: {self.path} ({error}). Choose another.') from error
     self._writer: Any = None
 
@@ -177,7 +188,7 @@ class Workdir:
     try:
       files.write_text(self.path / _METRICS, ''.join(json.dumps(row) + '\n' for row in rows))
     except OSError as error:
-      raise WorkdirError(f'{_METRICS} can be written. Received: {error}. Make room and give the same command again.') from error
+      raise WorkdirError(f'{_METRICS} can be written. Received: {error}. Make room and give {self.process.again} again.') from error
 
   def _board(self):
     if self._writer is None:
@@ -203,12 +214,12 @@ class Workdir:
       config: of the training.
       source: fingerprint of the ticket that it starts from.
     """
-    return self._stages / run_name(config, source)
+    return self._stages / self.identity.derived(config).run_name(source)
 
   @contextlib.contextmanager
   def stage(self, path: pathlib.Path, config: Config) -> Iterator['Workdir']:
     """The folder at `path`, kept from other processes for a while; waits for one that uses it."""
-    found = Workdir(path, config, stages=self._stages, wait=True)
+    found = Workdir(path, self.identity.derived(config), self.process, stages=self._stages, wait=True)
     try:
       yield found
     finally:
@@ -236,7 +247,7 @@ class Workdir:
       )
     for name in ('checkpoints', 'tickets', 'tensorboard', _STAGES):
       files.remove(self.path / name)
-    for name in (_FINISHED, _EARLY, _METRICS, _CONTENTS, _CONFIG):  # The configuration last: it is what makes this a run's folder.
+    for name in (_FINISHED, _EARLY, _METRICS, _DIGESTS, _CONFIG):  # The configuration last: it is what makes this a run's folder.
       (self.path / name).unlink(missing_ok=True)
 
   def _lock(self, wait: bool) -> None:
@@ -254,24 +265,24 @@ class Workdir:
       with contextlib.suppress(BlockingIOError):
         return fcntl.lockf(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
-  def _claim(self, config: Config) -> None:
+  def _claim(self) -> None:
     path = self.path / _CONFIG
     if path.exists() and (self._saved() or any(self.tickets())):
-      self._compare(config)
+      self._compare()
     else:
-      files.write_text(self.path / _CONTENTS, json.dumps(config.contents) + '\n')
-    files.write_text(path, config.to_json())
+      files.write_text(self.path / _DIGESTS, json.dumps(self.identity.digests) + '\n')
+    files.write_text(path, self.identity.settings.to_json())
 
-  def _compare(self, config: Config) -> None:
+  def _compare(self) -> None:
     path = self.path / _CONFIG
     try:
       before = Config.from_json(path.read_text(encoding='utf-8'))
     except ValueError as error:
       raise WorkdirError(f'{path} is what a run wrote. Received: {error} Use another --workdir, or --fresh to start over.') from error
-    changed, why = config.changed_from(before, contents(self.path), self.is_finished), ''
+    changed, why = self.identity.changed_from(before, digests(self.path), self.is_finished), ''
     if not changed:
       return
-    if before.epochs != config.epochs:
+    if before.epochs != self.identity.settings.epochs:
       why = ' Every schedule depends on --epochs, so that a longer run is another run from its first step on.'
     raise WorkdirError(
       f'A workdir belongs to one configuration. Received: {", ".join(changed)} in {self.path}.{why}'
@@ -279,13 +290,13 @@ class Workdir:
     )
 
 
-def contents(path: pathlib.Path) -> dict[str, str]:
+def digests(path: pathlib.Path) -> dict[str, str]:
   """Digests of what was in the files that the settings of the run in that folder name, by setting.
 
   Raises:
     WorkdirError: they are damaged.
   """
-  path = path / _CONTENTS
+  path = path / _DIGESTS
   try:
     return dict(files.read_json(path)) if path.exists() else {}
   except (ValueError, TypeError) as error:
@@ -325,12 +336,6 @@ def is_finished(path: pathlib.Path) -> bool:
   """Whether the run in that folder has come to its end and its tickets are still there."""
   finished = path / _FINISHED
   return finished.is_file() and all((path / 'tickets' / name).is_dir() for name in files.read_json(finished))
-
-
-def run_name(config: Config, source: str = '') -> str:
-  """A folder's name that all runs of these settings have, and no others: 'rigl-0-3f2a91c0de'."""
-  parts = (config.method, str(config.seed), config.fingerprint[:_DIGITS], source[:_DIGITS])
-  return '-'.join(part for part in parts if part)
 
 
 def _scalars(row: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

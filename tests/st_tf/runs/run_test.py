@@ -8,11 +8,14 @@ import signal
 import numpy as np
 import pytest
 from tensorflow_model_optimization.python.core.sparsity.keras.pruning_schedule import PolynomialDecay
+import tqdm
 
+from st_tf import command
 from st_tf.arch import presets
 from st_tf.runs import run as run_module
 from st_tf.runs import start
-from st_tf.runs.run import DivergedError, Interrupted, begin
+from st_tf.runs.process import Interrupted, Process
+from st_tf.runs.run import DivergedError, begin
 from st_tf.runs.workdir import Workdir, WorkdirError
 from st_tf.ticket import Ticket
 from st_tf.training.plan import Plan
@@ -146,14 +149,32 @@ def test_a_run_interrupted_within_and_at_the_end_of_an_epoch_ends_as_the_undistu
   for number, step in ((signal.SIGTERM, 10), (signal.SIGINT, 18)):
     with monkeypatch.context() as patch:
       interrupt(patch, number, step)
-      with pytest.raises(Interrupted, match=number.name):
-        tiny.draw(tmp_path, **SETTINGS)
+      with pytest.raises(Interrupted, match=f'{number.name}: a second call continues from step {step}'):
+        tiny.draw(tmp_path, process=Process(again='a second call', stopping=command.stopping), **SETTINGS)
     assert (tmp_path / 'checkpoints' / f'{step:08d}').is_dir()
     assert before == (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT))
   continued, other = tiny.draw(tmp_path, **SETTINGS)
   assert continued.fingerprint == ticket.fingerprint
   for event in ('epoch', 'prune', 'shrink', 'ticket'):
     assert rows(other, event) == rows(workdir, event)
+
+
+def test_a_run_leaves_signals_alone_unless_its_process_says_otherwise(tmp_path, monkeypatch):
+  handlers = []
+  monkeypatch.setattr(signal, 'signal', lambda *given: handlers.append(given))
+  tiny.draw(tmp_path / 'run', tiny.SPECK, epochs=1)
+  assert not handlers
+
+
+def test_progress_is_shown_by_the_process(tmp_path):
+  shown = []
+
+  def bar(batches, title, total, **kwargs):
+    shown.append((title, total, kwargs['initial']))
+    return tqdm.tqdm(batches, disable=True)
+
+  tiny.draw(tmp_path / 'run', tiny.SPECK, epochs=2, process=Process(bar=bar))
+  assert shown == [('epoch 1/2', tiny.STEPS_PER_EPOCH, 0), ('epoch 2/2', tiny.STEPS_PER_EPOCH, 0)]
 
 
 def test_a_loss_that_is_no_number_stops_with_the_step_and_what_to_try(tmp_path):
@@ -217,7 +238,7 @@ def test_a_full_disk_at_the_ticket_is_an_error_of_one_line_and_the_run_ends_late
   settings = {'arch': tiny.SPECK, 'epochs': 1, 'sparsity': (0.5,)}
   with monkeypatch.context() as patch:
     patch.setattr(Ticket, 'save', full)
-    with pytest.raises(WorkdirError, match=r'A ticket can be written\. Received: .*No space left.* give the same command again'):
+    with pytest.raises(WorkdirError, match=r'A ticket can be written\. Received: .*No space left.* give the same call again'):
       tiny.draw(tmp_path / 'run', **settings)
   ticket, workdir = tiny.draw(tmp_path / 'run', **settings)
   assert Ticket.load(workdir.ticket_path(0.5)).fingerprint == ticket.fingerprint

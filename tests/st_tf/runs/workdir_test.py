@@ -269,7 +269,7 @@ def test_a_full_disk_at_the_start_keeps_the_run(tmp_path, monkeypatch):
 
   with monkeypatch.context() as patch:
     patch.setattr('st_tf.files.write_text', full)
-    with pytest.raises(WorkdirError, match=r'--workdir has room\. Received: .*No space left.*give the same command again'):
+    with pytest.raises(WorkdirError, match=r'--workdir has room\. Received: .*No space left.*give the same call again'):
       Workdir(tmp_path, tiny.config())
   workdir = Workdir(tmp_path, tiny.config())
   with monkeypatch.context() as patch:
