@@ -12,7 +12,7 @@ from st_tf.comparing import runner
 from st_tf.comparing.record import Record, Records
 from st_tf.config import Identity
 from st_tf.errors import UserError
-from st_tf.runs.workdir import digests, is_finished
+from st_tf.runs.folder import digests, is_finished
 
 Measure = Callable[[pathlib.Path, str], Record]
 

@@ -317,7 +317,7 @@ def draw_from(source: Ticket) -> Callable[[Task, Config, Workdir], Ticket]:
     try:
       train_to_the_end(run)
     except DivergedError as error:
-      seconds = sum(row.get('seconds', 0.0) for row in workdir.history())
+      seconds = sum(row.get('seconds', 0.0) for row in workdir.history.rows())
       raise Failed(str(error), trainer.meter.total(seconds)) from error
     return run.save_ticket(0.0)
 

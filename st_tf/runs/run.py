@@ -17,10 +17,11 @@ from st_tf.errors import UserError
 from st_tf.models import cost
 from st_tf.pruning.fit import is_last, may_return
 from st_tf.runs.cutting import cut, origin
+from st_tf.runs.folder import WorkdirError
 from st_tf.runs.process import Interrupted
 from st_tf.runs.start import fresh, load_weights
 from st_tf.runs.target import check_sparsity, check_target, steer, target_flag, trimmed
-from st_tf.runs.workdir import Workdir, WorkdirError
+from st_tf.runs.workdir import Workdir
 from st_tf.search import importance
 from st_tf.task import Task
 from st_tf.task.scoring import readable
@@ -69,7 +70,7 @@ class Run:
       check_target(trainer)
     check_sparsity(trainer, plan)
     self._mark = time.monotonic()  # What is prepared, such as a first mask, is part of the training.
-    state = workdir.latest()
+    state = workdir.checkpoints.latest()
     if state is None:
       prepare(trainer)
     else:
@@ -77,7 +78,7 @@ class Run:
       trainer.restore(state)
       self._sums = _Sums(**state.facts['sums'])
       print(f'Continuing at step {trainer.step} of {plan.total_steps}.')
-    workdir.rewind(trainer.step)
+    workdir.history.rewind(trainer.step)
 
   # Epochs and batches.
 
@@ -152,8 +153,8 @@ class Run:
     }
     if trainer.cost_model.table is not None:
       row['latency_ms'] = trainer.price()
-    self.workdir.record(row)
-    self.workdir.histogram({f'factors/{name}': value for name, value in trainer.factors().items()}, trainer.step)
+    self.workdir.history.record(row)
+    self.workdir.history.histogram({f'factors/{name}': value for name, value in trainer.factors().items()}, trainer.step)
     print(wording.epoch(row, self.config.epochs, self.task.primary_metric, self.task.training_metric), flush=True)
     self._sums = _Sums(trimmed=sums.trimmed)
     self._save()
@@ -236,7 +237,7 @@ class Run:
     Raises:
       WorkdirError: it cannot be written.
     """
-    rows = self.workdir.history()
+    rows = self.workdir.history.rows()
     seconds = sum(row.get('seconds', 0) for row in rows) + self._sums.seconds
     ticket = cut(self.trainer, self.calibration(), sparsity, origin(self.trainer, self._process.command, seconds, self._sums.trimmed))
     # Before the ticket is there, since a run that is continued then does not come here again; once, since one that was
@@ -272,7 +273,7 @@ class Run:
   def record(self, event: str, **facts: Any) -> None:
     """Appends what happened at this step to the metrics."""
     epoch = (self.trainer.step - 1) // self.plan.steps_per_epoch + 1
-    self.workdir.record({'event': event, 'step': self.trainer.step, 'epoch': epoch, **facts})
+    self.workdir.history.record({'event': event, 'step': self.trainer.step, 'epoch': epoch, **facts})
 
   def _count_time(self) -> None:
     now = time.monotonic()
@@ -287,7 +288,7 @@ class Run:
       'sizes': dict(self.task.sizes),
       'config': self._fingerprint,
     }
-    self._is_saved = self.workdir.save(State(state.facts | facts, state.arrays))
+    self._is_saved = self.workdir.checkpoints.save(State(state.facts | facts, state.arrays))
 
   def _stop(self, signal: str) -> None:
     where = f'step {self.trainer.step}' if self._is_saved else 'the last checkpoint, since this one could not be written'

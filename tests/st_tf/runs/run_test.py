@@ -14,9 +14,11 @@ from st_tf import command
 from st_tf.arch import presets
 from st_tf.runs import run as run_module
 from st_tf.runs import start
+from st_tf.runs.folder import WorkdirError
+from st_tf.runs.history import History
 from st_tf.runs.process import Interrupted, Process
 from st_tf.runs.run import DivergedError, begin
-from st_tf.runs.workdir import Workdir, WorkdirError
+from st_tf.runs.workdir import Workdir
 from st_tf.ticket import Ticket
 from st_tf.training.plan import Plan
 from st_tf.training.trainer import Trainer
@@ -46,12 +48,12 @@ def finished(tmp_path_factory):
 
 
 def rows(workdir, event: str) -> list[dict]:
-  return [{name: value for name, value in row.items() if name != 'seconds'} for row in workdir.history() if row['event'] == event]
+  return [{name: value for name, value in row.items() if name != 'seconds'} for row in workdir.history.rows() if row['event'] == event]
 
 
 def test_every_epoch_leaves_its_row(finished):
   _, workdir, _ = finished
-  found = [row for row in workdir.history() if row['event'] == 'epoch']
+  found = [row for row in workdir.history.rows() if row['event'] == 'epoch']
   assert [(row['epoch'], row['step']) for row in found] == [(1, 6), (2, 12), (3, 18), (4, 24)]
   assert all(set(row) == EPOCH_ROW and row['seconds'] > 0 for row in found)
   assert found[-1]['loss'] < found[0]['loss']
@@ -108,7 +110,7 @@ def test_the_ticket_tells_how_it_was_drawn(finished):
   found = ticket.provenance
   assert found['method'] == 'supertickets' and found['steps'] == 24
   assert found['config']['target_macs'] == 0.75 and found['config']['seed'] == 0
-  epochs = sum(row.get('seconds', 0) for row in workdir.history())
+  epochs = sum(row.get('seconds', 0) for row in workdir.history.rows())
   assert 0 <= found['seconds'] - epochs < epochs and found['training']['seconds'] == found['seconds']  # Also the last checkpoint.
   assert set(found['versions']) == {'st_tf', 'tensorflow', 'tf-keras', 'tensorflow-model-optimization', 'numpy'}
   assert ticket.cost['macs'] <= 0.75 * ticket.cost['supernet_macs']
@@ -119,12 +121,12 @@ def test_units_that_had_to_go_are_told_by_tickets_from_then_on_whatever_became_o
     name, units = next((name, units) for name, units in alive.items() if np.count_nonzero(units) > 1)
     return alive | {name: units & (np.arange(units.size) != np.flatnonzero(units)[0])}
 
-  def half_recorded(self, row, record=Workdir.record):
+  def half_recorded(self, row, record=History.record):
     if row['event'] != 'shrink':
       record(self, row)
 
   monkeypatch.setattr(run_module, 'trimmed', one_more)
-  monkeypatch.setattr(Workdir, 'record', half_recorded)
+  monkeypatch.setattr(History, 'record', half_recorded)
   ticket, workdir = tiny.draw(tmp_path / 'run', **SETTINGS)
   assert ticket.provenance['trimmed'] == 1
   assert 'trimmed' not in Ticket.load(workdir.ticket_path(0.5)).provenance, 'it was saved before the search had ended'
@@ -211,7 +213,7 @@ def test_a_stock_schedule_gives_its_own_curve(tmp_path):
       run.step(images, targets)
       run.prune()
     run.end_epoch(epoch)
-  found = [(row['step'], row['sparsity']) for row in run.workdir.history() if row['event'] == 'prune']
+  found = [(row['step'], row['sparsity']) for row in run.workdir.history.rows() if row['event'] == 'prune']
   size = run.trainer.mask.size
   assert found == [(step, pytest.approx(float(schedule(step)[1]), abs=1 / size)) for step in (2, 6, 10)]
   assert run.trainer.final
