@@ -6,15 +6,16 @@ import logging
 import os
 import pathlib
 import re
+import shlex
 import signal
 import sys
 import tempfile
-from typing import NoReturn
+from typing import Any, NoReturn
 import warnings
 
 from absl import logging as absl_logging
 
-from st_tf.errors import UserError
+from st_tf.errors import Interrupted, NothingLeft, UserError
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -52,6 +53,49 @@ def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     code = BROKEN_PIPE
   sys.exit(code)
+
+
+def line(argv: Sequence[str]) -> str:
+  """The command line as it can be given again: "python -m st_tf.train '--task=x y'"."""
+  return shlex.join(['python', '-m', f'st_tf.{pathlib.Path(argv[0]).stem}', *argv[1:]])
+
+
+def again(fresh: bool) -> str:
+  """What continues a run of this command line, in words.
+
+  Args:
+    fresh: whether it says --fresh.
+  """
+  return 'the same command without --fresh' if fresh else 'the same command'
+
+
+@contextlib.contextmanager
+def stopping() -> Iterator[Callable[[], str]]:
+  """Within it SIGINT and SIGTERM wait: what is yielded answers the name of the last one that came, or nothing."""
+  names: list[str] = []
+
+  def note(number: int, frame: Any) -> None:
+    names.append(signal.Signals(number).name)
+    print(f'\n{names[-1]}: stopping after this step.', file=sys.stderr, flush=True)
+
+  before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+  try:
+    yield lambda: names[-1] if names else ''
+  finally:
+    for number, handler in before.items():
+      signal.signal(number, handler)
+
+
+def drawn(draw: Callable[[], Any]) -> int:
+  """The exit code of a command that draws tickets: 0, or 130 where it was asked to stop, which is said with how it goes on."""
+  try:
+    draw()
+  except Interrupted as reason:
+    print(f'\n{reason}')
+    return INTERRUPTED
+  except NothingLeft as end:
+    print(end, flush=True)
+  return 0
 
 
 def quiet() -> None:

@@ -11,6 +11,14 @@ class UserError(ValueError):
   """Something the user can put right; its message says the rule, what was received, and the way out."""
 
 
+class Interrupted(Exception):
+  """Something asked a run to stop; its state is saved, and the message says how it goes on."""
+
+
+class NothingLeft(Exception):
+  """Other processes go on with a run; this one has done its part of it, and draws no ticket."""
+
+
 def did_you_mean(name: str, known: Iterable[str], prefix: str = '') -> str:
   """' Did you mean NEAREST?' with `prefix` before the nearest of the `known` names, or '' when none is near."""
   known = list(known)

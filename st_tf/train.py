@@ -13,7 +13,7 @@ from absl import flags as absl_flags
 
 from st_tf import command
 from st_tf.arch.presets import supernet
-from st_tf.config import flags
+from st_tf.config import Identity, flags
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +43,7 @@ def main(argv: Sequence[str]) -> int:
     supernet(config.supernet)
   with command.quiet_imports():
     from st_tf.api import drawing, dry_run
+    from st_tf.runs.process import Process
     from st_tf.runs.workdir import Workdir
   task, config = drawing.prepared(request, planned_only=options.dry_run)
   config = drawing.with_supernet(task, config)
@@ -52,8 +53,10 @@ def main(argv: Sequence[str]) -> int:
     for line in dry_run.describe(task, config, path):
       print(line, flush=True)
     return 0
-  workdir = Workdir(path, config, options.fresh, options.stages or None, wait=bool(options.stages))
-  return command.interruptible(lambda: drawing.draw_into(task, config, workdir, options.deliver), workdir)
+  process = Process(command.line(argv), command.again(options.fresh), command.stopping)
+  identity = Identity.of(config)
+  workdir = Workdir(path, identity, process, fresh=options.fresh, stages=options.stages or None, wait=bool(options.stages))
+  return command.drawn(lambda: drawing.draw_into(task, config, workdir, options.deliver))
 
 
 if __name__ == '__main__':

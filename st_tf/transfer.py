@@ -42,12 +42,14 @@ def main(argv: Sequence[str]) -> int:
   check(request, options.controls)
   with command.quiet_imports():
     from st_tf.api.transferring import Transfer
+    from st_tf.runs.process import Process
   transfer = Transfer.prepared(request, options.ticket, options.workdir, options.controls)
   if options.dry_run:
     for line in transfer.plan():
       print(line, flush=True)
     return 0
-  return command.interruptible(lambda: transfer.run(options.fresh))
+  process = Process(command.line(argv), command.again(options.fresh), command.stopping)
+  return command.drawn(lambda: transfer.run(process, options.fresh))
 
 
 if __name__ == '__main__':

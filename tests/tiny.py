@@ -99,8 +99,9 @@ def train(trainer: Any, steps: int, learning_rate: float = 0.1, strength: float 
   return losses
 
 
-def draw(path: pathlib.Path, arch: ArchSpec = ARCH, **settings: Any) -> tuple[Any, Any]:
-  """(ticket, workdir) of a whole run in this process, or of what is left of it."""
+def draw(path: pathlib.Path, arch: ArchSpec = ARCH, process: Any = None, **settings: Any) -> tuple[Any, Any]:
+  """(ticket, workdir) of a whole run in this process, or of what is left of it; of `process` where it is not one that calls."""
+  from st_tf.runs.process import CALLED
   from st_tf.runs.workdir import Workdir
 
   supernet = SUPERNET
@@ -108,7 +109,7 @@ def draw(path: pathlib.Path, arch: ArchSpec = ARCH, **settings: Any) -> tuple[An
     supernet = path.with_suffix('.json')
     supernet.write_text(presets.to_text(arch))
   chosen = config(supernet=str(supernet), **settings)
-  workdir = Workdir(path, chosen)
+  workdir = Workdir(path, chosen, process or CALLED)
   return methods.named(chosen.method).draw(task(), chosen, workdir), workdir
 
 

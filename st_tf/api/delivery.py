@@ -70,4 +70,4 @@ def _describe(path: pathlib.Path, ticket: Ticket, tickets: Sequence[Ticket], tas
   if not (path / MODEL).exists():
     images, _ = next(readable(task.dataset('validation', _CHECKED_IMAGES).as_numpy_iterator()))
     convert(model, images, path / MODEL)
-  report.write(path / 'report', ticket, workdir.history(), samples=collect(task, model), tickets=tickets, model_file=path / MODEL)
+  report.write(path / 'report', ticket, workdir.history.rows(), samples=collect(task, model), tickets=tickets, model_file=path / MODEL)

@@ -1,5 +1,6 @@
 """`st_tf.draw`: the command `train` for Python."""
 
+import contextlib
 import os
 import pathlib
 from typing import TYPE_CHECKING, Any
@@ -59,7 +60,8 @@ def draw(
   path = pathlib.Path(workdir or drawing.default_workdir(run))
 
   def work(process) -> list[pathlib.Path]:
-    with Workdir(path, Identity.of(run), process, fresh=fresh, stages=stages or None, wait=bool(stages)) as folder:
+    identity = Identity.of(run, found.contents)
+    with contextlib.closing(Workdir(path, identity, process, fresh=fresh, stages=stages or None, wait=bool(stages))) as folder:
       return drawing.draw_into(found, run, folder, deliver)
 
   paths = interruptible(work, call_of('draw', task, settings))

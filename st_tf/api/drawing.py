@@ -4,14 +4,16 @@ import dataclasses
 import os
 import pathlib
 import time
-from typing import Any
 
 from st_tf import methods
+from st_tf.api.delivery import deliver
 from st_tf.api.stand_in import StandIn
 from st_tf.api.summary import summary
 from st_tf.arch.presets import supernet
 from st_tf.config import Config, recipes
 from st_tf.config.request import Request
+from st_tf.errors import Interrupted
+from st_tf.runs.workdir import Workdir
 from st_tf.task import Task, TaskError, load
 from st_tf.training import replicas
 
@@ -45,7 +47,7 @@ def with_supernet(task: Task, config: Config) -> Config:
   return config if config.supernet or config.init_from else dataclasses.replace(config, supernet=task.default_supernet)
 
 
-def draw_into(task: Task, config: Config, workdir: Any, delivered: bool = True) -> list[pathlib.Path]:
+def draw_into(task: Task, config: Config, workdir: Workdir, delivered: bool = True) -> list[pathlib.Path]:
   """Draws the tickets that are missing in `workdir`; the folders of all of them.
 
   Args:
@@ -58,8 +60,14 @@ def draw_into(task: Task, config: Config, workdir: Any, delivered: bool = True) 
     UserError: the run cannot go to its end.
     Interrupted: it was asked to stop; its state is saved.
   """
-  from st_tf.api.delivery import deliver
+  try:
+    return _drawn(task, config, workdir, delivered)
+  except KeyboardInterrupt:
+    where = 'continues from the last checkpoint' if workdir.has_checkpoint else 'starts again; nothing was saved yet'
+    raise Interrupted(f'Interrupted: {workdir.process.again} {where}.') from None
 
+
+def _drawn(task: Task, config: Config, workdir: Workdir, delivered: bool) -> list[pathlib.Path]:
   started = time.monotonic()
   if not (workdir.is_finished or workdir.has_checkpoint):
     tell_of_few_steps(task, config)

@@ -6,6 +6,7 @@ import contextlib
 import sys
 from typing import TypeVar
 
+from st_tf.errors import Interrupted
 from st_tf.runs.process import Process
 
 Result = TypeVar('Result')
@@ -36,4 +37,7 @@ def interruptible(work: Callable[[Process], Result], command: str) -> Result:
           raise
         asked.append('Interrupted')
         print('\nInterrupted: stopping after this step.', file=sys.stderr, flush=True)
-    return future.result()
+    try:
+      return future.result()
+    except Interrupted as reason:
+      raise KeyboardInterrupt(str(reason)) from None

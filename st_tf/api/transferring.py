@@ -1,6 +1,7 @@
 """Moving a ticket to another task, alone or with the controls that it is compared with."""
 
 from collections.abc import Iterator
+import contextlib
 import dataclasses
 import json
 import pathlib
@@ -9,9 +10,10 @@ from typing import Any
 from st_tf import files
 from st_tf.api import controls, drawing, dry_run
 from st_tf.arch import presets
-from st_tf.config import Config
+from st_tf.config import Config, Identity
 from st_tf.config.request import Request
 from st_tf.methods import transfer
+from st_tf.runs.process import Process
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
 from st_tf.ticket import Ticket
@@ -71,8 +73,12 @@ class Transfer:
       more = ', '.join(controls.NAMES[name] for name in self.names[1:])
       yield f'  controls    {len(self.names) - 1} more trainings, each about as long: {more}'
 
-  def run(self, fresh: bool = False) -> list[pathlib.Path]:
+  def run(self, process: Process, fresh: bool = False) -> list[pathlib.Path]:
     """Trains what is missing, compares, and says so; the folders of the tickets, the moved one first.
+
+    Args:
+      process: that it is done in.
+      fresh: whether to forget what an earlier run has left.
 
     Raises:
       UserError: a training cannot go to its end.
@@ -84,7 +90,9 @@ class Transfer:
       if len(self.names) > 1:
         print(f'\n[{number}/{len(self.names)}] {controls.NAMES[name]}', flush=True)
       settings = self._settings(name, found)
-      paths += drawing.draw_into(self.task, settings, Workdir(self.root / name, settings, fresh))
+      identity = Identity.of(settings, self.task.contents)
+      with contextlib.closing(Workdir(self.root / name, identity, process, fresh=fresh)) as workdir:
+        paths += drawing.draw_into(self.task, settings, workdir)
       found[name] = controls.result(Ticket.load(paths[-1]))
     facts = {'ticket': self.ticket.fingerprint, 'from': self.ticket.task['name'], 'found': found}
     files.write_text(self.root / 'transfer.json', json.dumps(facts, indent=1))

@@ -14,7 +14,7 @@ from st_tf.comparing.record import Record, Records
 from st_tf.comparing.runner import INTERRUPTED
 from st_tf.comparing.table import Rate, Result, Row
 from st_tf.comparing.work import Work
-from st_tf.config import Config
+from st_tf.config import Config, Identity
 from st_tf.config.fields import shown
 from st_tf.config.request import Request
 from st_tf.errors import UserError
@@ -46,13 +46,13 @@ class Comparison:
     seeds = range(base.seed, base.seed + options.seeds)
     self.cells = entries.cells(chosen, options.sparsities, seeds, options.budget)
     whole = self._whole() if options.budget else 0
-    self._settings = {(cell, rate): entries.settings(cell, base, rate, whole) for rate in self.rates for cell in self.cells}
-    # What no run can have is refused before the first one starts; a file that settings name counts as it was then.
-    for config in self._settings.values():
-      _ = config.contents
-      entries.check(config, task.steps_per_epoch(base.batch_size))
+    begun = Identity.of(base)  # A file that settings name counts as it is now.
+    self._runs = {(cell, rate): begun.derived(entries.settings(cell, base, rate, whole)) for rate in self.rates for cell in self.cells}
+    # What no run can have is refused before the first one starts.
+    for run in self._runs.values():
+      entries.check(run.settings, task.steps_per_epoch(base.batch_size))
     if not options.collect:
-      possible.check([self._settings[cell, self.rates[0]] for cell in self.cells], task)
+      possible.check([self._runs[cell, self.rates[0]].settings for cell in self.cells], task)
 
   @classmethod
   def prepared(cls, request: Request, options: Options, command: str) -> 'Comparison':
@@ -85,16 +85,16 @@ class Comparison:
   def plan(self) -> list[str]:
     """What will be run, and how long it takes."""
     rate = self.rates[0]
-    wanted = {self._work.path(config): config for config in self._configs({entry: rate for entry in self.chosen})}
-    work = {self._work.path(config): config for config in self._trials()} | wanted  # Of mere trials only the validation score is asked.
+    wanted = {self._work.path(run): run for run in self._wanted({entry: rate for entry in self.chosen})}
+    work = {self._work.path(run): run for run in self._trials()} | wanted  # Of mere trials only the validation score is asked.
     trainings: dict[str, float] = {}
-    for config in work.values():
-      trainings |= entries.trainings(config)
+    for run in work.values():
+      trainings |= entries.trainings(run)
     splits = {path: self.options.split if path in wanted else 'validation' for path in work}
-    left = [config for path, config in work.items() if not self._work.is_done(config, splits[path])]
+    left = [run for path, run in work.items() if not self._work.is_done(run, splits[path])]
     missing: dict[str, float] = {}
-    for config in left:
-      missing |= {name: epochs for name, epochs in entries.trainings(config).items() if not self._work.has_stage(name)}
+    for run in left:
+      missing |= {name: epochs for name, epochs in entries.trainings(run).items() if not self._work.has_stage(name)}
     seconds = dry_run.seconds_per_step(self.task, self.base) * self.task.steps_per_epoch(self.base.batch_size)
     rates = len(self.rates)
     return [
@@ -124,7 +124,7 @@ class Comparison:
       raise KeyboardInterrupt
     rates = {entry: self._best_rate(entry) for entry in self.chosen}
     split, metric = self.options.split, self.task.primary_metric
-    errors |= {} if only_collected else self._work.do(self._configs(rates), 'runs', split)
+    errors |= {} if only_collected else self._work.do(self._wanted(rates), 'runs', split)
     used = {entry.label: self._rate(entry, rate, errors) for entry, rate in rates.items()}
     rows = table.rows(self._results(rates, errors), metric, used, split)
     outputs.write(self.out, rows, metric, f'{self.task.name}: ways to a sparse network', self._about(), self._command, split)
@@ -140,16 +140,16 @@ class Comparison:
 
     return entries.cells([entry], (self._trial_sparsity(),), (self.base.seed,))[0]
 
-  def _trial(self, entry: Entry, rate: float) -> Config:
-    return self._settings[self._trial_cell(entry), rate]
+  def _trial(self, entry: Entry, rate: float) -> Identity:
+    return self._runs[self._trial_cell(entry), rate]
 
-  def _trials(self) -> list[Config]:
+  def _trials(self) -> list[Identity]:
     """The runs that find each method's learning rate."""
     return [self._trial(entry, rate) for entry in self.chosen for rate in self.rates] if len(self.rates) > 1 else []
 
-  def _configs(self, rates: Mapping[Entry, float]) -> list[Config]:
+  def _wanted(self, rates: Mapping[Entry, float]) -> list[Identity]:
     """The runs of the table."""
-    return [self._settings[cell, rates[cell.entry]] for cell in self.cells]
+    return [self._runs[cell, rates[cell.entry]] for cell in self.cells]
 
   def _best_rate(self, entry: Entry) -> float:
     if len(self.rates) < 2:
@@ -162,11 +162,11 @@ class Comparison:
     """The learning rate of a method; one that brings its own tries no other."""
 
     trials = {self._trial(entry, rate) for rate in self.rates}
-    unscored = [config for config in trials if self._work.find(config, 'validation') is None] if len(trials) > 1 else []
-    untried = [config for config in unscored if self._work.path(config) not in errors]
-    told = sorted((config.training.learning_rate, errors.get(self._work.path(config), 'no score is recorded')) for config in unscored)
+    unscored = [run for run in trials if self._work.find(run, 'validation') is None] if len(trials) > 1 else []
+    untried = [run for run in unscored if self._work.path(run) not in errors]
+    told = sorted((run.settings.training.learning_rate, errors.get(self._work.path(run), 'no score is recorded')) for run in unscored)
     return Rate(
-      self._trial(entry, chosen).training.learning_rate,
+      self._trial(entry, chosen).settings.training.learning_rate,
       len(trials) - len(untried),
       len(trials) - len(unscored),
       tuple(f'learning rate {rate:g} on validation: {error}' for rate, error in told),
@@ -177,11 +177,11 @@ class Comparison:
 
     results = []
     for cell in self.cells:
-      config = self._settings[cell, rates[cell.entry]]
-      record = self._work.find(config, self.options.split)
+      run = self._runs[cell, rates[cell.entry]]
+      record = self._work.find(run, self.options.split)
       if self.options.collect and record is None:
         continue
-      error = '' if record else errors.get(self._work.path(config), 'no ticket is there')
+      error = '' if record else errors.get(self._work.path(run), 'no ticket is there')
       results.append(Result(cell.entry.label, cell.sparsity, cell.seed, cell.budget, record, error))
     if not results:
       rule = '--collect makes a table of recorded runs.'

@@ -11,6 +11,7 @@ from st_tf.config import (
   METHODS,
   Config,
   ConfigError,
+  Identity,
   PipelineConfig,
   PruningConfig,
   SearchConfig,
@@ -20,7 +21,6 @@ from st_tf.config import (
 from st_tf.config.fields import checked, from_text
 from st_tf.errors import did_you_mean
 from st_tf.methods._pipeline import alone, retrain_epochs, trial_epochs
-from st_tf.runs.workdir import run_name
 from st_tf.search import steering
 
 NOT_COMPARED = ('fine_tune', 'transfer')  # They train a ticket that something else has drawn.
@@ -202,7 +202,7 @@ def within(config: Config, budget: float, whole: int) -> Config:
   epochs = bisect.bisect_right(range(1, _MOST_EPOCHS), budget, key=lambda epochs: cost(_with_epochs(config, epochs), whole))
   if not epochs:
     raise ConfigError(
-      f'--budget gives every training at least one epoch. Received: {budget:g} epochs for {len(trainings(config))} trainings of'
+      f'--budget gives every training at least one epoch. Received: {budget:g} epochs for {len(dict(_trainings(config)))} trainings of'
       f' {config.method}. Raise --budget, or leave the method out.'
     )
   equal = _with_epochs(config, epochs)
@@ -236,7 +236,7 @@ def cost(config: Config, whole: int) -> float:
     config: the run's settings.
     whole: MACs of the supernet.
   """
-  epochs, left = list(trainings(config).values()), _left(config, whole)
+  epochs, left = list(dict(_trainings(config)).values()), _left(config, whole)
   if config.method == 'tuner':
     return left * sum(epochs)
   if config.method in _SEARCHES or _FIRST.get(config.method) in _SEARCHES:
@@ -257,16 +257,22 @@ def _fraction(config: Config, duration: float) -> float:
   return min(duration * main if duration <= 1 else duration, main) / config.epochs
 
 
-def trainings(config: Config) -> dict[str, float]:
+def trainings(run: Identity) -> dict[str, float]:
   """Epochs of each training of a run; those that several runs share have one name in all of them."""
-  method = methods.named(config.method)
-  if not hasattr(method, 'trainings'):
-    return {run_name(config): float(config.epochs)}
+  config, named = run.settings, _trainings(run.settings)
+  if not named[0][0]:
+    return {run.run_name(): named[0][1]}
   # Runs that differ in their sparsities have the same trainings up to there; the names of the others say a sparsity.
-  own = run_name(dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, sparsity=(0.0,))))
+  own = run.derived(dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, sparsity=(0.0,)))).run_name()
   first = _FIRST.get(config.method, '')
-  named = [(f'{own}/{name}', epochs) for name, epochs in method.trainings(config)]
-  return dict([(run_name(alone(config, first)), named[0][1]), *named[1:]] if first else named)
+  named = [(f'{own}/{name}', epochs) for name, epochs in named]
+  return dict([(run.derived(alone(config, first)).run_name(), named[0][1]), *named[1:]] if first else named)
+
+
+def _trainings(config: Config) -> list[tuple[str, float]]:
+  """(name, epochs) of each training, which for a run of one is nameless."""
+  method = methods.named(config.method)
+  return method.trainings(config) if hasattr(method, 'trainings') else [('', float(config.epochs))]
 
 
 def _entry(label: str) -> Entry:

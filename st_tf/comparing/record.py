@@ -5,12 +5,12 @@ import dataclasses
 import json
 import os
 import pathlib
+from typing import Any
 
 from st_tf import files
 from st_tf.comparing.entries import essential
-from st_tf.config import OF_THE_MACHINE, Config, ConfigError
+from st_tf.config import OF_THE_MACHINE, Config, ConfigError, Identity
 from st_tf.errors import UserError
-from st_tf.runs.workdir import run_name
 from st_tf.ticket import Ticket
 from st_tf.training.meter import TrainingCost
 
@@ -82,13 +82,13 @@ class Records:
     found = [_read(path) for path in sorted(folder.glob('*.json'))]
     self._known = dict(sorted(found, key=lambda entry: len(entry[1].metrics)))  # Of two of one run that with more splits.
 
-  def find(self, config: Config) -> Record | None:
-    """What is known of the run of these settings.
+  def find(self, run: Identity) -> Record | None:
+    """What is known of a run.
 
     Raises:
       RecordError: it was trained or scored on other data.
     """
-    record = self._known.get(_key(config))
+    record = self._known.get(_key(run.portable()))
     if record is not None:
       self.check_data(record.examples, f'in {self.folder}')
     return record
@@ -116,22 +116,22 @@ class Records:
     if not (there.is_dir() and os.access(there, os.W_OK)):
       raise RecordError(f'--records is a folder that can be written to. Received: {self.folder}. Name another.')
 
-  def keep(self, config: Config, record: Record) -> None:
+  def keep(self, run: Identity, record: Record) -> None:
     """Writes down what a run came to.
 
     Raises:
       OSError: it cannot be written.
     """
-    settings = {name: value for name, value in config.portable().items() if name not in OF_THE_MACHINE}
+    settings = {name: value for name, value in run.portable().items() if name not in OF_THE_MACHINE}
     self.folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({**dataclasses.asdict(record), 'settings': settings}, indent=1)
-    files.write_text(self.folder / f'{run_name(config)}.json', text + '\n')
-    self._known[_key(config)] = record
+    files.write_text(self.folder / f'{run.run_name()}.json', text + '\n')
+    self._known[_key(run.portable())] = record
 
 
-def _key(config: Config) -> str:
-  """What a run is found by; of files that its settings name, what was in them when `config` read them."""
-  return essential(Config.from_flat(config.portable())).fingerprint
+def _key(portable: Mapping[str, Any]) -> str:
+  """What a run is found by, from its portable settings: of files that they name, what was in them when the run began."""
+  return Identity.of(essential(Config.from_flat(portable))).fingerprint
 
 
 def _read(path: pathlib.Path) -> tuple[str, Record]:
@@ -141,7 +141,7 @@ def _read(path: pathlib.Path) -> tuple[str, Record]:
     record = Record(**facts, training=training)
     if not all(isinstance(value, Mapping) for value in (record.metrics, record.cost, record.examples)) or set(COSTS) - set(record.cost):
       raise ValueError('without the costs of a network')
-    return _key(Config.from_flat(settings)), record
+    return _key(Identity.of(Config.from_flat(settings)).portable()), record
   except (OSError, ValueError, TypeError, KeyError, AttributeError, ConfigError) as error:
     raise RecordError(
       f'A folder of records holds what comparisons have written. Received: {path} ({error}). Remove it; its run is then done again.'

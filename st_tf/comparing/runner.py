@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from typing import TypeVar
 
 from st_tf import command, files
 from st_tf.config import Config
@@ -30,7 +31,8 @@ class Outcome:
   error: str = ''
 
 
-Launch = Callable[[Config, pathlib.Path], str]
+Work = TypeVar('Work')  # What is to be done in a workdir, such as a run of these settings.
+Launch = Callable[[Work, pathlib.Path], str]
 Stop = Callable[[], None]
 
 
@@ -86,8 +88,8 @@ class Launcher:
     return os.environ | dict.fromkeys(_THREADS, str(self._threads)) | {'PYTHONPATH': path}
 
 
-def run(work: Mapping[pathlib.Path, Config], launch: Launch, stop: Stop, jobs: int) -> Iterator[Outcome]:
-  """Does all of `work`, given as {workdir: settings}, and yields outcomes as they come.
+def run(work: Mapping[pathlib.Path, Work], launch: Launch[Work], stop: Stop, jobs: int) -> Iterator[Outcome]:
+  """Does all of `work`, given as {workdir: what is done there}, and yields outcomes as they come.
 
   Args:
     work: what is to be done.
@@ -100,17 +102,17 @@ def run(work: Mapping[pathlib.Path, Config], launch: Launch, stop: Stop, jobs: i
   """
   stopping = threading.Event()
 
-  def started(config: Config, path: pathlib.Path) -> str:
+  def started(what: Work, path: pathlib.Path) -> str:
     if stopping.is_set():
       raise KeyboardInterrupt
     try:
-      return launch(config, path)
+      return launch(what, path)
     except KeyboardInterrupt:
       stopping.set()
       raise
 
   pool = futures.ThreadPoolExecutor(jobs)
-  waiting = {pool.submit(started, config, path): path for path, config in work.items()}
+  waiting = {pool.submit(started, what, path): path for path, what in work.items()}
   left = len(waiting)
   try:
     for done in futures.as_completed(waiting):

@@ -20,3 +20,4 @@ from st_tf.config.groups import (
   TransferConfig,
   TunerConfig,
 )
+from st_tf.config.identity import Identity

@@ -1,19 +1,15 @@
-"""One run's settings: frozen data, from which the flags, the JSON file and the fingerprint are derived."""
+"""One run's settings: frozen data, from which the flags and the JSON file are derived."""
 
 from collections.abc import Mapping
 import dataclasses
-import functools
-import hashlib
 import json
 from typing import Any
 
 from st_tf.arch.latency import PREFIX
-from st_tf.config import named_files
 from st_tf.config.duration import Duration
 from st_tf.config.fields import ConfigError, checked, setting, shown
 from st_tf.config.groups import (
   METHODS,
-  OF_THE_MACHINE,
   RANDOM,
   PipelineConfig,
   PruningConfig,
@@ -167,37 +163,6 @@ class Config:
       ConfigError: the text is no JSON object of settings.
     """
     return cls.from_flat(settings(text))
-
-  @functools.cached_property
-  def contents(self) -> dict[str, str]:
-    """Digests of what is in the files that settings name, by setting; of these settings once, since a run reads its files once."""
-    values = self.flat()
-    return {name: found for name in named_files.SETTINGS if (found := named_files.digest(name, values[name]))}
-
-  def portable(self) -> dict[str, Any]:
-    """As `flat`, but of files on this machine the name and a digest of what is in them; such a name stays as it is."""
-    values = self.flat()
-    return values | {name: named_files.portable(values[name], digest) for name, digest in self.contents.items()}
-
-  def identity(self) -> dict[str, Any]:
-    """What decides the result of a run: of settings that name a file, what is in it and not where it lies."""
-    return {name: value for name, value in (self.plain() | self.contents).items() if name not in OF_THE_MACHINE}
-
-  @property
-  def fingerprint(self) -> str:
-    """Changes with everything that decides the result of a run."""
-    return hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()[:16]
-
-  def changed_from(self, before: 'Config', contents: Mapping[str, str], finished: bool) -> list[str]:
-    """What decides the result and differs from earlier settings, of whose files `contents` has digests; as flags.
-
-    Where the run is `finished` it needs no file that is gone.
-    """
-    then, now, old, new = before.identity() | contents, self.identity(), before.flat(), self.flat()
-    why = {name: 'other contents than it had' if name in self.contents else 'not there any more' for name in now}
-    why |= {name: f'was {shown(old[name])}' for name in now if old[name] != new[name]}
-    gone = {name for name in now if finished and why[name] == 'not there any more'}
-    return [f'--{name}={shown(new[name])} ({why[name]})' for name in now if then[name] != now[name] and name not in gone]
 
 
 def leaves() -> list[dataclasses.Field]:

@@ -14,11 +14,11 @@ import numpy as np
 
 from st_tf import wording
 from st_tf.config import PRUNED_LAYERS, Config, ConfigError, PipelineConfig, PruningConfig, SearchConfig, TransferConfig, TunerConfig
-from st_tf.runs.cutting import cut
-from st_tf.runs.origin import origin
+from st_tf.runs.cutting import cut, origin
+from st_tf.runs.folder import early, is_finished, tickets
 from st_tf.runs.run import Run, begin, train_to_the_end
 from st_tf.runs.start import fresh, give, prunable_weights
-from st_tf.runs.workdir import Workdir, early, is_finished, tickets
+from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.ticket.moving import left_of
@@ -79,7 +79,7 @@ class Pipeline:
     )
     trainer.prune(sparsity, final=True)
     batches = self.task.dataset('train', config.batch_size, training=True, seed=config.seed, epoch=config.epochs)
-    return cut(trainer, batches.take(config.training.recalibration_batches), sparsity, origin(trainer, 0.0))
+    return cut(trainer, batches.take(config.training.recalibration_batches), sparsity, origin(trainer, self.workdir.process.command, 0.0))
 
   def retrained(self, ticket: Ticket, first_step: int = 0) -> Ticket:
     """The ticket trained further under its mask, from training step `first_step` on."""
@@ -128,7 +128,7 @@ class Pipeline:
       facts = last.provenance | self._found | {'method': self.config.method, 'config': self.config.flat(), 'seconds': cost.seconds}
       last = dataclasses.replace(last, provenance=facts)
       last.save(self.workdir.ticket_path(last.sparsity))
-    self.workdir.retell(list(dict.fromkeys(self._stages)))
+    self.workdir.history.retell(list(dict.fromkeys(self._stages)))
     return last
 
   def stage(self, config: Config, draw: Callable[[Task, Config, Workdir], Ticket], source: Ticket | None = None) -> Ticket:

@@ -22,6 +22,7 @@ import tensorflow as tf
 
 from st_tf import files, wording
 from st_tf.config import PRUNED_LAYERS, Config, ConfigError, PipelineConfig, SearchConfig
+from st_tf.errors import NothingLeft
 from st_tf.methods import _gradual as gradual
 from st_tf.methods import _tuning as tuning
 from st_tf.methods._pipeline import Pipeline, alone, retrain_epochs, trial_epochs
@@ -78,15 +79,14 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
   """The ticket of the highest sparsity.
 
   Raises:
-    SystemExit: the process is a worker, and no trial is left.
+    NothingLeft: the process is a worker, and no trial is left.
     UserError: settings with which no search is possible, or no architecture could be trained.
   """
   plan(config, task.steps_per_epoch(config.batch_size))
   search = Search(task, config, workdir)
   trials = search.run()
   if not trials:
-    print('No trial is left: this worker ends, and the chief goes on with the best architecture.', flush=True)
-    sys.exit(0)
+    raise NothingLeft('No trial is left: this worker ends, and the chief goes on with the best architecture.')
   pipeline, best = Pipeline(task, config, workdir), best_of(trials)
   source = search.space.untrained(best.left)
   try:
@@ -285,7 +285,7 @@ def charged(ticket: Ticket, trials: tuple[Trial, ...], config: Config) -> Ticket
   """
 
   def name(trial: Trial, epochs: int) -> tuple[Any, ...]:
-    return (tuple(sorted(trial.left.items())), training(config, epochs).fingerprint)
+    return (tuple(sorted(trial.left.items())), training(config, epochs))
 
   cost = {name(trial, trial.epochs): trial.training for trial in trials if trial.left is not None}
   cost.pop(name(best_of(trials), config.epochs), None)
@@ -317,7 +317,7 @@ def draw_from(source: Ticket) -> Callable[[Task, Config, Workdir], Ticket]:
     try:
       train_to_the_end(run)
     except DivergedError as error:
-      seconds = sum(row.get('seconds', 0.0) for row in workdir.history())
+      seconds = sum(row.get('seconds', 0.0) for row in workdir.history.rows())
       raise Failed(str(error), trainer.meter.total(seconds)) from error
     return run.save_ticket(0.0)
 

@@ -1,14 +1,20 @@
-"""Cuts the ticket out of a run as it stands."""
+"""Cuts the ticket out of a run as it stands, and says where it comes from."""
 
+import dataclasses
+import importlib.metadata
+import time
 from typing import Any
 
 import numpy as np
 
+import st_tf
 from st_tf.models import cost
 from st_tf.pruning.wrapper import effective_values
 from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.training.trainer import Trainer
+
+_PACKAGES = ('tensorflow', 'tf-keras', 'tensorflow-model-optimization', 'numpy')
 
 
 def cut(trainer: Trainer, batches: Any, sparsity: float, provenance: dict[str, Any]) -> Ticket:
@@ -42,6 +48,33 @@ def cut(trainer: Trainer, batches: Any, sparsity: float, provenance: dict[str, A
     cost=_costs(trainer),
     provenance=provenance,
   )
+
+
+def origin(trainer: Trainer, command: str, seconds: float, trimmed: int = 0) -> dict[str, Any]:
+  """The provenance of a ticket: method, settings, command, versions, and what its training has cost.
+
+  Args:
+    trainer: of its network.
+    command: that made it.
+    seconds: that the training took.
+    trimmed: units that had to go at the end of the search to meet its target.
+  """
+  facts = {
+    'method': trainer.config.method,
+    'config': trainer.config.flat(),
+    'command': command,
+    'versions': {'st_tf': st_tf.__version__} | {name: importlib.metadata.version(name) for name in _PACKAGES},
+    'finished': time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime()),
+    'seconds': seconds,
+    'training': dataclasses.asdict(trainer.meter.total(seconds)),
+    'steps': trainer.step,
+    'examples': dict(trainer.task.sizes),
+  }
+  facts |= {'source': trainer.source} if trainer.source else {}
+  table = trainer.cost_model.table
+  if table is not None:
+    facts['latency'] = {'milliseconds': trainer.price(), 'table': dict(table.settings)}
+  return facts | ({'trimmed': trimmed} if trimmed else {})
 
 
 def _costs(trainer: Trainer) -> dict[str, int]:

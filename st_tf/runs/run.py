@@ -3,26 +3,24 @@
 from collections.abc import Callable, Iterator, Mapping
 import dataclasses
 import math
-import signal
 import sys
 import time
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tqdm
 
 from st_tf import wording
 from st_tf.arch.specs import ArchSpec
 from st_tf.config import Config
-from st_tf.errors import UserError
+from st_tf.errors import Interrupted, UserError
 from st_tf.models import cost
 from st_tf.pruning.fit import is_last, may_return
-from st_tf.runs.cutting import cut
-from st_tf.runs.origin import origin
+from st_tf.runs.cutting import cut, origin
+from st_tf.runs.folder import WorkdirError
 from st_tf.runs.start import fresh, load_weights
 from st_tf.runs.target import check_sparsity, check_target, steer, target_flag, trimmed
-from st_tf.runs.workdir import Workdir, WorkdirError
+from st_tf.runs.workdir import Workdir
 from st_tf.search import importance
 from st_tf.task import Task
 from st_tf.task.scoring import readable
@@ -34,10 +32,6 @@ from st_tf.training.trainer import Trainer
 
 class DivergedError(UserError):
   """Training produced a loss that is no number."""
-
-
-class Interrupted(Exception):
-  """A signal asked the run to stop; its state is saved."""
 
 
 @dataclasses.dataclass
@@ -67,14 +61,15 @@ class Run:
     self.workdir = workdir
     self.task: Task = trainer.task
     self.config: Config = trainer.config
-    self._identity = self.config.fingerprint  # Now, since files that settings name may change while the run goes on.
+    self._process = workdir.process
+    self._fingerprint = workdir.identity.derived(self.config).fingerprint
     self._sums = _Sums()
-    self._signal = 0
+    self._asked_to_stop: Callable[[], str] = lambda: ''
     if plan.search_every:
       check_target(trainer)
     check_sparsity(trainer, plan)
     self._mark = time.monotonic()  # What is prepared, such as a first mask, is part of the training.
-    state = workdir.latest()
+    state = workdir.checkpoints.latest()
     if state is None:
       prepare(trainer)
     else:
@@ -82,37 +77,34 @@ class Run:
       trainer.restore(state)
       self._sums = _Sums(**state.facts['sums'])
       print(f'Continuing at step {trainer.step} of {plan.total_steps}.')
-    workdir.rewind(trainer.step)
+    workdir.history.rewind(trainer.step)
 
   # Epochs and batches.
 
   def epochs(self) -> Iterator[int]:
-    """Numbers, from 0, of the epochs that are left; SIGINT and SIGTERM save the state and end the run.
+    """Numbers, from 0, of the epochs that are left; where the process is asked to stop, the run saves its state and ends.
 
     Raises:
-      Interrupted: after such a signal.
+      Interrupted: the process was asked to stop.
     """
-    handlers = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with self._process.stopping() as self._asked_to_stop:
       yield from range(self.trainer.step // self.plan.steps_per_epoch, self.config.epochs)
-    finally:
-      for number, handler in handlers.items():
-        signal.signal(number, handler)
 
   def batches(self, epoch: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
     """The batches of `epoch` that are left, with a progress bar on a terminal."""
     start = self.trainer.step - epoch * self.plan.steps_per_epoch
     data = self.task.dataset('train', self.config.batch_size, training=True, seed=self.config.seed, epoch=epoch, start_batch=start)
     title = f'epoch {epoch + 1}/{self.config.epochs}'
-    bar = tqdm.tqdm(data, title, self.plan.steps_per_epoch, leave=False, initial=start, disable=not sys.stderr.isatty(), unit='step')
+    bar = self._process.bar(data, title, self.plan.steps_per_epoch, leave=False, initial=start, disable=None, unit='step')
     for batch in readable(bar):
       yield batch
       if self._sums.batches:
         bar.set_postfix(loss=wording.loss(self._sums.loss / self._sums.batches))
       # At the end of an epoch `end_epoch` saves, after its evaluation.
-      if self._signal and self.trainer.step < (epoch + 1) * self.plan.steps_per_epoch:
+      signal = self._asked_to_stop()
+      if signal and self.trainer.step < (epoch + 1) * self.plan.steps_per_epoch:
         self._save()
-        self._stop()
+        self._stop(signal)
 
   def step(self, images: tf.Tensor, targets: tf.Tensor) -> None:
     """One training step.
@@ -160,13 +152,14 @@ class Run:
     }
     if trainer.cost_model.table is not None:
       row['latency_ms'] = trainer.price()
-    self.workdir.record(row)
-    self.workdir.histogram({f'factors/{name}': value for name, value in trainer.factors().items()}, trainer.step)
+    self.workdir.history.record(row)
+    self.workdir.history.histogram({f'factors/{name}': value for name, value in trainer.factors().items()}, trainer.step)
     print(wording.epoch(row, self.config.epochs, self.task.primary_metric, self.task.training_metric), flush=True)
     self._sums = _Sums(trimmed=sums.trimmed)
     self._save()
-    if self._signal:
-      self._stop()
+    signal = self._asked_to_stop()
+    if signal:
+      self._stop(signal)
 
   def strength(self) -> float:
     """Strength of the penalty on the factors at this step."""
@@ -243,9 +236,9 @@ class Run:
     Raises:
       WorkdirError: it cannot be written.
     """
-    rows = self.workdir.history()
+    rows = self.workdir.history.rows()
     seconds = sum(row.get('seconds', 0) for row in rows) + self._sums.seconds
-    ticket = cut(self.trainer, self.calibration(), sparsity, origin(self.trainer, seconds, self._sums.trimmed))
+    ticket = cut(self.trainer, self.calibration(), sparsity, origin(self.trainer, self._process.command, seconds, self._sums.trimmed))
     # Before the ticket is there, since a run that is continued then does not come here again; once, since one that was
     # stopped in between does.
     if not any(row['event'] == 'ticket' and row['sparsity'] == sparsity for row in rows):
@@ -253,7 +246,7 @@ class Run:
     try:
       ticket.save(self.workdir.ticket_path(sparsity))
     except OSError as error:
-      raise WorkdirError(f'A ticket can be written. Received: {error}. Make room and give the same command again.') from error
+      raise WorkdirError(f'A ticket can be written. Received: {error}. Make room and give {self._process.again} again.') from error
     return ticket
 
   def _diverged(self, rule: str, received: Any) -> DivergedError:
@@ -267,7 +260,7 @@ class Run:
     facts, sizes = state.facts, dict(self.task.sizes)
     if facts['sizes'] != sizes:
       received = f'{facts["sizes"]} examples, now {sizes}'
-    elif facts['config'] != self._identity or ArchSpec.from_json(facts['supernet']) != self.trainer.supernet:
+    elif facts['config'] != self._fingerprint or ArchSpec.from_json(facts['supernet']) != self.trainer.supernet:
       received = 'checkpoints of other settings, or of another version of this program'
     else:
       return
@@ -279,7 +272,7 @@ class Run:
   def record(self, event: str, **facts: Any) -> None:
     """Appends what happened at this step to the metrics."""
     epoch = (self.trainer.step - 1) // self.plan.steps_per_epoch + 1
-    self.workdir.record({'event': event, 'step': self.trainer.step, 'epoch': epoch, **facts})
+    self.workdir.history.record({'event': event, 'step': self.trainer.step, 'epoch': epoch, **facts})
 
   def _count_time(self) -> None:
     now = time.monotonic()
@@ -292,17 +285,13 @@ class Run:
     facts = {
       'sums': dataclasses.asdict(self._sums),
       'sizes': dict(self.task.sizes),
-      'config': self._identity,
+      'config': self._fingerprint,
     }
-    self._is_saved = self.workdir.save(State(state.facts | facts, state.arrays))
+    self._is_saved = self.workdir.checkpoints.save(State(state.facts | facts, state.arrays))
 
-  def _stop(self) -> None:
+  def _stop(self, signal: str) -> None:
     where = f'step {self.trainer.step}' if self._is_saved else 'the last checkpoint, since this one could not be written'
-    raise Interrupted(f'{signal.Signals(self._signal).name}: {self.workdir.same_command} continues from {where}.')
-
-  def _on_signal(self, number: int, frame: Any) -> None:
-    print(f'\n{signal.Signals(number).name}: stopping after this step.', file=sys.stderr, flush=True)
-    self._signal = number
+    raise Interrupted(f'{signal}: {self._process.again} continues from {where}.')
 
 
 def train_to_the_end(run: Run, early_step: int = 0) -> None:

@@ -1,6 +1,7 @@
 """Imports point down only. The table below is the authority; BUILD files and ARCHITECTURE.md follow it."""
 
 import graphlib
+import re
 import subprocess
 import sys
 
@@ -76,6 +77,14 @@ def test_the_library_reaches_tasks_by_name_only_and_tflite_from_one_package_only
     for place, file, target in own_imports('st_tf')
     if target.startswith('tasks/') or (target.startswith('tflite/') and layer(file) not in SEES_TFLITE)
   ]
+  assert not wrong, '\n'.join(wrong)
+
+
+def test_only_commands_reach_for_the_process():
+  """What a run needs from its process is passed in: a program that calls the library keeps its arguments, signals and exit codes."""
+  reaching = re.compile(r'\b(sys\.argv|signal\.signal\(|sys\.exit\()')
+  files = [file for file in python_files('st_tf') if layer(file) != 'commands' and file != 'st_tf/command.py']
+  wrong = [f'{file}: {found[0]}' for file in files for found in [reaching.search((ROOT / file).read_text(encoding='utf-8'))] if found]
   assert not wrong, '\n'.join(wrong)
 
 

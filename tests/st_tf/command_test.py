@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 
@@ -97,3 +98,19 @@ def test_all_errors_of_the_project_are_user_errors():
   from st_tf.task import TaskError
 
   assert all(issubclass(error, UserError) for error in (ConfigError, FlagError, SpecError, TaskError))
+
+
+def test_the_command_line_can_be_given_again():
+  assert command.line(['somewhere/train.py', '--task=x y']) == "python -m st_tf.train '--task=x y'"
+  assert (command.again(False), command.again(True)) == ('the same command', 'the same command without --fresh')
+
+
+def test_signals_wait_while_steps_are_taken(capsys):
+  before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+  with command.stopping() as asked:
+    assert asked() == ''
+    for number in (signal.SIGTERM, signal.SIGINT):
+      os.kill(os.getpid(), number)
+      assert asked() == number.name
+  assert before == (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT))
+  assert capsys.readouterr().err == '\nSIGTERM: stopping after this step.\n\nSIGINT: stopping after this step.\n'

@@ -13,8 +13,7 @@ from st_tf.config import Config, ConfigError
 from st_tf.errors import UserError
 from st_tf.models import build, cost
 from st_tf.pruning.ranking import RankingError
-from st_tf.runs.cutting import cut
-from st_tf.runs.origin import origin
+from st_tf.runs.cutting import cut, origin
 from st_tf.runs.workdir import Workdir
 from st_tf.ticket import TicketError
 from tests import tiny
@@ -28,7 +27,7 @@ def ticket():
   trainer = tiny.trainer(tiny.SPECK, searching=False)
   tiny.train(trainer, 1)
   trainer.prune(0.5, final=True)
-  return cut(trainer, tiny.batches(trainer), 0.5, origin(trainer, 1.0))
+  return cut(trainer, tiny.batches(trainer), 0.5, origin(trainer, '', 1.0))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 
 from st_tf import train
 from st_tf.arch import presets
-from st_tf.errors import UserError
+from st_tf.errors import NothingLeft, UserError
 from st_tf.ticket import Ticket
 from st_tf.training.trainer import Trainer
 from tests import tiny
@@ -179,6 +179,24 @@ def test_a_run_stopped_while_its_ticket_is_delivered_says_how_to_go_on(finished,
   assert 'Interrupted: the same command continues' in capsys.readouterr().out
   assert run(tmp_path / 'run', supernet) == 0
   assert (tmp_path / 'run' / 'tickets' / 'sparsity_0.5' / 'report' / 'index.html').is_file()
+
+
+def test_where_other_processes_go_on_the_command_says_so_and_succeeds(tmp_path, supernet, monkeypatch, capsys):
+  def done(*args):
+    raise NothingLeft('This worker ends.')
+
+  monkeypatch.setattr('st_tf.methods.supertickets.draw', done)
+  assert run(tmp_path / 'run', supernet) == 0
+  assert capsys.readouterr().out.endswith('This worker ends.\n')
+
+
+def test_after_fresh_the_same_command_continues_without_it(tmp_path, supernet, monkeypatch, capsys):
+  def stopped(*args, **kwargs):
+    raise KeyboardInterrupt
+
+  monkeypatch.setattr('st_tf.runs.run.Run.batches', stopped)
+  assert run(tmp_path / 'run', supernet, fresh='true') == 130
+  assert 'Interrupted: the same command without --fresh starts again' in capsys.readouterr().out
 
 
 def test_a_run_stopped_before_anything_was_saved_says_so(tmp_path, supernet, monkeypatch, capsys):

@@ -10,7 +10,7 @@ from st_tf.config import ConfigError
 from st_tf.config.flags import FlagError
 from st_tf.errors import Interrupted
 from st_tf.pruning.ranking import RankingError
-from st_tf.runs.workdir import WorkdirError
+from st_tf.runs.folder import WorkdirError
 from st_tf.ticket import Ticket
 from tests import tiny
 

@@ -24,7 +24,7 @@ def delivered(tmp_path_factory):
       ticket = cut(trainer, list(tiny.batches(trainer))[:1], sparsity, origin)
     ticket.save(workdir.ticket_path(sparsity))
   scores = ticket.metrics['validation']
-  workdir.record({'event': 'ticket', 'step': 1, 'epoch': 1, 'sparsity': 0.5, 'validation': scores, 'nonzero_macs': 10})
+  workdir.history.record({'event': 'ticket', 'step': 1, 'epoch': 1, 'sparsity': 0.5, 'validation': scores, 'nonzero_macs': 10})
   return workdir, delivery.deliver(list(workdir.tickets()), tiny.task(), workdir, 10)
 
 

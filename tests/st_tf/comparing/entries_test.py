@@ -22,6 +22,7 @@ from st_tf.config import (
   METHODS,
   Config,
   ConfigError,
+  Identity,
   PipelineConfig,
   PruningConfig,
   SearchConfig,
@@ -159,25 +160,25 @@ def test_what_changes_nothing_does_not_make_another_run():
 )
 def test_the_epochs_of_all_trainings(method, total):
   config = tiny.config(method=method, prune_rounds=3, epochs=4)
-  assert sum(trainings(config).values()) == pytest.approx(total)
+  assert sum(trainings(Identity.of(config)).values()) == pytest.approx(total)
 
 
 def test_a_first_stage_is_counted_once_for_all_that_share_it():
   found = {}
   for method in ('search_then_prune', 'search_prune_retrain'):
     for sparsity in (0.5, 0.8):
-      found |= trainings(tiny.config(method=method, sparsity=(sparsity,), epochs=4))
+      found |= trainings(Identity.of(tiny.config(method=method, sparsity=(sparsity,), epochs=4)))
   assert sum(found.values()) == 4 + 2 * 4
   rounds = {}
   for sparsity in (0.5, 0.8):  # Rounds to 20, 36 and 48.8% are the same for both.
-    rounds |= trainings(tiny.config(method='lottery', sparsity=(sparsity,), epochs=4))
+    rounds |= trainings(Identity.of(tiny.config(method='lottery', sparsity=(sparsity,), epochs=4)))
   assert len(rounds) == 1 + 3 + 1 + 5
-  assert trainings(tiny.config(method='search_only', sparsity=(0.5,), epochs=4)).keys().isdisjoint(found)
+  assert trainings(Identity.of(tiny.config(method='search_only', sparsity=(0.5,), epochs=4))).keys().isdisjoint(found)
 
 
 def test_a_budget_is_shared_by_all_trainings():
   config = within(tiny.config(method='search_prune_retrain', epochs=16), 16, 0)
-  assert config.epochs == 8 and sum(trainings(config).values()) == 16
+  assert config.epochs == 8 and sum(trainings(Identity.of(config)).values()) == 16
   assert within(tiny.config(method='gmp', epochs=16), 10, 0).epochs == 10
   given = within(tiny.config(method='search_prune_retrain', epochs=16, retrain_epochs=4), 15, 0)
   assert (given.epochs, given.pipeline.retrain_epochs) == (12, 3)
@@ -229,7 +230,7 @@ def test_a_target_that_is_far_too_small_is_left_to_whoever_checks_targets():
 def test_a_budget_is_never_exceeded_and_one_epoch_more_each_would_exceed_it(method, budget, given):
   config = within(tiny.config(method=method, epochs=16, prune_rounds=4, **given), budget, 0)
   assert cost(config, 0) <= budget and (
-    config.method == 'tuner' or given or cost(config, 0) == pytest.approx(sum(trainings(config).values()))
+    config.method == 'tuner' or given or cost(config, 0) == pytest.approx(sum(trainings(Identity.of(config)).values()))
   )
   if 'retrain_epochs' not in given and method != 'tuner':
     more = retrain_epochs(config) + 1
@@ -243,4 +244,4 @@ def test_a_budget_is_never_exceeded_and_one_epoch_more_each_would_exceed_it(meth
 
 @pytest.mark.parametrize('method', [name for name in METHODS if name not in ('fine_tune', 'transfer')])
 def test_every_method_can_be_planned(method):
-  assert sum(trainings(tiny.config(method=method)).values()) >= 4
+  assert sum(trainings(Identity.of(tiny.config(method=method))).values()) >= 4

@@ -4,24 +4,29 @@ import json
 import pytest
 
 from st_tf.comparing.record import RecordError, Records
-from st_tf.config import Config, SearchConfig
+from st_tf.config import Config, Identity, SearchConfig
 from st_tf.task import DataConfig
 from tests.st_tf.comparing.table_test import EXAMPLES, record
 
 CONFIG = Config(task='shapes', seed=3, data=DataConfig(data_dir='/somewhere'))
+RUN = Identity.of(CONFIG)
+
+
+def having(**settings) -> Identity:
+  return Identity.of(dataclasses.replace(CONFIG, **settings))
 
 
 @pytest.fixture
 def folder(tmp_path):
-  Records(tmp_path / 'records', EXAMPLES).keep(CONFIG, record(0.5, 60.0))
+  Records(tmp_path / 'records', EXAMPLES).keep(RUN, record(0.5, 60.0))
   return tmp_path / 'records'
 
 
 def test_a_run_is_found_by_its_settings_wherever_its_data_lay(folder):
   records = Records(folder, EXAMPLES)
-  assert records.find(CONFIG) == record(0.5, 60.0)
-  assert records.find(dataclasses.replace(CONFIG, data=DataConfig(data_dir='/elsewhere'))) == record(0.5, 60.0)
-  assert records.find(dataclasses.replace(CONFIG, seed=4)) is None
+  assert records.find(RUN) == record(0.5, 60.0)
+  assert records.find(having(data=DataConfig(data_dir='/elsewhere'))) == record(0.5, 60.0)
+  assert records.find(having(seed=4)) is None
   assert '/somewhere' not in next(folder.iterdir()).read_text()
 
 
@@ -30,13 +35,13 @@ def test_a_setting_that_came_later_counts_as_one_at_its_default(folder):
   facts = json.loads(path.read_text())
   del facts['settings']['search_end']
   path.write_text(json.dumps(facts))
-  assert Records(folder, EXAMPLES).find(CONFIG) is not None
-  assert Records(folder, EXAMPLES).find(dataclasses.replace(CONFIG, search=SearchConfig(search_end=0.5))) is None
+  assert Records(folder, EXAMPLES).find(RUN) is not None
+  assert Records(folder, EXAMPLES).find(having(search=SearchConfig(search_end=0.5))) is None
 
 
 def test_a_record_is_replaced_by_a_later_one_of_its_run(folder):
-  Records(folder, EXAMPLES).keep(CONFIG, record(0.75, 60.0))
-  assert len(list(folder.iterdir())) == 1 and Records(folder, EXAMPLES).find(CONFIG).metrics['test'] == {'top1': 0.75}
+  Records(folder, EXAMPLES).keep(RUN, record(0.75, 60.0))
+  assert len(list(folder.iterdir())) == 1 and Records(folder, EXAMPLES).find(RUN).metrics['test'] == {'top1': 0.75}
 
 
 def test_of_two_records_of_a_run_the_one_that_knows_more_is_taken(folder):
@@ -45,17 +50,17 @@ def test_of_two_records_of_a_run_the_one_that_knows_more_is_taken(folder):
   del facts['metrics']['test']
   for name in ('aaa.json', 'zzz.json'):
     (folder / name).write_text(json.dumps(facts))
-    assert 'test' in Records(folder, EXAMPLES).find(CONFIG).metrics
+    assert 'test' in Records(folder, EXAMPLES).find(RUN).metrics
 
 
 def test_a_record_of_other_data_is_not_taken_for_one_of_these(folder):
-  assert Records(folder, EXAMPLES).find(CONFIG) is not None
+  assert Records(folder, EXAMPLES).find(RUN) is not None
   other = Records(folder, {'train': 1000, 'validation': 20, 'test': 30})
   with pytest.raises(
     RecordError, match=r'Received: 100 train, 20 validation, 30 test examples in .*records, here 1,000 train, 20 .* --records'
   ):
-    other.find(CONFIG)
-  assert other.find(dataclasses.replace(CONFIG, seed=4)) is None
+    other.find(RUN)
+  assert other.find(having(seed=4)) is None
 
 
 def test_a_record_of_before_numbers_of_examples_were_recorded_is_refused_and_not_damaged(folder):
@@ -64,11 +69,11 @@ def test_a_record_of_before_numbers_of_examples_were_recorded_is_refused_and_not
   del facts['examples']
   path.write_text(json.dumps(facts))
   with pytest.raises(RecordError, match=r'one data set\. Received: an unknown number of examples in .*records, here 100 train'):
-    Records(folder, EXAMPLES).find(CONFIG)
+    Records(folder, EXAMPLES).find(RUN)
 
 
 def test_no_folder_is_no_records(tmp_path):
-  assert Records(tmp_path / 'nowhere', EXAMPLES).find(CONFIG) is None
+  assert Records(tmp_path / 'nowhere', EXAMPLES).find(RUN) is None
 
 
 def test_a_file_is_no_folder_of_records(tmp_path):
@@ -81,7 +86,7 @@ def test_folders_that_cannot_be_written_to_can_be_read(folder, monkeypatch):
   Records(folder, EXAMPLES).check_writable()
   Records(folder / 'some' / 'where', EXAMPLES).check_writable()
   monkeypatch.setattr('st_tf.comparing.record.os.access', lambda path, mode: path != folder)
-  assert Records(folder, EXAMPLES).find(CONFIG) is not None
+  assert Records(folder, EXAMPLES).find(RUN) is not None
   for records in (folder, folder / 'some' / 'where'):
     with pytest.raises(RecordError, match=r'--records is a folder that can be written to\. Received: '):
       Records(records, EXAMPLES).check_writable()

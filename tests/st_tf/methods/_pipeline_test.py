@@ -98,7 +98,7 @@ def shared(tmp_path_factory):
 def test_stages_are_trained_once_for_all_pipelines(shared):
   root, _ = shared
   assert sorted(path.name.split('-')[0] for path in (root / 'stages').iterdir()) == ['fine_tune', 'search_only']
-  rows = [row for row in Workdir(root / 'search_prune_retrain', config()).history() if row['event'] == 'epoch']
+  rows = [row for row in Workdir(root / 'search_prune_retrain', config()).history.rows() if row['event'] == 'epoch']
   assert [row['epoch'] for row in rows] == [1, 2, 3, 4] and rows[-1]['step'] == 24 and rows[-1]['stage'].startswith('fine_tune-0-')
 
 

@@ -6,10 +6,10 @@ import pytest
 
 from st_tf.arch.specs import ArchSpec, BlockSpec, HeadSpec, StageSpec, layout
 from st_tf.config import ConfigError
+from st_tf.errors import Interrupted
 from st_tf.methods import _tuning as tuning
 from st_tf.models import build, cost
 from st_tf.models.transformer import SIDE
-from st_tf.runs.run import Interrupted
 from st_tf.search.importance import Group
 from st_tf.training.meter import TrainingCost
 from tests import tiny

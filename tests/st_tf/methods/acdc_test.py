@@ -48,6 +48,6 @@ def test_what_was_pruned_goes_on_from_zero_without_momentum(tmp_path, monkeypatc
   for name, kept in before.items():
     assert not weights[name][~kept].any() and weights[name][kept].any()
     assert all(not memory[name][~kept].any() and memory[name][kept].any() for memory in momenta.values())
-  rows = [row for row in workdir.history() if row['event'] == 'prune']
+  rows = [row for row in workdir.history.rows() if row['event'] == 'prune']
   assert any(row['returned'] for row in rows) and rows[-1]['sparsity'] == 0.5
   assert ticket.cost['zeros'] == int(0.5 * ticket.cost['prunable']) and ticket.arch == tiny.ARCH

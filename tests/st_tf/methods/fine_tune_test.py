@@ -9,8 +9,9 @@ from st_tf.config import ConfigError
 from st_tf.methods import fine_tune
 from st_tf.pruning.ranking import RankingError
 from st_tf.pruning.schedules import Constant
+from st_tf.runs.folder import WorkdirError
 from st_tf.runs.start import descend
-from st_tf.runs.workdir import Workdir, WorkdirError
+from st_tf.runs.workdir import Workdir
 from st_tf.ticket import Ticket, TicketError
 from st_tf.train import draw as train
 from st_tf.training.trainer import Trainer

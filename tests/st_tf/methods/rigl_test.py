@@ -31,7 +31,7 @@ def test_a_ticket_that_was_never_denser_and_whose_weights_moved(tmp_path, monkey
   config = settings()
   ticket = rigl.draw(tiny.task(), config, Workdir(tmp_path / 'run', config))
   assert ticket.cost['zeros'] == int(0.75 * ticket.cost['prunable']) and ticket.arch == tiny.ARCH
-  assert [row['step'] for row in Workdir(tmp_path / 'run', config).history() if row['event'] == 'prune'] == list(range(1, 10))
+  assert [row['step'] for row in Workdir(tmp_path / 'run', config).history.rows() if row['event'] == 'prune'] == list(range(1, 10))
   moved = 0
   for before, after, weights, values, slots in seen:
     for name, mask in after.items():

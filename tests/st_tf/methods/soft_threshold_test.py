@@ -24,5 +24,5 @@ def test_the_supernet_is_pruned_and_not_searched(tmp_path):
   workdir = Workdir(tmp_path / 'run', config)
   ticket = soft_threshold.draw(tiny.task(), config, workdir)
   assert ticket.arch == tiny.ARCH and ticket.cost['zeros'] == int(0.8 * ticket.cost['prunable']) and len(list(workdir.tickets())) == 2
-  assert any(row['returned'] for row in workdir.history() if row['event'] == 'prune')
+  assert any(row['returned'] for row in workdir.history.rows() if row['event'] == 'prune')
   assert all(np.isfinite(value).all() for value in ticket.weights.values())

@@ -10,7 +10,7 @@ SETTINGS = {'arch': tiny.SPECK, 'epochs': 2, 'sparsity': (0.7,)}
 
 
 def events(workdir, name: str) -> list[dict]:
-  return [row for row in workdir.history() if row['event'] == name]
+  return [row for row in workdir.history.rows() if row['event'] == name]
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from st_tf.models import cost
-from st_tf.runs.cutting import cut
+from st_tf.runs.cutting import cut, origin
 from st_tf.ticket import Ticket
 from tests import tiny
 
@@ -97,3 +97,19 @@ def test_the_ticket_knows_where_it_comes_from(trainer):
   assert ticket.survivors['head/down0/k3'] == [0, 1]
   assert ticket.input_shape == (tiny.SIDE, tiny.SIDE, 3)
   assert ticket.task['labels'] == list(tiny.LABELS) and ticket.task['image_size'] == [tiny.SIDE, tiny.SIDE]
+
+
+def test_a_ticket_says_where_it_comes_from_and_what_it_has_cost():
+  trainer = tiny.trainer(tiny.SPECK, searching=False)
+  tiny.train(trainer, 2)
+  found = origin(trainer, 'python -m st_tf.train', 3.5)
+  assert found['method'] == 'supertickets' and found['command'] == 'python -m st_tf.train' and found['steps'] == 2
+  assert found['training'] == {'epochs': 2 / tiny.STEPS_PER_EPOCH, 'macs': 2 * tiny.BATCH * 3 * trainer.macs, 'seconds': 3.5}
+  assert 'source' not in found and 'trimmed' not in found and 'tensorflow' in found['versions']
+
+
+def test_a_ticket_says_what_it_began_with_and_what_was_trimmed():
+  trainer = tiny.trainer(tiny.SPECK, target_macs=0.5)
+  trainer.source = 'abc'
+  found = origin(trainer, '', 0.0, trimmed=12)
+  assert found['trimmed'] == 12 and found['source'] == 'abc'

@@ -8,12 +8,18 @@ import signal
 import numpy as np
 import pytest
 from tensorflow_model_optimization.python.core.sparsity.keras.pruning_schedule import PolynomialDecay
+import tqdm
 
+from st_tf import command
 from st_tf.arch import presets
+from st_tf.errors import Interrupted
 from st_tf.runs import run as run_module
 from st_tf.runs import start
-from st_tf.runs.run import DivergedError, Interrupted, begin
-from st_tf.runs.workdir import Workdir, WorkdirError
+from st_tf.runs.folder import WorkdirError
+from st_tf.runs.history import History
+from st_tf.runs.process import Process
+from st_tf.runs.run import DivergedError, begin
+from st_tf.runs.workdir import Workdir
 from st_tf.ticket import Ticket
 from st_tf.training.plan import Plan
 from st_tf.training.trainer import Trainer
@@ -43,12 +49,12 @@ def finished(tmp_path_factory):
 
 
 def rows(workdir, event: str) -> list[dict]:
-  return [{name: value for name, value in row.items() if name != 'seconds'} for row in workdir.history() if row['event'] == event]
+  return [{name: value for name, value in row.items() if name != 'seconds'} for row in workdir.history.rows() if row['event'] == event]
 
 
 def test_every_epoch_leaves_its_row(finished):
   _, workdir, _ = finished
-  found = [row for row in workdir.history() if row['event'] == 'epoch']
+  found = [row for row in workdir.history.rows() if row['event'] == 'epoch']
   assert [(row['epoch'], row['step']) for row in found] == [(1, 6), (2, 12), (3, 18), (4, 24)]
   assert all(set(row) == EPOCH_ROW and row['seconds'] > 0 for row in found)
   assert found[-1]['loss'] < found[0]['loss']
@@ -105,7 +111,7 @@ def test_the_ticket_tells_how_it_was_drawn(finished):
   found = ticket.provenance
   assert found['method'] == 'supertickets' and found['steps'] == 24
   assert found['config']['target_macs'] == 0.75 and found['config']['seed'] == 0
-  epochs = sum(row.get('seconds', 0) for row in workdir.history())
+  epochs = sum(row.get('seconds', 0) for row in workdir.history.rows())
   assert 0 <= found['seconds'] - epochs < epochs and found['training']['seconds'] == found['seconds']  # Also the last checkpoint.
   assert set(found['versions']) == {'st_tf', 'tensorflow', 'tf-keras', 'tensorflow-model-optimization', 'numpy'}
   assert ticket.cost['macs'] <= 0.75 * ticket.cost['supernet_macs']
@@ -116,12 +122,12 @@ def test_units_that_had_to_go_are_told_by_tickets_from_then_on_whatever_became_o
     name, units = next((name, units) for name, units in alive.items() if np.count_nonzero(units) > 1)
     return alive | {name: units & (np.arange(units.size) != np.flatnonzero(units)[0])}
 
-  def half_recorded(self, row, record=Workdir.record):
+  def half_recorded(self, row, record=History.record):
     if row['event'] != 'shrink':
       record(self, row)
 
   monkeypatch.setattr(run_module, 'trimmed', one_more)
-  monkeypatch.setattr(Workdir, 'record', half_recorded)
+  monkeypatch.setattr(History, 'record', half_recorded)
   ticket, workdir = tiny.draw(tmp_path / 'run', **SETTINGS)
   assert ticket.provenance['trimmed'] == 1
   assert 'trimmed' not in Ticket.load(workdir.ticket_path(0.5)).provenance, 'it was saved before the search had ended'
@@ -146,14 +152,32 @@ def test_a_run_interrupted_within_and_at_the_end_of_an_epoch_ends_as_the_undistu
   for number, step in ((signal.SIGTERM, 10), (signal.SIGINT, 18)):
     with monkeypatch.context() as patch:
       interrupt(patch, number, step)
-      with pytest.raises(Interrupted, match=number.name):
-        tiny.draw(tmp_path, **SETTINGS)
+      with pytest.raises(Interrupted, match=f'{number.name}: a second call continues from step {step}'):
+        tiny.draw(tmp_path, process=Process(again='a second call', stopping=command.stopping), **SETTINGS)
     assert (tmp_path / 'checkpoints' / f'{step:08d}').is_dir()
     assert before == (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT))
   continued, other = tiny.draw(tmp_path, **SETTINGS)
   assert continued.fingerprint == ticket.fingerprint
   for event in ('epoch', 'prune', 'shrink', 'ticket'):
     assert rows(other, event) == rows(workdir, event)
+
+
+def test_a_run_leaves_signals_alone_unless_its_process_says_otherwise(tmp_path, monkeypatch):
+  handlers = []
+  monkeypatch.setattr(signal, 'signal', lambda *given: handlers.append(given))
+  tiny.draw(tmp_path / 'run', tiny.SPECK, epochs=1)
+  assert not handlers
+
+
+def test_progress_is_shown_by_the_process(tmp_path):
+  shown = []
+
+  def bar(batches, title, total, **kwargs):
+    shown.append((title, total, kwargs['initial']))
+    return tqdm.tqdm(batches, disable=True)
+
+  tiny.draw(tmp_path / 'run', tiny.SPECK, epochs=2, process=Process(bar=bar))
+  assert shown == [('epoch 1/2', tiny.STEPS_PER_EPOCH, 0), ('epoch 2/2', tiny.STEPS_PER_EPOCH, 0)]
 
 
 def test_a_loss_that_is_no_number_stops_with_the_step_and_what_to_try(tmp_path):
@@ -190,7 +214,7 @@ def test_a_stock_schedule_gives_its_own_curve(tmp_path):
       run.step(images, targets)
       run.prune()
     run.end_epoch(epoch)
-  found = [(row['step'], row['sparsity']) for row in run.workdir.history() if row['event'] == 'prune']
+  found = [(row['step'], row['sparsity']) for row in run.workdir.history.rows() if row['event'] == 'prune']
   size = run.trainer.mask.size
   assert found == [(step, pytest.approx(float(schedule(step)[1]), abs=1 / size)) for step in (2, 6, 10)]
   assert run.trainer.final
@@ -217,7 +241,7 @@ def test_a_full_disk_at_the_ticket_is_an_error_of_one_line_and_the_run_ends_late
   settings = {'arch': tiny.SPECK, 'epochs': 1, 'sparsity': (0.5,)}
   with monkeypatch.context() as patch:
     patch.setattr(Ticket, 'save', full)
-    with pytest.raises(WorkdirError, match=r'A ticket can be written\. Received: .*No space left.* give the same command again'):
+    with pytest.raises(WorkdirError, match=r'A ticket can be written\. Received: .*No space left.* give the same call again'):
       tiny.draw(tmp_path / 'run', **settings)
   ticket, workdir = tiny.draw(tmp_path / 'run', **settings)
   assert Ticket.load(workdir.ticket_path(0.5)).fingerprint == ticket.fingerprint

@@ -9,7 +9,7 @@ from st_tf.arch.specs import BlockSpec, layout
 from st_tf.config import ConfigError
 from st_tf.models import build, cost
 from st_tf.runs import target
-from st_tf.runs.workdir import WorkdirError
+from st_tf.runs.folder import WorkdirError
 from st_tf.search.steering import surviving
 from st_tf.training.plan import Plan
 from tests import tiny
@@ -92,7 +92,7 @@ def test_steering_prices_what_is_alive_by_the_table_and_not_in_proportion(tmp_pa
 @pytest.mark.slow
 def test_a_search_of_some_length_meets_its_target(tmp_path):
   ticket, workdir = tiny.draw(tmp_path, target_macs=0.6, epochs=10, search_interval=0.2, minimum_saving=0.2, sparsity=(0.5,))
-  shrinks = [row for row in workdir.history() if row['event'] == 'shrink']
+  shrinks = [row for row in workdir.history.rows() if row['event'] == 'shrink']
   assert shrinks[-1]['macs_after'] == ticket.cost['macs'] <= 0.6 * ticket.cost['supernet_macs']
   assert ticket.cost['macs'] > 0.4 * ticket.cost['supernet_macs'], 'not far more than asked for'
 
@@ -148,7 +148,7 @@ def test_a_search_meets_a_target_in_milliseconds(trainer, table, tmp_path):
     'sparsity': (0.5,),
   }
   ticket, workdir = tiny.draw(tmp_path / 'run', target_latency_ms=0.6 * whole, **settings)
-  rows = [row for row in workdir.history() if row['event'] == 'epoch']
+  rows = [row for row in workdir.history.rows() if row['event'] == 'epoch']
   assert rows[0]['latency_ms'] == pytest.approx(whole)
   assert 0.4 * whole < rows[-1]['latency_ms'] <= 0.6 * whole
   left = sum(len(units) for units in ticket.survivors.values())

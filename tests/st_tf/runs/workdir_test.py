@@ -9,8 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from st_tf import files
-from st_tf.runs.workdir import Workdir, WorkdirError
+from st_tf.runs.folder import WorkdirError
+from st_tf.runs.workdir import Workdir
 from st_tf.training.state import State
 from tests import tiny
 
@@ -21,136 +21,28 @@ def state(step: int) -> State:
   return State({'step': step, 'sums': {'loss': 0.5}}, {'value/kernel': np.full((2, 3), step, np.float32), 'slot/calls': np.int64(step)})
 
 
-def saved(workdir: Workdir) -> list[str]:
-  return sorted(path.name for path in (workdir.path / 'checkpoints').iterdir())
-
-
 @pytest.fixture
 def workdir(tmp_path):
   return Workdir(tmp_path / 'run', tiny.config())
 
 
-def test_a_checkpoint_comes_back_as_it_was(workdir):
-  assert workdir.latest() is None
-  assert workdir.save(state(6))
-  tiny.same_state(workdir.latest(), state(6))
-
-
-def test_the_last_checkpoints_are_kept(tmp_path):
-  workdir = Workdir(tmp_path, tiny.config(keep_checkpoints=3))
-  for step in (4, 8, 90, 100, 1000):
-    workdir.save(state(step))
-  assert saved(workdir) == ['00000090', '00000100', '00001000']
-  assert workdir.latest().facts['step'] == 1000
-
-
-@pytest.mark.parametrize('damage', ['cut', 'emptied', 'no arrays', 'no facts', 'other values', 'half a text', 'a list'])
-def test_a_broken_checkpoint_is_reported_and_the_one_before_it_used(workdir, capsys, damage):
-  workdir.save(state(4))
-  workdir.save(state(8))
-  arrays, facts = workdir.path / 'checkpoints/00000008/state.safetensors', workdir.path / 'checkpoints/00000008/state.json'
-  if damage == 'no arrays':
-    arrays.unlink()
-  elif damage == 'no facts':
-    facts.unlink()
-  elif damage in ('cut', 'emptied'):
-    os.truncate(arrays, arrays.stat().st_size // 2 if damage == 'cut' else 0)
-  elif damage == 'other values':
-    files.write_arrays(arrays, state(9).arrays)
-  else:
-    facts.write_text('[1, 2]' if damage == 'a list' else facts.read_text()[:20])
-  tiny.same_state(workdir.latest(), state(4))
-  message = capsys.readouterr().err
-  assert '00000008 is broken' in message and 'using the one before it' in message
-
-
-def test_when_every_checkpoint_is_broken_the_run_starts_over_and_says_so(workdir, capsys):
-  workdir.save(state(4))
-  (workdir.path / 'checkpoints/00000004/state.json').write_text('')
-  assert workdir.latest() is None
-  assert 'starts from the beginning' in capsys.readouterr().err
-
-
-def test_a_broken_checkpoint_does_not_count_as_one_of_those_that_are_kept(workdir):
-  for step in (4, 8):
-    workdir.save(state(step))
-  (workdir.path / 'checkpoints/00000008/state.json').write_text('')
-  workdir.latest()
-  workdir.save(state(12))
-  assert saved(workdir) == ['00000004', '00000012', 'broken_00000008']
-
-
-def test_a_full_disk_is_reported_and_the_checkpoint_before_stays(workdir, capsys, monkeypatch):
-  workdir.save(state(4))
-
-  def full(path, arrays):
-    path.write_bytes(b'half')
-    raise OSError(errno.ENOSPC, 'No space left on device')
-
-  with monkeypatch.context() as patch:
-    patch.setattr(files, 'write_arrays', full)
-    assert not workdir.save(state(8))
-  assert 'no checkpoint at step 8' in capsys.readouterr().err
-  assert saved(workdir) == ['00000004']
-  tiny.same_state(workdir.latest(), state(4))
-
-
 def test_a_half_written_checkpoint_is_none_and_goes_when_the_run_continues(workdir):
-  workdir.save(state(4))
+  workdir.checkpoints.save(state(4))
   half = workdir.path / 'checkpoints/.00000008.unfinished'
   half.mkdir()
   (half / 'state.safetensors').write_bytes(b'half')
-  assert workdir.latest().facts['step'] == 4
-  assert Workdir(workdir.path, tiny.config()).latest().facts['step'] == 4
+  assert workdir.checkpoints.latest().facts['step'] == 4
+  assert Workdir(workdir.path, tiny.config()).checkpoints.latest().facts['step'] == 4
   assert not half.exists()
 
 
-def test_a_full_disk_at_a_row_of_metrics_is_reported_and_the_run_goes_on(workdir, capsys, monkeypatch):
-  def full(*args, **kwargs):
-    raise OSError(errno.ENOSPC, 'No space left on device')
-
-  with monkeypatch.context() as patch:
-    patch.setattr('builtins.open', full)
-    workdir.record({'event': 'epoch', 'step': 3})
-  assert 'no row of metrics at step 3' in capsys.readouterr().err
-  workdir.record({'event': 'epoch', 'step': 6})
-  assert [row['step'] for row in workdir.history()] == [6]
-
-
-def test_rows_are_read_back_in_order(workdir):
-  rows = [{'event': 'epoch', 'step': step, 'validation': {'top1': 0.5}} for step in (6, 12)]
-  for row in rows:
-    workdir.record(row)
-  assert workdir.history() == rows
-  assert any(path.name.startswith('events.') for path in (workdir.path / 'tensorboard').iterdir())
-
-
-def test_rows_after_the_checkpoint_are_forgotten(workdir):
-  for step in (3, 6, 7, 12):
-    workdir.record({'event': 'epoch', 'step': step})
-  workdir.rewind(6)
-  assert [row['step'] for row in workdir.history()] == [3, 6]
-  workdir.record({'event': 'epoch', 'step': 7})
-  assert [row['step'] for row in workdir.history()] == [3, 6, 7]
-
-
-def test_an_unfinished_last_line_is_left_out_and_goes_with_the_rewind(workdir):
-  workdir.record({'event': 'epoch', 'step': 3})
-  with open(workdir.path / 'metrics.jsonl', 'a') as file:
-    file.write('{"event": "epo')
-  assert [row['step'] for row in workdir.history()] == [3]
-  workdir.rewind(6)
-  workdir.record({'event': 'epoch', 'step': 7})
-  assert [json.loads(line)['step'] for line in (workdir.path / 'metrics.jsonl').read_text().splitlines()] == [3, 7]
-
-
 def test_the_same_settings_continue(tmp_path):
-  Workdir(tmp_path, tiny.config()).save(state(6))
-  assert Workdir(tmp_path, tiny.config()).latest().facts['step'] == 6
+  Workdir(tmp_path, tiny.config()).checkpoints.save(state(6))
+  assert Workdir(tmp_path, tiny.config()).checkpoints.latest().facts['step'] == 6
 
 
 def test_settings_that_do_not_change_the_result_may_differ(tmp_path):
-  Workdir(tmp_path, tiny.config()).save(state(6))
+  Workdir(tmp_path, tiny.config()).checkpoints.save(state(6))
   config = tiny.config(keep_checkpoints=5)
   Workdir(tmp_path, dataclasses.replace(config, data=dataclasses.replace(config.data, data_dir='elsewhere')))
 
@@ -159,7 +51,7 @@ def test_settings_that_do_not_change_the_result_may_differ(tmp_path):
 def test_other_settings_are_refused_by_the_names_of_their_flags(tmp_path, left):
   workdir = Workdir(tmp_path, tiny.config())
   if left == 'checkpoint':
-    workdir.save(state(6))
+    workdir.checkpoints.save(state(6))
   else:
     workdir.ticket_path(0.8).mkdir(parents=True)
   with pytest.raises(WorkdirError) as error:
@@ -169,19 +61,19 @@ def test_other_settings_are_refused_by_the_names_of_their_flags(tmp_path, left):
 
 
 def test_a_run_that_left_nothing_may_begin_again_with_other_settings(tmp_path):
-  Workdir(tmp_path, tiny.config()).record({'event': 'prune', 'step': 3})
-  assert Workdir(tmp_path, tiny.config(epochs=9)).latest() is None
+  Workdir(tmp_path, tiny.config()).history.record({'event': 'prune', 'step': 3})
+  assert Workdir(tmp_path, tiny.config(epochs=9)).checkpoints.latest() is None
   assert json.loads((tmp_path / 'config.json').read_text())['epochs'] == 9
 
 
 def test_other_epochs_are_refused_with_the_reason(tmp_path):
-  Workdir(tmp_path, tiny.config()).save(state(6))
+  Workdir(tmp_path, tiny.config()).checkpoints.save(state(6))
   with pytest.raises(WorkdirError, match=r'--epochs=9 \(was 4\).* a longer run is another run from its first step'):
     Workdir(tmp_path, tiny.config(epochs=9))
 
 
 def test_a_config_that_no_run_wrote_is_refused(tmp_path):
-  Workdir(tmp_path, tiny.config()).save(state(6))
+  Workdir(tmp_path, tiny.config()).checkpoints.save(state(6))
   (tmp_path / 'config.json').write_text('{"epochs": "many"')
   with pytest.raises(WorkdirError, match=r'config\.json is what a run wrote.* --fresh to start over'):
     Workdir(tmp_path, tiny.config())
@@ -189,43 +81,35 @@ def test_a_config_that_no_run_wrote_is_refused(tmp_path):
 
 def test_fresh_forgets_the_run_and_leaves_other_files(tmp_path):
   workdir = Workdir(tmp_path, tiny.config())
-  workdir.save(state(6))
-  workdir.record({'event': 'epoch', 'step': 6})
+  workdir.checkpoints.save(state(6))
+  workdir.history.record({'event': 'epoch', 'step': 6})
   (workdir.ticket_path(0.8)).mkdir(parents=True)
   (tmp_path / 'notes.txt').write_text('mine')
   workdir = Workdir(tmp_path, tiny.config(epochs=9), fresh=True)
-  assert workdir.latest() is None and workdir.history() == [] and list(workdir.tickets()) == []
+  assert workdir.checkpoints.latest() is None and workdir.history.rows() == [] and list(workdir.tickets()) == []
   assert (tmp_path / 'notes.txt').read_text() == 'mine'
 
 
 def test_a_run_belongs_to_what_is_in_the_files_of_its_settings_and_not_to_where_they_lie(tmp_path):
   file, moved = tmp_path / 'network.json', tmp_path / 'moved.json'
   file.write_text('first')
-  Workdir(tmp_path / 'run', tiny.config(supernet=str(file))).save(state(4))
+  Workdir(tmp_path / 'run', tiny.config(supernet=str(file))).checkpoints.save(state(4))
   file.rename(moved)
-  assert Workdir(tmp_path / 'run', tiny.config(supernet=str(moved))).latest() is not None
+  assert Workdir(tmp_path / 'run', tiny.config(supernet=str(moved))).checkpoints.latest() is not None
   moved.write_text('second')
   with pytest.raises(WorkdirError, match=r'Received: --supernet=.*moved\.json \(other contents than it had\) in'):
     Workdir(tmp_path / 'run', tiny.config(supernet=str(moved)))
   moved.write_text('first')
-  assert Workdir(tmp_path / 'run', tiny.config(supernet=str(moved))).latest() is not None, 'put back, it goes on'
+  assert Workdir(tmp_path / 'run', tiny.config(supernet=str(moved))).checkpoints.latest() is not None, 'put back, it goes on'
   moved.unlink()
   with pytest.raises(WorkdirError, match=r'Received: --supernet=.*moved\.json \(not there any more\) in'):
     Workdir(tmp_path / 'run', tiny.config(supernet=str(moved)))
   (tmp_path / 'run' / 'finished.json').write_text('[]')
-  assert Workdir(tmp_path / 'run', tiny.config(supernet=str(moved))).latest() is not None, 'what is finished needs it no more'
+  assert Workdir(tmp_path / 'run', tiny.config(supernet=str(moved))).checkpoints.latest() is not None, 'what is finished needs it no more'
   (tmp_path / 'run' / 'contents.json').unlink()
   moved.write_text('second')
   Workdir(tmp_path / 'run', tiny.config(supernet=str(moved)))
   assert not (tmp_path / 'run' / 'contents.json').exists(), 'a run that says nothing of its files is not given those of today'
-
-
-@pytest.mark.parametrize('content', ['{', '[1]'])
-def test_damaged_digests_are_named(workdir, content):
-  workdir.save(state(4))
-  (workdir.path / 'contents.json').write_text(content)
-  with pytest.raises(WorkdirError, match=r'contents\.json is what a run wrote\. Received: .* or remove that folder'):
-    Workdir(workdir.path, tiny.config())
 
 
 def test_fresh_leaves_a_folder_alone_that_is_no_run_s(tmp_path):
@@ -262,18 +146,18 @@ def test_a_second_process_is_kept_out(tmp_path):
 
 
 def test_a_full_disk_at_the_start_keeps_the_run(tmp_path, monkeypatch):
-  Workdir(tmp_path, tiny.config()).save(state(6))
+  Workdir(tmp_path, tiny.config()).checkpoints.save(state(6))
 
   def full(*args, **kwargs):
     raise OSError(errno.ENOSPC, 'No space left on device')
 
   with monkeypatch.context() as patch:
     patch.setattr('st_tf.files.write_text', full)
-    with pytest.raises(WorkdirError, match=r'--workdir has room\. Received: .*No space left.*give the same command again'):
+    with pytest.raises(WorkdirError, match=r'--workdir has room\. Received: .*No space left.*give the same call again'):
       Workdir(tmp_path, tiny.config())
   workdir = Workdir(tmp_path, tiny.config())
   with monkeypatch.context() as patch:
     patch.setattr('st_tf.files.write_text', full)
     with pytest.raises(WorkdirError, match=r'metrics\.jsonl can be written\. Received: .*No space left'):
-      workdir.rewind(6)
-  assert workdir.latest().facts['step'] == 6
+      workdir.history.rewind(6)
+  assert workdir.checkpoints.latest().facts['step'] == 6

@@ -1,0 +1,43 @@
+"""One process at a time in a folder."""
+
+import contextlib
+import fcntl
+import pathlib
+import time
+
+NAME = '.lock'
+_POLL_SECONDS = 2.0
+
+
+class Lock:
+  """Keeps other processes out of a folder; the system lets go when this one ends, however it ends.
+
+  Args:
+    folder: that is there.
+    wait: whether to wait for another process that uses it.
+
+  Raises:
+    BlockingIOError: another one does.
+    OSError: the folder cannot be written.
+  """
+
+  def __init__(self, folder: pathlib.Path, wait: bool = False):
+    self._held = open(folder / NAME, 'w')
+    try:
+      self._take()
+      return
+    except BlockingIOError:
+      if not wait:
+        raise
+    print(f'Waiting for another process, which trains {folder.name}.', flush=True)
+    while True:  # Asked again and again, since a call that blocks would not hear Ctrl-C before the lock is free.
+      time.sleep(_POLL_SECONDS)
+      with contextlib.suppress(BlockingIOError):
+        return self._take()
+
+  def release(self) -> None:
+    """Lets others in."""
+    self._held.close()
+
+  def _take(self) -> None:
+    fcntl.lockf(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,76 @@
+import errno
+import json
+
+import pytest
+
+from st_tf.runs.folder import WorkdirError
+from st_tf.runs.history import History
+
+
+@pytest.fixture
+def history(tmp_path):
+  return History(tmp_path, 'the same call')
+
+
+def test_a_full_disk_at_a_row_of_metrics_is_reported_and_the_run_goes_on(history, capsys, monkeypatch):
+  def full(*args, **kwargs):
+    raise OSError(errno.ENOSPC, 'No space left on device')
+
+  with monkeypatch.context() as patch:
+    patch.setattr('builtins.open', full)
+    history.record({'event': 'epoch', 'step': 3})
+  assert 'no row of metrics at step 3' in capsys.readouterr().err
+  history.record({'event': 'epoch', 'step': 6})
+  assert [row['step'] for row in history.rows()] == [6]
+
+
+def test_rows_are_read_back_in_order(history, tmp_path):
+  rows = [{'event': 'epoch', 'step': step, 'validation': {'top1': 0.5}} for step in (6, 12)]
+  for row in rows:
+    history.record(row)
+  assert history.rows() == rows
+  assert any(path.name.startswith('events.') for path in (tmp_path / 'tensorboard').iterdir())
+
+
+def test_rows_after_the_checkpoint_are_forgotten(history):
+  for step in (3, 6, 7, 12):
+    history.record({'event': 'epoch', 'step': step})
+  history.rewind(6)
+  assert [row['step'] for row in history.rows()] == [3, 6]
+  history.record({'event': 'epoch', 'step': 7})
+  assert [row['step'] for row in history.rows()] == [3, 6, 7]
+
+
+def test_an_unfinished_last_line_is_left_out_and_goes_with_the_rewind(history, tmp_path):
+  history.record({'event': 'epoch', 'step': 3})
+  with open(tmp_path / 'metrics.jsonl', 'a') as file:
+    file.write('{"event": "epo')
+  assert [row['step'] for row in history.rows()] == [3]
+  history.rewind(6)
+  history.record({'event': 'epoch', 'step': 7})
+  assert [json.loads(line)['step'] for line in (tmp_path / 'metrics.jsonl').read_text().splitlines()] == [3, 7]
+
+
+def test_rows_that_cannot_be_written_anew_are_an_error_of_one_line(history, monkeypatch):
+  def full(*args, **kwargs):
+    raise OSError(errno.ENOSPC, 'No space left on device')
+
+  history.record({'event': 'epoch', 'step': 3})
+  monkeypatch.setattr('st_tf.files.write_text', full)
+  with pytest.raises(WorkdirError, match=r'metrics\.jsonl can be written\. Received: .*No space left.* give the same call again'):
+    history.rewind(6)
+
+
+def test_stages_are_told_one_after_the_other(tmp_path):
+  stages = [tmp_path / name for name in ('search', 'train')]
+  for stage in stages:
+    stage.mkdir()
+    for step in (3, 6):
+      History(stage, '').record({'event': 'epoch', 'step': step, 'epoch': step // 3})
+  whole = History(tmp_path, '')
+  whole.record({'event': 'epoch', 'step': 1, 'epoch': 1})
+  whole.retell(stages)
+  assert [(row['stage'], row['step'], row['epoch']) for row in whole.rows()] == [
+    *[('search', 3, 1), ('search', 6, 2)],
+    *[('train', 9, 3), ('train', 12, 4)],
+  ]
