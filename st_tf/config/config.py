@@ -5,7 +5,9 @@ import dataclasses
 import json
 from typing import Any
 
+from st_tf import plugins
 from st_tf.arch.latency import PREFIX
+from st_tf.arch.presets import PRESETS
 from st_tf.config.duration import Duration
 from st_tf.config.fields import ConfigError, checked, setting, shown
 from st_tf.config.groups import (
@@ -60,11 +62,11 @@ _NOT_NEGATIVE = (
 class Config:
   """All settings of a run."""
 
-  task: str = setting('cifar100', 'What to train on: shapes, cifar100, folder:PATH, segmentation:PATH, keypoints:PATH, tfds:NAME and more.')
-  method: str = setting('supertickets', 'How the ticket is drawn.', METHODS)
-  supernet: str = setting(
-    '', "Preset (tiny, cifar, mobile, hrnas, hrnas_cityscapes, ...) or a JSON file with an ArchSpec; empty = the task's default."
+  task: str = setting(
+    'cifar100', f'What to train on: {", ".join(plugins.names("tasks"))}, or module:PATH; some as NAME:ARGUMENT, such as folder:PATH.'
   )
+  method: str = setting('supertickets', 'How the ticket is drawn.', METHODS)
+  supernet: str = setting('', f"Preset ({', '.join(PRESETS)}) or a JSON file with an ArchSpec; empty = the task's default.")
   epochs: int = setting(16, 'Passes over the training data, fine-tuning included.')
   batch_size: int = setting(128, 'Images per training step.')
   seed: int = setting(0, 'Seed of initialisation, data order, augmentation and dropout.')

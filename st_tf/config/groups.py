@@ -5,35 +5,18 @@ A duration is a share of the whole training, epochs or steps, so that 16 epochs 
 
 import dataclasses
 
+from st_tf import plugins
 from st_tf.config.duration import Duration, epochs, share
 from st_tf.config.fields import setting
 
-METHODS = (
-  'supertickets',
-  'dense',
-  'search_only',
-  'search_then_prune',
-  'search_prune_retrain',
-  'search_then_lottery',
-  'lottery',
-  'random',
-  'snip',
-  'grasp',
-  'synflow',
-  'gmp',
-  'rigl',
-  'acdc',
-  'soft_threshold',
-  'tuner',
-  'fine_tune',
-  'transfer',
-)
+# By their files, which nothing here imports.
+METHODS = tuple(sorted(plugins.names('st_tf.methods'), key=lambda name: name != 'supertickets'))  # The default first.
 TUNERS = ('random', 'hyperband', 'bayesian')
 RANDOM = ('random_weights', 'random_mask')
 CONTROLS = ('none', *RANDOM, 'dense_body')
 REACTIVATIONS = ('soft_threshold', 'masked', 'dense_gradient')
 RANKINGS = ('global', 'macs', 'lamp', 'layer', 'erk')
-PRUNING_SCHEDULES = ('cubic', 'stepwise', 'one_shot', 'constant')
+PRUNING_SCHEDULES = plugins.names('st_tf.pruning.schedules')
 OPTIMIZERS = ('sgd', 'rmsprop', 'adam', 'adamw')
 LEARNING_RATE_SCHEDULES = ('cosine', 'exponential', 'one_cycle', 'step', 'milestones')
 PRUNED_LAYERS = ('prune_depthwise', 'prune_stem', 'prune_classifier', 'prune_head', 'prune_skip')

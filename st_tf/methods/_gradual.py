@@ -7,7 +7,7 @@ from tensorflow_model_optimization.python.core.sparsity.keras.pruning_schedule i
 
 from st_tf.config import Config, ConfigError
 from st_tf.methods import _first_mask as first_mask
-from st_tf.pruning.schedules import Cubic
+from st_tf.pruning.schedules.cubic import Cubic
 from st_tf.runs.run import Run, train_to_the_end
 from st_tf.runs.start import fresh, give, load_weights
 from st_tf.runs.workdir import Workdir

@@ -12,7 +12,7 @@ from st_tf.config import PRUNED_LAYERS, Config, ConfigError
 from st_tf.methods import _first_mask as first_mask
 from st_tf.pruning import Mask
 from st_tf.pruning.fit import ranked
-from st_tf.pruning.schedules import Alternating
+from st_tf.pruning.schedules._alternating import Alternating
 from st_tf.runs.run import Run
 from st_tf.runs.start import fresh
 from st_tf.runs.workdir import Workdir

@@ -13,7 +13,7 @@ import tensorflow as tf
 from st_tf.config import PRUNED_LAYERS, Config
 from st_tf.methods import _first_mask as first_mask
 from st_tf.pruning import rank, rigl, saliency
-from st_tf.pruning.schedules import Constant
+from st_tf.pruning.schedules.constant import Constant
 from st_tf.pruning.wrapper import wrappers
 from st_tf.runs.run import Run
 from st_tf.runs.start import fresh, load_weights

@@ -21,11 +21,12 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow_model_optimization.python.core.sparsity.keras import pruning_schedule, pruning_wrapper
+from tensorflow_model_optimization.python.core.sparsity.keras import pruning_wrapper
 import tf_keras as keras
 
 from st_tf.config import REACTIVATIONS
 from st_tf.models.variables import short_name
+from st_tf.pruning import schedules
 from st_tf.pruning.mask import Mask
 
 _NEVER = 2**62  # A step past every schedule.
@@ -148,13 +149,8 @@ class RegrowthPruning(pruning_wrapper.PruneLowMagnitude):
   @classmethod
   def from_config(cls, config: dict) -> 'RegrowthPruning':
     """The inverse of `get_config`."""
-    from st_tf.pruning.schedules import SCHEDULES
-
     config = dict(config)
-    known = {schedule.__name__: schedule for schedule in SCHEDULES.values()}
-    known |= {name: getattr(pruning_schedule, name) for name in ('PolynomialDecay', 'ConstantSparsity')}
-    described = config.pop('pruning_schedule')
-    schedule = known[described['class_name']](**described['config'])
+    schedule = schedules.described(config.pop('pruning_schedule'))
     layer = keras.layers.deserialize(config.pop('layer'))
     return cls(layer=layer, pruning_schedule=schedule, **config)
 

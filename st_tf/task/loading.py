@@ -5,16 +5,16 @@ user's own) and calls its `load` function.
 """
 
 import importlib
-import pkgutil
 from typing import Any
 
+from st_tf import plugins
 from st_tf.errors import did_you_mean
 from st_tf.task.task import DataConfig, Task, TaskError
 
 
 def known() -> list[str]:
   """Names of the tasks that come with the project; a name ending in ':' takes an argument."""
-  names = (name + ':' * _takes_argument(importlib.import_module(f'tasks.{name}')) for name in _modules())
+  names = (name + ':' * _takes_argument(importlib.import_module(f'tasks.{name}')) for name in plugins.names('tasks'))
   return sorted(names) + ['module:']
 
 
@@ -29,7 +29,7 @@ def load(name: str, config: DataConfig) -> Task:
   kind, _, argument = name.partition(':')
   if kind == 'module':
     return _load_module(argument).load('', config)
-  if kind not in _modules():
+  if kind not in plugins.names('tasks'):
     names = known()
     hint = did_you_mean(kind, [entry.rstrip(':') for entry in names])
     raise TaskError(f'A task is one of {", ".join(names)}. Received: {name!r}.{hint}')
@@ -37,13 +37,6 @@ def load(name: str, config: DataConfig) -> Task:
   if bool(argument) != _takes_argument(module):
     raise TaskError(f'This task is written {kind}{":ARGUMENT" * _takes_argument(module)}. Received: {name!r}.')
   return module.load(argument, config)
-
-
-def _modules() -> list[str]:
-  tasks = importlib.import_module('tasks')
-
-  # What tasks share lives beside them, in modules whose names begin with an underscore.
-  return [module.name for module in pkgutil.iter_modules(tasks.__path__) if not module.name.startswith('_')]
 
 
 def _takes_argument(module: Any) -> bool:

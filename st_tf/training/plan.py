@@ -5,7 +5,9 @@ import math
 
 from st_tf.config import Config, ConfigError
 from st_tf.config.duration import SHARE, Duration, share
-from st_tf.pruning.schedules import SCHEDULES, Constant, RegrowthSchedule
+from st_tf.pruning import schedules
+from st_tf.pruning.schedules import RegrowthSchedule
+from st_tf.pruning.schedules.constant import Constant
 
 _ONE_CYCLE_RISE = 0.3
 
@@ -171,7 +173,7 @@ def _pruning(config: Config, steps, last_prune: int) -> RegrowthSchedule:
   begin = max(steps(pruning.prune_begin), 1)  # The first ranking is after the first step.
   window = (begin, min(steps(pruning.reactivation_end), last_prune))
   interval = max(steps(pruning.prune_interval), 1)
-  return SCHEDULES[pruning.pruning_schedule](max(pruning.sparsity), begin, last_prune, interval, (window,))
+  return schedules.named(pruning.pruning_schedule)(max(pruning.sparsity), begin, last_prune, interval, (window,))
 
 
 def _rate(config: Config, total: int, steps_per_epoch: int) -> LearningRate:

@@ -70,7 +70,7 @@ def test_missing_settings_keep_their_defaults():
   [
     (
       {'method': 'supertiket'},
-      r"^--method is one of supertickets, dense, .*transfer. Received: 'supertiket'. Did you mean supertickets\?$",
+      r"^--method is one of supertickets, acdc, dense, .*tuner. Received: 'supertiket'. Did you mean supertickets\?$",
     ),
     ({'reactivation': 'xyz'}, r"^--reactivation is one of soft_threshold, masked, dense_gradient. Received: 'xyz'.$"),
     ({'sparsity': [1.0]}, r'^--sparsity lies in \[0, 1\). Received: \(1.0,\). Write 90 percent as --sparsity=0.9.$'),

@@ -7,8 +7,8 @@ import pytest
 from st_tf.api import dry_run
 from st_tf.config import ConfigError
 from st_tf.methods import fine_tune
+from st_tf.pruning import Constant
 from st_tf.pruning.ranking import RankingError
-from st_tf.pruning.schedules import Constant
 from st_tf.runs.folder import WorkdirError
 from st_tf.runs.start import descend
 from st_tf.runs.workdir import Workdir

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from st_tf.methods import soft_threshold
-from st_tf.pruning.schedules import Cubic
+from st_tf.pruning import Cubic
 from st_tf.runs.workdir import Workdir
 from tests import tiny
 

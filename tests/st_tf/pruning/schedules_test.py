@@ -1,43 +1,24 @@
-"""Every schedule's curve by hand, and as tfmot's own wrappers see it."""
+"""What holds for every file of the folder."""
 
 import json
 
-import numpy as np
 import pytest
-import tensorflow as tf
-from tensorflow_model_optimization.python.core.sparsity.keras import pruning_wrapper
-import tf_keras as keras
+from tensorflow_model_optimization.python.core.sparsity.keras.pruning_schedule import PolynomialDecay
 
-from st_tf.pruning.schedules import SCHEDULES, Constant, Cubic, OneShot, RegrowthSchedule, Stepwise
+from st_tf import plugins
+from st_tf.config.groups import PRUNING_SCHEDULES
+from st_tf.errors import UserError
+from st_tf.pruning import schedules
+from st_tf.pruning.schedules._alternating import Alternating
+
+KINDS = [schedules.named(name) for name in PRUNING_SCHEDULES]
 
 
 def events(schedule, last=60):
   return {step: schedule.sparsity_at(step) for step in range(last) if schedule.is_event(step)}
 
 
-def test_the_cubic_rises_steeply_and_flattens_out():
-  assert events(Cubic(0.8, 10, 30, 5)) == pytest.approx(
-    {10: 0.0, 15: 0.8 * (1 - 0.75**3), 20: 0.8 * (1 - 0.5**3), 25: 0.8 * (1 - 0.25**3), 30: 0.8}
-  )
-
-
-def test_the_stepwise_prunes_a_tenth_more_at_each_event():
-  assert events(Stepwise(0.35, 10, 50, 10)) == pytest.approx({10: 0.1, 20: 0.2, 30: 0.3, 40: 0.35, 50: 0.35})
-
-
-def test_the_stepwise_takes_larger_steps_where_events_are_few():
-  assert events(Stepwise(0.9, 10, 30, 10)) == pytest.approx({10: 0.3, 20: 0.6, 30: 0.9})
-
-
-def test_the_one_shot_waits_for_the_last_step():
-  assert events(OneShot(0.7, 0, 20, 10)) == {0: 0.0, 10: 0.0, 20: 0.7}
-
-
-def test_the_constant_is_there_from_the_first_event_on():
-  assert events(Constant(0.7, 5, 15, 5)) == {5: 0.7, 10: 0.7, 15: 0.7}
-
-
-@pytest.mark.parametrize('kind', SCHEDULES.values())
+@pytest.mark.parametrize('kind', KINDS)
 def test_the_last_event_has_the_target_even_off_the_beat(kind):
   found = events(kind(0.9, 3, 20, 7))
   assert list(found) == [3, 10, 17, 20] and found[20] == 0.9
@@ -45,70 +26,19 @@ def test_the_last_event_has_the_target_even_off_the_beat(kind):
   assert events(kind(0.9, 5, 5, 3)) == {5: 0.9}
 
 
-def test_the_next_event_is_the_first_after_a_step():
-  schedule = Cubic(0.9, 3, 20, 7)
-  assert [schedule.next_event(step) for step in (0, 2, 3, 9, 10, 16, 17, 20, 30)] == [3, 3, 10, 10, 17, 17, 20, 20, 20]
-
-
-def test_weights_may_return_within_the_windows_only():
-  schedule = Cubic(0.9, 0, 40, 10, ((0, 10), (25, 30)))
-  assert [schedule.may_return(step) for step in (0, 10, 11, 20, 25, 30, 31, 40)] == [True, True, False, False, True, True, False, False]
-  assert not any(Cubic(0.9, 0, 40, 10, ()).may_return(step) for step in range(41))
-  assert all(Cubic(0.9, 0, 40, 10).may_return(step) for step in range(41))
-
-
-def test_a_call_answers_what_tfmot_asks():
-  schedule = Cubic(0.8, 10, 30, 5)
-  for step in (0, 10, 12, 20, 30, 35):
-    due, sparsity = schedule(step)
-    assert (due.dtype, sparsity.dtype) == (tf.bool, tf.float32)
-    assert bool(due) == schedule.is_event(step)
-    assert float(sparsity) == pytest.approx(schedule.sparsity_at(step) if step >= 10 else 0.0)
-
-
-def test_the_answer_is_the_same_inside_a_graph():
-  schedule, variable = Stepwise(0.8, 2, 6, 2), tf.Variable(0, dtype=tf.int64)
-  with_tensor = tf.function(schedule, input_signature=[tf.TensorSpec([], tf.int64)])
-  with_variable = tf.function(lambda: schedule(variable))
-  for step in range(9):
-    variable.assign(step)
-    expected = [value.numpy() for value in schedule(step)]
-    assert [value.numpy() for value in with_tensor(tf.constant(step, tf.int64))] == expected
-    assert [value.numpy() for value in with_variable()] == expected
-
-
-def test_tfmot_s_own_wrapper_prunes_by_it():
-  layer = pruning_wrapper.PruneLowMagnitude(keras.layers.Dense(10, use_bias=False), Constant(0.7, 2, 4, 2))
-  model = keras.Sequential([keras.Input([10]), layer])
-  model.compile('sgd', 'mse')
-  layer.pruning_step.assign(0)
-  sparsities = []
-  for _ in range(3):
-    model.train_on_batch(np.ones([4, 10]), np.ones([4, 10]))
-    sparsities.append(float(np.mean(layer.pruning_vars[0][1] == 0)))
-  assert sparsities == pytest.approx([0.0, 0.7, 0.7])
-
-
-@pytest.mark.parametrize('kind', SCHEDULES.values())
+@pytest.mark.parametrize('kind', [*KINDS, Alternating])
 def test_a_schedule_survives_json(kind):
   schedule = kind(0.8, 2, 20, 3, ((2, 5), (9, 20)))
-  described = json.loads(json.dumps(schedule.get_config()))
-  again = {schedule.__name__: schedule for schedule in SCHEDULES.values()}[described['class_name']].from_config(described['config'])
+  again = schedules.described(json.loads(json.dumps(schedule.get_config())))
   assert type(again) is kind and vars(again) == vars(schedule)
 
 
-@pytest.mark.parametrize('sparsity', [-0.1, 1.0])
-def test_a_sparsity_outside_0_to_1_is_refused(sparsity):
-  with pytest.raises(ValueError, match=r'Sparsity lies in \[0, 1\)'):
-    Cubic(sparsity, 0, 10, 1)
+def test_one_of_tfmot_s_own_survives_too_and_an_unknown_one_is_named():
+  schedule = PolynomialDecay(0.1, 0.8, 2, 20)
+  assert vars(schedules.described(schedule.get_config())) == vars(schedule)
+  with pytest.raises(UserError, match=r"A schedule is one of .*Alternating.* Received: 'Sudden'"):
+    schedules.described({'class_name': 'Sudden', 'config': {}})
 
 
-@pytest.mark.parametrize('begin, end, frequency', [(-1, 5, 1), (6, 5, 1), (0, 5, 0)])
-def test_steps_that_contradict_each_other_are_refused(begin, end, frequency):
-  with pytest.raises(ValueError, match=f'Received: {begin}, {end}, {frequency}'):
-    Cubic(0.5, begin, end, frequency)
-
-
-def test_a_schedule_says_its_own_sparsity():
-  with pytest.raises(NotImplementedError):
-    RegrowthSchedule(0.5, 0, 1, 1).sparsity_at(0)
+def test_what_a_method_alone_uses_is_no_choice():
+  assert set(PRUNING_SCHEDULES) == {'constant', 'cubic', 'one_shot', 'stepwise'} == set(plugins.names('st_tf.pruning.schedules'))

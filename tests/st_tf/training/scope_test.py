@@ -1,7 +1,7 @@
 import tf_keras as keras
 
 from st_tf.config import PruningConfig
-from st_tf.pruning.schedules import Cubic
+from st_tf.pruning import Cubic
 from st_tf.training.scope import EVERYTHING, Scope
 
 CONV = keras.layers.Conv2D(4, 1, name='stage1/conv')

@@ -1,10 +1,8 @@
-"""How sparsity rises over training, as tfmot pruning schedules.
+"""What the schedules are: tfmot pruning schedules that also say until when pruned weights may come back.
 
 A schedule answers `schedule(step) -> (whether to rank now, sparsity)`, which is all the trainer asks; one of tfmot's
-own works as well. Ours also say until when pruned weights may come back.
+own works as well.
 """
-
-import math
 
 import numpy as np
 import tensorflow as tf
@@ -77,58 +75,3 @@ class RegrowthSchedule(pruning_schedule.PruningSchedule):
   def _progress(self, step: int) -> float:
     length = self.end_step - self.begin_step
     return min(max((step - self.begin_step) / length, 0.0), 1.0) if length else 1.0
-
-
-class Cubic(RegrowthSchedule):
-  """s(t) = target * (1 - (1 - progress)^3) (Zhu and Gupta, 2017, section 3)."""
-
-  def sparsity_at(self, step: int) -> float:
-    """The sparsity an event at `step` ranks to."""
-    return self.target_sparsity * (1 - (1 - self._progress(step)) ** 3)
-
-
-class Stepwise(RegrowthSchedule):
-  """The k-th event prunes to min(k * increment, target) (SuperTickets, ECCV 2022, section 3: progressive pruning).
-
-  `increment` is 0.1 as in the paper, or larger where the events are too few to reach the target.
-  """
-
-  def sparsity_at(self, step: int) -> float:
-    """The sparsity an event at `step` ranks to."""
-    events = math.ceil((self.end_step - self.begin_step) / self.frequency) + 1
-    count = math.ceil((step - self.begin_step) / self.frequency) + 1
-    return min(count * max(0.1, self.target_sparsity / events), self.target_sparsity)
-
-
-class OneShot(RegrowthSchedule):
-  """Nothing until the last step, then the target at once."""
-
-  def sparsity_at(self, step: int) -> float:
-    """The sparsity an event at `step` ranks to."""
-    return self.target_sparsity if step >= self.end_step else 0.0
-
-
-class Constant(RegrowthSchedule):
-  """The target from the first event on."""
-
-  def sparsity_at(self, step: int) -> float:
-    """The sparsity an event at `step` ranks to."""
-    return self.target_sparsity
-
-
-class Alternating(RegrowthSchedule):
-  """The target and nothing in turns, the target at the first event and at the last, before which nothing lasts for two intervals."""
-
-  def is_event(self, step: int) -> bool:
-    """Whether the sparsity changes at `step`."""
-    return super().is_event(step) and step != self.end_step - self.frequency
-
-  def sparsity_at(self, step: int) -> float:
-    """The sparsity from `step` on."""
-    if step >= self.end_step:
-      return self.target_sparsity
-    is_dense = step >= self.end_step - 2 * self.frequency or (step - self.begin_step) // self.frequency % 2
-    return 0.0 if is_dense else self.target_sparsity
-
-
-SCHEDULES = {'cubic': Cubic, 'stepwise': Stepwise, 'one_shot': OneShot, 'constant': Constant}

@@ -1,0 +1,37 @@
+"""Supernets by name: a file for each preset, which defines it as ARCH. One of your own can also be a JSON file and no code."""
+
+import json
+import os
+import pathlib
+
+from st_tf import plugins
+from st_tf.arch.specs import ArchSpec, SpecError
+from st_tf.errors import did_you_mean
+
+PRESETS: dict[str, ArchSpec] = {name: plugins.load(__name__, name, 'ARCH') for name in plugins.names(__name__)}
+
+
+def supernet(name: str) -> ArchSpec:
+  """The preset called `name`, or the ArchSpec in the JSON file at that path.
+
+  Raises:
+    SpecError: neither a preset nor a readable file with an ArchSpec.
+  """
+  if name in PRESETS:
+    return PRESETS[name]
+  path = pathlib.Path(os.path.expanduser(name))
+  if path.suffix != '.json' and not path.is_file():
+    rule = f'A supernet is one of {", ".join(PRESETS)}, or a .json file with an ArchSpec.'
+    raise SpecError(f'{rule} Received: {name!r}.{did_you_mean(name, PRESETS)}')
+  try:
+    return ArchSpec.from_json(path.read_text(encoding='utf-8'))
+  except (OSError, UnicodeDecodeError) as error:
+    rule = 'The file of a supernet can be read.'
+    raise SpecError(f'{rule} Received: {name!r} ({error}). Presets are {", ".join(PRESETS)}.') from error
+  except SpecError as error:
+    raise SpecError(f'{name}: {error}') from error
+
+
+def to_text(arch: ArchSpec) -> str:
+  """The JSON text that `supernet` reads back from a file."""
+  return json.dumps(arch.to_json(), indent=2) + '\n'

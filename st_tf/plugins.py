@@ -1,0 +1,41 @@
+"""What is found by being a file in a folder: tasks, methods, pruning schedules, presets. A new one is one new file and no edit."""
+
+import importlib
+import importlib.util
+import pathlib
+import pkgutil
+from typing import Any
+
+from st_tf.errors import UserError, did_you_mean
+
+
+def names(package: str, private: bool = False) -> tuple[str, ...]:
+  """The modules of a package, sorted; those whose names begin with an underscore are what the others share, and are none of them.
+
+  Nothing below the topmost package is imported: what a flag may be is known before TensorFlow is.
+
+  Args:
+    package: its dotted name, 'st_tf.methods'.
+    private: whether to list the shared ones too.
+  """
+  first, *rest = package.split('.')
+  folders = importlib.util.find_spec(first).submodule_search_locations
+  found = pkgutil.iter_modules([str(pathlib.Path(folder, *rest)) for folder in folders])
+  return tuple(sorted(module.name for module in found if private or not module.name.startswith('_')))
+
+
+def load(package: str, name: str, value: str) -> Any:
+  """What the module `name` of the package calls `value`, such as METHOD.
+
+  Raises:
+    UserError: there is no such module, or it has nothing of that name.
+  """
+  known = names(package)
+  if name not in known:
+    raise UserError(f'{package} has {", ".join(known)}. Received: {name!r}.{did_you_mean(name, known)}')
+  module = importlib.import_module(f'{package}.{name}')
+  if not hasattr(module, value):
+    raise UserError(
+      f'Every file of {package} defines {value}. Received: {name}.py, which does not. Files that others share begin with an underscore.'
+    )
+  return getattr(module, value)

@@ -1,0 +1,60 @@
+import sys
+
+import pytest
+
+from st_tf import task
+from st_tf.task import DataConfig, TaskError
+
+OWN_TASK = """
+from tasks import shapes
+
+def load(argument, config):
+  assert argument == ''
+  found = shapes.load('', config)
+  found.name = 'mine'
+  return found
+"""
+
+
+def test_the_known_tasks_are_those_of_the_project_and_shared_modules_are_none():
+  assert task.known() == sorted(task.known()[:-1]) + ['module:']
+  assert {'shapes', 'cifar10', 'cifar100', 'folder:', 'tfds:'} <= set(task.known())
+  assert not [name for name in task.known() if name.startswith('_')]
+
+
+@pytest.mark.parametrize(
+  ('name', 'message'),
+  [
+    ('cifar1000', r"A task is one of .*shapes.* Received: 'cifar1000'\. Did you mean cifar100\?"),
+    ('_images', r"A task is one of .* Received: '_images'"),
+    ('', r'A task is one of'),
+    ('shapes:5', r"This task is written shapes\. Received: 'shapes:5'"),
+    ('folder', r"This task is written folder:ARGUMENT\. Received: 'folder'"),
+    ('module:', r"names an importable Python module\. Received: ''"),
+    ('module:./task.py', r'Write it with dots'),
+    ('module:no_such_module_anywhere', r"Received: 'no_such_module_anywhere' .*PYTHONPATH"),
+    ('module:st_tf.arch.specs', r'A task module defines load\(argument, config\)'),
+  ],
+)
+def test_a_name_that_is_no_task_is_refused_with_the_way_out(name, message):
+  with pytest.raises(TaskError, match=message):
+    task.load(name, DataConfig())
+
+
+def test_a_task_from_outside_the_project_is_found_by_its_module_path(tmp_path, monkeypatch):
+  package = tmp_path / 'outside_package'
+  package.mkdir()
+  (package / '__init__.py').write_text('')
+  (package / 'mine.py').write_text(OWN_TASK)
+  monkeypatch.syspath_prepend(tmp_path)
+  assert task.load('module:outside_package.mine', DataConfig(train_examples=20)).name == 'mine'
+  with pytest.raises(TaskError, match=r'outside_package\.other'):
+    task.load('module:outside_package.other', DataConfig())
+  del sys.modules['outside_package.mine'], sys.modules['outside_package']
+
+
+def test_a_missing_import_inside_a_users_task_is_not_taken_for_a_missing_task(tmp_path, monkeypatch):
+  (tmp_path / 'needs_more.py').write_text('import a_package_that_is_not_there')
+  monkeypatch.syspath_prepend(tmp_path)
+  with pytest.raises(ModuleNotFoundError, match='a_package_that_is_not_there'):
+    task.load('module:needs_more', DataConfig())
