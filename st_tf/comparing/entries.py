@@ -18,6 +18,7 @@ from st_tf.config import (
   TrainingConfig,
   TunerConfig,
 )
+from st_tf.config.duration import EPOCHS, Duration, share
 from st_tf.config.fields import checked, from_text
 from st_tf.errors import did_you_mean
 from st_tf.methods._pipeline import alone, retrain_epochs, trial_epochs
@@ -217,8 +218,9 @@ def _with_epochs(config: Config, epochs: int) -> Config:
     return config
   flat, main = config.flat(), config.epochs - config.training.fine_tune_epochs
 
-  def scaled(given: float) -> float:
-    return given / main if 1 < given <= main else given
+  def scaled(written: float | str) -> Duration:
+    given = Duration.of(written)
+    return share(given.amount / main) if given.unit == EPOCHS and given.amount <= main else given
 
   found = {name: tuple(map(scaled, flat[name])) if isinstance(flat[name], tuple) else scaled(flat[name]) for name in DURATIONS}
   found |= {name: flat[name] and max(flat[name] * epochs // config.epochs, 1) for name in ('retrain_epochs', 'trial_epochs')}
@@ -252,9 +254,9 @@ def _left(config: Config, whole: int) -> float:
   return min(target if target <= 1 else target / whole, 1.0) or 1.0
 
 
-def _fraction(config: Config, duration: float) -> float:
+def _fraction(config: Config, duration: Duration) -> float:
   main = config.epochs - config.training.fine_tune_epochs
-  return min(duration * main if duration <= 1 else duration, main) / config.epochs
+  return min(duration.epochs(main, unknown=main), main) / config.epochs
 
 
 def trainings(run: Identity) -> dict[str, float]:

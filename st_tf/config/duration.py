@@ -60,10 +60,10 @@ class Duration:
       return int(self.amount)
     return round(self.amount * (total if self.unit == SHARE else steps_per_epoch))
 
-  def epochs(self, total: float, steps_per_epoch: int) -> float:
-    """How many epochs it is, in a training of `total`."""
+  def epochs(self, total: float, unknown: float) -> float:
+    """How many epochs it is, in a training of `total`; `unknown` for steps, of which only data say how many an epoch has."""
     if self.unit == STEPS:
-      return self.amount / steps_per_epoch
+      return unknown
     return self.amount * total if self.unit == SHARE else self.amount
 
   @property
@@ -84,7 +84,7 @@ class Duration:
   def __str__(self) -> str:
     if self.unit == SHARE:
       return str(self.amount)
-    return f'{self.amount:.17g}{"ep" if self.unit == EPOCHS else "it"}'
+    return f'{str(self.amount).removesuffix(".0")}{"ep" if self.unit == EPOCHS else "it"}'
 
 
 def share(amount: float) -> Duration:

@@ -183,8 +183,7 @@ def rounds(config: Config) -> list[tuple[str, float]]:
   """The trainings of iterative pruning after the first, and their epochs."""
   found = []
   for target in config.pruning.sparsity:
-    rewind = config.pipeline.rewind_to
-    epochs = retrain_epochs(config) - (rewind * config.epochs if rewind <= 1 else rewind)
+    epochs = retrain_epochs(config) - config.pipeline.rewind_to.epochs(config.epochs, unknown=0.0)
     found += [(f'train at {wording.sparsity(sparsity)}', epochs) for sparsity in levels(target, config.pipeline.prune_rounds)]
   return found
 

@@ -96,7 +96,7 @@ def test_missing_settings_keep_their_defaults():
     ({'penalty': -1.0}, '--penalty is not negative'),
     ({'target_macs': -1.0}, '--target_macs is not negative'),
     ({'prune_interval': 0.0}, '--prune_interval is positive'),
-    ({'learning_rate_milestones': [0.6, 0.3]}, r'--learning_rate_milestones are rising positive durations. Received: \(0.6, 0.3\).'),
+    ({'learning_rate_milestones': [0.6, 0.3]}, r'--learning_rate_milestones are rising positive durations. Received: 0.6,0.3.'),
     ({'learning_rate_milestones': [0, 0.5]}, 'rising positive durations'),
     ({'learning_rate_milestones': []}, 'rising positive durations'),
     ({'optimizer_epsilon': -1e-3}, '--optimizer_epsilon is not negative'),

@@ -31,9 +31,9 @@ def test_what_is_none_is_refused(value):
     Duration.of(value)
 
 
-@pytest.mark.parametrize(('text', 'steps', 'in_epochs'), [('0.3', 60, 6.0), ('1ep', 10, 1.0), ('2.5ep', 25, 2.5), ('35it', 35, 3.5)])
+@pytest.mark.parametrize(('text', 'steps', 'in_epochs'), [('0.3', 60, 6.0), ('1ep', 10, 1.0), ('2.5ep', 25, 2.5), ('35it', 35, 20.0)])
 def test_it_is_so_many_steps_and_epochs(text, steps, in_epochs):
-  assert Duration.of(text).steps(200, 10) == steps and Duration.of(text).epochs(20, 10) == in_epochs
+  assert Duration.of(text).steps(200, 10) == steps and Duration.of(text).epochs(20, unknown=20) == in_epochs
 
 
 @pytest.mark.parametrize('text', ['0.3', '5ep', '1ep', '2000it', '2.5ep', '0.1ep'])

@@ -5,6 +5,7 @@ from absl import flags as absl_flags
 import pytest
 
 from st_tf.config import Config, ConfigError, flags, leaves
+from st_tf.config.duration import epochs
 from st_tf.config.flags import FlagError
 
 
@@ -113,7 +114,7 @@ def test_a_file_is_judged_together_with_the_flags_beside_it(tmp_path):
 
 def test_a_flag_wins_over_the_recipe_and_the_recipe_over_the_default():
   found = _config('--recipe=coco', '--epochs=7', '--seed=3')
-  assert (found.task, found.epochs, found.seed, found.training.learning_rate_milestones) == ('coco', 7, 3, (170.0, 200.0))
+  assert (found.task, found.epochs, found.seed, found.training.learning_rate_milestones) == ('coco', 7, 3, (epochs(170.0), epochs(200.0)))
   assert found.data.data_dir == Config().data.data_dir
   assert _config('--recipe=coco', f'--epochs={Config().epochs}').epochs == Config().epochs
 
@@ -216,7 +217,7 @@ def test_two_command_lines_in_one_process_do_not_share_flags():
   first, second = _values(), _values()
   flags.parse(['train', '--epochs=3'], first)
   flags.parse(['train'], second)
-  assert (flags.config_from(first).epochs, flags.config_from(second).epochs) == (3, Config().epochs)
+  assert (flags.request(first).resolved().epochs, flags.request(second).resolved().epochs) == (3, Config().epochs)
 
 
 @pytest.mark.parametrize('arguments', [['--help'], ['-h'], ['--sparsty=1', '--help']])

@@ -35,7 +35,7 @@ def shape(name: str) -> tuple[int, int]:
 def test_a_recipe_is_settings_that_a_run_can_have(name):
   found = config(name).flat()
   assert found['task'] == name == RECIPES[name].task and found['supernet'] in PRESETS
-  assert {key: found[key] for key in RECIPES[name].settings} == dict(RECIPES[name].settings)
+  assert found == Config.from_flat(found | dict(RECIPES[name].settings)).flat()
   assert size_settings(shape(name)).items() <= RECIPES[name].settings.items()
 
 

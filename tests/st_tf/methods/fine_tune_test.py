@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 
-from st_tf.api import dry_run
+from st_tf.api import drawing, dry_run
 from st_tf.config import ConfigError
 from st_tf.methods import fine_tune
 from st_tf.pruning import Constant
@@ -13,7 +13,6 @@ from st_tf.runs.folder import WorkdirError
 from st_tf.runs.start import descend
 from st_tf.runs.workdir import Workdir
 from st_tf.ticket import Ticket, TicketError
-from st_tf.train import draw as train
 from st_tf.training.trainer import Trainer
 from tests import tiny
 
@@ -64,7 +63,7 @@ def test_the_command_delivers_the_ticket_under_its_own_sparsity_and_an_interrupt
   fine_tune.draw(tiny.task(), config, whole)
   with tiny.interrupted():
     fine_tune.draw(tiny.task(), config, parts)
-  assert train(tiny.task(), config, Workdir(tmp_path / 'parts', config)) == 0
+  assert drawing.draw_into(tiny.task(), config, Workdir(tmp_path / 'parts', config))
   tickets = [Ticket.load(tmp_path / name / 'tickets' / 'sparsity_0.5') for name in ('whole', 'parts')]
   assert tickets[0].fingerprint == tickets[1].fingerprint and 'test' in tickets[1].metrics
 
@@ -100,10 +99,10 @@ def test_a_mask_of_other_outputs_is_refused(tmp_path):
 def test_a_finished_run_is_delivered_again_without_its_source(source, tmp_path):
   shutil.copytree(source[1], tmp_path / 'ticket')
   config = settings(tmp_path / 'ticket', epochs=1)
-  assert train(tiny.task(), config, Workdir(tmp_path / 'run', config)) == 0
+  assert drawing.draw_into(tiny.task(), config, Workdir(tmp_path / 'run', config))
   shutil.rmtree(tmp_path / 'ticket')
   config = settings(tmp_path / 'ticket', epochs=1)  # As the next process reads them.
-  assert train(tiny.task(), config, Workdir(tmp_path / 'run', config)) == 0
+  assert drawing.draw_into(tiny.task(), config, Workdir(tmp_path / 'run', config))
 
 
 def test_the_supernet_costs_what_it_costs_at_the_new_size(source):
