@@ -115,7 +115,6 @@ class Task(abc.ABC):
     contents: digest of data that lie in memory, so that a run goes on with the same data only; empty for tasks found by their names.
     semantics: what the outputs mean, for those who have a ticket and not its task: 'kind' (one of `KINDS`); of maps also 'colours',
       '#rrggbb' per label; of keypoints also 'skeleton', pairs of label numbers.
-    contents: digest of data that lie in memory, so that a run goes on with the same data only; empty for tasks that are found by name.
   """
 
   name: str
@@ -133,7 +132,6 @@ class Task(abc.ABC):
   notes: Sequence[str] = ()
   contents: str = ''
   semantics: Mapping[str, Any] = MappingProxyType({'kind': 'classification'})
-  contents: str = ''
 
   @staticmethod
   def from_datasets(
@@ -191,7 +189,10 @@ class Task(abc.ABC):
         raise TaskError(f'Settings of data are {", ".join(fields)}. Received: {setting}={settings[setting]!r:.60}.{hint}')
     config = DataConfig(**{setting: checked(fields[setting], value) for setting, value in settings.items()})
     splits = {'train': train, 'validation': validation, 'test': test}
-    return module.load(splits, labels, kind, name, config, module.Details(void, skeleton, flip_pairs, sigmas))
+    task = module.load(splits, labels, kind, name, config, module.Details(void, skeleton, flip_pairs, sigmas))
+    # So that a run has them among its own, by which it knows whether it may go on.
+    task.settings = MappingProxyType({**task.settings, **settings})
+    return task
 
   @abc.abstractmethod
   def dataset(self, split: str, batch_size: int, *, training: bool = False, seed: int = 0, epoch: int = 0, start_batch: int = 0) -> Any:

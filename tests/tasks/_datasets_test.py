@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from st_tf import methods
 from st_tf.arch import presets
+from st_tf.config import Identity
 from st_tf.runs.workdir import Workdir
 from st_tf.task import SPLITS, Task, TaskError
 from tests import tiny
@@ -228,6 +229,6 @@ def test_a_ticket_is_drawn_from_arrays(tmp_path, kind):
   supernet.write_text(presets.to_text(tiny.SPECK))
   settings = dict(task.settings) | {'method': 'gmp', 'task': 'mine', 'supernet': str(supernet), 'epochs': 2}
   chosen = tiny.config(**settings, prune_interval=0.25)
-  ticket = methods.named('gmp').draw(task, chosen, Workdir(tmp_path / 'run', chosen))
+  ticket = methods.named('gmp').draw(task, chosen, Workdir(tmp_path / 'run', Identity.of(chosen, task.contents)))
   assert ticket.task['name'] == 'mine' and ticket.sparsity == pytest.approx(0.8, abs=0.05)
   assert 0 <= ticket.metrics['validation'][task.primary_metric] <= 1

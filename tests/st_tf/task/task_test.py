@@ -105,7 +105,8 @@ def test_settings_of_ones_own_data_are_checked_as_flags_are(settings, message):
     task.Task.from_datasets(data, **settings)
 
 
-def test_settings_of_ones_own_data_are_heeded():
+def test_settings_of_ones_own_data_are_heeded_and_become_those_of_a_run():
   data = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8), np.arange(20) % 2
   found = task.Task.from_datasets(data, image_size=16, train_examples=6, mixup=1)
+  assert found.settings == {'image_size': 16, 'train_examples': 6, 'mixup': 1}
   assert found.image_size == (16, 16) and found.sizes == {'train': 6, 'validation': 2, 'test': 2}
