@@ -51,8 +51,8 @@ class Arrays(MaskedImages):
   """Pictures and masks in memory.
 
   Attributes:
-    pixels: [n, height, width, 3] uint8.
-    masks: [n, height, width] int32.
+    pixels: [n, height, width, 3] uint8, or [n] objects, such arrays of different sizes.
+    masks: [n, height, width] int32, or likewise.
   """
 
   pixels: np.ndarray
@@ -65,7 +65,7 @@ class Arrays(MaskedImages):
     return Image.fromarray(self.pixels[index]), self.masks[index]
 
   def size(self, index: int) -> Shape:
-    return self.pixels.shape[1:3]
+    return self.masks[index].shape
 
   def take(self, indices: np.ndarray) -> 'Arrays':
     return Arrays(self.pixels[indices], self.masks[indices])

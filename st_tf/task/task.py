@@ -3,13 +3,14 @@
 import abc
 from collections.abc import Callable, Mapping, Sequence
 import dataclasses
+import importlib
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from st_tf.arch.specs import HeadSpec
-from st_tf.errors import UserError
+from st_tf.errors import UserError, did_you_mean
 
 SPLITS = ('train', 'validation', 'test')
 KINDS = ('classification', 'segmentation', 'keypoints')
@@ -131,6 +132,67 @@ class Task(abc.ABC):
   notes: Sequence[str] = ()
   contents: str = ''
   semantics: Mapping[str, Any] = MappingProxyType({'kind': 'classification'})
+
+  @staticmethod
+  def from_datasets(
+    train: Any,
+    validation: Any = None,
+    test: Any = None,
+    *,
+    labels: Sequence[str] = (),
+    kind: str = '',
+    name: str = 'own',
+    void: int | None = 255,
+    skeleton: Sequence[tuple[str, str]] = (),
+    flip_pairs: Sequence[tuple[str, str]] | None = None,
+    sigmas: Sequence[float] | None = None,
+    **settings: Any,
+  ) -> 'Task':
+    """A task of data of one's own, which are read into memory, in their order, and checked.
+
+    A split is a finite `tf.data.Dataset` of (image, target), in batches or not, or a tuple of arrays (images, targets). Images are
+    [height, width, 3] with whole numbers from 0 to 255, or all of them such numbers over 255, of one size or several. Targets are
+
+    classification: labels [n], numbers from 0, or one-hot [n, classes];
+    segmentation: masks [n, height, width] of numbers from 0 and `void`, or from 1 where `void` is 0, as in ADE20K's files;
+    keypoints: [n, joints, 3], x and y in pixels and v, which is 0 where a joint is not labelled, 1 hidden, 2 visible; or [n, joints, 2]
+      with NaN where it is not visible. Every image shows one person (or thing) and is seen as a whole. Where all places are whole
+      numbers they name pixels, and half a pixel is added.
+
+    Where there is no test, the validation is the test; what is missing then is a tenth of train, drawn by `data_seed`, of
+    classification a tenth of every class. A shuffled dataset needs a seed: data in another order are other data to a run that goes on.
+
+    Args:
+      train: what is learned from.
+      validation: what decides while learning; None = drawn.
+      test: what is scored at the end; None = the validation, or drawn.
+      labels: names of the classes or joints, in order; none = their numbers.
+      kind: one of `KINDS`; '' = as the dimensions of the targets say, which `notes` tells.
+      name: of the task, in messages and tickets.
+      void: of masks, the number of pixels that count for nothing; None = all count.
+      skeleton: of joints, pairs of labels that are connected; none = by their names.
+      flip_pairs: of joints, pairs of labels that change places in a mirror; None = by their names, and where these do not pair
+        every left one with a right one, images are not mirrored.
+      sigmas: of joints, the tolerance of each, as COCO defines it; None = COCO's of its 17 joints, else their mean.
+      **settings: of `DataConfig`, by name. Without `image_size` the network reads images as they are, if all have one size.
+
+    Raises:
+      UserError: what was given makes no task: the rule, what was found, and the way out.
+    """
+    # By name, as all tasks, and so are the checks of settings, which belong to a package above this one.
+    module = importlib.import_module('tasks._datasets')
+    checked = importlib.import_module('st_tf.config.fields').checked
+    fields = {field.name: field for field in dataclasses.fields(DataConfig)}
+    for setting in settings:
+      if setting not in fields:
+        hint = did_you_mean(setting, fields)
+        raise TaskError(f'Settings of data are {", ".join(fields)}. Received: {setting}={settings[setting]!r:.60}.{hint}')
+    config = DataConfig(**{setting: checked(fields[setting], value) for setting, value in settings.items()})
+    splits = {'train': train, 'validation': validation, 'test': test}
+    task = module.load(splits, labels, kind, name, config, module.Details(void, skeleton, flip_pairs, sigmas))
+    # So that a run has them among its own, by which it knows whether it may go on.
+    task.settings = MappingProxyType({**task.settings, **settings})
+    return task
 
   @abc.abstractmethod
   def dataset(self, split: str, batch_size: int, *, training: bool = False, seed: int = 0, epoch: int = 0, start_batch: int = 0) -> Any:

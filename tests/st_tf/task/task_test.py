@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from st_tf import task
+from st_tf.errors import UserError
 from st_tf.task import DataConfig, Sample, TaskError
 
 
@@ -81,3 +82,31 @@ def test_settings_that_mean_nothing_to_a_kind_of_task_are_refused():
 def test_a_size_is_asked_for_by_one_setting_where_it_is_square():
   assert task.size_settings((32, 32)) == {'image_size': 32}
   assert task.size_settings((24, 32)) == {'image_size': 24, 'image_width': 32}
+
+
+def test_tasks_found_by_name_hold_no_data_of_their_own():
+  assert task.load('shapes_segmentation', DataConfig()).contents == ''
+
+
+@pytest.mark.parametrize(
+  ('settings', 'message'),
+  [
+    ({'randaugmet': True}, r'Settings of data are .* Received: randaugmet=True\. Did you mean randaugment\?'),
+    ({'randaugment': 'yes'}, r"--randaugment is true or false\. Received: 'yes'"),
+    ({'image_size': 8.5}, r'--image_size is a whole number\. Received: 8\.5'),
+    ({'mixup': -1.0}, r'--mixup is not negative\. Received: -1\.0'),
+    ({'class_weights': '1,2,3'}, r"--class_weights is 'balanced' or 2 .* Received: '1,2,3'"),
+    ({'train_examples': 99}, r'--train_examples is at most the 16 training examples of own'),
+  ],
+)
+def test_settings_of_ones_own_data_are_checked_as_flags_are(settings, message):
+  data = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8), np.arange(20) % 2
+  with pytest.raises(UserError, match=message):
+    task.Task.from_datasets(data, **settings)
+
+
+def test_settings_of_ones_own_data_are_heeded_and_become_those_of_a_run():
+  data = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8), np.arange(20) % 2
+  found = task.Task.from_datasets(data, image_size=16, train_examples=6, mixup=1)
+  assert found.settings == {'image_size': 16, 'train_examples': 6, 'mixup': 1}
+  assert found.image_size == (16, 16) and found.sizes == {'train': 6, 'validation': 2, 'test': 2}
