@@ -161,7 +161,7 @@ def _ticket(options: Options, given: Mapping[str, Any]) -> tuple[Network, Task]:
   ticket = Ticket.load(options.ticket)
   with command.quiet_imports():
     task = task_of(ticket, given, options.task)
-  model = ticket.build_model()
+  model = ticket.build_model(raw=True)
   scale, shift = renormalisation(task, ticket.task)
   infer = tf.function(lambda images: model(images * scale + shift, training=False), reduce_retracing=True)
   about = f'{ticket.sparsity:.1%} sparse, fingerprint {ticket.fingerprint[:12]}'
