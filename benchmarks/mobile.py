@@ -73,7 +73,7 @@ def main(argv: Sequence[str]) -> None:
 
 def resized(ticket, side: int):
   """The ticket's model for images of another size."""
-  return dataclasses.replace(ticket, input_shape=(side, side, 3)).build_model()
+  return dataclasses.replace(ticket, input_shape=(side, side, 3)).build_model(raw=True)
 
 
 def encoded(model, ticket) -> bytes:

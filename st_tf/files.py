@@ -54,9 +54,21 @@ def write_bytes(path: pathlib.Path, content: bytes) -> None:
   Raises:
     OSError: it cannot be written; an older one stays, and nothing half-written is left.
   """
-  unfinished = path.with_name(f'.{path.name}{_UNFINISHED}')
+  _replace(path, path.with_name(f'.{path.name}{_UNFINISHED}'), lambda unfinished: unfinished.write_bytes(content))
+
+
+def write_file(path: pathlib.Path, fill: Callable[[pathlib.Path], Any]) -> None:
+  """Replaces the file at once by the one that `fill` writes, which has the same suffix.
+
+  Raises:
+    OSError: it cannot be written; an older one stays, and nothing half-written is left.
+  """
+  _replace(path, path.with_name(f'.{path.stem}{_UNFINISHED}{path.suffix}'), fill)
+
+
+def _replace(path: pathlib.Path, unfinished: pathlib.Path, fill: Callable[[pathlib.Path], Any]) -> None:
   try:
-    unfinished.write_bytes(content)
+    fill(unfinished)
     _flush(unfinished)
     os.replace(unfinished, path)
   except OSError:

@@ -4,11 +4,10 @@ The training data is not needed. The network sees the largest middle part of the
 for joints wants a picture that one person fills.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 import dataclasses
 import pathlib
 import sys
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -16,8 +15,7 @@ from PIL import Image
 from st_tf import command
 from st_tf.config import flags
 from st_tf.errors import UserError
-from st_tf.task import maps, most_likely
-from st_tf.task.pictures import center_crop, normalised, open_rgb
+from st_tf.task.pictures import open_rgb
 
 _BAR_COLUMNS = 24
 _SHARES = {'segmentation': 'Share of the picture', 'keypoints': 'Confidence'}
@@ -51,52 +49,16 @@ def main(argv: Sequence[str]) -> None:
   ticket = Ticket.load(options.ticket)
   if options.out and ticket.kind == 'classification':
     raise UserError(f'--out is for what is drawn over a picture. Received: {options.out}, and a classification ticket. Leave it out.')
-  size, keep = ticket.input_shape[:2], ticket.task.get('keep', 1.0)
-  image = normalised(center_crop(picture, size, keep), ticket.task['mean'], ticket.task['deviation'])
-  output = ticket.build_model()(image[None], training=False).numpy()[0]
-  scale = keep * min(picture.height / size[0], picture.width / size[1])
-  crop = center_crop(picture, tuple(max(1, round(scale * side)) for side in size), keep)
-  guesses, seen = answer(crop, output, ticket.kind, ticket.task, options.top)
+  found = ticket.predict(picture)
+  guesses = found.guesses[: options.top]
   if options.out:
-    guesses = with_colours(guesses, ticket.task)
-  print('\n'.join([*([_SHARES[ticket.kind]] if ticket.kind in _SHARES else []), *lines(guesses)]))
+    guesses = [(f'{label} {found.colours[label]}', share) for label, share in guesses]
+  if ticket.kind in _SHARES:
+    print(_SHARES[ticket.kind])
+  print('\n'.join(lines(guesses)))
   if options.out:
-    save(seen, options.out)
+    save(found.picture, options.out)
     print(f'What is seen is drawn over the part of the picture that the network sees: {options.out}')
-
-
-def answer(
-  crop: np.ndarray, output: np.ndarray, kind: str, task: Mapping[str, Any], top: int
-) -> tuple[list[tuple[str, float]], np.ndarray]:
-  """(labels with their shares, largest first; the picture with what the output says drawn over it).
-
-  A share is the probability of a class, the part of the picture that a label covers, or the confidence in a joint.
-
-  Args:
-    crop: [height, width, 3] uint8, the part of the picture that the network sees, of any size.
-    output: of the network, for this picture.
-    kind: of the task.
-    task: what the ticket knows of it.
-    top: how many labels.
-  """
-  if kind == 'classification':
-    return most_likely(output, task['labels'], top), crop
-  colours = maps.read_colours(task['semantics']['colours'])
-  if kind == 'segmentation':
-    labels = maps.labelled(output, crop.shape[:2])
-    shares, seen = np.bincount(labels.ravel(), minlength=len(colours)) / labels.size, maps.with_labels(crop, labels, colours)
-  else:
-    joints = maps.decode(output[None], crop.shape[:2])[0]
-    shares, found = joints[:, 2].clip(0, 1), joints[:, 2:] >= maps.SHOWN_CONFIDENCE
-    seen = maps.with_joints(crop, np.where(found, joints[:, :2], np.nan), task['semantics']['skeleton'], colours)
-  order = np.argsort(-shares, kind='stable')[:top]
-  return [(task['labels'][index], float(shares[index])) for index in order], seen
-
-
-def with_colours(guesses: Sequence[tuple[str, float]], task: Mapping[str, Any]) -> list[tuple[str, float]]:
-  """The guesses with the colour, '#rrggbb', that each label is drawn in."""
-  colours = dict(zip(task['labels'], task['semantics']['colours'], strict=True))
-  return [(f'{label} {colours[label]}', share) for label, share in guesses]
 
 
 def save(picture: np.ndarray, path: str) -> None:

@@ -43,7 +43,7 @@ class Deployment:
 
 def of_ticket(ticket: Ticket) -> Deployment:
   """The deployment of a ticket, which reads pixels from 0 to 1."""
-  network = deployment(ticket.build_model())
+  network = deployment(ticket.build_model(raw=True))
   return dataclasses.replace(network, function=pixels_of(ticket).reading(network.function))
 
 

@@ -88,7 +88,7 @@ def export(ticket: Any, task: Any, options: Options) -> dict[str, Any]:
   from tflite.encode import encode
   from tflite.runner import Runner
 
-  chosen, model = FORMATS[options.format], ticket.build_model()
+  chosen, model = FORMATS[options.format], ticket.build_model(raw=True)
   network, pixels = deployment.of_ticket(ticket), deployment.pixels_of(ticket)
   scale, shift = renormalisation(task, ticket.task)
   samples = _images(task, 'validation', options.samples) * scale + shift

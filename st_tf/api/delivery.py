@@ -51,7 +51,7 @@ def scored(path: pathlib.Path, task: Task, batch_size: int) -> Ticket:
   ticket = Ticket.load(path)
   if 'test' in ticket.metrics:
     return ticket
-  model = ticket.build_model()
+  model = ticket.build_model(raw=True)
   metrics = score(lambda images: model(images, training=False).numpy(), task, 'test', batch_size)
   scores = {'test': metrics.result(), 'per_class': metrics.per_class()}
   ticket = dataclasses.replace(ticket, metrics=ticket.metrics | scores)
@@ -66,7 +66,7 @@ def stored_bytes(ticket: Ticket) -> int:
 
 
 def _describe(path: pathlib.Path, ticket: Ticket, tickets: Sequence[Ticket], task: Task, workdir: Workdir) -> None:
-  model = ticket.build_model()
+  model = ticket.build_model(raw=True)
   if not (path / MODEL).exists():
     images, _ = next(readable(task.dataset('validation', _CHECKED_IMAGES).as_numpy_iterator()))
     convert(model, images, path / MODEL)

@@ -126,7 +126,7 @@ def of_ticket(ticket: Ticket, name: str, given: Mapping[str, Any], task: Task | 
     UserError: no such task, or one with other labels.
   """
   task = task_of(ticket, given, task)
-  model = ticket.build_model()
+  model = ticket.build_model(raw=True)
   scale, shift = renormalisation(task, ticket.task)
   infer = tf.function(lambda images: model(images * scale + shift, training=False), reduce_retracing=True)
   about = f'{ticket.sparsity:.1%} sparse, fingerprint {ticket.fingerprint[:12]}'

@@ -32,6 +32,7 @@ def build(
   seed: int = 0,
   synchronized: bool = False,
   deviation: float = 0.0,
+  first: keras.layers.Layer | None = None,
 ) -> keras.Model:
   """The network for images of `input_shape`.
 
@@ -43,6 +44,7 @@ def build(
     seed: of the initial weights; each layer's depend on it and on the layer's name only.
     synchronized: whether batch norms share their statistics over replicas.
     deviation: standard deviation of the initial convolution kernels; 0 = He, by fan-out (MnasNet, CVPR 2019).
+    first: a layer that images pass before the stem, such as one that normalises them.
 
   Returns:
     A model from [batch, height, width, channels] to logits: [batch, outputs], or, with a dense head,
@@ -57,7 +59,7 @@ def build(
   graph = _Graph(arch, wrap, seed, synchronized, deviation)
   blocks = {block.name: block for block in layout(arch, head)}
   inputs = keras.Input(input_shape, name='image')
-  branches = [_stem(graph, inputs)]
+  branches = [_stem(graph, first(inputs) if first else inputs)]
   for index, stage in enumerate(arch.stages):
     branches = _fuse(graph, blocks, f'stage{index + 1}/fuse', branches, len(stage.channels))
     for branch, count in enumerate(stage.blocks):

@@ -26,17 +26,34 @@ def open_rgb(item: pathlib.Path | bytes, name: str, side: int = 0) -> Image.Imag
   """
   try:
     with Image.open(io.BytesIO(item) if isinstance(item, bytes) else item) as picture:
-      if picture.mode in MODES:
-        if side:
-          picture.draft('RGB', (side, side))
-        return ImageOps.exif_transpose(picture).convert('RGB')
-      mode = picture.mode
+      if side and picture.mode in MODES:
+        picture.draft('RGB', (side, side))
+      return as_rgb(picture, name)
+  except TaskError:
+    raise
   except FileNotFoundError as error:
     raise TaskError(f'An image is a file that exists. Received: {name}.') from error
   except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-    raise TaskError(f'An image can be decoded. Received: {name} ({error}). Replace or remove it.') from error
-  rule = f'An image has a mode that can be made RGB ({", ".join(MODES)}).'
-  raise TaskError(f'{rule} Received: mode {mode!r} of {name}. Save it as 8-bit RGB.')
+    raise _undecodable(name, error) from error
+
+
+def as_rgb(picture: Image.Image, name: str) -> Image.Image:
+  """A picture as RGB, upright.
+
+  Args:
+    picture: in any mode.
+    name: what messages call it.
+
+  Raises:
+    TaskError: its file cannot be decoded, or its mode has no RGB form.
+  """
+  if picture.mode not in MODES:
+    rule = f'An image has a mode that can be made RGB ({", ".join(MODES)}).'
+    raise TaskError(f'{rule} Received: mode {picture.mode!r} of {name}. Save it as 8-bit RGB.')
+  try:
+    return ImageOps.exif_transpose(picture).convert('RGB')
+  except (OSError, ValueError, SyntaxError) as error:  # A file is decoded only now.
+    raise _undecodable(name, error) from error
 
 
 def center_crop(picture: Image.Image, size: tuple[int, int], keep: float = 1.0) -> np.ndarray:
@@ -66,3 +83,7 @@ def denormalised(image: np.ndarray, mean: Sequence[float], deviation: Sequence[f
 def normalised(pixels: np.ndarray, mean: Sequence[float], deviation: Sequence[float]) -> np.ndarray:
   """Pixels [..., 3] uint8 as float32: brought to [0, 1], minus the mean, over the deviation of each channel."""
   return ((pixels.astype(np.float32) / 255 - np.asarray(mean)) / np.asarray(deviation)).astype(np.float32)
+
+
+def _undecodable(name: str, error: Exception) -> TaskError:
+  return TaskError(f'An image can be decoded. Received: {name} ({error}). Replace or remove it.')

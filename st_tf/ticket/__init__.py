@@ -1,3 +1,4 @@
 """What a method ends with."""
 
+from st_tf.ticket.prediction import PictureError, Prediction
 from st_tf.ticket.ticket import MODEL, Ticket, TicketError

@@ -1,12 +1,14 @@
 """A ticket: an architecture and the sparse, trainable subnetwork in it, as one folder of plain files."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 import dataclasses
+import functools
 import json
 import pathlib
 from typing import Any
 
 import numpy as np
+from PIL import Image
 import tf_keras as keras
 
 from st_tf import files
@@ -15,11 +17,14 @@ from st_tf.config.named_files import TICKET as FACTS
 from st_tf.errors import UserError
 from st_tf.models import build, named_variables
 from st_tf.models import cost as costs
+from st_tf.ticket import prediction
 
 FORMAT = 1
 MODEL = 'model.tflite'
 _WEIGHTS = 'weights.safetensors'
 _MASKS = 'masks.safetensors'
+_KERAS_SUFFIXES = ('.keras', '.h5')
+_BATCH = 8  # Pictures that are looked at together.
 
 
 class TicketError(UserError):
@@ -71,13 +76,16 @@ class Ticket:
     arrays['arch'] = np.frombuffer(json.dumps([_without_defaults(self.arch), dataclasses.asdict(self.head)]).encode(), np.uint8)
     return files.digest(arrays)
 
-  def build_model(self) -> keras.Model:
-    """The network as a plain Keras model, without wrappers: images -> logits.
+  def build_model(self, raw: bool = False) -> keras.Model:
+    """The network as a plain Keras model, without wrappers: pixels [batch, height, width, 3] float32, RGB from 0 to 1 -> logits.
+
+    Args:
+      raw: whether it reads images that are normalised as the ticket's task does it, as in training.
 
     Raises:
       TicketError: the weights do not fit the architecture.
     """
-    model = build(self.arch, self.head, self.input_shape)
+    model = build(self.arch, self.head, self.input_shape, first=None if raw else self._normalisation())
     variables = named_variables(model)
     for name, variable in variables.items():
       if name not in self.weights or self.weights[name].shape != tuple(variable.shape):
@@ -86,9 +94,63 @@ class Ticket:
       variable.assign(self.weights[name])
     return model
 
+  @functools.cached_property
+  def _network(self) -> keras.Model:
+    """What `predict` asks: built once, and no part of what the ticket is."""
+    return self.build_model(raw=True)
+
+  def predict(self, images: prediction.Picture | Iterable[prediction.Picture]) -> prediction.Prediction | list[prediction.Prediction]:
+    """What the ticket sees in a picture, or in each of several.
+
+    The network sees the largest middle part of a picture that has the shape it was trained for; a ticket for joints wants a picture that
+    one person fills. No data of the task is needed.
+
+    Args:
+      images: a picture file, a PIL picture or [height, width, 3] uint8; several of them, or [n, height, width, 3] uint8.
+
+    Raises:
+      PictureError, TaskError: one is no picture, or cannot be read.
+    """
+    if prediction.is_single(images):
+      return self._predict([prediction.read(images, 'the picture')])[0]
+    pictures = [prediction.read(picture, f'picture {index}') for index, picture in enumerate(images)]
+    batches = [pictures[start : start + _BATCH] for start in range(0, len(pictures), _BATCH)]
+    return [found for batch in batches for found in self._predict(batch)]
+
+  def _predict(self, pictures: Sequence[Image.Image]) -> list[prediction.Prediction]:
+    size, keep = self.input_shape[:2], self.task.get('keep', 1.0)
+    inputs = np.stack([prediction.network_input(picture, size, self.task) for picture in pictures])
+    outputs = self._network(inputs, training=False).numpy()
+    crops = [prediction.crop_of(picture, size, keep) for picture in pictures]
+    return [prediction.prediction(crop, output, self.kind, self.task) for crop, output in zip(crops, outputs)]
+
+  def save_keras(self, path: str | pathlib.Path, raw: bool = False) -> None:
+    """Writes `build_model` as a file for `tf_keras.models.load_model`; `import st_tf.models` first where that is asked.
+
+    Args:
+      path: a `.keras` file, or `.h5` for older programs; one that is there is replaced.
+      raw: as of `build_model`.
+
+    Raises:
+      TicketError: the name has another suffix, or the file cannot be written; an older one stays then.
+    """
+    path = pathlib.Path(path)
+    if path.suffix not in _KERAS_SUFFIXES:
+      raise TicketError(f'A Keras model is a .keras or .h5 file. Received: {path}. Write for example {path.with_suffix(".keras")}.')
+    try:
+      files.write_file(path, self.build_model(raw).save)
+    except OSError as error:
+      raise TicketError(f'A model is written into a folder that has room for it. Received: {path} ({error}).') from error
+
   def count(self) -> costs.Cost:
     """Parameters and MACs, layer by layer, of the network and of its non-zeros."""
-    return costs.of(self.build_model(), self.masks)
+    return costs.of(self.build_model(raw=True), self.masks)
+
+  def _normalisation(self) -> keras.layers.Layer:
+    """Pixels from 0 to 1 -> what the network was trained on, in the arithmetic of exported files."""
+    scale = 1 / np.asarray(self.task['deviation'], np.float64)
+    shift = -np.asarray(self.task['mean'], np.float64) * scale
+    return keras.layers.Rescaling(scale.tolist(), shift.tolist(), name='normalisation')
 
   def save(self, path: str | pathlib.Path) -> None:
     """Writes the ticket's facts, weights and masks into folder `path`; a model and a report that are there stay.

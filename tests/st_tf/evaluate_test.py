@@ -70,7 +70,7 @@ def test_a_ticket_of_other_labels_is_refused(tiny_ticket, tmp_path, loaded):
 
 def test_a_ticket_and_its_file_score_the_same(tiny_ticket, ticket_folder, shapes, loaded, tmp_path, capsys):
   samples = next(iter(shapes.dataset('test', 4).as_numpy_iterator()))[0]
-  convert(tiny_ticket.build_model(), samples, tmp_path / 'model.tflite')
+  convert(tiny_ticket.build_model(raw=True), samples, tmp_path / 'model.tflite')
   evaluate.main(['evaluate', f'--ticket={ticket_folder}', '--split=validation', '--json', '--per_class'])
   ticket = json.loads(capsys.readouterr().out)
   evaluate.main(['evaluate', f'--model={tmp_path / "model.tflite"}', '--task=shapes', '--split=validation', '--json'])

@@ -120,5 +120,23 @@ def test_text_is_replaced_at_once(tmp_path, monkeypatch):
   assert path.read_text() == 'new'
 
 
+def test_a_file_is_replaced_at_once_by_one_that_somebody_else_writes(tmp_path):
+  path = tmp_path / 'model.keras'
+  path.write_bytes(b'old')
+
+  def fill(unfinished):
+    assert unfinished.suffix == '.keras' and unfinished.parent == tmp_path and path.read_bytes() == b'old'
+    unfinished.write_bytes(b'new')
+
+  def fail(unfinished):
+    unfinished.write_bytes(b'half')
+    raise OSError(28, 'No space left on device')
+
+  files.write_file(path, fill)
+  with pytest.raises(OSError, match='No space left'):
+    files.write_file(path, fail)
+  assert [file.read_bytes() for file in tmp_path.iterdir()] == [b'new']
+
+
 def test_removing_what_is_not_there_is_no_error(tmp_path):
   files.remove(tmp_path / 'nothing')

@@ -10,6 +10,7 @@ from st_tf import predict
 from st_tf.errors import UserError
 from st_tf.task import most_likely
 from st_tf.task.pictures import center_crop, normalised, open_rgb
+from st_tf.ticket.prediction import prediction
 from tests import tiny
 
 
@@ -39,7 +40,7 @@ def test_a_ticket_needs_no_task_to_say_what_it_sees(tiny_ticket, picture, tmp_pa
 
 def test_it_says_what_the_model_says(tiny_ticket, ticket_folder, shapes, picture, capsys):
   image = normalised(center_crop(open_rgb(picture, 'it'), shapes.image_size), shapes.mean, shapes.deviation)
-  logits = tiny_ticket.build_model()(image[None], training=False).numpy()[0]
+  logits = tiny_ticket.build_model(raw=True)(image[None], training=False).numpy()[0]
   predict.main(['predict', f'--ticket={ticket_folder}', f'--image={picture}', '--top=10'])
   assert capsys.readouterr().out.splitlines() == predict.lines(most_likely(logits, shapes.labels, 10))
 
@@ -67,30 +68,14 @@ def test_maps_are_said_in_shares_and_drawn(name, picture, tmp_path, capsys):
   ticket.save(tmp_path / 'ticket')
   predict.main(['predict', f'--ticket={tmp_path / "ticket"}', f'--image={picture}', f'--out={tmp_path / "seen.png"}'])
   crop = center_crop(open_rgb(picture, 'it'), task.image_size)
-  output = ticket.build_model()(normalised(crop, task.mean, task.deviation)[None], training=False).numpy()[0]
+  output = ticket.build_model(raw=True)(normalised(crop, task.mean, task.deviation)[None], training=False).numpy()[0]
   # Drawn over the part itself, 50 of the picture's 70x50 pixels, and not over what the network reads.
-  guesses, expected = predict.answer(center_crop(open_rgb(picture, 'it'), (50, 50)), output, ticket.kind, ticket.task, 5)
+  expected = prediction(center_crop(open_rgb(picture, 'it'), (50, 50)), output, ticket.kind, ticket.task)
   title, *shown, last = capsys.readouterr().out.splitlines()
-  assert (
-    shown == predict.lines(predict.with_colours(guesses, ticket.task))
-    and title in ('Share of the picture', 'Confidence')
-    and last.endswith(str(tmp_path / 'seen.png'))
-  )
-  np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / 'seen.png')), expected)
-
-
-def test_shares_of_maps_by_hand():
-  crop = np.zeros((2, 2, 3), np.uint8)
-  task = {'labels': ['a', 'b'], 'semantics': {'colours': ['#ff0000', '#00ff00'], 'skeleton': []}}
-  output = np.asarray([[[1, 0], [0, 1]], [[0, 1], [0, 2]]], np.float32)
-  guesses, seen = predict.answer(crop, output, 'segmentation', task, 2)
-  assert guesses == [('b', 0.75), ('a', 0.25)]
-  assert seen[0, 0].tolist() == [140, 0, 0] and seen[1, 1].tolist() == [0, 140, 0]
-  assert predict.with_colours(guesses, task) == [('b #00ff00', 0.75), ('a #ff0000', 0.25)]
-  guesses, seen = predict.answer(crop, output / 8, 'keypoints', task, 2)
-  assert guesses == [('b', 0.25), ('a', 0.125)]
-  # The joint that is seen clearly is in the lower right cell; the other one is not drawn.
-  assert seen.shape == (320, 320, 3) and seen[240, 240].tolist() == [0, 255, 0] and not seen[..., 0].any()
+  coloured = [(f'{label} {expected.colours[label]}', share) for label, share in expected.guesses[:5]]
+  assert shown == predict.lines(coloured)
+  assert title in ('Share of the picture', 'Confidence') and last.endswith(str(tmp_path / 'seen.png'))
+  np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / 'seen.png')), expected.picture)
 
 
 def test_what_cannot_be_drawn_is_said(ticket_folder, picture, tmp_path):

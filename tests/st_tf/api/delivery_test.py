@@ -41,7 +41,7 @@ def test_every_ticket_gets_its_test_scores_its_model_and_its_report(delivered):
 def test_the_scores_and_the_file_are_the_model_s(delivered):
   workdir, tickets = delivered
   path, task = workdir.tickets()[0], tiny.task()
-  model = tickets[0].build_model()
+  model = tickets[0].build_model(raw=True)
   assert tickets[0].metrics['test'] == score(lambda images: model(images, training=False).numpy(), task, 'test', 24).result()
   images = next(task.dataset('test', 4).as_numpy_iterator())[0]
   np.testing.assert_allclose(Runner.load(path / 'model.tflite')(images), model(images, training=False), atol=1e-4)

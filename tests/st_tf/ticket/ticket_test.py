@@ -1,9 +1,11 @@
 import dataclasses
 import json
+import pathlib
 import shutil
 
 import numpy as np
 import pytest
+import tf_keras as keras
 
 from st_tf import files
 from st_tf.arch.specs import BlockSpec
@@ -67,11 +69,65 @@ def test_the_fingerprint_does_not_change_with_what_is_said_about_the_ticket(tiny
 
 
 def test_the_model_has_the_weights_and_no_wrappers(tiny_ticket):
-  model = tiny_ticket.build_model()
+  model = tiny_ticket.build_model(raw=True)
   variables = named_variables(model)
   assert variables.keys() == tiny_ticket.weights.keys()
   assert all(np.array_equal(variable.numpy(), tiny_ticket.weights[name]) for name, variable in variables.items())
   assert not [layer.name for layer in model.layers if 'prune' in layer.name]
+
+
+@pytest.fixture(scope='module')
+def pixels():
+  """Four images of noise [4, height, width, 3] float32, from 0 to 1."""
+  return np.random.default_rng(3).random((4, 32, 32, 3), np.float32)
+
+
+def test_the_model_reads_pixels_and_raw_reads_normalised_images(tiny_ticket, pixels):
+  facts = tiny_ticket.task | {'mean': [0.2, 0.3, 0.4], 'deviation': [0.5, 0.6, 0.7]}
+  ticket = dataclasses.replace(tiny_ticket, task=facts)
+  normalised = ((pixels - [0.2, 0.3, 0.4]) / [0.5, 0.6, 0.7]).astype(np.float32)
+  expected = ticket.build_model(raw=True)(normalised, training=False)
+  np.testing.assert_allclose(ticket.build_model()(pixels, training=False), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_the_normalisation_is_one_layer_of_the_flat_graph(tiny_ticket):
+  names, raw = ([layer.name for layer in tiny_ticket.build_model(raw).layers] for raw in (False, True))
+  assert names == [raw[0], 'normalisation', *raw[1:]]
+
+
+@pytest.mark.parametrize('suffix', ['.keras', '.h5'])
+@pytest.mark.parametrize('raw', [False, True])
+def test_a_keras_file_gives_the_outputs_of_the_model(tiny_ticket, pixels, tmp_path, suffix, raw):
+  path = tmp_path / f'model{suffix}'
+  path.write_bytes(b'an older one')
+  tiny_ticket.save_keras(str(path), raw=raw)
+  expected = tiny_ticket.build_model(raw)(pixels, training=False)
+  np.testing.assert_allclose(keras.models.load_model(path)(pixels, training=False), expected, rtol=1e-6, atol=1e-6)
+  assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize('name', ['model', 'model.tflite', 'model.keras/'])
+def test_a_keras_file_has_one_of_two_suffixes(tiny_ticket, tmp_path, name):
+  if name.endswith('/'):
+    (tmp_path / name).mkdir()
+    with pytest.raises(TicketError, match='folder that has room'):
+      tiny_ticket.save_keras(tmp_path / name)
+  else:
+    with pytest.raises(TicketError, match=r'is a \.keras or \.h5 file\. Received: .*model.*model\.keras\.$'):
+      tiny_ticket.save_keras(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_keras_file_that_cannot_be_written_leaves_the_old_one(tiny_ticket, tmp_path, monkeypatch):
+  def full(model, path):
+    pathlib.Path(path).write_bytes(b'half')
+    raise OSError(28, 'No space left on device')
+
+  monkeypatch.setattr(keras.Model, 'save', full)
+  (tmp_path / 'model.keras').write_bytes(b'whole')
+  with pytest.raises(TicketError, match=r'folder that has room for it\. Received: .*model\.keras .*No space left'):
+    tiny_ticket.save_keras(tmp_path / 'model.keras')
+  assert [path.read_bytes() for path in tmp_path.iterdir()] == [b'whole']
 
 
 def test_the_costs_are_counted_with_the_masks(tiny_ticket):

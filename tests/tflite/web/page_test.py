@@ -134,7 +134,7 @@ def seen(found):
 @pytest.fixture(scope='module')
 def says(ticket):
   """What Keras says about pixels that are ready for the network."""
-  model = ticket.build_model()
+  model = ticket.build_model(raw=True)
 
   def guess(pixels: np.ndarray) -> list[tuple[str, float]]:
     image = normalised(pixels, ticket.task['mean'], ticket.task['deviation'])
@@ -201,7 +201,7 @@ def assert_drawn(drawn, points, skeleton, colours) -> None:
 def test_what_a_map_says_is_listed_and_drawn_over_the_picture(seen, maps, name):
   page, (ticket, task) = seen(name), maps[name]
   (example,) = site.examples(task, ticket.task, 1)
-  output = ticket.build_model()(normalised(example.picture, task.mean, task.deviation)[None], training=False).numpy()[0]
+  output = ticket.build_model(raw=True)(normalised(example.picture, task.mean, task.deviation)[None], training=False).numpy()[0]
   size, labels = ticket.input_shape[:2], ticket.task['labels']
   colours = read_colours(ticket.task['semantics']['colours'])
   drawn = np.reshape(page['pixels'], (page['height'], page['width'], 4))[..., :3]

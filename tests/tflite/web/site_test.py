@@ -30,7 +30,7 @@ def test_both_files_read_pixels_and_say_what_keras_says(tiny_ticket, shapes, fil
   examples = site.examples(shapes, tiny_ticket.task, 3)
   pixels = np.stack([example.picture for example in examples]).astype(np.float32) / 255
   images = ((pixels - tiny_ticket.task['mean']) / tiny_ticket.task['deviation']).astype(np.float32)
-  expected = tiny_ticket.build_model()(images, training=False).numpy()
+  expected = tiny_ticket.build_model(raw=True)(images, training=False).numpy()
   for content in files.values():
     np.testing.assert_allclose(Runner(content)(pixels), expected, atol=1e-5 * np.abs(expected).max())
 
@@ -112,7 +112,7 @@ def test_of_a_map_the_page_knows_its_places_its_colours_and_the_true_pictures(na
   served = site.site(ticket, 'float32', files, examples)
   said = json.loads(served['/facts.json'])
   assert (said['kind'], said['top'], said['repeats']) == (ticket.kind, top, 2)
-  assert said['map'] == list(ticket.build_model().output_shape[1:3])
+  assert said['map'] == list(ticket.build_model(raw=True).output_shape[1:3])
   assert said['colours'] == ticket.task['semantics']['colours'] and len(said['colours']) == len(said['labels'])
   assert said['skeleton'] == ticket.task['semantics'].get('skeleton', [])
   for example, entry in zip(examples, said['examples'], strict=True):
