@@ -78,19 +78,19 @@ def resized(ticket, side: int):
 
 def encoded(model, ticket) -> bytes:
   """A Keras model as it is, as a file that reads pixels from 0 to 1."""
-  from tflite.deployment import pixels_of
+  from tflite.deployment import normalisation_of, reading_units
   from tflite.encode import encode
 
-  reading = pixels_of(ticket).reading(lambda image: model(image, training=False))
+  reading = reading_units(lambda image: model(image, training=False), normalisation_of(ticket))
   return encode(reading, model.input_shape[1:], variables=model.variables)
 
 
 def encoded_ticket(ticket, model, sparse: bool) -> bytes:
   """A ticket's model in its deployment form, as such a file."""
-  from tflite.deployment import deployment, pixels_of
+  from tflite.deployment import deployment, normalisation_of, reading_units
   from tflite.encode import encode
 
-  reading = pixels_of(ticket).reading(deployment(model).function)
+  reading = reading_units(deployment(model).function, normalisation_of(ticket))
   return encode(reading, model.input_shape[1:], sparse=sparse)
 
 

@@ -16,8 +16,8 @@ from PIL import Image
 from st_tf import command
 from st_tf.config import flags
 from st_tf.errors import UserError
-from st_tf.task import maps, most_likely
-from st_tf.task.pictures import center_crop, normalised, open_rgb
+from st_tf.task import Normalisation, maps, most_likely
+from st_tf.task.pictures import center_crop, open_rgb
 
 _BAR_COLUMNS = 24
 _SHARES = {'segmentation': 'Share of the picture', 'keypoints': 'Confidence'}
@@ -52,7 +52,7 @@ def main(argv: Sequence[str]) -> None:
   if options.out and ticket.kind == 'classification':
     raise UserError(f'--out is for what is drawn over a picture. Received: {options.out}, and a classification ticket. Leave it out.')
   size, keep = ticket.input_shape[:2], ticket.task.get('keep', 1.0)
-  image = normalised(center_crop(picture, size, keep), ticket.task['mean'], ticket.task['deviation'])
+  image = Normalisation(ticket.task['mean'], ticket.task['deviation']).normalised(center_crop(picture, size, keep))
   output = ticket.build_model()(image[None], training=False).numpy()[0]
   scale = keep * min(picture.height / size[0], picture.width / size[1])
   crop = center_crop(picture, tuple(max(1, round(scale * side)) for side in size), keep)

@@ -9,8 +9,7 @@ import tensorflow as tf
 from st_tf.arch.specs import HeadSpec
 from st_tf.task import SPLITS, DataConfig, Sample, Task, TaskError, refuse
 from st_tf.task.maps import SHOWN_CONFIDENCE, decode, with_joints
-from tasks import _augment, _crops, _heatmaps, _reading, _skeletons
-from tasks._classification import PHOTOGRAPHS
+from tasks import _augment, _crops, _heatmaps, _reading, _skeletons, _statistics
 from tasks._oks import KeypointMetrics, correct
 from tasks._people import Annotations, People
 
@@ -68,7 +67,7 @@ class KeypointTask(Task):
       )
     self.name, self.labels, self.default_supernet = name, joints.names, default_supernet
     self.head, self.image_size = HeadSpec('dense', len(self.labels)), shape
-    self.mean, self.deviation = PHOTOGRAPHS
+    self.mean, self.deviation = _statistics.PHOTOGRAPHS.mean, _statistics.PHOTOGRAPHS.deviation
     colours = _skeletons.written_colours(joints)
     self.semantics = {'kind': 'keypoints', 'skeleton': [list(limb) for limb in joints.limbs], 'colours': colours}
     self._config, self._turn, self._joints = config, turn, joints
@@ -108,11 +107,10 @@ class KeypointTask(Task):
     def read(index: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
       # Not stateful: reading a file twice gives the same, and stateful maps run one by one when operations are deterministic.
       pixels, joints = tf.numpy_function(load, [index], (tf.uint8, tf.float32), stateful=False)
-      image = tf.cast(tf.ensure_shape(pixels, [*self.image_size, 3]), tf.float32) * scale - shift
+      image = normalise(tf.ensure_shape(pixels, [*self.image_size, 3]))
       return image, {'joints': tf.ensure_shape(joints, [len(self.labels), 3]), 'example': index + self._starts[split]}
 
-    scale = tf.constant(1 / (255 * np.asarray(self.deviation)), tf.float32)
-    shift = tf.constant(np.asarray(self.mean) / np.asarray(self.deviation), tf.float32)
+    normalise = _statistics.normaliser(self.normalisation)
     indices = tf.data.Dataset.from_tensor_slices(order[start_batch * batch_size :].astype(np.int64))
     examples = indices.map(read, num_parallel_calls=_reading.PARALLEL)
     return _reading.ahead(examples.batch(batch_size, drop_remainder=training))

@@ -9,8 +9,7 @@ import tensorflow as tf
 from st_tf.arch.specs import HeadSpec
 from st_tf.task import SPLITS, DataConfig, Metrics, Sample, Task, TaskError, refuse
 from st_tf.task.maps import labelled
-from tasks import _augment, _masks, _reading
-from tasks._classification import PHOTOGRAPHS
+from tasks import _augment, _masks, _reading, _statistics
 from tasks._masks import IGNORED, MaskedImages
 
 # Streams of the numbers that are drawn per (seed, epoch).
@@ -63,7 +62,7 @@ class SegmentationTask(Task):
     self.name, self.labels, self.default_supernet, self.notes = name, tuple(labels), default_supernet, tuple(notes)
     self.head = HeadSpec('dense', len(self.labels))
     self.image_size = shape
-    self.mean, self.deviation = PHOTOGRAPHS
+    self.mean, self.deviation = _statistics.PHOTOGRAPHS.mean, _statistics.PHOTOGRAPHS.deviation
     self.semantics = {'kind': 'segmentation', 'colours': [_written(colour) for colour in palette(len(self.labels))]}
     self._splits = drawn(splits, config, name)
     self._flip_test, self._overlap = config.flip_test, config.window_overlap
@@ -91,9 +90,8 @@ class SegmentationTask(Task):
       batches = _masks.training_batches(images, order[start_batch * batch_size :], batch_size, draws, self.image_size)
     else:
       batches = _masks.scoring_batches(images, batch_size, self.image_size, self._overlap, start_batch)
-    scale = tf.constant(1 / (255 * np.asarray(self.deviation)), tf.float32)
-    shift = tf.constant(np.asarray(self.mean) / np.asarray(self.deviation), tf.float32)
-    return _reading.ahead(batches.map(lambda pixels, labels: (tf.cast(pixels, tf.float32) * scale - shift, labels)))
+    normalise = _statistics.normaliser(self.normalisation)
+    return _reading.ahead(batches.map(lambda pixels, labels: (normalise(pixels), labels)))
 
   def loss(self, targets: tf.Tensor, outputs: tf.Tensor, label_smoothing: float = 0.0) -> tf.Tensor:
     """Softmax cross-entropy of each example, the mean over its pixels that count, [batch] float32.

@@ -89,24 +89,24 @@ def export(ticket: Any, task: Any, options: Options) -> dict[str, Any]:
   from tflite.runner import Runner
 
   chosen, model = FORMATS[options.format], ticket.build_model()
-  network, pixels = deployment.of_ticket(ticket), deployment.pixels_of(ticket)
-  scale, shift = renormalisation(task, ticket.task)
-  samples = _images(task, 'validation', options.samples) * scale + shift
-  calibration = pixels.of(_images(task, 'train', _CALIBRATION_IMAGES) * scale + shift) if options.format == 'int8' else None
+  network, to_units = deployment.of_ticket(ticket), deployment.normalisation_of(ticket).to_units
+  as_trained = renormalisation(task, ticket.task)
+  samples = as_trained(_images(task, 'validation', options.samples))
+  calibration = to_units(as_trained(_images(task, 'train', _CALIBRATION_IMAGES))) if options.format == 'int8' else None
   stored = storage.store(
     lambda sparse: encode(network.function, model.input_shape[1:], options.format, sparse, calibration, network.variables),
-    *(options.format, options.sparse, pixels.of(samples[:4]), chosen.tolerance),
+    *(options.format, options.sparse, to_units(samples[:4]), chosen.tolerance),
   )
-  error = convert.difference(network.repeated(convert.outputs(model, samples)), stored.content, pixels.of(samples))
+  error = convert.difference(network.repeated(convert.outputs(model, samples)), stored.content, to_units(samples))
   if not error <= chosen.tolerance:  # Written so that NaN fails.
     raise ExportError(
       f'A {options.format} file gives the outputs of its ticket to {chosen.tolerance:g} of the largest. Received: {error:.3g} on'
       f' {len(samples)} images. Nothing was written. Use another --format.'
     )
   metric = task.primary_metric
-  expected = score(lambda images: model(images * scale + shift, training=False).numpy(), task, 'validation', 256).result()[metric]
+  expected = score(lambda images: model(as_trained(images), training=False).numpy(), task, 'validation', 256).result()[metric]
   runner = Runner(stored.content)
-  found = score(lambda images: network.single(runner(pixels.of(images * scale + shift))), task, 'validation', 256).result()[metric]
+  found = score(lambda images: network.single(runner(to_units(as_trained(images)))), task, 'validation', 256).result()[metric]
   if found < expected - chosen.loss:
     raise ExportError(
       f'A {options.format} file loses at most {chosen.loss:.1%} of {metric}. Received: {found:.1%}, where the ticket has {expected:.1%} on'

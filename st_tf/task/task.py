@@ -10,6 +10,7 @@ import numpy as np
 
 from st_tf.arch.specs import HeadSpec
 from st_tf.errors import UserError
+from st_tf.task.normalisation import Normalisation
 
 SPLITS = ('train', 'validation', 'test')
 KINDS = ('classification', 'segmentation', 'keypoints')
@@ -131,6 +132,11 @@ class Task(abc.ABC):
   notes: Sequence[str] = ()
   contents: str = ''
   semantics: Mapping[str, Any] = MappingProxyType({'kind': 'classification'})
+
+  @property
+  def normalisation(self) -> Normalisation:
+    """`mean` and `deviation` with their arithmetic."""
+    return Normalisation(self.mean, self.deviation)
 
   @abc.abstractmethod
   def dataset(self, split: str, batch_size: int, *, training: bool = False, seed: int = 0, epoch: int = 0, start_batch: int = 0) -> Any:

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from st_tf.task import DataConfig, TaskError
+from st_tf.task import DataConfig, Normalisation, TaskError
 from tasks._classification import ClassificationMetrics, ClassificationTask, side
 from tasks._images import ArrayImages
 from tasks._splits import Examples
 
 LABELS = ('cat', 'dog', 'eel')
-UNIT = ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+UNIT = Normalisation((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 
 
 def make(config=None, labels=LABELS, classes=None, **kwargs):

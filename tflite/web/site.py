@@ -14,7 +14,6 @@ import tensorflow as tf
 from st_tf import wording
 from st_tf.errors import UserError
 from st_tf.task import Task
-from st_tf.task.pictures import denormalised
 from st_tf.task.scoring import readable
 from st_tf.ticket import Ticket
 from tflite.deployment import of_ticket
@@ -172,7 +171,7 @@ def examples(task: Task, trained: Mapping[str, Any], count: int, seed: int = 0) 
   found = []
   for index in np.random.default_rng(seed).choice(size, min(count, size), replace=False).tolist():
     images, targets = next(iter(readable(task.dataset('validation', 1, start_batch=index).as_numpy_iterator())))
-    picture = denormalised(images[0], task.mean, task.deviation)
+    picture = task.normalisation.denormalised(images[0])
     if task.head.kind == 'classification':
       found.append(Example(picture, trained['labels'][int(targets[0].argmax())]))
     else:
