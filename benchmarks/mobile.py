@@ -15,7 +15,7 @@ import statistics
 import commands
 import numpy as np
 
-from st_tf import command
+from st_tf import command, quiet
 from st_tf.config import flags
 
 
@@ -54,7 +54,7 @@ class Row:
 def main(argv: Sequence[str]) -> None:
   """Measures and writes the table."""
   options = flags.read_options(argv, Options, __doc__)
-  with command.quiet_imports():
+  with quiet.imports():
     from st_tf.ticket import Ticket
     from tflite.runtimes import wasm
   rows: list[Row] = []

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from st_tf import command
+from st_tf import command, quiet
 from st_tf.config import flags
 from st_tf.errors import UserError
 
@@ -53,7 +53,7 @@ class Options:
 def main(argv: Sequence[str]) -> None:
   """Runs the command."""
   options = flags.read_options(argv, Options, __doc__)
-  with command.quiet_imports():
+  with quiet.imports():
     from tflite.flat import FileError, read
   contents = [_read(path) for path in options.paths]
   models = [read(content, path) for content, path in zip(contents, options.paths)]

@@ -8,7 +8,7 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from st_tf import command
+from st_tf import command, quiet
 from st_tf.config import flags
 from st_tf.errors import UserError
 
@@ -33,7 +33,7 @@ class Options:
 def main(argv: Sequence[str]) -> int:
   """Runs the command; 0 = a part of the graph runs sparsely, 1 = nothing does."""
   options = flags.read_options(argv, Options, __doc__)
-  with command.quiet_imports():
+  with quiet.imports():
     from tflite import flat, sparse_rules
   diagnosis = sparse_rules.diagnose(flat.read(_content(options), options.model or options.ticket))
   print('\n'.join(lines(diagnosis)))
@@ -60,7 +60,7 @@ def _content(options: Options) -> bytes:
       return pathlib.Path(options.model).expanduser().read_bytes()
     except OSError as error:
       raise UserError(f'A .tflite file is a file that can be read. Received: {options.model} ({error.strerror}).') from error
-  with command.quiet_imports():
+  with quiet.imports():
     from st_tf.ticket import Ticket
     from tflite.deployment import of_ticket
     from tflite.encode import encode

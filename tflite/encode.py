@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from st_tf import quiet
 from st_tf.errors import UserError
-from tflite import quiet
 from tflite.formats import FORMATS
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from st_tf import command
+from st_tf import command, quiet
 from st_tf.config import flags
 from st_tf.errors import UserError
 from st_tf.task import DataConfig
@@ -61,12 +61,12 @@ class Options:
 def main(argv: Sequence[str]) -> None:
   """Runs the command."""
   options, given = flags.read_options_and_data(argv, Options, __doc__, DataConfig)
-  with command.quiet_imports():
+  with quiet.imports():
     from st_tf.ticket import Ticket
     from st_tf.ticket.task_of import task_of
   ticket = Ticket.load(options.ticket)
   check_place(options.path)
-  with command.quiet_imports():
+  with quiet.imports():
     task = task_of(ticket, given)
   facts = export(ticket, task, options)
   for line in lines(facts, options.path):

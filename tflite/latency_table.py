@@ -14,7 +14,7 @@ from typing import Any
 
 import tqdm
 
-from st_tf import command
+from st_tf import command, quiet
 from st_tf.arch import presets
 from st_tf.arch.specs import HEADS, HeadSpec
 from st_tf.config import flags
@@ -71,7 +71,7 @@ def main(argv: Sequence[str]) -> None:
     raise UserError('A latency table is of convolutions. Received: a supernet with transformer tokens. Use one with tokens=0.')
   if not options.path.parent.is_dir():
     raise UserError(f'--out is a file in an existing folder. Received: {options.out}. Create the folder first.')
-  with command.quiet_imports():
+  with quiet.imports():
     from tflite import latency_graphs
   facts, known = _begun(options, arch, latency_graphs.Operation)
   _check_runtime(options)

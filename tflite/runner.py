@@ -5,8 +5,8 @@ import pathlib
 from ai_edge_litert.interpreter import Interpreter
 import numpy as np
 
+from st_tf import quiet
 from st_tf.errors import UserError
-from tflite import quiet
 from tflite.metadata import normalization
 
 _IDENTIFIER = b'TFL3'
