@@ -118,7 +118,9 @@ def _summary(tickets: dict, dense: dict, further: dict, notes: str) -> Iterator[
     yield list(run.values())[-1].provenance['command']
   yield '```'
   yield ''
-  curves = ['`metrics.jsonl`', '`metrics_dense.jsonl`', *['`metrics_further.jsonl`'] * bool(further)]
+  curves = ['`metrics.jsonl`', '`metrics_dense.jsonl`']
+  if further:
+    curves.append('`metrics_further.jsonl`')
   yield f'The report (without pictures of the data) is `index.html`; the curves are in {", ".join(curves[:-1])} and {curves[-1]}.'
 
 

@@ -100,9 +100,10 @@ def add_ticket(rows: list[Row], ticket, side: int, epochs: float) -> None:
 
   model = resized(ticket, side)
   found = cost.of(model, ticket.masks)
-  how = ', searched by latency' * ('latency' in ticket.provenance) + ', trained further' * (ticket.provenance['method'] == 'fine_tune')
+  searched = ', searched by latency' if 'latency' in ticket.provenance else ''
+  tuned = ', trained further' if ticket.provenance['method'] == 'fine_tune' else ''
   facts = (epochs, ticket.metrics['test']['top1'], found.macs, found.nonzero_macs, found.nonzero_params)
-  name = f'SuperTicket {ticket.sparsity:.0%}{how}'
+  name = f'SuperTicket {ticket.sparsity:.0%}{searched}{tuned}'
   rows.append(Row(f'{name}, stored dense', *facts, encoded_ticket(ticket, model, False)))
   rows.append(Row(f'**{name}**', *facts, encoded_ticket(ticket, model, True), dense_of=len(rows) - 1))
 

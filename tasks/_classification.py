@@ -8,9 +8,9 @@ import tensorflow as tf
 from st_tf.arch.specs import HeadSpec
 from st_tf.task import SPLITS, DataConfig, Metrics, Normalisation, Sample, Task, TaskError, most_likely, refuse
 from tasks import _augment, _randaugment, _reading, _statistics
+from tasks._class_weights import class_weights
 from tasks._splits import Examples, check_labels, drawn, subset
 
-_SMALLEST_SIDE = 8
 _SHOWN_LABELS = 5
 # Streams of the numbers that are drawn per (seed, epoch).
 _ORDER, _GEOMETRY, _RANDAUGMENT, _MIXUP = range(4)
@@ -67,7 +67,7 @@ class ClassificationTask(Task):
     self._splits = splits | {'train': subset(splits['train'], config, name)}
     self.sizes = {split: len(self._splits[split].labels) for split in SPLITS}
     self._config, self.keep = config, keep
-    self._class_weights = _class_weights(config.class_weights, self._splits['train'].labels, self.labels)
+    self._class_weights = class_weights(config.class_weights, len(self.labels), self._splits['train'].labels)
 
   def dataset(
     self, split: str, batch_size: int, *, training: bool = False, seed: int = 0, epoch: int = 0, start_batch: int = 0
@@ -77,10 +77,7 @@ class ClassificationTask(Task):
     Raises:
       TaskError: no such split, or a batch size or start below its minimum.
     """
-    if split not in self._splits:
-      raise TaskError(f'A split is one of {", ".join(SPLITS)}. Received: {split!r}.')
-    if batch_size < 1 or start_batch < 0:
-      raise TaskError(f'A batch has at least one example and batches count from 0. Received: {batch_size}, {start_batch}.')
+    _reading.check(split, batch_size, start_batch)
     examples = self._splits[split]
     order, draws = np.arange(len(examples.labels)), None
     if training:
@@ -172,35 +169,6 @@ class ClassificationMetrics(Metrics):
     """{label: {'count', 'top1'}}; the score of a class without examples is 0."""
     pairs = zip(self._labels, self._counts, self._hits)
     return {label: {'count': int(count), 'top1': float(hits / max(count, 1))} for label, count, hits in pairs}
-
-
-def side(config: DataConfig, default: int) -> int:
-  """Side of the pictures in pixels: the flag's, or the task's own.
-
-  Raises:
-    TaskError: smaller than any network takes.
-  """
-  if config.image_size and config.image_size < _SMALLEST_SIDE:
-    raise TaskError(f"--image_size is at least {_SMALLEST_SIDE} pixels; 0 = the task's own. Received: {config.image_size}.")
-  return config.image_size or default
-
-
-def _class_weights(text: str, train_labels: np.ndarray, labels: Sequence[str]) -> tf.Tensor | None:
-  """[classes] float32, or None when every class weighs 1."""
-  if not text:
-    return None
-  if text == 'balanced':
-    counts = np.bincount(train_labels, minlength=len(labels))
-    return tf.constant(len(train_labels) / (len(labels) * np.maximum(counts, 1)), tf.float32)
-  try:
-    weights = np.asarray([float(number) for number in text.split(',')], np.float32)
-  except ValueError:
-    weights = np.zeros(0, np.float32)
-  if len(weights) != len(labels) or not np.isfinite(weights).all() or weights.min() < 0 or not weights.any():
-    raise TaskError(
-      f"--class_weights is 'balanced' or {len(labels)} comma-separated numbers, none negative, not all 0. Received: {text!r}."
-    )
-  return tf.constant(weights)
 
 
 def _log_softmax(outputs: np.ndarray) -> np.ndarray:

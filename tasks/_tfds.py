@@ -14,8 +14,9 @@ import tensorflow_datasets as tfds
 
 from st_tf.errors import did_you_mean
 from st_tf.task import SPLITS, DataConfig, Task, TaskError
-from tasks._classification import ClassificationTask, side
+from tasks._classification import ClassificationTask
 from tasks._images import ArrayImages, EncodedImages
+from tasks._sizes import side
 from tasks._splits import Examples
 from tasks._statistics import PHOTOGRAPHS
 

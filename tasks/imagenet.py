@@ -20,8 +20,9 @@ import numpy as np
 
 from st_tf.task import DataConfig, Task, TaskError
 from tasks import _class_folders, _records, _tfds
-from tasks._classification import ClassificationTask, side
+from tasks._classification import ClassificationTask
 from tasks._images import EncodedImages
+from tasks._sizes import side
 from tasks._splits import Examples, check_labels, stratified
 from tasks._statistics import PHOTOGRAPHS
 

@@ -13,7 +13,8 @@ import tf_keras as keras
 from st_tf import files
 from st_tf.errors import UserError
 from tflite.encode import encode
-from tflite.runner import ModelFileError, Runner
+from tflite.model_file import ModelFileError
+from tflite.runner import Runner
 
 
 class ConversionError(UserError):

@@ -5,12 +5,11 @@ Names each operation that prevents it, and what to change. Works on any .tflite 
 
 from collections.abc import Sequence
 import dataclasses
-import pathlib
 from typing import Any
 
 from st_tf import command, quiet
 from st_tf.config import flags
-from st_tf.errors import UserError
+from tflite import model_file
 
 _SHOWN = 12
 
@@ -56,10 +55,7 @@ def lines(diagnosis: Any) -> list[str]:
 
 def _content(options: Options) -> bytes:
   if options.model:
-    try:
-      return pathlib.Path(options.model).expanduser().read_bytes()
-    except OSError as error:
-      raise UserError(f'A .tflite file is a file that can be read. Received: {options.model} ({error.strerror}).') from error
+    return model_file.load(options.model)
   with quiet.imports():
     from st_tf.ticket import Ticket
     from tflite.deployment import of_ticket

@@ -95,7 +95,10 @@ def export(ticket: Any, task: Any, options: Options) -> dict[str, Any]:
   calibration = to_units(as_trained(_images(task, 'train', _CALIBRATION_IMAGES))) if options.format == 'int8' else None
   stored = storage.store(
     lambda sparse: encode(network.function, model.input_shape[1:], options.format, sparse, calibration, network.variables),
-    *(options.format, options.sparse, to_units(samples[:4]), chosen.tolerance),
+    options.format,
+    options.sparse,
+    to_units(samples[:4]),
+    chosen.tolerance,
   )
   error = convert.difference(network.repeated(convert.outputs(model, samples)), stored.content, to_units(samples))
   if not error <= chosen.tolerance:  # Written so that NaN fails.
@@ -184,7 +187,8 @@ def _described(content: bytes, ticket: Any, repeats: int) -> bytes:
 
   task = ticket.task['name']
   text = f'{task}, drawn as a SuperTicket at {ticket.sparsity:.0%} sparsity; fingerprint {ticket.fingerprint[:12]}.'
-  text += f' Each pixel of the map comes {repeats}x{repeats} times.' * (repeats > 1)
+  if repeats > 1:
+    text += f' Each pixel of the map comes {repeats}x{repeats} times.'
   return with_metadata(content, Description(f'SuperTicket for {task}', text, ticket.input_shape[:2], ticket.task['labels'], ticket.kind))
 
 

@@ -11,6 +11,11 @@ from tflite.runtimes.measured import Measured
 _LEAST_SECONDS = 0.03
 
 
+def missing() -> str:
+  """Nothing: what it needs is installed with this project."""
+  return ''
+
+
 def measure(contents: Sequence[bytes], images: np.ndarray, rounds: int = 0, threads: int = 1) -> list[Measured]:
   """What several models say about the same images, and how long they take in turns; as `wasm.measure`.
 

@@ -4,7 +4,7 @@ import pytest
 from tests.graphs import conv, graph, image
 from tflite.deploy.emit import emit
 from tflite.encode import encode
-from tflite.runner import ModelFileError
+from tflite.model_file import ModelFileError
 from tflite.runtimes import native
 
 
