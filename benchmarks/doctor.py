@@ -27,10 +27,10 @@ def main(argv: Sequence[str]) -> int:
     import numpy as np
 
     from tests.sparse_graphs import CASES, files
-    from tflite import flat
+    from tflite.file import flat
+    from tflite.file.sparse_rules import diagnose
     from tflite.runtimes import wasm
     from tflite.runtimes.measured import speedup
-    from tflite.sparse_rules import diagnose
   agreed = 0
   print('| graph | doctor | stored sparse, times as fast as dense | what prevents it |')
   print('|---|---|---|---|')

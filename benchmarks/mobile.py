@@ -79,7 +79,7 @@ def resized(ticket, side: int):
 def encoded(model, ticket) -> bytes:
   """A Keras model as it is, as a file that reads pixels from 0 to 1."""
   from tflite.deployment import normalisation_of, reading_units
-  from tflite.encode import encode
+  from tflite.file.encode import encode
 
   reading = reading_units(lambda image: model(image, training=False), normalisation_of(ticket))
   return encode(reading, model.input_shape[1:], variables=model.variables)
@@ -88,7 +88,7 @@ def encoded(model, ticket) -> bytes:
 def encoded_ticket(ticket, model, sparse: bool) -> bytes:
   """A ticket's model in its deployment form, as such a file."""
   from tflite.deployment import deployment, normalisation_of, reading_units
-  from tflite.encode import encode
+  from tflite.file.encode import encode
 
   reading = reading_units(deployment(model).function, normalisation_of(ticket))
   return encode(reading, model.input_shape[1:], sparse=sparse)

@@ -16,8 +16,8 @@ import numpy as np
 from st_tf import command, quiet
 from st_tf.config import flags
 from st_tf.errors import UserError
-from tflite import model_file
-from tflite.model_file import ModelFileError
+from tflite.file import model_file
+from tflite.file.model_file import ModelFileError
 from tflite.runtimes.measured import speedup
 from tflite.runtimes.named import RUNTIMES
 
@@ -54,7 +54,7 @@ def main(argv: Sequence[str]) -> None:
   """Runs the command."""
   options = flags.read_options(argv, Options, __doc__)
   with quiet.imports():
-    from tflite.flat import read
+    from tflite.file.flat import read
   contents = [model_file.load(path) for path in options.paths]
   models = [read(content, path) for content, path in zip(contents, options.paths)]
   for model, path in zip(models, options.paths):

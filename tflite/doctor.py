@@ -9,7 +9,7 @@ from typing import Any
 
 from st_tf import command, quiet
 from st_tf.config import flags
-from tflite import model_file
+from tflite.file import model_file
 
 _SHOWN = 12
 
@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
   """Runs the command; 0 = a part of the graph runs sparsely, 1 = nothing does."""
   options = flags.read_options(argv, Options, __doc__)
   with quiet.imports():
-    from tflite import flat, sparse_rules
+    from tflite.file import flat, sparse_rules
   diagnosis = sparse_rules.diagnose(flat.read(_content(options), options.model or options.ticket))
   print('\n'.join(lines(diagnosis)))
   if options.ticket and not diagnosis.sparse:
@@ -59,7 +59,7 @@ def _content(options: Options) -> bytes:
   with quiet.imports():
     from st_tf.ticket import Ticket
     from tflite.deployment import of_ticket
-    from tflite.encode import encode
+    from tflite.file.encode import encode
   ticket = Ticket.load(options.ticket)
   network = of_ticket(ticket)
   return encode(network.function, ticket.input_shape, sparse=True, variables=network.variables)

@@ -18,7 +18,7 @@ from st_tf import command, quiet
 from st_tf.config import flags
 from st_tf.errors import UserError
 from st_tf.task import DataConfig
-from tflite.formats import FORMATS, STORAGES
+from tflite.file.formats import FORMATS, STORAGES, Format
 
 _CALIBRATION_IMAGES = 200
 
@@ -85,8 +85,8 @@ def export(ticket: Any, task: Any, options: Options) -> dict[str, Any]:
   from st_tf.task.scoring import score
   from st_tf.ticket.task_of import renormalisation
   from tflite import convert, deployment, storage
-  from tflite.encode import encode
-  from tflite.runner import Runner
+  from tflite.file.encode import encode
+  from tflite.file.runner import Runner
 
   chosen, model = FORMATS[options.format], ticket.build_model()
   network, to_units = deployment.of_ticket(ticket), deployment.normalisation_of(ticket).to_units
@@ -101,20 +101,12 @@ def export(ticket: Any, task: Any, options: Options) -> dict[str, Any]:
     chosen.tolerance,
   )
   error = convert.difference(network.repeated(convert.outputs(model, samples)), stored.content, to_units(samples))
-  if not error <= chosen.tolerance:  # Written so that NaN fails.
-    raise ExportError(
-      f'A {options.format} file gives the outputs of its ticket to {chosen.tolerance:g} of the largest. Received: {error:.3g} on'
-      f' {len(samples)} images. Nothing was written. Use another --format.'
-    )
+  _check_outputs(chosen, error, len(samples))
   metric = task.primary_metric
   expected = score(lambda images: model(as_trained(images), training=False).numpy(), task, 'validation', 256).result()[metric]
   runner = Runner(stored.content)
   found = score(lambda images: network.single(runner(to_units(as_trained(images)))), task, 'validation', 256).result()[metric]
-  if found < expected - chosen.loss:
-    raise ExportError(
-      f'A {options.format} file loses at most {chosen.loss:.1%} of {metric}. Received: {found:.1%}, where the ticket has {expected:.1%} on'
-      ' the validation split. Nothing was written. Use another --format.'
-    )
+  _check_score(chosen, metric, found, expected)
   content = _described(stored.content, ticket, network.repeats)
   facts = {
     'ticket': ticket.fingerprint,
@@ -136,6 +128,22 @@ def export(ticket: Any, task: Any, options: Options) -> dict[str, Any]:
   convert.replace(_report(options.path), (json.dumps(facts, indent=1) + '\n').encode())
   convert.replace(options.path, content)
   return facts
+
+
+def _check_outputs(chosen: Format, error: float, count: int) -> None:
+  if not error <= chosen.tolerance:  # Written so that NaN fails.
+    raise ExportError(
+      f'A {chosen.name} file gives the outputs of its ticket to {chosen.tolerance:g} of the largest. Received: {error:.3g} on'
+      f' {count} images. Nothing was written. Use another --format.'
+    )
+
+
+def _check_score(chosen: Format, metric: str, found: float, expected: float) -> None:
+  if found < expected - chosen.loss:
+    raise ExportError(
+      f'A {chosen.name} file loses at most {chosen.loss:.1%} of {metric}. Received: {found:.1%}, where the ticket has {expected:.1%} on'
+      ' the validation split. Nothing was written. Use another --format.'
+    )
 
 
 def check_place(path: pathlib.Path) -> None:
@@ -183,7 +191,7 @@ def _lower_bound(kernels: Sequence[np.ndarray], number_format: str) -> int:
 
 
 def _described(content: bytes, ticket: Any, repeats: int) -> bytes:
-  from tflite.metadata import Description, with_metadata
+  from tflite.file.metadata import Description, with_metadata
 
   task = ticket.task['name']
   text = f'{task}, drawn as a SuperTicket at {ticket.sparsity:.0%} sparsity; fingerprint {ticket.fingerprint[:12]}.'

@@ -15,7 +15,7 @@ from st_tf.task import DataConfig, Task, scoring
 from st_tf.ticket import Ticket
 from st_tf.ticket.task_of import renormalisation, task_of
 from st_tf.wording import duration, score, score_name, size
-from tflite.runner import Runner, single
+from tflite.file.runner import Runner, single
 
 
 class EvaluationError(UserError):

@@ -10,7 +10,7 @@ from st_tf.errors import UserError
 from tests.graphs import conv, graph, image
 from tflite import benchmark
 from tflite.deploy.emit import emit
-from tflite.encode import encode
+from tflite.file.encode import encode
 from tflite.runtimes import adb, arm64, wasm
 from tflite.runtimes.measured import Measured
 

@@ -11,9 +11,9 @@ from st_tf.task import Normalisation
 from tests import tiny
 from tests.graphs import random_network
 from tflite.deployment import deployment, reading_units
-from tflite.encode import encode
-from tflite.flat import read
-from tflite.sparse_rules import diagnose
+from tflite.file.encode import encode
+from tflite.file.flat import read
+from tflite.file.sparse_rules import diagnose
 
 SOME = Normalisation((0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
 

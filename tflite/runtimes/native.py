@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from tflite.runner import Runner
+from tflite.file.runner import Runner
 from tflite.runtimes.measured import Measured
 
 _LEAST_SECONDS = 0.03

@@ -15,7 +15,7 @@ from st_tf import command, quiet
 from st_tf.config import flags
 from st_tf.errors import UserError
 from st_tf.task import DataConfig
-from tflite.formats import FORMATS
+from tflite.file.formats import FORMATS
 from tflite.runtimes.browser import missing_packages, served
 
 _LAST_PORT = 65535

@@ -17,10 +17,10 @@ from st_tf.task import Task
 from st_tf.task.scoring import readable
 from st_tf.ticket import Ticket
 from tflite.deployment import of_ticket
-from tflite.encode import EncodingError, encode
-from tflite.flat import read
-from tflite.runner import Runner
-from tflite.sparse_rules import diagnose
+from tflite.file.encode import EncodingError, encode
+from tflite.file.flat import read
+from tflite.file.runner import Runner
+from tflite.file.sparse_rules import diagnose
 from tflite.storage import WORTHWHILE
 
 TOP = 5

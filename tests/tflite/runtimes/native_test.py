@@ -3,8 +3,8 @@ import pytest
 
 from tests.graphs import conv, graph, image
 from tflite.deploy.emit import emit
-from tflite.encode import encode
-from tflite.model_file import ModelFileError
+from tflite.file.encode import encode
+from tflite.file.model_file import ModelFileError
 from tflite.runtimes import native
 
 

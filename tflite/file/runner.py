@@ -6,9 +6,9 @@ from ai_edge_litert.interpreter import Interpreter
 import numpy as np
 
 from st_tf import quiet
-from tflite import model_file
-from tflite.metadata import normalization
-from tflite.model_file import ModelFileError
+from tflite.file import model_file
+from tflite.file.metadata import normalization
+from tflite.file.model_file import ModelFileError
 
 
 def single(outputs: np.ndarray) -> np.ndarray:

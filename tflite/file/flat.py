@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from tflite.model_file import ModelFileError, check
+from tflite.file.model_file import ModelFileError, check
 
 _TYPES = {schema.TensorType.FLOAT32: np.float32, schema.TensorType.FLOAT16: np.float16, schema.TensorType.INT8: np.int8}
 _INDEX_TYPES = {schema.TensorType.INT32: np.int32}

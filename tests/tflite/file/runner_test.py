@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tflite.model_file import ModelFileError
-from tflite.runner import Runner, single
+from tflite.file.model_file import ModelFileError
+from tflite.file.runner import Runner, single
 
 
 def _two_numbers(shape, batch=1):

@@ -15,7 +15,7 @@ from flatbuffers import number_types
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from tflite.model_file import IDENTIFIER
+from tflite.file.model_file import IDENTIFIER
 
 LABELS = 'labels.txt'
 NAME = 'TFLITE_METADATA'

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from tests.graphs import conv, graph, image
-from tflite import flat
 from tflite.deploy.emit import emit
-from tflite.encode import encode
-from tflite.model_file import ModelFileError
+from tflite.file import flat
+from tflite.file.encode import encode
+from tflite.file.model_file import ModelFileError
 
 RNG = np.random.default_rng(0)
 KERNEL = RNG.normal(size=(3, 64)) * (RNG.random((3, 64)) > 0.9)

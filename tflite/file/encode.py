@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from st_tf import quiet
 from st_tf.errors import UserError
-from tflite.formats import FORMATS
+from tflite.file.formats import FORMATS
 
 
 class EncodingError(UserError):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tflite import model_file
+from tflite.file import model_file
 
 
 def test_a_file_is_read_whatever_it_is(tmp_path):
