@@ -21,3 +21,7 @@ def test_models_answer_and_are_timed_in_turns():
 def test_other_images_are_refused():
   with pytest.raises(ModelFileError, match='model 1 reads images'):
     native.measure([encode(emit(graph(image(), conv('a', 'image', np.eye(3)))), (6, 6, 3))], np.zeros((1, 8, 8, 3), np.float32))
+
+
+def test_this_processor_lacks_nothing():
+  assert native.missing() == ''
