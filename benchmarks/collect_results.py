@@ -11,7 +11,7 @@ import shutil
 
 import commands
 
-from st_tf import command
+from st_tf import command, quiet
 from st_tf.config import flags
 from st_tf.errors import UserError
 from st_tf.wording import score_name
@@ -35,7 +35,7 @@ class Options:
 def main(argv: Sequence[str]) -> None:
   """Runs the command."""
   options = flags.read_options(argv, Options, __doc__)
-  with command.quiet_imports():
+  with quiet.imports():
     from st_tf import report
     from st_tf.ticket import MODEL
   run, dense, out = (pathlib.Path(path) for path in (options.workdir, options.dense, options.out))
@@ -118,7 +118,9 @@ def _summary(tickets: dict, dense: dict, further: dict, notes: str) -> Iterator[
     yield list(run.values())[-1].provenance['command']
   yield '```'
   yield ''
-  curves = ['`metrics.jsonl`', '`metrics_dense.jsonl`', *['`metrics_further.jsonl`'] * bool(further)]
+  curves = ['`metrics.jsonl`', '`metrics_dense.jsonl`']
+  if further:
+    curves.append('`metrics_further.jsonl`')
   yield f'The report (without pictures of the data) is `index.html`; the curves are in {", ".join(curves[:-1])} and {curves[-1]}.'
 
 

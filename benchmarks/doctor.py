@@ -6,7 +6,7 @@ python benchmarks/doctor.py [--rounds=15]      (from the checkout, on an idle ma
 from collections.abc import Sequence
 import dataclasses
 
-from st_tf import command
+from st_tf import command, quiet
 from st_tf.config import flags
 
 SPARSE_FROM = 1.2  # Times as fast as dense; measured ratios of graphs that run dense lie between 0.84 and 1.18.
@@ -23,14 +23,14 @@ class Options:
 def main(argv: Sequence[str]) -> int:
   """Prints the table; 1 where doctor and measurement differ."""
   options = flags.read_options(argv, Options, __doc__)
-  with command.quiet_imports():
+  with quiet.imports():
     import numpy as np
 
     from tests.sparse_graphs import CASES, files
-    from tflite import flat
+    from tflite.file import flat
+    from tflite.file.sparse_rules import diagnose
     from tflite.runtimes import wasm
     from tflite.runtimes.measured import speedup
-    from tflite.sparse_rules import diagnose
   agreed = 0
   print('| graph | doctor | stored sparse, times as fast as dense | what prevents it |')
   print('|---|---|---|---|')

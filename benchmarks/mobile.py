@@ -15,7 +15,7 @@ import statistics
 import commands
 import numpy as np
 
-from st_tf import command
+from st_tf import command, quiet
 from st_tf.config import flags
 
 
@@ -54,7 +54,7 @@ class Row:
 def main(argv: Sequence[str]) -> None:
   """Measures and writes the table."""
   options = flags.read_options(argv, Options, __doc__)
-  with command.quiet_imports():
+  with quiet.imports():
     from st_tf.ticket import Ticket
     from tflite.runtimes import wasm
   rows: list[Row] = []
@@ -78,19 +78,19 @@ def resized(ticket, side: int):
 
 def encoded(model, ticket) -> bytes:
   """A Keras model as it is, as a file that reads pixels from 0 to 1."""
-  from tflite.deployment import pixels_of
-  from tflite.encode import encode
+  from tflite.deployment import normalisation_of, reading_units
+  from tflite.file.encode import encode
 
-  reading = pixels_of(ticket).reading(lambda image: model(image, training=False))
+  reading = reading_units(lambda image: model(image, training=False), normalisation_of(ticket))
   return encode(reading, model.input_shape[1:], variables=model.variables)
 
 
 def encoded_ticket(ticket, model, sparse: bool) -> bytes:
   """A ticket's model in its deployment form, as such a file."""
-  from tflite.deployment import deployment, pixels_of
-  from tflite.encode import encode
+  from tflite.deployment import deployment, normalisation_of, reading_units
+  from tflite.file.encode import encode
 
-  reading = pixels_of(ticket).reading(deployment(model).function)
+  reading = reading_units(deployment(model).function, normalisation_of(ticket))
   return encode(reading, model.input_shape[1:], sparse=sparse)
 
 
@@ -100,9 +100,10 @@ def add_ticket(rows: list[Row], ticket, side: int, epochs: float) -> None:
 
   model = resized(ticket, side)
   found = cost.of(model, ticket.masks)
-  how = ', searched by latency' * ('latency' in ticket.provenance) + ', trained further' * (ticket.provenance['method'] == 'fine_tune')
+  searched = ', searched by latency' if 'latency' in ticket.provenance else ''
+  tuned = ', trained further' if ticket.provenance['method'] == 'fine_tune' else ''
   facts = (epochs, ticket.metrics['test']['top1'], found.macs, found.nonzero_macs, found.nonzero_params)
-  name = f'SuperTicket {ticket.sparsity:.0%}{how}'
+  name = f'SuperTicket {ticket.sparsity:.0%}{searched}{tuned}'
   rows.append(Row(f'{name}, stored dense', *facts, encoded_ticket(ticket, model, False)))
   rows.append(Row(f'**{name}**', *facts, encoded_ticket(ticket, model, True), dense_of=len(rows) - 1))
 

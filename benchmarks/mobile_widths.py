@@ -9,7 +9,7 @@ import dataclasses
 from mobilenets import NETWORKS, network
 import numpy as np
 
-from st_tf import command
+from st_tf import command, quiet
 from st_tf.config import flags
 
 _WIDTHS = {'mobilenet_v2': (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.4), 'mobilenet_v3_small_minimalistic': (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)}
@@ -27,7 +27,7 @@ class Options:
 def main(argv: Sequence[str]) -> None:
   """Prints the measured widths and, between them, the equal ones."""
   options = flags.read_options(argv, Options, __doc__)
-  with command.quiet_imports():
+  with quiet.imports():
     from mobile import encoded, encoded_ticket, resized
 
     from st_tf.models import cost

@@ -14,7 +14,7 @@ import time
 from absl import flags as absl_flags
 import numpy as np
 
-from st_tf import command
+from st_tf import command, quiet
 from st_tf.config import flags
 
 NETWORKS = ('mobilenet_v2', 'mobilenet_v3_small_minimalistic')
@@ -56,7 +56,7 @@ def main(argv: Sequence[str]) -> None:
     print((folder / 'result.json').read_text())
     return
   folder.mkdir(parents=True, exist_ok=True)
-  with command.quiet_imports():
+  with quiet.imports():
     from st_tf import task as tasks
   train(tasks.load(config.task, config.data), config, options, folder)
 

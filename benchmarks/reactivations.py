@@ -56,7 +56,9 @@ def _score(options: Options, reactivation: str, sparsity: float, seed: int) -> f
       'task': options.task,
       'data_dir': options.data_dir,
       'supernet': options.supernet,
-      **{'ranking': 'global', 'unit_slope': False},  # What the semantics differ by is not to depend on layers' shares.
+      # What the semantics differ by is not to depend on layers' shares.
+      'ranking': 'global',
+      'unit_slope': False,
       'epochs': options.epochs,
       'train_examples': options.train_examples,
       'penalty': 0,

@@ -15,7 +15,7 @@ import resource
 import statistics
 import time
 
-from st_tf import command
+from st_tf import command, quiet
 from st_tf.config import flags
 
 _VARIANTS = ('plain', 'no oneDNN', 'wrapped', 'shrunk')
@@ -65,7 +65,7 @@ def main(argv: Sequence[str]) -> None:
 
 def _serve(variant: str, options: Options, end: multiprocessing.connection.Connection) -> None:
   os.environ['TF_ENABLE_ONEDNN_OPTS'] = '0' if variant == 'no oneDNN' else '1'
-  with command.quiet_imports():
+  with quiet.imports():
     import numpy as np
 
     from st_tf.arch import presets

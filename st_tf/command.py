@@ -2,29 +2,19 @@
 
 from collections.abc import Callable, Iterator, Sequence
 import contextlib
-import logging
 import os
 import pathlib
-import re
 import shlex
 import signal
 import sys
-import tempfile
 from typing import Any, NoReturn
-import warnings
 
-from absl import logging as absl_logging
-
+from st_tf import quiet
 from st_tf.errors import Interrupted, NothingLeft, UserError
 
 BAD_INPUT = 2
 INTERRUPTED = 130
 BROKEN_PIPE = 141
-_CPP_LOG = 'TF_CPP_MIN_LOG_LEVEL'
-_CPP_ERRORS_HIDDEN = '3'
-_NOISY = ('absl', 'google', 'h5py', 'keras', 'matplotlib', 'tensorboard', 'tensorflow', 'tensorflow_datasets', 'tf_keras')
-# What TensorFlow's libraries print while they load, before any log level holds.
-_LOADING = re.compile(rb'(WARNING: All log messages before absl::InitializeLog|[IW]\d{4} |To enable the following instructions)')
 
 
 def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
@@ -33,9 +23,7 @@ def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
   A `UserError` becomes one line on stderr and exit code 2, Ctrl-C and SIGTERM exit code 130, a reader that has gone 141;
   any other exception is a fault of the program and keeps its traceback.
   """
-  quiet()
-  # TensorFlow itself uses oneDNN's kernels on CPUs with VNNI or AMX only; others train faster with them too (docs/train_step.md).
-  os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
+  prepare()
   # `python -m` looks into the current folder first, where `tasks` or `tflite` may be somebody else's.
   sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
   signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -53,6 +41,16 @@ def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     code = BROKEN_PIPE
   sys.exit(code)
+
+
+def prepare() -> None:
+  """Makes the process one in which TensorFlow is quiet and uses oneDNN's kernels; call it before TensorFlow is imported.
+
+  What the caller has asked for in the environment stays. TensorFlow itself uses these kernels on CPUs with VNNI or AMX only; others train
+  faster with them too (docs/train_step.md).
+  """
+  quiet.libraries()
+  os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
 
 
 def line(argv: Sequence[str]) -> str:
@@ -96,37 +94,3 @@ def drawn(draw: Callable[[], Any]) -> int:
   except NothingLeft as end:
     print(end, flush=True)
   return 0
-
-
-def quiet() -> None:
-  """Silences information and warnings of third-party libraries, errors aside; call it before TensorFlow is imported.
-
-  What the caller has asked for stays: a log level in the environment, or Python's own `-W`.
-  """
-  os.environ.setdefault(_CPP_LOG, _CPP_ERRORS_HIDDEN)
-  absl_logging.set_verbosity(absl_logging.ERROR)
-  logging.getLogger('tensorflow').setLevel(logging.ERROR)
-  if not sys.warnoptions:
-    warnings.filterwarnings('ignore', module=rf'({"|".join(_NOISY)})(\.|$)')
-
-
-@contextlib.contextmanager
-def quiet_imports() -> Iterator[None]:
-  """Within it, import what imports TensorFlow: drops the lines that its libraries print while they load, and only those."""
-  if os.environ.get(_CPP_LOG) != _CPP_ERRORS_HIDDEN:
-    yield
-    return
-  sys.stderr.flush()
-  with tempfile.TemporaryFile() as kept, contextlib.ExitStack() as stack:
-    stderr = os.dup(2)
-    stack.callback(os.close, stderr)
-    os.dup2(kept.fileno(), 2)
-    try:
-      yield
-    finally:
-      sys.stderr.flush()
-      os.dup2(stderr, 2)
-      kept.seek(0)
-      for line in kept:
-        if not _LOADING.match(line):
-          os.write(2, line)

@@ -12,7 +12,7 @@ import shlex
 
 from absl import flags as absl_flags
 
-from st_tf import command
+from st_tf import command, quiet
 from st_tf.comparing.options import Options, check
 from st_tf.config import flags, named_files
 from st_tf.config.fields import shown
@@ -29,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
   flags.parse(argv, values, __doc__)
   request, options = flags.request(values), flags.options_from(values, Options)
   check(request, values['learning_rates'].present)
-  with command.quiet_imports():
+  with quiet.imports():
     from st_tf.comparing.comparison import Comparison
   comparison = Comparison.prepared(request, options, _command(values))
   if not options.collect:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import dataclasses
 import json
 
-from st_tf import command
+from st_tf import command, quiet
 from st_tf import task as tasks
 from st_tf.config import flags
 from st_tf.task import DataConfig
@@ -39,7 +39,7 @@ class Options:
 def main(argv: Sequence[str]) -> None:
   """Runs the command."""
   options, given = flags.read_options_and_data(argv, Options, __doc__, DataConfig)
-  with command.quiet_imports():
+  with quiet.imports():
     from st_tf.api import evaluation
     from st_tf.ticket import Ticket
 

@@ -12,7 +12,7 @@ import sys
 import numpy as np
 from PIL import Image
 
-from st_tf import command
+from st_tf import command, quiet
 from st_tf.config import flags
 from st_tf.errors import UserError
 from st_tf.task.pictures import open_rgb
@@ -43,7 +43,7 @@ class Options:
 def main(argv: Sequence[str]) -> None:
   """Runs the command."""
   options = flags.read_options(argv, Options, __doc__)
-  with command.quiet_imports():
+  with quiet.imports():
     from st_tf.ticket import Ticket
   picture = open_rgb(pathlib.Path(options.image), options.image)
   ticket = Ticket.load(options.ticket)

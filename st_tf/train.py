@@ -11,7 +11,7 @@ import pathlib
 
 from absl import flags as absl_flags
 
-from st_tf import command
+from st_tf import command, quiet
 from st_tf.arch.presets import supernet
 from st_tf.config import Identity, flags
 
@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
   config = request.resolved()  # Mistakes are told before TensorFlow is loaded.
   if config.supernet:
     supernet(config.supernet)
-  with command.quiet_imports():
+  with quiet.imports():
     from st_tf.api import drawing, dry_run
     from st_tf.runs.process import Process
     from st_tf.runs.workdir import Workdir

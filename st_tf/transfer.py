@@ -10,7 +10,7 @@ import dataclasses
 
 from absl import flags as absl_flags
 
-from st_tf import command
+from st_tf import command, quiet
 from st_tf.api.transfer import check
 from st_tf.config import flags
 
@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
   flags.parse(argv, values, __doc__)
   request, options = flags.request(values), flags.options_from(values, Options)
   check(request, options.controls)
-  with command.quiet_imports():
+  with quiet.imports():
     from st_tf.api.transferring import Transfer
     from st_tf.runs.process import Process
   transfer = Transfer.prepared(request, options.ticket, options.workdir, options.controls)

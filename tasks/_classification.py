@@ -6,17 +6,14 @@ import numpy as np
 import tensorflow as tf
 
 from st_tf.arch.specs import HeadSpec
-from st_tf.task import SPLITS, DataConfig, Metrics, Sample, Task, TaskError, most_likely, refuse
-from tasks import _augment, _randaugment, _reading
-from tasks._images import ArrayImages
+from st_tf.task import SPLITS, DataConfig, Metrics, Normalisation, Sample, Task, TaskError, most_likely, refuse
+from tasks import _augment, _randaugment, _reading, _statistics
+from tasks._class_weights import class_weights
 from tasks._splits import Examples, check_labels, drawn, subset
 
-_SMALLEST_SIDE = 8
 _SHOWN_LABELS = 5
 # Streams of the numbers that are drawn per (seed, epoch).
 _ORDER, _GEOMETRY, _RANDAUGMENT, _MIXUP = range(4)
-# Statistics of natural photographs (ImageNet's), for sources that are too large to be measured at the start.
-PHOTOGRAPHS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 class ClassificationTask(Task):
@@ -33,7 +30,7 @@ class ClassificationTask(Task):
     *,
     size: int,
     default_supernet: str,
-    statistics: tuple[tuple[float, ...], tuple[float, ...]] | None = None,
+    statistics: Normalisation | None = None,
     keep: float = 1.0,
   ):
     """Completes and checks the splits.
@@ -45,7 +42,7 @@ class ClassificationTask(Task):
       config: how the data is prepared.
       size: side of the pictures in pixels.
       default_supernet: preset that suits them.
-      statistics: mean and deviation per channel; None = those of the train split, which then is an array.
+      statistics: what the pictures are normalised with; None = those of the train split, which then is an array.
       keep: share of the shorter side that evaluation keeps.
 
     Raises:
@@ -65,11 +62,12 @@ class ClassificationTask(Task):
     self.image_size = (size, size)
     splits = drawn(checked, config, name)
     # Before sub-sampling: the same picture has the same values whatever --train_examples is.
-    self.mean, self.deviation = statistics or _statistics(splits['train'].images)
+    found = statistics or _statistics.measured(splits['train'].images.pixels)
+    self.mean, self.deviation = found.mean, found.deviation
     self._splits = splits | {'train': subset(splits['train'], config, name)}
     self.sizes = {split: len(self._splits[split].labels) for split in SPLITS}
     self._config, self.keep = config, keep
-    self._class_weights = _class_weights(config.class_weights, self._splits['train'].labels, self.labels)
+    self._class_weights = class_weights(config.class_weights, len(self.labels), self._splits['train'].labels)
 
   def dataset(
     self, split: str, batch_size: int, *, training: bool = False, seed: int = 0, epoch: int = 0, start_batch: int = 0
@@ -79,10 +77,7 @@ class ClassificationTask(Task):
     Raises:
       TaskError: no such split, or a batch size or start below its minimum.
     """
-    if split not in self._splits:
-      raise TaskError(f'A split is one of {", ".join(SPLITS)}. Received: {split!r}.')
-    if batch_size < 1 or start_batch < 0:
-      raise TaskError(f'A batch has at least one example and batches count from 0. Received: {batch_size}, {start_batch}.')
+    _reading.check(split, batch_size, start_batch)
     examples = self._splits[split]
     order, draws = np.arange(len(examples.labels)), None
     if training:
@@ -95,8 +90,7 @@ class ClassificationTask(Task):
   def _finish(self, labels: np.ndarray, key: tuple[int, int] | None):
     """The function (indices, uint8 images) -> (images, targets); `key` is (seed, epoch) when training."""
     all_labels = tf.constant(labels)
-    scale = tf.constant(1 / (255 * np.asarray(self.deviation)), tf.float32)
-    shift = tf.constant(np.asarray(self.mean) / np.asarray(self.deviation), tf.float32)
+    normalise = _statistics.normaliser(self.normalisation)
     changes = mixing = None
     if key and self._config.randaugment:
       changes = tf.constant(_augment.draw(*key, _RANDAUGMENT, (len(labels), *_randaugment.DRAWS)))
@@ -108,7 +102,7 @@ class ClassificationTask(Task):
       images = tf.cast(pixels, tf.float32)
       if changes is not None:
         images = _randaugment.apply(images, tf.gather(changes, indices))
-      images = images * scale - shift
+      images = normalise(images)
       targets = tf.one_hot(tf.gather(all_labels, indices), len(self.labels))
       if mixing is not None:
         return _augment.mix(images, targets, tf.gather(mixing, indices))
@@ -175,45 +169,6 @@ class ClassificationMetrics(Metrics):
     """{label: {'count', 'top1'}}; the score of a class without examples is 0."""
     pairs = zip(self._labels, self._counts, self._hits)
     return {label: {'count': int(count), 'top1': float(hits / max(count, 1))} for label, count, hits in pairs}
-
-
-def side(config: DataConfig, default: int) -> int:
-  """Side of the pictures in pixels: the flag's, or the task's own.
-
-  Raises:
-    TaskError: smaller than any network takes.
-  """
-  if config.image_size and config.image_size < _SMALLEST_SIDE:
-    raise TaskError(f"--image_size is at least {_SMALLEST_SIDE} pixels; 0 = the task's own. Received: {config.image_size}.")
-  return config.image_size or default
-
-
-def _statistics(images: ArrayImages) -> tuple[tuple[float, ...], tuple[float, ...]]:
-  """Mean and deviation per channel of pictures in [0, 1], to 4 digits."""
-  total, squares, count = np.zeros(3), np.zeros(3), 0
-  for start in range(0, len(images), 1000):  # In pieces: all pictures as float would take 4 times their memory.
-    part = images.pixels[start : start + 1000].reshape(-1, 3).astype(np.float32) / 255
-    total, squares, count = total + part.sum(0, dtype=np.float64), squares + np.square(part).sum(0, dtype=np.float64), count + len(part)
-  deviation = np.sqrt(np.maximum(squares / count - (total / count) ** 2, 1e-4))
-  return tuple(np.round(total / count, 4).tolist()), tuple(np.round(deviation, 4).tolist())
-
-
-def _class_weights(text: str, train_labels: np.ndarray, labels: Sequence[str]) -> tf.Tensor | None:
-  """[classes] float32, or None when every class weighs 1."""
-  if not text:
-    return None
-  if text == 'balanced':
-    counts = np.bincount(train_labels, minlength=len(labels))
-    return tf.constant(len(train_labels) / (len(labels) * np.maximum(counts, 1)), tf.float32)
-  try:
-    weights = np.asarray([float(number) for number in text.split(',')], np.float32)
-  except ValueError:
-    weights = np.zeros(0, np.float32)
-  if len(weights) != len(labels) or not np.isfinite(weights).all() or weights.min() < 0 or not weights.any():
-    raise TaskError(
-      f"--class_weights is 'balanced' or {len(labels)} comma-separated numbers, none negative, not all 0. Received: {text!r}."
-    )
-  return tf.constant(weights)
 
 
 def _log_softmax(outputs: np.ndarray) -> np.ndarray:

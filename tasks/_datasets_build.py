@@ -9,14 +9,16 @@ from PIL import Image
 
 from st_tf.task import SPLITS, DataConfig, Task, TaskError
 from tasks import _crops, _datasets_given
-from tasks._classification import PHOTOGRAPHS, ClassificationTask, side
+from tasks._classification import ClassificationTask
 from tasks._images import ArrayImages, EncodedImages
 from tasks._joints import Joints
 from tasks._keypoints import KeypointTask
 from tasks._masks import Arrays
 from tasks._people import Annotations, People, true_people
-from tasks._segmentation import SegmentationTask, shape
+from tasks._segmentation import SegmentationTask
+from tasks._sizes import shape, side
 from tasks._splits import Examples
+from tasks._statistics import PHOTOGRAPHS
 
 _LARGEST_ARRAY_SIDE = 64  # Larger images are shown in random crops, as those of folders are; smaller ones are shifted.
 _KEEP = 0.875  # Share of the shorter side that evaluation keeps where training shows random crops.

@@ -34,7 +34,11 @@ _LIMBS = (
   *(pair for side in _BOTH for pair in ((f'{side}_shoulder', f'{side}_elbow'), (f'{side}_elbow', f'{side}_wrist'))),
   *((f'{side}_shoulder', other) for side in _BOTH for other in ('neck', f'{side}_ear')),
   *((f'{side}_eye', other) for side in _BOTH for other in ('nose', f'{side}_ear')),
-  *(('left_hip', 'right_hip'), ('left_shoulder', 'right_shoulder'), ('left_eye', 'right_eye'), ('neck', 'head_top'), ('neck', 'nose')),
+  ('left_hip', 'right_hip'),
+  ('left_shoulder', 'right_shoulder'),
+  ('left_eye', 'right_eye'),
+  ('neck', 'head_top'),
+  ('neck', 'nose'),
 )
 _SIDED = re.compile(r'(left|right|l|r)[ _-](.+)')
 _TORSOS = (('left_shoulder', 'right_hip'), ('right_shoulder', 'left_hip'))

@@ -9,14 +9,13 @@ import tensorflow as tf
 from st_tf.arch.specs import HeadSpec
 from st_tf.task import SPLITS, DataConfig, Sample, Task, TaskError, refuse
 from st_tf.task.maps import SHOWN_CONFIDENCE, decode, with_joints
-from tasks import _augment, _crops, _heatmaps, _reading, _skeletons
-from tasks._classification import PHOTOGRAPHS
+from tasks import _augment, _crops, _heatmaps, _reading, _skeletons, _statistics
 from tasks._oks import KeypointMetrics, correct
 from tasks._people import Annotations, People
+from tasks._splits import at_random, chosen
 
 # Streams of the numbers that are drawn per (seed, epoch).
 _ORDER, _GEOMETRY = range(2)
-_SUBSET = 3
 _LONGEST_LEGEND = 20
 
 
@@ -68,14 +67,14 @@ class KeypointTask(Task):
       )
     self.name, self.labels, self.default_supernet = name, joints.names, default_supernet
     self.head, self.image_size = HeadSpec('dense', len(self.labels)), shape
-    self.mean, self.deviation = PHOTOGRAPHS
+    self.mean, self.deviation = _statistics.PHOTOGRAPHS.mean, _statistics.PHOTOGRAPHS.deviation
     colours = _skeletons.written_colours(joints)
     self.semantics = {'kind': 'keypoints', 'skeleton': [list(limb) for limb in joints.limbs], 'colours': colours}
     self._config, self._turn, self._joints = config, turn, joints
     self._splits = {split: splits[split] for split in SPLITS}
     # Targets number the examples through all splits: a score is told the example, but not the split.
     self._starts = dict(zip(SPLITS, np.cumsum([0, *(len(people) for people in self._splits.values())]).tolist()))
-    self._chosen = _chosen(len(splits['train']), config, name)
+    self._chosen = chosen(splits['train'], config, name, at_random)
     self.sizes = {split: len(people) for split, people in self._splits.items()} | {'train': len(self._chosen)}
     sources = {people.annotations.source: people.annotations for people in self._splits.values()}
     self.notes = tuple(note for annotations in sources.values() for note in _notes(annotations))
@@ -92,10 +91,7 @@ class KeypointTask(Task):
     Raises:
       TaskError: no such split, or a batch size or start below its minimum; in reading, a bad file.
     """
-    if split not in self._splits:
-      raise TaskError(f'A split is one of {", ".join(SPLITS)}. Received: {split!r}.')
-    if batch_size < 1 or start_batch < 0:
-      raise TaskError(f'A batch has at least one example and batches count from 0. Received: {batch_size}, {start_batch}.')
+    _reading.check(split, batch_size, start_batch)
     people, draws = self._splits[split], None
     order = self._chosen if split == 'train' else np.arange(len(people))
     if training:
@@ -108,11 +104,10 @@ class KeypointTask(Task):
     def read(index: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
       # Not stateful: reading a file twice gives the same, and stateful maps run one by one when operations are deterministic.
       pixels, joints = tf.numpy_function(load, [index], (tf.uint8, tf.float32), stateful=False)
-      image = tf.cast(tf.ensure_shape(pixels, [*self.image_size, 3]), tf.float32) * scale - shift
+      image = normalise(tf.ensure_shape(pixels, [*self.image_size, 3]))
       return image, {'joints': tf.ensure_shape(joints, [len(self.labels), 3]), 'example': index + self._starts[split]}
 
-    scale = tf.constant(1 / (255 * np.asarray(self.deviation)), tf.float32)
-    shift = tf.constant(np.asarray(self.mean) / np.asarray(self.deviation), tf.float32)
+    normalise = _statistics.normaliser(self.normalisation)
     indices = tf.data.Dataset.from_tensor_slices(order[start_batch * batch_size :].astype(np.int64))
     examples = indices.map(read, num_parallel_calls=_reading.PARALLEL)
     return _reading.ahead(examples.batch(batch_size, drop_remainder=training))
@@ -183,11 +178,3 @@ def _notes(annotations: Annotations) -> Iterator[str]:
   said = ', '.join(f'{count:,} {reason}' for reason, count in annotations.left_out.items() if count)
   if said:
     yield f'{annotations.source}: left out are {said}'
-
-
-def _chosen(have: int, config: DataConfig, name: str) -> np.ndarray:
-  """Indices of the training examples that are used, ascending."""
-  wanted = config.train_examples or have
-  if not 0 < wanted <= have:
-    raise TaskError(f'--train_examples is at most the {have} training examples of {name}; 0 = all. Received: {config.train_examples}.')
-  return np.sort(np.random.default_rng((config.data_seed, _SUBSET)).permutation(have)[:wanted])

@@ -12,7 +12,8 @@ import numpy as np
 
 from st_tf.task import DataConfig, Task, TaskError
 from tasks._masks import IGNORED, Files, check, mask_numbers
-from tasks._segmentation import SegmentationTask, shape
+from tasks._segmentation import SegmentationTask
+from tasks._sizes import shape
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 _SPLITS = {'training': 'train', 'train': 'train', 'validation': 'validation', 'val': 'validation', 'test': 'test'}

@@ -9,16 +9,14 @@ import tensorflow as tf
 from st_tf.arch.specs import HeadSpec
 from st_tf.task import SPLITS, DataConfig, Metrics, Sample, Task, TaskError, refuse
 from st_tf.task.maps import labelled
-from tasks import _augment, _masks, _reading
-from tasks._classification import PHOTOGRAPHS
+from tasks import _augment, _masks, _reading, _statistics
+from tasks._class_weights import class_weights
 from tasks._masks import IGNORED, MaskedImages
+from tasks._splits import at_random, drawn, subset
 
 # Streams of the numbers that are drawn per (seed, epoch).
 _ORDER, _GEOMETRY = range(2)
-# Streams of what is drawn by the data's seed.
-_VALIDATION, _TEST, _SUBSET = 1, 2, 3
 _GOLDEN = 0.618034
-_SMALLEST_SIDE = 16
 
 
 class SegmentationTask(Task):
@@ -63,12 +61,13 @@ class SegmentationTask(Task):
     self.name, self.labels, self.default_supernet, self.notes = name, tuple(labels), default_supernet, tuple(notes)
     self.head = HeadSpec('dense', len(self.labels))
     self.image_size = shape
-    self.mean, self.deviation = PHOTOGRAPHS
+    self.mean, self.deviation = _statistics.PHOTOGRAPHS.mean, _statistics.PHOTOGRAPHS.deviation
     self.semantics = {'kind': 'segmentation', 'colours': [_written(colour) for colour in palette(len(self.labels))]}
-    self._splits = drawn(splits, config, name)
+    splits = drawn(splits, config, name, at_random)
+    self._splits = splits | {'train': subset(splits['train'], config, name, at_random)}
     self._flip_test, self._overlap = config.flip_test, config.window_overlap
     self.sizes = {split: len(self._splits[split]) for split in SPLITS}
-    self._class_weights = _class_weights(config.class_weights, len(self.labels))
+    self._class_weights = class_weights(config.class_weights, len(self.labels))
 
   def dataset(
     self, split: str, batch_size: int, *, training: bool = False, seed: int = 0, epoch: int = 0, start_batch: int = 0
@@ -80,10 +79,7 @@ class SegmentationTask(Task):
     Raises:
       TaskError: no such split, or a batch size or start below its minimum; in reading, a bad file.
     """
-    if split not in self._splits:
-      raise TaskError(f'A split is one of {", ".join(SPLITS)}. Received: {split!r}.')
-    if batch_size < 1 or start_batch < 0:
-      raise TaskError(f'A batch has at least one example and batches count from 0. Received: {batch_size}, {start_batch}.')
+    _reading.check(split, batch_size, start_batch)
     images = self._splits[split]
     if training:
       order = np.random.default_rng((seed, epoch, _ORDER)).permutation(len(images))
@@ -91,9 +87,8 @@ class SegmentationTask(Task):
       batches = _masks.training_batches(images, order[start_batch * batch_size :], batch_size, draws, self.image_size)
     else:
       batches = _masks.scoring_batches(images, batch_size, self.image_size, self._overlap, start_batch)
-    scale = tf.constant(1 / (255 * np.asarray(self.deviation)), tf.float32)
-    shift = tf.constant(np.asarray(self.mean) / np.asarray(self.deviation), tf.float32)
-    return _reading.ahead(batches.map(lambda pixels, labels: (tf.cast(pixels, tf.float32) * scale - shift, labels)))
+    normalise = _statistics.normaliser(self.normalisation)
+    return _reading.ahead(batches.map(lambda pixels, labels: (normalise(pixels), labels)))
 
   def loss(self, targets: tf.Tensor, outputs: tf.Tensor, label_smoothing: float = 0.0) -> tf.Tensor:
     """Softmax cross-entropy of each example, the mean over its pixels that count, [batch] float32.
@@ -206,64 +201,3 @@ def palette(count: int) -> np.ndarray:
 
 def _written(colour: np.ndarray) -> str:
   return '#' + bytes(colour.tolist()).hex()
-
-
-def drawn(splits: Mapping[str, MaskedImages], config: DataConfig, source: str) -> dict[str, MaskedImages]:
-  """Train, validation and test; only 'train' must be there.
-
-  Where there is no test, the validation split is the test. What is missing then is a seeded tenth of the original train split.
-
-  Raises:
-    TaskError: too few examples to draw from.
-  """
-  splits = dict(splits)
-  if 'test' not in splits and 'validation' in splits:
-    splits['test'] = splits.pop('validation')
-  tenth = max(1, round(len(splits['train']) / 10))
-  for split, stream in (('test', _TEST), ('validation', _VALIDATION)):
-    if split not in splits:
-      train = splits['train']
-      if len(train) <= tenth:
-        raise TaskError(f'A missing split is drawn from train. Received: too few images in {source} for a {split} split. Add images.')
-      taken, left = _parted(len(train), tenth, (config.data_seed, stream))
-      splits[split], splits['train'] = train.take(taken), train.take(left)
-  have, wanted = len(splits['train']), config.train_examples
-  if not 0 <= wanted <= have:
-    raise TaskError(f'--train_examples is at most the {have} training examples of {source}; 0 = all. Received: {wanted}.')
-  if wanted:
-    splits['train'] = splits['train'].take(_parted(have, wanted, (config.data_seed, _SUBSET))[0])
-  return splits
-
-
-def _parted(have: int, count: int, stream: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-  """`count` of `have` indices, drawn, and the others, both ascending."""
-  order = np.random.default_rng(stream).permutation(have)
-  return np.sort(order[:count]), np.sort(order[count:])
-
-
-def shape(config: DataConfig, default: tuple[int, int]) -> tuple[int, int]:
-  """(height, width) in pixels: the flags', or the task's own.
-
-  Raises:
-    TaskError: smaller than any network takes, or a width without a height.
-  """
-  if config.image_width and not config.image_size:
-    raise TaskError(f'--image_width goes with --image_size, the height. Received: --image_width={config.image_width} alone.')
-  given = (config.image_size, config.image_width or config.image_size) if config.image_size else default
-  if min(given) < _SMALLEST_SIDE:
-    raise TaskError(f"--image_size and --image_width are at least {_SMALLEST_SIDE} pixels; 0 = the task's own. Received: {given}.")
-  return given
-
-
-def _class_weights(text: str, count: int) -> tf.Tensor | None:
-  """[classes] float32, or None when every class weighs 1."""
-  if not text:
-    return None
-  try:
-    weights = np.asarray([float(number) for number in text.split(',')], np.float32)
-  except ValueError:
-    weights = np.zeros(0, np.float32)
-  if len(weights) != count or not np.isfinite(weights).all() or weights.min() < 0 or not weights.any():
-    rule = f'--class_weights is {count} comma-separated numbers here, none negative, not all 0; balanced is for classification.'
-    raise TaskError(f'{rule} Received: {text!r}.')
-  return tf.constant(weights)

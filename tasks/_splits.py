@@ -1,7 +1,8 @@
-"""Who is in which split: seeded stratified draws, so that every task has train, validation and test."""
+"""Who is in which split: seeded draws, so that every task has train, validation and test."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sized
 import dataclasses
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -10,6 +11,16 @@ from tasks._images import Images
 
 # Draws for different purposes must not hang together: each has its own stream of the same seed.
 _STREAMS = {'validation': 1, 'test': 2, 'train': 3}
+
+
+class Part(Sized, Protocol):
+  """The examples of one split, of whatever kind."""
+
+  def take(self, indices: np.ndarray) -> 'Part':
+    """Only the examples at `indices`, in that order."""
+
+
+P = TypeVar('P', bound=Part)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +34,10 @@ class Examples:
 
   images: Images
   labels: np.ndarray
+
+  def __len__(self) -> int:
+    """How many there are."""
+    return len(self.labels)
 
   def take(self, indices: np.ndarray) -> 'Examples':
     """Only the examples at `indices`, in that order."""
@@ -53,10 +68,26 @@ def stratified(labels: np.ndarray, count: int, stream: tuple[int, ...]) -> np.nd
   return np.sort(np.concatenate(drawn))
 
 
-def drawn(splits: Mapping[str, Examples], config: DataConfig, source: str) -> dict[str, Examples]:
+def by_class(train: Examples, count: int, stream: tuple[int, ...]) -> np.ndarray:
+  """`count` indices, ascending, with the share of every class kept."""
+  return stratified(train.labels, count, stream)
+
+
+def at_random(train: Sized, count: int, stream: tuple[int, ...]) -> np.ndarray:
+  """`count` indices, ascending, of examples that have no class."""
+  return np.sort(np.random.default_rng(stream).permutation(len(train))[:count])
+
+
+def drawn(splits: Mapping[str, P], config: DataConfig, source: str, draw: Callable[..., np.ndarray] = by_class) -> dict[str, P]:
   """Train, validation and test from what a source has; only 'train' must be there.
 
   Where there is no test, the validation split is the test. What is missing then is a tenth of the original train split.
+
+  Args:
+    splits: what the source has.
+    config: `data_seed` seeds the draws.
+    source: what messages call it.
+    draw: `by_class` or `at_random`.
 
   Raises:
     TaskError: too few examples to draw a split from.
@@ -64,30 +95,38 @@ def drawn(splits: Mapping[str, Examples], config: DataConfig, source: str) -> di
   splits = dict(splits)
   if 'test' not in splits and 'validation' in splits:
     splits['test'] = splits.pop('validation')
-  tenth = max(1, round(len(splits['train'].labels) / 10))
+  tenth = max(1, round(len(splits['train']) / 10))
   for name in ('test', 'validation'):
     if name not in splits:
       train = splits['train']
-      if len(train.labels) <= tenth:
+      if len(train) <= tenth:
         raise TaskError(f'A missing split is drawn from train. Received: too few images in {source} for a {name} split. Add images.')
-      taken = stratified(train.labels, tenth, (config.data_seed, _STREAMS[name]))
+      taken = draw(train, tenth, (config.data_seed, _STREAMS[name]))
       splits[name] = train.take(taken)
-      splits['train'] = train.take(np.setdiff1d(np.arange(len(train.labels)), taken))
+      splits['train'] = train.take(np.setdiff1d(np.arange(len(train)), taken))
   return splits
 
 
-def subset(train: Examples, config: DataConfig, source: str) -> Examples:
-  """`train_examples` of the train split, drawn after all others so that it changes none of them; all with 0.
+def chosen(train: Sized, config: DataConfig, source: str, draw: Callable[..., np.ndarray] = by_class) -> np.ndarray:
+  """Indices, ascending, of the `train_examples` that are used, drawn after all others so that they change none of them; 0 = all.
 
   Raises:
     TaskError: there are fewer.
   """
-  have, wanted = len(train.labels), config.train_examples
-  if wanted == 0:
-    return train
+  have, wanted = len(train), config.train_examples
   if not 0 <= wanted <= have:
     raise TaskError(f'--train_examples is at most the {have} training examples of {source}; 0 = all. Received: {wanted}.')
-  return train.take(stratified(train.labels, wanted, (config.data_seed, _STREAMS['train'])))
+  return draw(train, wanted, (config.data_seed, _STREAMS['train'])) if wanted else np.arange(have)
+
+
+def subset(train: P, config: DataConfig, source: str, draw: Callable[..., np.ndarray] = by_class) -> P:
+  """The examples of `train` that are `chosen`.
+
+  Raises:
+    TaskError: there are fewer.
+  """
+  indices = chosen(train, config, source, draw)
+  return train.take(indices) if config.train_examples else train
 
 
 def check_labels(labels: np.ndarray, classes: int, source: str) -> np.ndarray:

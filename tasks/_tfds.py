@@ -14,9 +14,11 @@ import tensorflow_datasets as tfds
 
 from st_tf.errors import did_you_mean
 from st_tf.task import SPLITS, DataConfig, Task, TaskError
-from tasks._classification import PHOTOGRAPHS, ClassificationTask, side
+from tasks._classification import ClassificationTask
 from tasks._images import ArrayImages, EncodedImages
+from tasks._sizes import side
 from tasks._splits import Examples
+from tasks._statistics import PHOTOGRAPHS
 
 _LARGEST_ARRAY_SIDE = 64  # Larger pictures stay encoded until their batch is due.
 _DEFAULT_SIDE = 96

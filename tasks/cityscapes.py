@@ -10,13 +10,30 @@ import numpy as np
 
 from st_tf.task import DataConfig, Task, TaskError, refuse
 from tasks._masks import IGNORED, Files, check
-from tasks._segmentation import SegmentationTask, shape
+from tasks._segmentation import SegmentationTask
+from tasks._sizes import shape
 
 # (number in labelIds, name) in the order of the benchmark's train ids: cityscapesScripts, helpers/labels.py.
 CLASSES = (
-  *((7, 'road'), (8, 'sidewalk'), (11, 'building'), (12, 'wall'), (13, 'fence'), (17, 'pole'), (19, 'traffic light')),
-  *((20, 'traffic sign'), (21, 'vegetation'), (22, 'terrain'), (23, 'sky'), (24, 'person'), (25, 'rider'), (26, 'car')),
-  *((27, 'truck'), (28, 'bus'), (31, 'train'), (32, 'motorcycle'), (33, 'bicycle')),
+  (7, 'road'),
+  (8, 'sidewalk'),
+  (11, 'building'),
+  (12, 'wall'),
+  (13, 'fence'),
+  (17, 'pole'),
+  (19, 'traffic light'),
+  (20, 'traffic sign'),
+  (21, 'vegetation'),
+  (22, 'terrain'),
+  (23, 'sky'),
+  (24, 'person'),
+  (25, 'rider'),
+  (26, 'car'),
+  (27, 'truck'),
+  (28, 'bus'),
+  (31, 'train'),
+  (32, 'motorcycle'),
+  (33, 'bicycle'),
 )
 NUMBERS = 34
 _SPLITS = {'train': 'train', 'validation': 'val'}

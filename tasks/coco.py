@@ -10,7 +10,7 @@ from st_tf.task import DataConfig, Task, TaskError
 from tasks._coco import read_folder
 from tasks._joints import COCO_SIGMAS
 from tasks._keypoints import KeypointTask
-from tasks._segmentation import shape
+from tasks._sizes import shape
 
 _SHAPE = (256, 192)  # As in the paper's recipe.
 

@@ -10,9 +10,11 @@ import numpy as np
 
 from st_tf.task import DataConfig, Task, TaskError
 from tasks import _class_folders
-from tasks._classification import PHOTOGRAPHS, ClassificationTask, side
+from tasks._classification import ClassificationTask
 from tasks._images import EncodedImages
+from tasks._sizes import side
 from tasks._splits import Examples
+from tasks._statistics import PHOTOGRAPHS
 
 TAKES_ARGUMENT = True
 _DEFAULT_SIDE = 96

@@ -20,9 +20,11 @@ import numpy as np
 
 from st_tf.task import DataConfig, Task, TaskError
 from tasks import _class_folders, _records, _tfds
-from tasks._classification import PHOTOGRAPHS, ClassificationTask, side
+from tasks._classification import ClassificationTask
 from tasks._images import EncodedImages
+from tasks._sizes import side
 from tasks._splits import Examples, check_labels, stratified
+from tasks._statistics import PHOTOGRAPHS
 
 VALIDATION = 10_000
 SMALLEST_AREA = 0.08  # As is usual since Szegedy et al., CVPR 2015, section 6.

@@ -13,7 +13,7 @@ from st_tf.task import DataConfig, Task
 from tasks._coco import read_folder
 from tasks._keypoints import KeypointTask
 from tasks._people import People
-from tasks._segmentation import shape
+from tasks._sizes import shape
 
 TAKES_ARGUMENT = True
 _SHAPE = (256, 192)  # COCO's.

@@ -4,8 +4,9 @@ import numpy as np
 
 from st_tf.task import DataConfig, Task, TaskError
 from tasks import _drawing
-from tasks._classification import ClassificationTask, side
+from tasks._classification import ClassificationTask
 from tasks._images import ArrayImages
+from tasks._sizes import side
 from tasks._splits import Examples
 
 SIZES = {'train': 6000, 'validation': 500, 'test': 1000}

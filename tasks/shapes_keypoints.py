@@ -11,7 +11,7 @@ from tasks import _drawing
 from tasks._joints import DEFAULT_SIGMA, Joints
 from tasks._keypoints import KeypointTask
 from tasks._people import Annotations, People, true_people
-from tasks._segmentation import shape
+from tasks._sizes import shape
 
 SIZES = {'train': 2000, 'validation': 250, 'test': 500}
 JOINTS = Joints(('centre', 'top', 'right'), (DEFAULT_SIGMA,) * 3, None, ((0, 1), (0, 2)))

@@ -137,7 +137,7 @@ CASES = (
 
 def files(case: Case) -> Iterator[bytes]:
   """The case's own file, and the same weights stored the other way."""
-  from tflite.encode import encode
+  from tflite.file.encode import encode
 
   model = case.build()
   rng = np.random.default_rng(0)

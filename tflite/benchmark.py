@@ -5,7 +5,6 @@ Prints a table and, with --json=FILE, writes it too. Ratios are to the first fil
 
 from collections.abc import Sequence
 import dataclasses
-import importlib
 import json
 import pathlib
 import platform
@@ -14,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from st_tf import command
+from st_tf import command, quiet
 from st_tf.config import flags
 from st_tf.errors import UserError
-
-_RUNTIMES = ('x86', 'wasm', 'arm64', 'adb')
-_MODULES = {'x86': 'native', 'wasm': 'wasm', 'arm64': 'arm64', 'adb': 'adb'}
+from tflite.file import model_file
+from tflite.file.model_file import ModelFileError
+from tflite.runtimes.measured import speedup
+from tflite.runtimes.named import RUNTIMES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Options:
   model: str = dataclasses.field(default='', metadata={'help': 'One .tflite file, or several with commas between them.'})
   runtime: str = dataclasses.field(
     default='wasm',
-    metadata={'help': 'This processor, LiteRT.js in Chromium, ARM64 emulated, or an Android device.', 'choices': _RUNTIMES},
+    metadata={'help': 'This processor, LiteRT.js in Chromium, ARM64 emulated, or an Android device.', 'choices': tuple(RUNTIMES)},
   )
   rounds: int = dataclasses.field(default=15, metadata={'help': 'How often each file is timed; the files take turns.'})
   json: str = dataclasses.field(default='', metadata={'help': 'File for the table as JSON.'})
@@ -53,18 +53,18 @@ class Options:
 def main(argv: Sequence[str]) -> None:
   """Runs the command."""
   options = flags.read_options(argv, Options, __doc__)
-  with command.quiet_imports():
-    from tflite.flat import FileError, read
-  contents = [_read(path) for path in options.paths]
+  with quiet.imports():
+    from tflite.file.flat import read
+  contents = [model_file.load(path) for path in options.paths]
   models = [read(content, path) for content, path in zip(contents, options.paths)]
   for model, path in zip(models, options.paths):
     if len(model.inputs) != 1 or len(model.outputs) != 1 or len(model.tensors[model.inputs[0]].shape) != 4:
-      raise FileError(f'A file that is timed reads one image [1, height, width, channels] and gives one result. Received: {path}.')
+      raise ModelFileError(f'A file that is timed reads one image [1, height, width, channels] and gives one result. Received: {path}.')
   shapes = {model.tensors[model.inputs[0]].shape for model in models}
   if len(shapes) > 1:
     raise UserError(f'Files that are compared read images of one size. Received: {sorted(shapes)}. Time them one by one.')
   if min(next(iter(shapes))) < 1:
-    raise FileError(f'A file has an input of fixed size. Received: {next(iter(shapes))} in {options.paths[0]}. Convert it with one.')
+    raise ModelFileError(f'A file has an input of fixed size. Received: {next(iter(shapes))} in {options.paths[0]}. Convert it with one.')
   rows = table(options, contents, next(iter(shapes)))
   print('\n'.join(lines(rows, options)))
   if options.json:
@@ -83,10 +83,8 @@ def table(options: Options, contents: Sequence[bytes], shape: Sequence[int]) -> 
   Raises:
     UserError: the runtime is missing, or a file does not run there.
   """
-  from tflite.runtimes.measured import speedup
-
   image = np.random.default_rng(0).uniform(size=shape).astype(np.float32)
-  found = importlib.import_module(f'tflite.runtimes.{_MODULES[options.runtime]}').measure(contents, image, options.rounds)
+  found = RUNTIMES[options.runtime].measure(contents, image, options.rounds)
   return [
     {
       'model': path,
@@ -110,20 +108,8 @@ def lines(rows: Sequence[dict[str, Any]], options: Options) -> list[str]:
     peak = '-' if row['peak_megabytes'] is None else f'{row["peak_megabytes"]:.1f}'
     times = '  '.join(f'{row[name]:8.2f}' for name in ('milliseconds', 'least', 'most'))
     shown.append(f'{row["model"]:{width}}  {row["bytes"]:12,}  {times}  {row["ratio"]:7.2f}  {peak:>8}')
-  notes = {
-    'x86': 'x86 never executes sparsely: phones do, and --runtime=wasm shows it.',
-    'arm64': 'These are times of an emulator, no latencies: --runtime=arm64 shows whether files run, not how fast.',
-  }
-  if options.runtime in notes:
-    shown.append(notes[options.runtime])
-  return shown
-
-
-def _read(path: str) -> bytes:
-  try:
-    return pathlib.Path(path).expanduser().read_bytes()
-  except OSError as error:
-    raise UserError(f'A .tflite file is a file that can be read. Received: {path} ({error.strerror}).') from error
+  note = RUNTIMES[options.runtime].note
+  return [*shown, note] if note else shown
 
 
 if __name__ == '__main__':

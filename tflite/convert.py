@@ -12,8 +12,9 @@ import tf_keras as keras
 
 from st_tf import files
 from st_tf.errors import UserError
-from tflite.encode import encode
-from tflite.runner import ModelFileError, Runner
+from tflite.file.encode import encode
+from tflite.file.model_file import ModelFileError
+from tflite.file.runner import Runner
 
 
 class ConversionError(UserError):

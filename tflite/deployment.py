@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tf_keras as keras
 
+from st_tf.task import Normalisation
 from st_tf.ticket import Ticket
 from tflite.deploy import deployed
 from tflite.deploy.emit import emit
@@ -44,12 +45,21 @@ class Deployment:
 def of_ticket(ticket: Ticket) -> Deployment:
   """The deployment of a ticket, which reads pixels from 0 to 1."""
   network = deployment(ticket.build_model(raw=True))
-  return dataclasses.replace(network, function=pixels_of(ticket).reading(network.function))
+  return dataclasses.replace(network, function=reading_units(network.function, normalisation_of(ticket)))
 
 
-def pixels_of(ticket: Ticket) -> 'Pixels':
-  """The pixels that the ticket's files read."""
-  return Pixels(ticket.task['mean'], ticket.task['deviation'])
+def normalisation_of(ticket: Ticket) -> Normalisation:
+  """How the ticket's network wants pixels."""
+  return Normalisation(ticket.task['mean'], ticket.task['deviation'])
+
+
+def reading_units(function: Callable[[Any], Any], normalisation: Normalisation) -> Callable[[Any], Any]:
+  """`function` of normalised images as one of pixels from 0 to 1: MediaPipe Tasks refuse a normalisation per channel.
+
+  So a file brings its own, as its first operation.
+  """
+  normalise = normalisation.from_units
+  return lambda image: function(normalise(image))
 
 
 def deployment(model: keras.Model) -> Deployment:
@@ -68,28 +78,3 @@ def deployment(model: keras.Model) -> Deployment:
   note = f'{len(graph.nodes) - 1} operations for {len(model.layers)} layers; norms folded, silent units removed{repeated}'
   repeats = ended[ended.output].shape[0] // graph[graph.output].shape[0] if ended is not graph else 1
   return Deployment(emit(ended), (), kernels, note, repeats)
-
-
-@dataclasses.dataclass(frozen=True)
-class Pixels:
-  """What a file does that reads pixels from 0 to 1, where its network reads normalised ones.
-
-  MediaPipe Tasks refuse a normalisation per channel, so the file brings its own.
-
-  Attributes:
-    mean: per channel, of images in [0, 1].
-    deviation: per channel, of the same.
-  """
-
-  mean: Sequence[float]
-  deviation: Sequence[float]
-
-  def of(self, images: np.ndarray) -> np.ndarray:
-    """Pixels from 0 to 1 that were normalised to `images` [..., 3]."""
-    return (images * np.float32(self.deviation) + np.float32(self.mean)).astype(np.float32)
-
-  def reading(self, function: Callable) -> Callable:
-    """`function` of normalised images as one of pixels from 0 to 1."""
-    scale = 1 / np.asarray(self.deviation, np.float64)
-    shift = -np.asarray(self.mean, np.float64) * scale
-    return lambda image: function(image * scale.astype(np.float32) + shift.astype(np.float32))

@@ -5,12 +5,11 @@ Names each operation that prevents it, and what to change. Works on any .tflite 
 
 from collections.abc import Sequence
 import dataclasses
-import pathlib
 from typing import Any
 
-from st_tf import command
+from st_tf import command, quiet
 from st_tf.config import flags
-from st_tf.errors import UserError
+from tflite.file import model_file
 
 _SHOWN = 12
 
@@ -33,8 +32,8 @@ class Options:
 def main(argv: Sequence[str]) -> int:
   """Runs the command; 0 = a part of the graph runs sparsely, 1 = nothing does."""
   options = flags.read_options(argv, Options, __doc__)
-  with command.quiet_imports():
-    from tflite import flat, sparse_rules
+  with quiet.imports():
+    from tflite.file import flat, sparse_rules
   diagnosis = sparse_rules.diagnose(flat.read(_content(options), options.model or options.ticket))
   print('\n'.join(lines(diagnosis)))
   if options.ticket and not diagnosis.sparse:
@@ -56,14 +55,11 @@ def lines(diagnosis: Any) -> list[str]:
 
 def _content(options: Options) -> bytes:
   if options.model:
-    try:
-      return pathlib.Path(options.model).expanduser().read_bytes()
-    except OSError as error:
-      raise UserError(f'A .tflite file is a file that can be read. Received: {options.model} ({error.strerror}).') from error
-  with command.quiet_imports():
+    return model_file.load(options.model)
+  with quiet.imports():
     from st_tf.ticket import Ticket
     from tflite.deployment import of_ticket
-    from tflite.encode import encode
+    from tflite.file.encode import encode
   ticket = Ticket.load(options.ticket)
   network = of_ticket(ticket)
   return encode(network.function, ticket.input_shape, sparse=True, variables=network.variables)

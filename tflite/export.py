@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from st_tf import command
+from st_tf import command, quiet
 from st_tf.config import flags
 from st_tf.errors import UserError
 from st_tf.task import DataConfig
-from tflite.formats import FORMATS, STORAGES
+from tflite.file.formats import FORMATS, STORAGES, Format
 
 _CALIBRATION_IMAGES = 200
 
@@ -61,12 +61,12 @@ class Options:
 def main(argv: Sequence[str]) -> None:
   """Runs the command."""
   options, given = flags.read_options_and_data(argv, Options, __doc__, DataConfig)
-  with command.quiet_imports():
+  with quiet.imports():
     from st_tf.ticket import Ticket
     from st_tf.ticket.task_of import task_of
   ticket = Ticket.load(options.ticket)
   check_place(options.path)
-  with command.quiet_imports():
+  with quiet.imports():
     task = task_of(ticket, given)
   facts = export(ticket, task, options)
   for line in lines(facts, options.path):
@@ -85,33 +85,28 @@ def export(ticket: Any, task: Any, options: Options) -> dict[str, Any]:
   from st_tf.task.scoring import score
   from st_tf.ticket.task_of import renormalisation
   from tflite import convert, deployment, storage
-  from tflite.encode import encode
-  from tflite.runner import Runner
+  from tflite.file.encode import encode
+  from tflite.file.runner import Runner
 
   chosen, model = FORMATS[options.format], ticket.build_model(raw=True)
-  network, pixels = deployment.of_ticket(ticket), deployment.pixels_of(ticket)
-  scale, shift = renormalisation(task, ticket.task)
-  samples = _images(task, 'validation', options.samples) * scale + shift
-  calibration = pixels.of(_images(task, 'train', _CALIBRATION_IMAGES) * scale + shift) if options.format == 'int8' else None
+  network, to_units = deployment.of_ticket(ticket), deployment.normalisation_of(ticket).to_units
+  as_trained = renormalisation(task, ticket.task)
+  samples = as_trained(_images(task, 'validation', options.samples))
+  calibration = to_units(as_trained(_images(task, 'train', _CALIBRATION_IMAGES))) if options.format == 'int8' else None
   stored = storage.store(
     lambda sparse: encode(network.function, model.input_shape[1:], options.format, sparse, calibration, network.variables),
-    *(options.format, options.sparse, pixels.of(samples[:4]), chosen.tolerance),
+    options.format,
+    options.sparse,
+    to_units(samples[:4]),
+    chosen.tolerance,
   )
-  error = convert.difference(network.repeated(convert.outputs(model, samples)), stored.content, pixels.of(samples))
-  if not error <= chosen.tolerance:  # Written so that NaN fails.
-    raise ExportError(
-      f'A {options.format} file gives the outputs of its ticket to {chosen.tolerance:g} of the largest. Received: {error:.3g} on'
-      f' {len(samples)} images. Nothing was written. Use another --format.'
-    )
+  error = convert.difference(network.repeated(convert.outputs(model, samples)), stored.content, to_units(samples))
+  _check_outputs(chosen, error, len(samples))
   metric = task.primary_metric
-  expected = score(lambda images: model(images * scale + shift, training=False).numpy(), task, 'validation', 256).result()[metric]
+  expected = score(lambda images: model(as_trained(images), training=False).numpy(), task, 'validation', 256).result()[metric]
   runner = Runner(stored.content)
-  found = score(lambda images: network.single(runner(pixels.of(images * scale + shift))), task, 'validation', 256).result()[metric]
-  if found < expected - chosen.loss:
-    raise ExportError(
-      f'A {options.format} file loses at most {chosen.loss:.1%} of {metric}. Received: {found:.1%}, where the ticket has {expected:.1%} on'
-      ' the validation split. Nothing was written. Use another --format.'
-    )
+  found = score(lambda images: network.single(runner(to_units(as_trained(images)))), task, 'validation', 256).result()[metric]
+  _check_score(chosen, metric, found, expected)
   content = _described(stored.content, ticket, network.repeats)
   facts = {
     'ticket': ticket.fingerprint,
@@ -133,6 +128,22 @@ def export(ticket: Any, task: Any, options: Options) -> dict[str, Any]:
   convert.replace(_report(options.path), (json.dumps(facts, indent=1) + '\n').encode())
   convert.replace(options.path, content)
   return facts
+
+
+def _check_outputs(chosen: Format, error: float, count: int) -> None:
+  if not error <= chosen.tolerance:  # Written so that NaN fails.
+    raise ExportError(
+      f'A {chosen.name} file gives the outputs of its ticket to {chosen.tolerance:g} of the largest. Received: {error:.3g} on'
+      f' {count} images. Nothing was written. Use another --format.'
+    )
+
+
+def _check_score(chosen: Format, metric: str, found: float, expected: float) -> None:
+  if found < expected - chosen.loss:
+    raise ExportError(
+      f'A {chosen.name} file loses at most {chosen.loss:.1%} of {metric}. Received: {found:.1%}, where the ticket has {expected:.1%} on'
+      ' the validation split. Nothing was written. Use another --format.'
+    )
 
 
 def check_place(path: pathlib.Path) -> None:
@@ -180,11 +191,12 @@ def _lower_bound(kernels: Sequence[np.ndarray], number_format: str) -> int:
 
 
 def _described(content: bytes, ticket: Any, repeats: int) -> bytes:
-  from tflite.metadata import Description, with_metadata
+  from tflite.file.metadata import Description, with_metadata
 
   task = ticket.task['name']
   text = f'{task}, drawn as a SuperTicket at {ticket.sparsity:.0%} sparsity; fingerprint {ticket.fingerprint[:12]}.'
-  text += f' Each pixel of the map comes {repeats}x{repeats} times.' * (repeats > 1)
+  if repeats > 1:
+    text += f' Each pixel of the map comes {repeats}x{repeats} times.'
   return with_metadata(content, Description(f'SuperTicket for {task}', text, ticket.input_shape[:2], ticket.task['labels'], ticket.kind))
 
 

@@ -18,7 +18,7 @@ from tflite.deploy import deployed
 from tflite.deploy.emit import emit
 from tflite.deploy.graph import Graph, Node
 from tflite.deploy.simplify import repeat_pixels
-from tflite.encode import encode
+from tflite.file.encode import encode
 from tflite.runtimes.measured import Measured
 
 _COPIES = 5

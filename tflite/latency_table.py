@@ -6,7 +6,6 @@ kernel): expansion, depthwise convolution, projection. The same command continue
 
 from collections.abc import Iterator, Sequence
 import dataclasses
-import importlib
 import json
 import pathlib
 import platform
@@ -14,14 +13,16 @@ from typing import Any
 
 import tqdm
 
-from st_tf import command
+from st_tf import command, quiet
 from st_tf.arch import presets
 from st_tf.arch.specs import HEADS, HeadSpec
 from st_tf.config import flags
 from st_tf.errors import UserError
 from st_tf.files import write_bytes
+from tflite.runtimes.measured import RuntimeMissingError
+from tflite.runtimes.named import RUNTIMES, Runtime
 
-RUNTIMES = {'wasm': 'wasm', 'x86': 'native', 'adb': 'adb'}  # Emulated ARM64 has no latencies.
+_RUNTIMES = tuple(name for name, runtime in RUNTIMES.items() if runtime.has_latencies)
 _SPARSE_BELOW = 1 / 3  # Runtimes skip zeros where less than a third of a kernel is left.
 
 
@@ -31,7 +32,7 @@ class Options:
 
   supernet: str = dataclasses.field(default='mobile', metadata={'help': 'Preset or JSON file with an ArchSpec.'})
   runtime: str = dataclasses.field(
-    default='wasm', metadata={'help': 'LiteRT.js in Chromium, this processor, or an Android device.', 'choices': tuple(RUNTIMES)}
+    default='wasm', metadata={'help': 'This processor, LiteRT.js in Chromium, or an Android device.', 'choices': _RUNTIMES}
   )
   image_size: int = dataclasses.field(default=224, metadata={'help': 'Side in pixels of the images that the deployed network reads.'})
   outputs: int = dataclasses.field(default=1000, metadata={'help': 'Labels of the network.'})
@@ -71,11 +72,11 @@ def main(argv: Sequence[str]) -> None:
     raise UserError('A latency table is of convolutions. Received: a supernet with transformer tokens. Use one with tokens=0.')
   if not options.path.parent.is_dir():
     raise UserError(f'--out is a file in an existing folder. Received: {options.out}. Create the folder first.')
-  with command.quiet_imports():
+  with quiet.imports():
     from tflite import latency_graphs
   facts, known = _begun(options, arch, latency_graphs.Operation)
-  _check_runtime(options)
-  measure = importlib.import_module(f'tflite.runtimes.{RUNTIMES[options.runtime]}').measure
+  _check_runtime(RUNTIMES[options.runtime], options.density)
+  measure = RUNTIMES[options.runtime].measure
   meter = latency_graphs.Meter(measure, options.density, options.density < _SPARSE_BELOW, arch.activation, options.rounds)
   head = HeadSpec(options.head, options.outputs)
   operations = latency_graphs.operations(arch, head, options.image_size)
@@ -136,13 +137,11 @@ def _begun(options: Options, arch: Any, operation: type) -> tuple[dict[str, Any]
   return facts, known
 
 
-def _check_runtime(options: Options) -> None:
-  runtime = importlib.import_module(f'tflite.runtimes.{RUNTIMES[options.runtime]}')
-  reason = getattr(runtime, 'missing', str)()
-  if reason:
-    raise UserError(reason)
-  if options.runtime == 'x86' and options.density < 1:
-    raise UserError(f'x86 never executes sparsely. Received: --density={options.density:g}. Write --density=1, or --runtime=wasm.')
+def _check_runtime(runtime: Runtime, density: float) -> None:
+  if runtime.missing():
+    raise RuntimeMissingError(runtime.missing())
+  if density < 1 and not runtime.runs_sparsely:
+    raise UserError(f'{runtime.name} never executes sparsely. Received: --density={density:g}. Write --density=1, or --runtime=wasm.')
 
 
 def _write(path: pathlib.Path, facts: dict[str, Any]) -> None:

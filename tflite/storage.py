@@ -6,11 +6,11 @@ import dataclasses
 import numpy as np
 
 from st_tf.errors import UserError
-from tflite.flat import read
-from tflite.formats import FORMATS
+from tflite.file.flat import read
+from tflite.file.formats import FORMATS
+from tflite.file.sparse_rules import diagnose
 from tflite.runtimes import wasm
 from tflite.runtimes.measured import speedup
-from tflite.sparse_rules import diagnose
 
 WORTHWHILE = 1.1  # Ratios of measured times are uncertain by some percent.
 _ROUNDS = 15

@@ -11,7 +11,7 @@ from st_tf.task import Task
 
 def prepare_tensorflow() -> None:
   """Loads TensorFlow as commands do; where the caller has loaded it, it stays as it is."""
-  quiet.quiet()
+  quiet.libraries()
   with quiet.imports():
     import tensorflow  # noqa: F401
 

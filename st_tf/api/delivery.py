@@ -12,7 +12,7 @@ from st_tf.task.scoring import readable, score
 from st_tf.ticket import MODEL, Ticket, TicketError
 from tflite.convert import convert
 from tflite.deployment import of_ticket
-from tflite.encode import encode
+from tflite.file.encode import encode
 
 _CHECKED_IMAGES = 16
 

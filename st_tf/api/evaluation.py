@@ -15,7 +15,7 @@ from st_tf.task import DataConfig, Task, scoring
 from st_tf.ticket import Ticket
 from st_tf.ticket.task_of import renormalisation, task_of
 from st_tf.wording import duration, score, score_name, size
-from tflite.runner import Runner, single
+from tflite.file.runner import Runner, single
 
 
 class EvaluationError(UserError):
@@ -127,8 +127,8 @@ def of_ticket(ticket: Ticket, name: str, given: Mapping[str, Any], task: Task | 
   """
   task = task_of(ticket, given, task)
   model = ticket.build_model(raw=True)
-  scale, shift = renormalisation(task, ticket.task)
-  infer = tf.function(lambda images: model(images * scale + shift, training=False), reduce_retracing=True)
+  as_trained = renormalisation(task, ticket.task)
+  infer = tf.function(lambda images: model(as_trained(images), training=False), reduce_retracing=True)
   about = f'{ticket.sparsity:.1%} sparse, fingerprint {ticket.fingerprint[:12]}'
   return Network(name, about, tuple(ticket.input_shape[:2]), ticket.head.outputs, infer), task
 
@@ -147,6 +147,5 @@ def _as_normalised(runner: Any, task: Task) -> Callable[[np.ndarray], np.ndarray
   """`runner` for the task's normalised images: a file whose metadata say how it wants pixels gets them so."""
   if runner.normalization is None:
     return runner
-  mean, deviation = runner.normalization
-  pixels = 255 * np.float32(task.mean), 255 * np.float32(task.deviation)
-  return lambda images: runner(((images * pixels[1] + pixels[0] - mean) / deviation).astype(np.float32))
+  (mean, deviation), to_bytes = runner.normalization, task.normalisation.to_bytes
+  return lambda images: runner(((to_bytes(images) - mean) / deviation).astype(np.float32))

@@ -12,6 +12,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from st_tf.arch.specs import ArchSpec, Block, HeadSpec, SpecError, layout
+from st_tf.models.activations import ACTIVATIONS
 from st_tf.models.layers import ChannelShift, CountedDropout, GroupedConv2D
 from st_tf.models.transformer import transformer
 
@@ -123,7 +124,7 @@ class _Graph:
     )
 
   def act(self, x: tf.Tensor, name: str) -> tf.Tensor:
-    return keras.layers.Activation(activation(self.arch.activation), name=name)(x)
+    return keras.layers.Activation(ACTIVATIONS[self.arch.activation], name=name)(x)
 
   def add(self, summands: list[tf.Tensor], name: str) -> tf.Tensor:
     return keras.layers.Add(name=name)(summands) if len(summands) > 1 else summands[0]
@@ -137,17 +138,6 @@ class _Graph:
     if self.deviation or deviation:
       return keras.initializers.RandomNormal(0.0, self.deviation or deviation, self.seed_of(name))
     return keras.initializers.VarianceScaling(2.0, 'fan_out', 'untruncated_normal', self.seed_of(name))
-
-
-@keras.saving.register_keras_serializable('st_tf')
-def hard_swish(x: tf.Tensor) -> tf.Tensor:
-  """x * relu6(x + 3) / 6, in the form that mobile runtimes know."""
-  return x * tf.nn.relu6(x + 3.0) * (1 / 6)
-
-
-def activation(name: str) -> Callable:
-  """The function called `name` in an `ArchSpec`."""
-  return {'relu': tf.nn.relu, 'relu6': tf.nn.relu6, 'hard_swish': hard_swish, 'swish': tf.nn.silu}[name]
 
 
 def search_block(graph: _Graph, x: tf.Tensor, block: Block) -> tf.Tensor:

@@ -9,7 +9,6 @@ from PIL import Image
 import tensorflow as tf
 
 from st_tf.task import Sample, Task
-from st_tf.task.pictures import denormalised
 from st_tf.task.scoring import readable
 
 _SHOWN_PIXELS = 160
@@ -51,7 +50,7 @@ def collect(task: Task, model: Any, count: int = 12, split: str = 'test', seed: 
     images, outputs = np.asarray(images)[chosen], task.answers(model, np.asarray(images)[chosen])
     for place, image, output in zip(chosen, images, outputs):
       target = tf.nest.map_structure(lambda values: np.asarray(values[place]), targets)  # noqa: B023 (called at once)
-      samples.append(task.sample(denormalised(image, task.mean, task.deviation), target, output))
+      samples.append(task.sample(task.normalisation.denormalised(image), target, output))
     if len(samples) == len(wanted):
       break
   return samples

@@ -1,6 +1,5 @@
 """Picture files as a network sees them."""
 
-from collections.abc import Sequence
 import io
 import pathlib
 
@@ -72,17 +71,6 @@ def center_crop(picture: Image.Image, size: tuple[int, int], keep: float = 1.0) 
   left, top = max((picture.width - scale * width) / 2, 0.0), max((picture.height - scale * height) / 2, 0.0)
   box = (left, top, min(left + scale * width, picture.width), min(top + scale * height, picture.height))
   return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR, box))
-
-
-def denormalised(image: np.ndarray, mean: Sequence[float], deviation: Sequence[float]) -> np.ndarray:
-  """The picture [height, width, 3] uint8 that `normalised` has made `image` of."""
-  pixels = (np.asarray(image, np.float64) * deviation + mean) * 255
-  return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
-
-
-def normalised(pixels: np.ndarray, mean: Sequence[float], deviation: Sequence[float]) -> np.ndarray:
-  """Pixels [..., 3] uint8 as float32: brought to [0, 1], minus the mean, over the deviation of each channel."""
-  return ((pixels.astype(np.float32) / 255 - np.asarray(mean)) / np.asarray(deviation)).astype(np.float32)
 
 
 def _undecodable(name: str, error: Exception) -> TaskError:

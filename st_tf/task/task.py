@@ -11,6 +11,7 @@ import numpy as np
 
 from st_tf.arch.specs import HeadSpec
 from st_tf.errors import UserError, did_you_mean
+from st_tf.task.normalisation import Normalisation
 
 SPLITS = ('train', 'validation', 'test')
 KINDS = ('classification', 'segmentation', 'keypoints')
@@ -132,6 +133,11 @@ class Task(abc.ABC):
   notes: Sequence[str] = ()
   contents: str = ''
   semantics: Mapping[str, Any] = MappingProxyType({'kind': 'classification'})
+
+  @property
+  def normalisation(self) -> Normalisation:
+    """`mean` and `deviation` with their arithmetic."""
+    return Normalisation(self.mean, self.deviation)
 
   @staticmethod
   def from_datasets(

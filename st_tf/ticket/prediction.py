@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from st_tf.errors import UserError
-from st_tf.task import maps, most_likely
-from st_tf.task.pictures import as_rgb, center_crop, normalised, open_rgb
+from st_tf.task import Normalisation, maps, most_likely
+from st_tf.task.pictures import as_rgb, center_crop, open_rgb
 
 _SHOWN_GUESSES = 5  # In notebooks.
 _SHOWN_PIXELS = 640  # Longer side of a picture there.
@@ -124,7 +124,7 @@ def network_input(picture: Image.Image, size: tuple[int, int], task: Mapping[str
     size: (height, width) that the network reads.
     task: what the ticket knows of it.
   """
-  return normalised(center_crop(picture, size, task.get('keep', 1.0)), task['mean'], task['deviation'])
+  return Normalisation(task['mean'], task['deviation']).normalised(center_crop(picture, size, task.get('keep', 1.0)))
 
 
 def crop_of(picture: Image.Image, size: tuple[int, int], keep: float) -> np.ndarray:

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 import dataclasses
 from typing import Any
 
-import numpy as np
-
 from st_tf import task as tasks
-from st_tf.task import DataConfig, Task
+from st_tf.task import DataConfig, Normalisation, Task
+from st_tf.task.normalisation import Affine
 from st_tf.ticket import Ticket, TicketError
 
 
@@ -45,7 +44,6 @@ def _loaded(ticket: Ticket, given: Mapping[str, Any], name: str) -> Task:
     raise tasks.TaskError(f'{error} (The task is that of the ticket; --task names the same data in another place.)') from error
 
 
-def renormalisation(task: Task, trained: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-  """(factor, summand) [3] that turn the task's normalised images into those that `trained`, a ticket's task, had."""
-  mean, deviation = np.float32(trained['mean']), np.float32(trained['deviation'])
-  return np.float32(task.deviation) / deviation, (np.float32(task.mean) - mean) / deviation
+def renormalisation(task: Task, trained: Mapping[str, Any]) -> Affine:
+  """What turns the task's normalised images into those that `trained`, a ticket's task, had."""
+  return Normalisation(task.mean, task.deviation).onto(Normalisation(trained['mean'], trained['deviation']))

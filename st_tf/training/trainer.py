@@ -16,7 +16,7 @@ import tf_keras as keras
 from st_tf.arch.specs import ArchSpec
 from st_tf.config import Config
 from st_tf.models import build, cost, named_variables
-from st_tf.models.high_resolution import activation
+from st_tf.models.activations import ACTIVATIONS
 from st_tf.models.variables import layers
 from st_tf.pruning import Mask
 from st_tf.pruning.fit import apply_ranking, is_closed, ranked
@@ -231,7 +231,7 @@ class Trainer:
     """
     arch, head = shrink.shrunk_arch(self.arch, self.task.head, alive), self.task.head
     kept = shrink.slices(self.arch, head, alive)
-    carrier = shrink.Carrier(self.arch, head, alive, lambda x: activation(self.arch.activation)(tf.constant(x)).numpy())
+    carrier = shrink.Carrier(self.arch, head, alive, lambda x: ACTIVATIONS[self.arch.activation](tf.constant(x)).numpy())
     values = carrier.carry(self.values(), effective_values(self.model))
     averaged = None
     if self.averages:

@@ -67,30 +67,6 @@ def test_warnings_of_other_libraries_are_silent_and_our_own_are_not():
   assert 'ours' in stderr and 'theirs' not in stderr
 
 
-def test_quiet_imports_drop_only_what_libraries_say_while_loading(monkeypatch, capfd):
-  monkeypatch.setenv('TF_CPP_MIN_LOG_LEVEL', '3')
-  with command.quiet_imports():
-    os.write(2, b'WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n')
-    os.write(2, b'I0000 00:00:1795242457.819313    6484 port.cc:153] oneDNN custom operations are on.\n')
-    os.write(2, b'something else\n')
-  assert capfd.readouterr().err == 'something else\n'
-
-
-def test_quiet_imports_keep_what_was_said_before_a_failure(monkeypatch, capfd):
-  monkeypatch.setenv('TF_CPP_MIN_LOG_LEVEL', '3')
-  with pytest.raises(ImportError), command.quiet_imports():
-    os.write(2, b'no such library\n')
-    raise ImportError
-  assert capfd.readouterr().err == 'no such library\n'
-
-
-def test_quiet_imports_drop_nothing_when_logs_are_asked_for(monkeypatch, capfd):
-  monkeypatch.setenv('TF_CPP_MIN_LOG_LEVEL', '0')
-  with command.quiet_imports():
-    os.write(2, b'I0000 00:00:1795242457.819313    6484 port.cc:153] oneDNN custom operations are on.\n')
-  assert 'oneDNN' in capfd.readouterr().err
-
-
 def test_all_errors_of_the_project_are_user_errors():
   from st_tf.arch.specs import SpecError
   from st_tf.config import ConfigError

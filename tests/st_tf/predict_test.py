@@ -9,7 +9,7 @@ import pytest
 from st_tf import predict
 from st_tf.errors import UserError
 from st_tf.task import most_likely
-from st_tf.task.pictures import center_crop, normalised, open_rgb
+from st_tf.task.pictures import center_crop, open_rgb
 from st_tf.ticket.prediction import prediction
 from tests import tiny
 
@@ -39,7 +39,7 @@ def test_a_ticket_needs_no_task_to_say_what_it_sees(tiny_ticket, picture, tmp_pa
 
 
 def test_it_says_what_the_model_says(tiny_ticket, ticket_folder, shapes, picture, capsys):
-  image = normalised(center_crop(open_rgb(picture, 'it'), shapes.image_size), shapes.mean, shapes.deviation)
+  image = shapes.normalisation.normalised(center_crop(open_rgb(picture, 'it'), shapes.image_size))
   logits = tiny_ticket.build_model(raw=True)(image[None], training=False).numpy()[0]
   predict.main(['predict', f'--ticket={ticket_folder}', f'--image={picture}', '--top=10'])
   assert capsys.readouterr().out.splitlines() == predict.lines(most_likely(logits, shapes.labels, 10))
@@ -68,7 +68,7 @@ def test_maps_are_said_in_shares_and_drawn(name, picture, tmp_path, capsys):
   ticket.save(tmp_path / 'ticket')
   predict.main(['predict', f'--ticket={tmp_path / "ticket"}', f'--image={picture}', f'--out={tmp_path / "seen.png"}'])
   crop = center_crop(open_rgb(picture, 'it'), task.image_size)
-  output = ticket.build_model(raw=True)(normalised(crop, task.mean, task.deviation)[None], training=False).numpy()[0]
+  output = ticket.build_model(raw=True)(task.normalisation.normalised(crop)[None], training=False).numpy()[0]
   # Drawn over the part itself, 50 of the picture's 70x50 pixels, and not over what the network reads.
   expected = prediction(center_crop(open_rgb(picture, 'it'), (50, 50)), output, ticket.kind, ticket.task)
   title, *shown, last = capsys.readouterr().out.splitlines()

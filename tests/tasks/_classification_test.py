@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from st_tf.task import DataConfig, TaskError
-from tasks._classification import ClassificationMetrics, ClassificationTask, side
+from st_tf.task import DataConfig, Normalisation, TaskError
+from tasks._classification import ClassificationMetrics, ClassificationTask
 from tasks._images import ArrayImages
 from tasks._splits import Examples
 
 LABELS = ('cat', 'dog', 'eel')
-UNIT = ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+UNIT = Normalisation((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 
 
 def make(config=None, labels=LABELS, classes=None, **kwargs):
@@ -179,11 +179,3 @@ def test_bad_calls_are_refused():
     make().dataset('val', 8)
   with pytest.raises(TaskError, match=r'Received: 0, 0'):
     make().dataset('train', 0)
-
-
-def test_the_side_is_the_flags_or_the_tasks_own():
-  assert side(DataConfig(), 96) == 96
-  assert side(DataConfig(image_size=64), 96) == 64
-  for size in (7, -1):
-    with pytest.raises(TaskError, match=rf'--image_size is at least 8 pixels.* Received: {size}'):
-      side(DataConfig(image_size=size), 96)

@@ -6,7 +6,6 @@ import tensorflow as tf
 import tf_keras as keras
 
 from st_tf.task import SPLITS, DataConfig, TaskError
-from st_tf.task.pictures import denormalised
 from st_tf.task.scoring import readable, score
 from tasks import _heatmaps
 from tasks._joints import Joints
@@ -69,7 +68,7 @@ def perfect(task, targets, stride=4):
 
 
 def pixels(task, images):
-  return np.stack([denormalised(image, task.mean, task.deviation) for image in images])
+  return np.stack([task.normalisation.denormalised(image) for image in images])
 
 
 def found_spots(task, images):

@@ -1,7 +1,9 @@
 import time
 
+import pytest
 import tensorflow as tf
 
+from st_tf.task import TaskError
 from tasks import _reading
 
 
@@ -22,3 +24,17 @@ def _after_a_while(index):
 def test_nothing_sleeps_between_datasets_and_is_waited_for():
   options = _reading.ahead(tf.data.Dataset.range(3)).options()
   assert options.autotune.enabled is False and options.deterministic is True
+
+
+@pytest.mark.parametrize(
+  ('asked', 'message'),
+  [
+    (('val', 1, 0), r"one of train, validation, test\. Received: 'val'"),
+    (('train', 0, 0), r'at least one example.*Received: 0, 0'),
+    (('train', 1, -1), r'count from 0\. Received: 1, -1'),
+  ],
+)
+def test_what_no_dataset_can_be_asked_for_is_said(asked, message):
+  _reading.check('test', 1, 0)
+  with pytest.raises(TaskError, match=message):
+    _reading.check(*asked)

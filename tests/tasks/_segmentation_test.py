@@ -199,16 +199,6 @@ def test_settings_that_fit_no_segmentation_are_refused(change, message):
     task(**change)
 
 
-def test_shapes_come_from_the_flags_or_from_the_task():
-  assert _segmentation.shape(DataConfig(), (30, 40)) == (30, 40)
-  assert _segmentation.shape(DataConfig(image_size=64), (30, 40)) == (64, 64)
-  assert _segmentation.shape(DataConfig(image_size=64, image_width=96), (30, 40)) == (64, 96)
-  with pytest.raises(TaskError, match=r'--image_width goes with --image_size'):
-    _segmentation.shape(DataConfig(image_width=96), (30, 40))
-  with pytest.raises(TaskError, match=r'at least 16 pixels'):
-    _segmentation.shape(DataConfig(image_size=8), (30, 40))
-
-
 def test_unknown_splits_and_batches_are_refused():
   with pytest.raises(TaskError, match=r"A split is one of .* Received: 'all'"):
     task().dataset('all', 2)

@@ -9,7 +9,7 @@ import requests
 import tensorflow_datasets as tfds
 
 from st_tf.task import SPLITS, DataConfig, TaskError
-from st_tf.task.pictures import center_crop, normalised, open_rgb
+from st_tf.task.pictures import center_crop, open_rgb
 from tasks import _tfds
 
 LABELS = ['ant', 'bee']
@@ -170,4 +170,4 @@ def test_a_picture_is_read_back_as_the_pipeline_reads_it(folder, tmp_path):
   (tmp_path / 'x.png').write_bytes(stream.getvalue())
   ((images, _),) = task.dataset('test', 8)
   picture = center_crop(open_rgb(tmp_path / 'x.png', 'x'), task.image_size, task.keep)
-  np.testing.assert_allclose(normalised(picture, task.mean, task.deviation), images[2], atol=1e-5)
+  np.testing.assert_allclose(task.normalisation.normalised(picture), images[2], atol=1e-5)

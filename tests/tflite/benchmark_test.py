@@ -10,8 +10,8 @@ from st_tf.errors import UserError
 from tests.graphs import conv, graph, image
 from tflite import benchmark
 from tflite.deploy.emit import emit
-from tflite.encode import encode
-from tflite.runtimes import adb, arm64, native, wasm
+from tflite.file.encode import encode
+from tflite.runtimes import adb, arm64, wasm
 from tflite.runtimes.measured import Measured
 
 
@@ -73,7 +73,3 @@ def test_a_missing_runtime_is_named(runtime, module, folder, monkeypatch):
   monkeypatch.setattr(module, 'missing', lambda: f'{runtime} is needed. Received: none. Install it.')
   with pytest.raises(UserError, match=f'{runtime} is needed'):
     benchmark.main(['benchmark', '--model=a.tflite', f'--runtime={runtime}'])
-
-
-def test_the_modules_of_all_runtimes_measure():
-  assert all(callable(module.measure) for module in (native, wasm, arm64, adb))

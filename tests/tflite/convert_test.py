@@ -8,8 +8,8 @@ import tf_keras as keras
 
 from tflite import convert as convert_module
 from tflite.convert import ConversionError, convert
-from tflite.encode import EncodingError
-from tflite.runner import Runner
+from tflite.file.encode import EncodingError
+from tflite.file.runner import Runner
 
 
 @pytest.fixture(scope='module')

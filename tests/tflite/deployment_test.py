@@ -7,12 +7,15 @@ import pytest
 
 from st_tf.arch.presets import PRESETS
 from st_tf.arch.specs import HeadSpec
+from st_tf.task import Normalisation
 from tests import tiny
 from tests.graphs import random_network
-from tflite.deployment import Pixels, deployment
-from tflite.encode import encode
-from tflite.flat import read
-from tflite.sparse_rules import diagnose
+from tflite.deployment import deployment, reading_units
+from tflite.file.encode import encode
+from tflite.file.flat import read
+from tflite.file.sparse_rules import diagnose
+
+SOME = Normalisation((0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
 
 
 def images(side: int) -> np.ndarray:
@@ -42,7 +45,7 @@ def test_a_map_comes_with_each_pixel_four_times():
 @pytest.mark.parametrize('kind', ['classification', 'dense'])
 def test_both_heads_of_the_mobile_preset_would_be_executed_sparsely(kind):
   model = random_network(PRESETS['mobile'], HeadSpec(kind, 5), 64, 0.9)
-  content = encode(Pixels((0.5, 0.4, 0.3), (0.2, 0.3, 0.4)).reading(deployment(model).function), (64, 64, 3), sparse=True)
+  content = encode(reading_units(deployment(model).function, SOME), (64, 64, 3), sparse=True)
   diagnosis = diagnose(read(content, 'x'))
   inside, every = diagnosis.operations
   assert diagnosis.sparse and inside == every and not diagnosis.findings
@@ -56,7 +59,5 @@ def test_a_network_with_a_layer_of_its_own_goes_in_as_it_stands():
 
 
 def test_pixels_from_0_to_1_are_normalised_in_the_file():
-  pixels = Pixels((0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
-  normalised = images(4)
-  np.testing.assert_allclose(pixels.reading(lambda image: image)(pixels.of(normalised)), normalised, atol=1e-6)
-  assert pixels.of(np.zeros((1, 1, 3), np.float32)).tolist() == [[[np.float32(0.5), np.float32(0.4), np.float32(0.3)]]]
+  normalise = reading_units(lambda image: image, SOME)
+  np.testing.assert_allclose(normalise(SOME.to_units(images(4))), images(4), atol=1e-6)

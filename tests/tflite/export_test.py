@@ -15,9 +15,9 @@ from st_tf.errors import UserError
 from st_tf.task import TaskError
 from tests import tiny
 from tflite import export
-from tflite.formats import FORMATS
-from tflite.metadata import NAME
-from tflite.runner import Runner
+from tflite.file.formats import FORMATS
+from tflite.file.metadata import NAME
+from tflite.file.runner import Runner
 from tflite.runtimes import wasm
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -205,7 +205,7 @@ def test_nothing_is_overwritten(ticket_folder, out, message, tmp_path, monkeypat
   ('broken', 'message'),
   [
     ('tflite.convert.difference', r'gives the outputs of its ticket to 0\.0001 of the largest\. Received: 0\.5'),
-    ('tflite.runner.Runner.__call__', r'loses at most 0\.1% of top1\. Received: .*where the ticket has'),
+    ('tflite.file.runner.Runner.__call__', r'loses at most 0\.1% of top1\. Received: .*where the ticket has'),
   ],
 )
 def test_a_file_that_differs_is_not_written(ticket_folder, loaded, tmp_path, monkeypatch, broken, message):

@@ -9,11 +9,11 @@ from st_tf.models import build, cost
 from st_tf.search import importance
 from tests import tiny
 from tflite.deploy.emit import emit
-from tflite.encode import encode
-from tflite.flat import read
+from tflite.file.encode import encode
+from tflite.file.flat import read
+from tflite.file.sparse_rules import diagnose
 from tflite.latency_graphs import Meter, Operation, harness, operations
 from tflite.runtimes.measured import Measured
-from tflite.sparse_rules import diagnose
 
 HEAD = HeadSpec('classification', 3)
 OPERATION = Operation(kernel=3, stride=2, in_channels=4, units=8, out_channels=6, height=8, width=8)

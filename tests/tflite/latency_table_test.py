@@ -103,7 +103,7 @@ def test_a_table_of_other_settings_is_left_alone(tmp_path, runtime):
     ({'fractions': '1,0.5'}, r'--fractions are rising shares that end with 1'),
     ({'fractions': '0.5'}, r'--fractions are rising shares that end with 1'),
     ({'rounds': 0}, r'--image_size, --outputs and --rounds are at least 1'),
-    ({'runtime': 'arm64'}, r'--runtime is one of wasm, x86, adb\. Received'),
+    ({'runtime': 'arm64'}, r'--runtime is one of x86, wasm, adb\. Received'),
     ({'supernet': 'mobil'}, r'A supernet is one of .*Did you mean'),
   ],
 )

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from typing import Any
 
-from st_tf import command
+from st_tf import command, quiet
 from st_tf.config import flags
 from st_tf.errors import UserError
 from st_tf.task import DataConfig
@@ -71,7 +71,7 @@ def main(argv: Sequence[str]) -> None:
     raise flags.FlagError(f'A --model is taken as it is. Received: --{next(iter(given))} too. Leave one of them out.')
   how = export.Options(ticket=options.ticket, **{name: given.pop(name) for name in _EXPORTED if name in given})
   _check_place(options.path)
-  with command.quiet_imports():
+  with quiet.imports():
     from st_tf.ticket import Ticket
     from tflite.android import given as given_file
     from tflite.android import template
@@ -98,7 +98,7 @@ def _check_place(path: pathlib.Path) -> None:
 
 def _exported(ticket: Any, given: Mapping[str, Any], how: export.Options) -> tuple[bytes, dict[str, Any]]:
   """(a verified file, what is known of it); says the latter."""
-  with command.quiet_imports():
+  with quiet.imports():
     from st_tf.ticket.task_of import task_of
 
     task = task_of(ticket, given)

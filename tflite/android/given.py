@@ -8,8 +8,8 @@ import numpy as np
 
 from st_tf.errors import UserError
 from st_tf.ticket import Ticket
-from tflite.metadata import LABELS
-from tflite.runner import Runner
+from tflite.file.metadata import LABELS
+from tflite.file.runner import Runner
 
 _WAY_OUT = 'Export it from this ticket with python -m tflite.export.'
 _FROM_0_TO_1 = ([0.0], [255.0])

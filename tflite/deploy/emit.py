@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from st_tf.models.activations import ACTIVATIONS
 from tflite.deploy.graph import Graph, Node
-from tflite.deploy.lower import ACTIVATIONS
 
 
 def emit(graph: Graph) -> Callable[[tf.Tensor], tf.Tensor]:

@@ -74,12 +74,12 @@ def _takes_shift(graph: Graph, name: str) -> bool:
   node = graph[name]
   if graph.sole_reader(name) is None:
     return False
-  return node.op in ('conv', 'depthwise') or node.op == 'add' and any(_takes_shift(graph, other) for other in node.inputs)
+  return node.op in ('conv', 'depthwise') or (node.op == 'add' and any(_takes_shift(graph, other) for other in node.inputs))
 
 
 def _into_readers(graph: Graph, node: Node) -> Graph | None:
   readers = graph.readers(node.name)
-  if node.name == graph.output or not all(reader.op == 'dense' or reader.is_pointwise and not reader['pad'] for reader in readers):
+  if node.name == graph.output or not all(reader.op == 'dense' or (reader.is_pointwise and not reader['pad']) for reader in readers):
     return None
   changes: dict[str, tuple[Node, ...]] = {node.name: ()}
   for reader in readers:

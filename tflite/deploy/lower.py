@@ -1,17 +1,12 @@
 """A plain Keras model as a deployment graph."""
 
-from collections.abc import Callable
-
 import numpy as np
-import tensorflow as tf
 import tf_keras as keras
 
 from st_tf.errors import UserError
-from st_tf.models.high_resolution import hard_swish
+from st_tf.models.activations import ACTIVATIONS
 from st_tf.models.layers import ChannelShift, CountedDropout, GroupedConv2D
 from tflite.deploy.graph import Graph, Node
-
-ACTIVATIONS: dict[str, Callable] = {'relu': tf.nn.relu, 'relu6': tf.nn.relu6, 'hard_swish': hard_swish, 'swish': tf.nn.silu}
 
 
 class LoweringError(UserError):
@@ -54,7 +49,7 @@ class _Lowering:
       self._names[id(layer.output)] = inputs[0]
       return
     node = _node(layer, inputs, pad)
-    if node is None or pad and node.op not in ('conv', 'depthwise'):
+    if node is None or (pad and node.op not in ('conv', 'depthwise')):
       raise LoweringError(
         f'A deployment graph consists of convolutions, sums, activations and the like. Received: {layer.name}'
         f' ({type(layer).__name__}). Export the network as it stands.'
@@ -67,7 +62,7 @@ def _node(layer: keras.layers.Layer, inputs: tuple[str, ...], pad: int) -> Node 
   kind = type(layer)
   if getattr(layer, 'activation', keras.activations.linear) is not keras.activations.linear and kind is not keras.layers.Activation:
     return None
-  if getattr(layer, 'keepdims', False) or kind is keras.layers.Concatenate and layer.axis not in (-1, 3):
+  if getattr(layer, 'keepdims', False) or (kind is keras.layers.Concatenate and layer.axis not in (-1, 3)):
     return None
   if kind in (keras.layers.Conv2D, GroupedConv2D, keras.layers.DepthwiseConv2D):
     return _convolution(layer, inputs, pad)
@@ -96,7 +91,7 @@ def _convolution(layer: keras.layers.Layer, inputs: tuple[str, ...], pad: int) -
   if layer.padding == 'same':
     pad += (size - 1) // 2
   square = len({*layer.kernel_size}) == len({*layer.strides}) == 1 and size % 2 == 1
-  if not square or layer.padding == 'same' and stride != 1 or layer.dilation_rate != (1, 1):
+  if not square or (layer.padding == 'same' and stride != 1) or layer.dilation_rate != (1, 1):
     return None
   kernel, *rest = (np.asarray(value, np.float64) for value in layer.get_weights())
   depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)

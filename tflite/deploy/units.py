@@ -3,9 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
+from st_tf.models.activations import ACTIVATIONS
 from tflite.deploy.fold import shifted
 from tflite.deploy.graph import Graph, Node, until_done
-from tflite.deploy.lower import ACTIVATIONS
 
 
 def remove_units(graph: Graph) -> Graph:
@@ -37,7 +37,7 @@ def _chain(graph: Graph, node: Node) -> list[Node]:
   chain = [node]
   while (reader := graph.sole_reader(chain[-1].name)) is not None:
     chain.append(reader)
-    if reader.op == 'dense' or reader.is_pointwise and not reader['pad']:
+    if reader.op == 'dense' or (reader.is_pointwise and not reader['pad']):
       return chain
     if reader.op not in ('act', 'depthwise', 'mean'):
       break

@@ -14,8 +14,15 @@ from typing import Any
 
 PACKAGE_VARIABLE = 'ST_TF_LITERT_JS'
 FLAGS = (
-  *('--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'),
-  *('--disable-component-update', '--disable-sync', '--disable-dev-shm-usage'),
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--disable-dev-shm-usage',
 )
 _PACKAGES = pathlib.Path(__file__).parents[1] / 'web' / 'node_modules' / '@litertjs'
 _UNDER = '/litert/'  # Where pages find the packages.

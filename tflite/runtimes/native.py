@@ -5,10 +5,15 @@ import time
 
 import numpy as np
 
-from tflite.runner import Runner
+from tflite.file.runner import Runner
 from tflite.runtimes.measured import Measured
 
 _LEAST_SECONDS = 0.03
+
+
+def missing() -> str:
+  """Nothing: what it needs is installed with this project."""
+  return ''
 
 
 def measure(contents: Sequence[bytes], images: np.ndarray, rounds: int = 0, threads: int = 1) -> list[Measured]:

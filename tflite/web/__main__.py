@@ -11,11 +11,11 @@ import sys
 import threading
 from typing import Any
 
-from st_tf import command
+from st_tf import command, quiet
 from st_tf.config import flags
 from st_tf.errors import UserError
 from st_tf.task import DataConfig
-from tflite.formats import FORMATS
+from tflite.file.formats import FORMATS
 from tflite.runtimes.browser import missing_packages, served
 
 _LAST_PORT = 65535
@@ -83,7 +83,7 @@ def serving(options: Options, given: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _pages(options: Options, given: Mapping[str, Any]) -> dict[str, bytes]:
-  with command.quiet_imports():
+  with quiet.imports():
     from st_tf.ticket import Ticket
     from tflite.web import site
   ticket = Ticket.load(options.ticket)
@@ -95,11 +95,11 @@ def _examples(ticket: Any, options: Options, given: Mapping[str, Any]) -> list[A
   """Pictures to try; none where the data is missing, which is said."""
   if not options.examples:
     return []
-  with command.quiet_imports():
+  with quiet.imports():
     from st_tf.ticket.task_of import task_of
     from tflite.web import site
   try:
-    with command.quiet_imports():
+    with quiet.imports():
       task = task_of(ticket, given)
     return site.examples(task, ticket.task, options.examples)
   except UserError as error:

@@ -14,14 +14,13 @@ import tensorflow as tf
 from st_tf import wording
 from st_tf.errors import UserError
 from st_tf.task import Task
-from st_tf.task.pictures import denormalised
 from st_tf.task.scoring import readable
 from st_tf.ticket import Ticket
 from tflite.deployment import of_ticket
-from tflite.encode import EncodingError, encode
-from tflite.flat import read
-from tflite.runner import Runner
-from tflite.sparse_rules import diagnose
+from tflite.file.encode import EncodingError, encode
+from tflite.file.flat import read
+from tflite.file.runner import Runner
+from tflite.file.sparse_rules import diagnose
 from tflite.storage import WORTHWHILE
 
 TOP = 5
@@ -172,7 +171,7 @@ def examples(task: Task, trained: Mapping[str, Any], count: int, seed: int = 0) 
   found = []
   for index in np.random.default_rng(seed).choice(size, min(count, size), replace=False).tolist():
     images, targets = next(iter(readable(task.dataset('validation', 1, start_batch=index).as_numpy_iterator())))
-    picture = denormalised(images[0], task.mean, task.deviation)
+    picture = task.normalisation.denormalised(images[0])
     if task.head.kind == 'classification':
       found.append(Example(picture, trained['labels'][int(targets[0].argmax())]))
     else:

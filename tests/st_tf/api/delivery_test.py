@@ -10,7 +10,7 @@ from st_tf.runs.workdir import Workdir
 from st_tf.task.scoring import score
 from st_tf.ticket import Ticket, TicketError
 from tests import tiny
-from tflite.runner import Runner
+from tflite.file.runner import Runner
 
 
 @pytest.fixture(scope='module')

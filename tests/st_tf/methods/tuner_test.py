@@ -29,8 +29,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 SETTINGS = {'method': 'tuner', 'tuner': 'random', 'trials': 2, 'trial_epochs': 1, 'epochs': 1, 'target_macs': 0.6}
 PROCESS = """
 import sys
-from st_tf import command
-command.quiet()
+from st_tf import quiet
+quiet.libraries()
 from st_tf.methods import tuner
 from st_tf.errors import NothingLeft
 from st_tf.runs.workdir import Workdir

@@ -11,7 +11,6 @@ import tf_keras as keras
 
 from st_tf.arch.specs import ACTIVATIONS, UPSAMPLINGS, ArchSpec, HeadSpec, SpecError, StageSpec
 from st_tf.models import build, cost, named_variables
-from st_tf.models.high_resolution import activation
 from st_tf.models.reference import load_reference, reference_names
 from st_tf.search import importance
 from tests import golden
@@ -124,19 +123,6 @@ def test_every_activation_and_upsampling_gives_finite_logits(name, upsampling):
   assert outputs.shape == (2, 3) and np.isfinite(outputs).all()
   used = [layer for layer in model.layers if isinstance(layer, keras.layers.UpSampling2D)]
   assert bool(used) == (upsampling == 'nearest')
-
-
-@pytest.mark.parametrize(
-  'name, expected',
-  [
-    ('relu', [0, 0, 1, 4, 8]),
-    ('relu6', [0, 0, 1, 4, 6]),
-    ('hard_swish', [0, -1 / 3, 4 / 6, 4, 8]),
-    ('swish', [-4 / (1 + math.exp(4)), -1 / (1 + math.e), 1 / (1 + math.exp(-1)), 4 / (1 + math.exp(-4)), 8 / (1 + math.exp(-8))]),
-  ],
-)
-def test_an_activation_is_what_its_name_says(name, expected):
-  np.testing.assert_allclose(activation(name)(tf.constant([-4.0, -1.0, 1.0, 4.0, 8.0])), expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize('upsampling', UPSAMPLINGS)

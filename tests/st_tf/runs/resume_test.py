@@ -13,7 +13,7 @@ import pytest
 
 from st_tf.ticket import Ticket
 from tests import kill_driver, tiny
-from tflite.runner import Runner
+from tflite.file.runner import Runner
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SETTINGS = {'sparsity': '0.5,0.8', 'target_macs': 0.75, 'search_interval': 0.3, 'minimum_saving': 0.1}

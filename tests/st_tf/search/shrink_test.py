@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from st_tf.arch.specs import ArchSpec, BlockSpec, HeadSpec, StageSpec, layout
 from st_tf.models import build, named_variables
-from st_tf.models.high_resolution import activation
+from st_tf.models.activations import ACTIVATIONS
 from st_tf.pruning import Cubic
 from st_tf.pruning.fit import apply_ranking, wrap_layers
 from st_tf.pruning.wrapper import effective_values, get_state, prunable, set_state
@@ -63,7 +63,7 @@ def kill(model, arch, seed):
 
 def shrunk(model, arch, alive, reactivation=None, effective=None):
   """(the network without its dead units, its description)."""
-  carrier = Carrier(arch, HEAD, alive, lambda x: activation(arch.activation)(tf.constant(x)).numpy())
+  carrier = Carrier(arch, HEAD, alive, lambda x: ACTIVATIONS[arch.activation](tf.constant(x)).numpy())
   values = carrier.carry({name: variable.numpy() for name, variable in named_variables(model).items()}, effective or {})
   kept, left = slices(arch, HEAD, alive), shrunk_arch(arch, HEAD, alive)
   smaller = build(left, HEAD, SHAPE, wrapper_of(reactivation), seed=9)

@@ -5,7 +5,7 @@ from PIL import Image
 import pytest
 
 from st_tf.task import TaskError
-from st_tf.task.pictures import center_crop, denormalised, normalised, open_rgb
+from st_tf.task.pictures import center_crop, open_rgb
 
 
 def _columns(width, height):
@@ -29,12 +29,6 @@ def test_a_part_of_the_middle_can_be_kept():
 
 def test_a_tall_crop_of_a_wide_picture_keeps_its_height():
   assert center_crop(_columns(8, 4), (4, 2))[0, :, 0].tolist() == [3, 4]
-
-
-def test_normalisation_is_per_channel():
-  found = normalised(np.uint8([[[0, 255, 51]]]), (0.0, 0.5, 0.2), (1.0, 0.5, 0.1))
-  np.testing.assert_allclose(found, [[[0, 1, 0]]], atol=1e-6)
-  assert found.dtype == np.float32
 
 
 def test_grey_pictures_become_rgb(tmp_path):
@@ -69,12 +63,3 @@ def test_sixteen_bits_of_grey_are_refused(tmp_path):
 @pytest.mark.parametrize('size, wanted', [((115, 87), (27, 105)), ((94, 69), (24, 83)), ((60, 87), (56, 58))])
 def test_rounding_does_not_put_the_crop_outside_the_picture(size, wanted):
   assert center_crop(Image.new('RGB', size, (9, 8, 7)), wanted).tolist() == np.full((*wanted, 3), (9, 8, 7)).tolist()
-
-
-def test_normalisation_is_undone():
-  image = np.float32([[[0.0, 2.0, -1.0]]])
-  assert denormalised(image, (0.5, 0.2, 0.25), (0.5, 0.4, 0.25)).tolist() == [[[128, 255, 0]]]
-  pixels = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
-  np.testing.assert_array_equal(
-    denormalised(normalised(pixels, (0.4, 0.5, 0.6), (0.2, 0.3, 0.1)), (0.4, 0.5, 0.6), (0.2, 0.3, 0.1)), pixels
-  )

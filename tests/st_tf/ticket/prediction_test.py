@@ -10,8 +10,8 @@ from PIL import Image
 import pytest
 
 from st_tf.errors import UserError
-from st_tf.task import most_likely
-from st_tf.task.pictures import center_crop, normalised
+from st_tf.task import Normalisation, most_likely
+from st_tf.task.pictures import center_crop
 from st_tf.ticket import Prediction, Ticket
 from st_tf.ticket.prediction import crop_of, prediction
 from tests import tiny
@@ -64,7 +64,7 @@ def test_a_crop_has_the_resolution_of_its_picture(pixels):
 def test_a_picture_is_cropped_and_normalised_as_the_ticket_was_scored(tiny_ticket, pixels):
   facts = tiny_ticket.task | {'mean': [0.2, 0.3, 0.4], 'deviation': [0.5, 0.6, 0.7], 'keep': 0.875}
   ticket = dataclasses.replace(tiny_ticket, task=facts)
-  image = normalised(center_crop(Image.fromarray(pixels), (32, 32), 0.875), facts['mean'], facts['deviation'])
+  image = Normalisation(facts['mean'], facts['deviation']).normalised(center_crop(Image.fromarray(pixels), (32, 32), 0.875))
   output = ticket.build_model(raw=True)(image[None], training=False).numpy()[0]
   found = ticket.predict(pixels)
   np.testing.assert_array_equal(found.output, output)

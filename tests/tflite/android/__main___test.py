@@ -14,7 +14,7 @@ from st_tf.arch.specs import HeadSpec
 from st_tf.errors import UserError
 from tflite import export
 from tflite.android import __main__ as android
-from tflite.metadata import LABELS, Description, with_metadata
+from tflite.file.metadata import LABELS, Description, with_metadata
 from tflite.runtimes import wasm
 
 EXPECTED = (

@@ -5,8 +5,8 @@ import pytest
 from tests.graphs import conv, graph, image
 from tflite.android import given
 from tflite.deploy.emit import emit
-from tflite.encode import encode
-from tflite.metadata import Description, with_metadata
+from tflite.file.encode import encode
+from tflite.file.metadata import Description, with_metadata
 
 
 @pytest.mark.parametrize('labels', [['cat', 'dog'], ['one'], ['a b', 'ü', 'line\u2028separator']])

@@ -7,7 +7,7 @@ import numpy as np
 
 from tests.graphs import conv, graph, image
 from tflite.deploy.emit import emit
-from tflite.encode import encode
+from tflite.file.encode import encode
 from tflite.runtimes import arm64_driver
 
 

@@ -9,7 +9,7 @@ from st_tf.errors import UserError
 from tests.graphs import random_network
 from tflite.deploy import deployed
 from tflite.deploy.emit import emit
-from tflite.encode import encode
+from tflite.file.encode import encode
 from tflite.runtimes import arm64
 from tflite.runtimes.measured import RuntimeMissingError
 

@@ -3,8 +3,8 @@ import pytest
 
 from tests.graphs import conv, graph, image
 from tflite.deploy.emit import emit
-from tflite.encode import encode
-from tflite.runner import ModelFileError
+from tflite.file.encode import encode
+from tflite.file.model_file import ModelFileError
 from tflite.runtimes import native
 
 
@@ -21,3 +21,7 @@ def test_models_answer_and_are_timed_in_turns():
 def test_other_images_are_refused():
   with pytest.raises(ModelFileError, match='model 1 reads images'):
     native.measure([encode(emit(graph(image(), conv('a', 'image', np.eye(3)))), (6, 6, 3))], np.zeros((1, 8, 8, 3), np.float32))
+
+
+def test_this_processor_lacks_nothing():
+  assert native.missing() == ''

@@ -11,7 +11,7 @@ from st_tf.arch.specs import HeadSpec
 from st_tf.errors import UserError
 from tests.graphs import random_network
 from tflite.deployment import deployment
-from tflite.encode import encode
+from tflite.file.encode import encode
 from tflite.runtimes import browser, wasm
 
 needs_wasm = pytest.mark.skipif(bool(wasm.missing()), reason=wasm.missing() or 'all there')

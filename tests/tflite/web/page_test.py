@@ -14,9 +14,9 @@ import pytest
 import tensorflow as tf
 
 from st_tf import wording
-from st_tf.task import most_likely
+from st_tf.task import Normalisation, most_likely
 from st_tf.task.maps import SHOWN_CONFIDENCE, decode, labelled, read_colours
-from st_tf.task.pictures import center_crop, normalised
+from st_tf.task.pictures import center_crop
 from tests import tiny
 from tflite import vectors
 from tflite.runtimes import browser
@@ -137,7 +137,7 @@ def says(ticket):
   model = ticket.build_model(raw=True)
 
   def guess(pixels: np.ndarray) -> list[tuple[str, float]]:
-    image = normalised(pixels, ticket.task['mean'], ticket.task['deviation'])
+    image = Normalisation(ticket.task['mean'], ticket.task['deviation']).normalised(pixels)
     return most_likely(model(image[None], training=False).numpy()[0], ticket.task['labels'], 5)
 
   return guess
@@ -201,7 +201,7 @@ def assert_drawn(drawn, points, skeleton, colours) -> None:
 def test_what_a_map_says_is_listed_and_drawn_over_the_picture(seen, maps, name):
   page, (ticket, task) = seen(name), maps[name]
   (example,) = site.examples(task, ticket.task, 1)
-  output = ticket.build_model(raw=True)(normalised(example.picture, task.mean, task.deviation)[None], training=False).numpy()[0]
+  output = ticket.build_model(raw=True)(task.normalisation.normalised(example.picture)[None], training=False).numpy()[0]
   size, labels = ticket.input_shape[:2], ticket.task['labels']
   colours = read_colours(ticket.task['semantics']['colours'])
   drawn = np.reshape(page['pixels'], (page['height'], page['width'], 4))[..., :3]

@@ -14,8 +14,8 @@ from st_tf.task.maps import read_colours
 from tests import tiny
 from tests.sparse_graphs import CASES
 from tests.sparse_graphs import files as files_of
-from tflite.encode import EncodingError
-from tflite.runner import Runner
+from tflite.file.encode import EncodingError
+from tflite.file.runner import Runner
 from tflite.web import site
 
 BY_NAME = {case.name: case for case in CASES}

@@ -1,4 +1,4 @@
-from tflite.formats import FORMATS
+from tflite.file.formats import FORMATS
 
 
 def test_a_smaller_format_may_differ_more_and_eight_bits_never_run_sparsely():

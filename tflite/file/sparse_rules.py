@@ -11,7 +11,7 @@ import dataclasses
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from tflite.flat import Model, Operation
+from tflite.file.flat import Model, Operation
 
 LEAST_ZEROS = 2 / 3  # More than this share of the part's 1x1 weights.
 _UNARY = ('RELU', 'RELU6', 'RELU_N1_TO_1', 'LOGISTIC', 'HARD_SWISH', 'ABS', 'NEG', 'SQUARE', 'TANH', 'ELU', 'LEAKY_RELU', 'SQRT', 'RSQRT')

@@ -5,16 +5,10 @@ import pathlib
 from ai_edge_litert.interpreter import Interpreter
 import numpy as np
 
-from st_tf.errors import UserError
-from tflite import quiet
-from tflite.metadata import normalization
-
-_IDENTIFIER = b'TFL3'
-_IDENTIFIER_AT = slice(4, 8)
-
-
-class ModelFileError(UserError):
-  """A file that is no .tflite model of one image."""
+from st_tf import quiet
+from tflite.file import model_file
+from tflite.file.metadata import normalization
+from tflite.file.model_file import ModelFileError
 
 
 def single(outputs: np.ndarray) -> np.ndarray:
@@ -51,8 +45,7 @@ class Runner:
     """
     self.name = name
     self.bytes = len(content)
-    if content[_IDENTIFIER_AT] != _IDENTIFIER:
-      raise ModelFileError(f'A .tflite file carries the identifier {_IDENTIFIER.decode()} in bytes 4 to 8. Received: {name} without it.')
+    model_file.check(content, name)
     self._interpreter = _allocated(content, name, threads)
     self.normalization = normalization(content)
     inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
@@ -76,11 +69,7 @@ class Runner:
     Raises:
       ModelFileError: as the constructor, or the file cannot be read.
     """
-    try:
-      content = pathlib.Path(path).read_bytes()
-    except OSError as error:
-      raise ModelFileError(f'A .tflite file is a file that can be read. Received: {path} ({error.strerror}).') from error
-    return cls(content, str(path), threads)
+    return cls(model_file.load(path), str(path), threads)
 
   def __call__(self, images: np.ndarray) -> np.ndarray:
     """Outputs [n, ...] of images [n, height, width, 3] float32, normalised as in training.

@@ -11,9 +11,9 @@ import pytest
 
 from tests.graphs import conv, graph, image
 from tflite.deploy.emit import emit
-from tflite.encode import encode
-from tflite.metadata import Description, normalization, packed, with_metadata
-from tflite.runner import Runner
+from tflite.file.encode import encode
+from tflite.file.metadata import Description, normalization, packed, with_metadata
+from tflite.file.runner import Runner
 
 ABOUT = Description('name', 'text', (24, 32), ('cat', 'dog', 'eel'))
 

@@ -11,11 +11,11 @@ from st_tf.arch.presets import PRESETS
 from st_tf.arch.specs import HeadSpec
 from tests.graphs import random_network
 from tests.sparse_graphs import CASES, Case, files
-from tflite import flat
 from tflite.deploy import deployed
 from tflite.deploy.emit import emit
-from tflite.encode import encode
-from tflite.sparse_rules import diagnose
+from tflite.file import flat
+from tflite.file.encode import encode
+from tflite.file.sparse_rules import diagnose
 
 # What the first finding says.
 REASONS = {

@@ -7,15 +7,10 @@ from typing import Any
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from st_tf.errors import UserError
+from tflite.file.model_file import ModelFileError, check
 
-_IDENTIFIER, _IDENTIFIER_AT = b'TFL3', slice(4, 8)
 _TYPES = {schema.TensorType.FLOAT32: np.float32, schema.TensorType.FLOAT16: np.float16, schema.TensorType.INT8: np.int8}
 _INDEX_TYPES = {schema.TensorType.INT32: np.int32}
-
-
-class FileError(UserError):
-  """A file that is no .tflite model."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,10 +88,9 @@ def read(content: bytes, name: str) -> Model:
   """The model in a file's bytes.
 
   Raises:
-    FileError: it is none, or a damaged one.
+    ModelFileError: it is none, or a damaged one.
   """
-  if content[_IDENTIFIER_AT] != _IDENTIFIER:
-    raise FileError(f'A .tflite file carries the identifier {_IDENTIFIER.decode()} in bytes 4 to 8. Received: {name} without it.')
+  check(content, name)
   try:
     found = schema.ModelT.InitFromPackedBuf(content, 0)
     graph = found.subgraphs[0]
@@ -114,7 +108,7 @@ def read(content: bytes, name: str) -> Model:
     )
     return Model(tensors, operations, tuple(map(int, _listed(graph.inputs))), tuple(map(int, _listed(graph.outputs))))
   except Exception as error:  # The generated reader raises whatever the damaged bytes lead it to.
-    raise FileError(f'A .tflite file can be read. Received: {name}, which is damaged ({type(error).__name__}: {error}).') from error
+    raise ModelFileError(f'A .tflite file can be read. Received: {name}, which is damaged ({type(error).__name__}: {error}).') from error
 
 
 def _listed(indices: Any) -> Any:

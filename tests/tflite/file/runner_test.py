@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tflite.runner import ModelFileError, Runner, single
+from tflite.file.model_file import ModelFileError
+from tflite.file.runner import Runner, single
 
 
 def _two_numbers(shape, batch=1):

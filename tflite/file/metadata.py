@@ -15,9 +15,11 @@ from flatbuffers import number_types
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
+from tflite.file.model_file import IDENTIFIER
+
 LABELS = 'labels.txt'
 NAME = 'TFLITE_METADATA'
-_IDENTIFIER = b'M001'
+_METADATA_IDENTIFIER = b'M001'
 _PARSER_VERSION = '1.0.0'
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 # Members of the schema's unions and enumerations.
@@ -59,7 +61,7 @@ def with_metadata(content: bytes, description: Description) -> bytes:
   entry.name, entry.buffer = NAME, len(model.buffers) - 1
   model.metadata = [other for other in model.metadata or [] if _text(other.name) != NAME] + [entry]
   builder = flatbuffers.Builder(len(content) + 4096)
-  builder.Finish(model.Pack(builder), b'TFL3')
+  builder.Finish(model.Pack(builder), IDENTIFIER)
   file = io.BytesIO(bytes(builder.Output()))
   with zipfile.ZipFile(file, 'a') as archive:
     archive.writestr(zipfile.ZipInfo(LABELS, _LONG_AGO), '\n'.join(description.labels) + '\n')
@@ -158,17 +160,16 @@ class _Writer:
 
   def table(self, fields: dict[int, int], kinds: str = '') -> int:
     """Fields by number; `kinds` of the fields 0, 1, ...: o(ffset, where it says nothing), b(yte) or u(int)."""
-    self._builder.StartObject(max(fields, default=-1) + 1)
+    to = self._builder
+    puts = {'o': to.PrependUOffsetTRelativeSlot, 'b': to.PrependUint8Slot, 'u': to.PrependUint32Slot}
+    to.StartObject(max(fields, default=-1) + 1)
     for number, value in sorted(fields.items(), reverse=True):
       kind = kinds[number] if number < len(kinds) else 'o'
-      put = {'o': self._builder.PrependUOffsetTRelativeSlot, 'b': self._builder.PrependUint8Slot, 'u': self._builder.PrependUint32Slot}[
-        kind
-      ]
-      put(number, value, 0)
+      puts[kind](number, value, 0)
     return self._builder.EndObject()
 
   def finished(self, root: int) -> bytes:
-    self._builder.Finish(root, _IDENTIFIER)
+    self._builder.Finish(root, _METADATA_IDENTIFIER)
     return bytes(self._builder.Output())
 
   def _vector(self, values: Sequence, prepend) -> int:

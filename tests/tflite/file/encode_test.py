@@ -6,9 +6,9 @@ import tensorflow as tf
 
 from tests.graphs import conv, graph, image
 from tflite.deploy.emit import emit
-from tflite.encode import EncodingError, encode
-from tflite.formats import FORMATS
-from tflite.runner import Runner
+from tflite.file.encode import EncodingError, encode
+from tflite.file.formats import FORMATS
+from tflite.file.runner import Runner
 
 SHAPE = (6, 6, 3)
 RNG = np.random.default_rng(0)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from tests.graphs import conv, graph, image
-from tflite import flat
 from tflite.deploy.emit import emit
-from tflite.encode import encode
+from tflite.file import flat
+from tflite.file.encode import encode
+from tflite.file.model_file import ModelFileError
 
 RNG = np.random.default_rng(0)
 KERNEL = RNG.normal(size=(3, 64)) * (RNG.random((3, 64)) > 0.9)
@@ -40,11 +41,11 @@ def test_zeros_are_counted_however_they_are_stored(files, sparse):
   [(b'', 'identifier TFL3'), (b'\x00' * 40, 'identifier TFL3'), (b'\x1c\x00\x00\x00TFL3' + b'\xff' * 40, 'which is damaged')],
 )
 def test_what_is_no_model_is_refused(content, message):
-  with pytest.raises(flat.FileError, match=message) as found:
+  with pytest.raises(ModelFileError, match=message) as found:
     flat.read(content, 'the file')
   assert 'Received: the file' in str(found.value)
 
 
 def test_a_cut_file_is_refused(files):
-  with pytest.raises(flat.FileError, match='A .tflite file can be read. Received: it, which is damaged'):
+  with pytest.raises(ModelFileError, match='A .tflite file can be read. Received: it, which is damaged'):
     flat.read(files[False][:600], 'it')

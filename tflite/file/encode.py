@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from st_tf import quiet
 from st_tf.errors import UserError
-from tflite import quiet
-from tflite.formats import FORMATS
+from tflite.file.formats import FORMATS
 
 
 class EncodingError(UserError):
