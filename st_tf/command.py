@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 import contextlib
+import importlib.abc
+import importlib.machinery
 import logging
 import os
 import pathlib
@@ -10,6 +12,7 @@ import shlex
 import signal
 import sys
 import tempfile
+import types
 from typing import Any, NoReturn
 import warnings
 
@@ -20,6 +23,7 @@ from st_tf.errors import Interrupted, NothingLeft, UserError
 BAD_INPUT = 2
 INTERRUPTED = 130
 BROKEN_PIPE = 141
+_OWN = ('tasks', 'tflite')
 _CPP_LOG = 'TF_CPP_MIN_LOG_LEVEL'
 _CPP_ERRORS_HIDDEN = '3'
 _NOISY = ('absl', 'google', 'h5py', 'keras', 'matplotlib', 'tensorboard', 'tensorflow', 'tensorflow_datasets', 'tf_keras')
@@ -36,8 +40,7 @@ def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
   quiet()
   # TensorFlow itself uses oneDNN's kernels on CPUs with VNNI or AMX only; others train faster with them too (docs/train_step.md).
   os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
-  # `python -m` looks into the current folder first, where `tasks` or `tflite` may be somebody else's.
-  sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+  sys.meta_path.insert(0, _OwnPackages())
   signal.signal(signal.SIGTERM, signal.default_int_handler)
   try:
     code = main(sys.argv) or 0
@@ -130,3 +133,18 @@ def quiet_imports() -> Iterator[None]:
       for line in kept:
         if not _LOADING.match(line):
           os.write(2, line)
+
+
+class _OwnPackages(importlib.abc.MetaPathFinder):
+  """Finds `tasks` and `tflite` beside `st_tf`: `python -m` looks into the current folder first, where they may be somebody else's.
+
+  The folder beside `st_tf` is not put onto the path: of an installed copy it is the whole of site-packages, which would then come
+  before the standard library.
+  """
+
+  def find_spec(
+    self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
+  ) -> importlib.machinery.ModuleSpec | None:
+    if fullname not in _OWN:
+      return None
+    return importlib.machinery.PathFinder.find_spec(fullname, [str(pathlib.Path(__file__).resolve().parents[1])])
