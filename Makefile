@@ -3,7 +3,8 @@
 #   make test   the tests                                            make format  repair style
 #   make slow   the long tests: kills of real processes, real runs   make bazel   check the BUILD graph (needs Bazel)
 #   make setup  only the set-up                                      make web     LiteRT.js, to measure sparse models (npm)
-#   make clean  remove .venv and runs                                make mediapipe, make arm64, make kotlin: what more tests need
+#   make wheel  the wheel, tried in an empty environment             make mediapipe, make arm64, make kotlin: what more tests need
+#   make clean  remove .venv and runs
 # Settings: make setup PYTHON=python3.12 (after make clean); make demo DEMO_FLAGS='--epochs=2'; make test WORKERS=4 PYTEST_FLAGS='-k ranking'.
 
 PYTHON ?= python3
@@ -20,10 +21,10 @@ PYTEST := $(BIN)/python -m pytest
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow lint format web mediapipe arm64 kotlin bazel clean
+.PHONY: help setup demo test slow lint format web mediapipe arm64 kotlin bazel wheel clean
 
 help:
-	@sed -n '2,7s/^# *//p' Makefile
+	@sed -n '2,8s/^# *//p' Makefile
 
 setup: $(STAMP)
 
@@ -35,7 +36,8 @@ $(STAMP): requirements.txt pyproject.toml
 	  || { echo "Python's venv and ensurepip are needed. Received: a $(PYTHON) without them. On Debian: apt-get install python3-venv"; exit 1; }
 	@echo 'Installing the pinned packages into $(VENV) (once; a few minutes, 2.8 GB)'
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || '$(PYTHON)' -m venv --clear '$(VENV)'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@# One call: pip compares the ranges of pyproject.toml with the lock.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt --editable '.[test]'
 	@touch $@
 
 # Always from the start: a demo that continues a finished run would show nothing.
@@ -81,6 +83,9 @@ kotlin: $(STAMP)
 
 bazel: $(STAMP)
 	PATH="$(abspath $(BIN)):$$PATH" .ci/check_bazel
+
+wheel:
+	PYTHON='$(PYTHON)' .ci/check_wheel
 
 clean:
 	rm -rf '$(VENV)' runs build tflite/web/node_modules *.egg-info .pytest_cache .ruff_cache

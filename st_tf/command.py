@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 import contextlib
+import importlib.abc
+import importlib.machinery
 import os
 import pathlib
 import shlex
 import signal
 import sys
+import types
 from typing import Any, NoReturn
 
 from st_tf import quiet
@@ -15,6 +18,7 @@ from st_tf.errors import Interrupted, NothingLeft, UserError
 BAD_INPUT = 2
 INTERRUPTED = 130
 BROKEN_PIPE = 141
+_OWN = ('tasks', 'tflite')
 
 
 def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
@@ -24,8 +28,7 @@ def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
   any other exception is a fault of the program and keeps its traceback.
   """
   prepare()
-  # `python -m` looks into the current folder first, where `tasks` or `tflite` may be somebody else's.
-  sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+  sys.meta_path.insert(0, _OwnPackages())
   signal.signal(signal.SIGTERM, signal.default_int_handler)
   try:
     code = main(sys.argv) or 0
@@ -94,3 +97,18 @@ def drawn(draw: Callable[[], Any]) -> int:
   except NothingLeft as end:
     print(end, flush=True)
   return 0
+
+
+class _OwnPackages(importlib.abc.MetaPathFinder):
+  """Finds `tasks` and `tflite` beside `st_tf`: `python -m` looks into the current folder first, where they may be somebody else's.
+
+  The folder beside `st_tf` is not put onto the path: of an installed copy it is the whole of site-packages, which would then come
+  before the standard library.
+  """
+
+  def find_spec(
+    self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
+  ) -> importlib.machinery.ModuleSpec | None:
+    if fullname not in _OWN:
+      return None
+    return importlib.machinery.PathFinder.find_spec(fullname, [str(pathlib.Path(__file__).resolve().parents[1])])

@@ -48,6 +48,17 @@ def test_a_reader_that_goes_away_is_no_error():
   assert (process.wait(), stderr) == (command.BROKEN_PIPE, b'')
 
 
+def test_own_packages_are_found_before_those_of_the_current_folder(tmp_path):
+  for name in ('tasks', 'mine'):
+    (tmp_path / f'{name}.py').write_text('')
+  body = f'sys.path.insert(0, {str(tmp_path)!r}); import st_tf, tasks, tflite, mine'
+  shown = 'for module in (st_tf, tasks, tflite, mine): print(os.path.dirname(module.__file__))'
+  own, *found, mine = _run(f'{body}\n  {shown}').stdout.split()
+  root = os.path.dirname(own)
+  assert found == [os.path.join(root, 'tasks'), os.path.join(root, 'tflite')]
+  assert mine == str(tmp_path)
+
+
 def test_a_log_level_in_the_environment_stays():
   body = 'print(os.environ["TF_CPP_MIN_LOG_LEVEL"])'
   assert _run(body).stdout == '3\n'
