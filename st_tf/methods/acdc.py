@@ -9,6 +9,7 @@ import dataclasses
 import numpy as np
 
 from st_tf.config import PRUNED_LAYERS, Config, ConfigError
+from st_tf.config.duration import share
 from st_tf.methods import _first_mask as first_mask
 from st_tf.pruning import Mask
 from st_tf.pruning.fit import ranked
@@ -23,7 +24,7 @@ from st_tf.training.plan import Plan, pruning_alone, training_alone
 READS = (*PRUNED_LAYERS, 'prune_begin', 'prune_end', 'ranking', 'layer_floor')
 PUBLISHED = {'ranking': 'global', 'prune_end': 0.85}
 PRUNING = 'compressed and decompressed in turns'
-_PHASE = 0.05  # Of the training: 5 of 100 epochs.
+_PHASE = share(0.05)  # Of the training: 5 of 100 epochs.
 
 
 def plan(config: Config, steps_per_epoch: int) -> Plan:
