@@ -80,7 +80,7 @@ def train(task, config, options: Options, folder: pathlib.Path) -> None:
   optimizer = optimizers.build(config.training, trainable, decayed(trainable))
   averages = averaging.Averages(variables)
   step = TrainingStep(model, trainable, optimizer, averages, task, config, {}, lambda: None)
-  plan = dense.plan(config, task.steps_per_epoch(config.batch_size))
+  plan = dense.METHOD.plan(config, task.steps_per_epoch(config.batch_size))
   recalibration = averaging.Recalibration(model)
   infer = tf.function(lambda images: model(images, training=False), reduce_retracing=True)
   done = 0

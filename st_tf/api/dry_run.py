@@ -5,7 +5,6 @@ import math
 import pathlib
 import statistics
 import time
-from types import ModuleType
 
 import tensorflow as tf
 
@@ -36,9 +35,9 @@ def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]
     UserError: settings with which no run is possible.
   """
   method = methods.named(config.method)
-  config = getattr(method, 'settled', lambda task, config: config)(task, config)
+  config = method.settled(task, config)
   plan = method.plan(config, task.steps_per_epoch(config.batch_size))
-  trainer = getattr(method, 'trainer', fresh)(task, config, plan)
+  trainer = method.trainer(task, config, plan)
   found = cost.of(trainer.model)
   height, width = task.image_size
   yield f'{config.method} on {task.name}, workdir {workdir}'
@@ -48,20 +47,20 @@ def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]
   yield f'  data        {sizes}; {height}x{width} pixels, {len(task.labels)} outputs'
   yield f'  network     {found.params:,} parameters, {found.macs:,} MACs; {trainer.mask.size:,} prunable weights'
   yield f'  training    {config.epochs} epochs of {plan.steps_per_epoch} steps of {config.batch_size} images = {plan.total_steps:,} steps'
-  stages = method.trainings(config) if hasattr(method, 'trainings') else [(config.method, float(config.epochs))]
-  if hasattr(method, 'trainings'):
-    listed = ', '.join(f'{name} {epochs:g} epochs' for name, epochs in stages)
-    yield f'  stages      {listed}; {sum(epochs for _, epochs in stages):g} in all'
+  trainings = method.trainings(config)
+  epochs = sum(training.epochs for training in trainings)
+  if trainings[0].name:
+    yield f'  stages      {", ".join(f"{training.name} {training.epochs:g} epochs" for training in trainings)}; {epochs:g} in all'
   yield f'  rate        {_rates(plan)}; warm-up {plan.warmup_steps} steps'
   if plan.fine_tune_step < plan.total_steps:
     yield f'  fine-tuning from step {plan.fine_tune_step}, on a rate cycle of its own'
   yield from _search_lines(trainer, plan)
-  yield from _pruning_lines(trainer, plan, method)
+  yield from _pruning_lines(trainer, plan, method.pruning)
   if without_data:
     yield '  time        not measured, since no data was read; --data_dir=FOLDER reads some'
     return
   first, seconds = _seconds(trainer, plan)
-  steps = round(sum(epochs for _, epochs in stages) * plan.steps_per_epoch)
+  steps = round(epochs * plan.steps_per_epoch)
   yield f'  time        {seconds * 1000:.0f} ms per step: about {wording.duration(seconds * steps)} without evaluation'
   looks = sum(plan.is_search_due(step) for step in range(1, plan.total_steps + 1))
   rebuilding = f' and after each of at most {looks} shrinks' if looks else ''
@@ -100,7 +99,7 @@ def _search_lines(trainer: Trainer, plan: Plan) -> Iterator[str]:
   yield f'              penalty of a unit between {heaviest[0]:.2f} and {heaviest[-1]:.2f} of the mean, grown after {plan.ramp_steps} steps'
 
 
-def _pruning_lines(trainer: Trainer, plan: Plan, method: ModuleType) -> Iterator[str]:
+def _pruning_lines(trainer: Trainer, plan: Plan, described: str) -> Iterator[str]:
   schedule = plan.pruning
   if schedule is None:
     yield '  pruning     none'
@@ -113,7 +112,7 @@ def _pruning_lines(trainer: Trainer, plan: Plan, method: ModuleType) -> Iterator
   listed = sorted({*events[:: math.ceil(len(events) / _SHOWN_EVENTS)], events[-1]})
   pruning = trainer.config.pruning
   usual = f'{pruning.pruning_schedule}, {pruning.reactivation}, {pruning.ranking} ranking'
-  yield f'  pruning     {getattr(method, "PRUNING", usual)}; {len(events)} rankings'
+  yield f'  pruning     {described or usual}; {len(events)} rankings'
   yield f'              {", ".join(f"{sparsity:.0%} at step {step}" for step, sparsity in listed)}'
   returning = ''.join(f'; pruned weights may return from step {first} to {last}' for first, last in schedule.reactivation)
   yield f'              every {schedule.frequency} steps{returning}'

@@ -16,17 +16,16 @@ from st_tf.config import (
   PruningConfig,
   SearchConfig,
   TrainingConfig,
+  TransferConfig,
   TunerConfig,
 )
 from st_tf.config.duration import EPOCHS, Duration, share
 from st_tf.config.fields import checked, from_text
 from st_tf.errors import did_you_mean
+from st_tf.methods._method import SEARCHED, WHOLE, Training
 from st_tf.methods._pipeline import alone, retrain_epochs, trial_epochs
 from st_tf.search import steering
 
-NOT_COMPARED = ('fine_tune', 'transfer')  # They train a ticket that something else has drawn.
-# First stages of pipelines, which are methods too.
-_FIRST = {'lottery': 'dense'} | dict.fromkeys(('search_then_prune', 'search_prune_retrain', 'search_then_lottery'), 'search_only')
 # What a method may have settings of its own from: those of training, and of these groups the ones that it names.
 _NAMED = (SearchConfig, PruningConfig, PipelineConfig, TunerConfig)
 _LENGTHS = ('epochs', 'fine_tune_epochs', 'retrain_epochs', 'trial_epochs')  # Whoever brings one shares no budget.
@@ -38,8 +37,6 @@ _SCHEDULES = {
   'decay_interval': ('exponential', 'step'),
   'learning_rate_milestones': ('milestones',),
 }
-_SEARCHES = ('supertickets', 'search_only')
-KEEP_EVERYTHING = ('dense', 'search_only')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +112,7 @@ def cells(chosen: Sequence[Entry], sparsities: Sequence[float], seeds: Sequence[
     )
   found = []
   for entry in chosen:
-    levels = (0.0,) if entry.method in KEEP_EVERYTHING else sparsities
+    levels = (0.0,) if methods.named(entry.method).keeps_everything else sparsities
     budgets = (0, budget) if budget and not _brings_lengths(entry) else (0,)
     found += [Cell(entry, level, seed, share) for share in budgets for level in levels for seed in seeds]
   return found
@@ -146,8 +143,8 @@ def settings(cell: Cell, base: Config, learning_rate: float, whole: int = 0) -> 
       f'A method has settings that its learning-rate schedule reads. Received: {unread} in {cell.entry.label!r} with'
       f' --learning_rate_schedule={config.training.learning_rate_schedule}. Leave it out, or name another schedule.'
     )
-  if cell.entry.method in KEEP_EVERYTHING:
-    config = alone(config, cell.entry.method)
+  if methods.named(config.method).keeps_everything:  # Then it is the first training of others, whose settings are of no transfer.
+    config = dataclasses.replace(config, transfer=TransferConfig())
   return essential(within(config, cell.budget, whole)) if cell.budget else config
 
 
@@ -167,19 +164,19 @@ def _unread(config: Config) -> list[str]:
 
 def reads(method: str) -> tuple[str, ...]:
   """The settings of search, pruning, pipeline and tuner that change what a method draws, or what its first stage keeps for others."""
-  return methods.named(method).READS
+  return methods.named(method).reads
 
 
 def departures(entry: Entry, base: Config) -> dict[str, tuple[Any, Any]]:
   """Settings that the published method has otherwise and the entry leaves as all share them: {name: (here, published)}."""
   given, flat = dict(entry.settings), base.flat()
-  published = getattr(methods.named(entry.method), 'PUBLISHED', {})
-  return {name: (flat[name], value) for name, value in published.items() if name not in given and flat[name] != value}
+  published = methods.named(entry.method).published.items()
+  return {name: (flat[name], value) for name, value in published if name not in given and flat[name] != value}
 
 
 def ranking(config: Config) -> str:
   """How the method of these settings compares weights: as they say, or as it was published."""
-  return getattr(methods.named(config.method), 'RANKING', config.pruning.ranking)
+  return methods.named(config.method).ranking or config.pruning.ranking
 
 
 def check(config: Config, steps_per_epoch: int) -> None:
@@ -203,7 +200,7 @@ def within(config: Config, budget: float, whole: int) -> Config:
   epochs = bisect.bisect_right(range(1, _MOST_EPOCHS), budget, key=lambda epochs: cost(_with_epochs(config, epochs), whole))
   if not epochs:
     raise ConfigError(
-      f'--budget gives every training at least one epoch. Received: {budget:g} epochs for {len(dict(_trainings(config)))} trainings of'
+      f'--budget gives every training at least one epoch. Received: {budget:g} epochs for {len(_trainings(config))} trainings of'
       f' {config.method}. Raise --budget, or leave the method out.'
     )
   equal = _with_epochs(config, epochs)
@@ -238,14 +235,21 @@ def cost(config: Config, whole: int) -> float:
     config: the run's settings.
     whole: MACs of the supernet.
   """
-  epochs, left = list(dict(_trainings(config)).values()), _left(config, whole)
-  if config.method == 'tuner':
-    return left * sum(epochs)
-  if config.method in _SEARCHES or _FIRST.get(config.method) in _SEARCHES:
-    search = config.search
-    begin, end, interval = (_fraction(config, duration) for duration in (search.penalty_ramp, search.search_end, search.search_interval))
-    return steering.mean_on_path(1.0, left, begin, end, interval) * epochs[0] + left * sum(epochs[1:])
-  return sum(epochs)
+  epochs: dict[str, float] = {}
+  for training in _trainings(config):
+    epochs[training.network] = epochs.get(training.network, 0) + training.epochs
+  return sum(_share(config, network, whole) * count for network, count in epochs.items())
+
+
+def _share(config: Config, network: str, whole: int) -> float:
+  """What a training of that network computes on average, as a share of the supernet's MACs."""
+  if network == WHOLE:
+    return 1.0
+  left, search = _left(config, whole), config.search
+  if network == SEARCHED:
+    return left
+  begin, end, interval = (_fraction(config, duration) for duration in (search.penalty_ramp, search.search_end, search.search_interval))
+  return steering.mean_on_path(1.0, left, begin, end, interval)
 
 
 def _left(config: Config, whole: int) -> float:
@@ -261,26 +265,31 @@ def _fraction(config: Config, duration: Duration) -> float:
 
 def trainings(run: Identity) -> dict[str, float]:
   """Epochs of each training of a run; those that several runs share have one name in all of them."""
-  config, named = run.settings, _trainings(run.settings)
-  if not named[0][0]:
-    return {run.run_name(): named[0][1]}
+  config = run.settings
+  first, *others = _trainings(config)
+  if not first.name:
+    return {run.run_name(): first.epochs}
   # Runs that differ in their sparsities have the same trainings up to there; the names of the others say a sparsity.
   own = run.derived(dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, sparsity=(0.0,)))).run_name()
-  first = _FIRST.get(config.method, '')
-  named = [(f'{own}/{name}', epochs) for name, epochs in named]
-  return dict([(run.derived(alone(config, first)).run_name(), named[0][1]), *named[1:]] if first else named)
+  shared = methods.named(config.method).first
+  name = run.derived(alone(config, shared)).run_name() if shared else f'{own}/{first.name}'
+  return {name: first.epochs} | {f'{own}/{training.name}': training.epochs for training in others}
 
 
-def _trainings(config: Config) -> list[tuple[str, float]]:
-  """(name, epochs) of each training, which for a run of one is nameless."""
-  method = methods.named(config.method)
-  return method.trainings(config) if hasattr(method, 'trainings') else [('', float(config.epochs))]
+def _trainings(config: Config) -> list[Training]:
+  """Each training of a run once: rounds on the way to several sparsities may be the same."""
+  return list({training.name: training for training in methods.named(config.method).trainings(config)}.values())
+
+
+def comparable() -> list[str]:
+  """The methods that can be compared: those that train from first weights on."""
+  return [name for name in METHODS if methods.named(name).is_compared]
 
 
 def _entry(label: str) -> Entry:
   method, *written = label.split(':')
-  known = [name for name in METHODS if name not in NOT_COMPARED]
-  if method not in known:
+  if method not in METHODS or not methods.named(method).is_compared:
+    known = comparable()
     raise ConfigError(f'--methods are of {", ".join(known)}. Received: {method!r}.{did_you_mean(method, known)}')
   return Entry(label, method, tuple(_setting(text, label, method) for text in written))
 

@@ -1,19 +1,21 @@
-"""The ways to get a ticket, one file each; no method imports another."""
+"""The ways to get a ticket: a file for each, which defines it as METHOD; no method imports another."""
 
-import importlib
-from types import ModuleType
+from typing import TYPE_CHECKING
+
+from st_tf import plugins
+from st_tf.config import METHODS, ConfigError
+from st_tf.errors import did_you_mean
+
+if TYPE_CHECKING:  # It brings TensorFlow, which commands load after they have read their flags.
+  from st_tf.methods._method import Method
 
 
-def named(name: str) -> ModuleType:
-  """The file of a method.
+def named(name: str) -> 'Method':
+  """The method of that `--method`.
 
-  It has `plan(config, steps_per_epoch) -> Plan`, `draw(task, config, workdir) -> Ticket` and `READS`, the settings of search, pruning,
-  pipeline and tuner that change what it draws or that it refuses. Where the usual does not fit, it also has
-
-    trainings(config): names and epochs of its trainings, when there are several.
-    RANKING: how weights are compared, when `--ranking` is not read.
-    PUBLISHED: settings of the published method that are not the defaults.
-    PRUNING: how a dry run describes what it prunes.
-    settled(task, config), trainer(task, config, plan): what a dry run takes its settings and its network from.
+  Raises:
+    ConfigError: there is none.
   """
-  return importlib.import_module(f'st_tf.methods.{name}')
+  if name not in METHODS:
+    raise ConfigError(f'A method is one of {", ".join(METHODS)}. Received: {name!r}.{did_you_mean(name, METHODS)}')
+  return plugins.load(__name__, name, 'METHOD')

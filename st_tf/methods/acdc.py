@@ -11,6 +11,7 @@ import numpy as np
 from st_tf.config import PRUNED_LAYERS, Config, ConfigError
 from st_tf.config.duration import share
 from st_tf.methods import _first_mask as first_mask
+from st_tf.methods._method import Method
 from st_tf.pruning import Mask
 from st_tf.pruning.fit import ranked
 from st_tf.pruning.schedules._alternating import Alternating
@@ -21,9 +22,6 @@ from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.training.plan import Plan, pruning_alone, training_alone
 
-READS = (*PRUNED_LAYERS, 'prune_begin', 'prune_end', 'ranking', 'layer_floor')
-PUBLISHED = {'ranking': 'global', 'prune_end': 0.85}
-PRUNING = 'compressed and decompressed in turns'
 _PHASE = share(0.05)  # Of the training: 5 of 100 epochs.
 
 
@@ -74,3 +72,12 @@ def _switch(run: Run, sparsity: float) -> None:
   first_mask.hold(trainer, after)
   trainer.requested = sparsity
   run.record('prune', sparsity=after.sparsity, pruned=before.returned(after), returned=after.returned(before), final=False)
+
+
+METHOD = Method(
+  plan=plan,
+  draw=draw,
+  reads=(*PRUNED_LAYERS, 'prune_begin', 'prune_end', 'ranking', 'layer_floor'),
+  published={'ranking': 'global', 'prune_end': 0.85},
+  pruning='compressed and decompressed in turns',
+)

@@ -1,8 +1,7 @@
 """The supernet trained as it is: neither searched nor pruned."""
 
+from st_tf.methods._method import Method
 from st_tf.methods._pipeline import train_alone
 from st_tf.training.plan import training_alone
 
-READS = ('rewind_to',)
-plan = training_alone
-draw = train_alone
+METHOD = Method(plan=training_alone, draw=train_alone, reads=('rewind_to',), keeps_everything=True)

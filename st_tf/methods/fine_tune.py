@@ -3,6 +3,7 @@
 import dataclasses
 
 from st_tf.config import Config
+from st_tf.methods._method import Method
 from st_tf.runs.run import Run, train_to_the_end
 from st_tf.runs.start import fresh, source
 from st_tf.runs.workdir import Workdir
@@ -54,3 +55,6 @@ def _trainer(task: Task, config: Config, plan: Plan, ticket: Ticket) -> Trainer:
 def _plan(config: Config, steps_per_epoch: int, ticket: Ticket) -> Plan:
   found = training_alone(config, steps_per_epoch)
   return found.holding(ticket.sparsity) if ticket.masks else found
+
+
+METHOD = Method(plan=plan, draw=draw, reads=(), is_compared=False, trainer=trainer)

@@ -2,10 +2,12 @@
 
 from st_tf.config import PRUNED_LAYERS
 from st_tf.methods import _gradual as gradual
+from st_tf.methods._method import Method
 
-READS = (*PRUNED_LAYERS, 'prune_begin', 'prune_end', 'prune_interval')
-PRUNING = "by tfmot's prune_low_magnitude, layer by layer"
-
-plan = gradual.plan
-trainer = gradual.trainer
-draw = gradual.prune_gradually
+METHOD = Method(
+  plan=gradual.plan,
+  draw=gradual.prune_gradually,
+  reads=(*PRUNED_LAYERS, 'prune_begin', 'prune_end', 'prune_interval'),
+  pruning="by tfmot's prune_low_magnitude, layer by layer",
+  trainer=gradual.trainer,
+)

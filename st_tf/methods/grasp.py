@@ -2,18 +2,15 @@
 
 from st_tf.config import PRUNED_LAYERS, Config
 from st_tf.methods import _first_mask as first_mask
+from st_tf.methods._method import Method
 from st_tf.pruning import Mask, rank, saliency
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.training.trainer import Trainer
 
-READS = PRUNED_LAYERS
 _TEMPERATURE = 200.0  # Of logits, in the published code.
 _GRADIENTS = 3  # The gradient, and once more with its own gradient for Hg.
-
-
-plan = first_mask.plan
 
 
 def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
@@ -24,3 +21,6 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
 def _mask(trainer: Trainer) -> Mask:
   with first_mask.first_batches(trainer, _TEMPERATURE, _GRADIENTS) as (loss, batches):
     return rank(saliency.grasp(first_mask.weights(trainer), loss, batches), first_mask.sparsity(trainer.config))
+
+
+METHOD = Method(plan=first_mask.plan, draw=draw, reads=PRUNED_LAYERS)

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from st_tf.config import PRUNED_LAYERS, Config
 from st_tf.methods import _first_mask as first_mask
+from st_tf.methods._method import Method
 from st_tf.pruning import rank, rigl, saliency
 from st_tf.pruning.schedules.constant import Constant
 from st_tf.pruning.wrapper import wrappers
@@ -23,10 +24,6 @@ from st_tf.ticket import Ticket
 from st_tf.training.meter import STEP_PASSES
 from st_tf.training.plan import Plan, pruning_alone, training_alone
 from st_tf.training.trainer import Trainer
-
-READS = (*PRUNED_LAYERS, 'prune_end', 'prune_interval')
-PUBLISHED = {'prune_end': 0.75}
-PRUNING = 'sparse from the start; weights are exchanged'
 
 
 def plan(config: Config, steps_per_epoch: int) -> Plan:
@@ -109,3 +106,13 @@ def _gradients(trainer: Trainer) -> Callable[[tf.Tensor, tf.Tensor], dict[str, n
     return dict(zip(weights, found))
 
   return gradients
+
+
+METHOD = Method(
+  plan=plan,
+  draw=draw,
+  reads=(*PRUNED_LAYERS, 'prune_end', 'prune_interval'),
+  published={'prune_end': 0.75},
+  pruning='sparse from the start; weights are exchanged',
+  trainer=trainer,
+)

@@ -2,13 +2,12 @@
 
 from st_tf import wording
 from st_tf.config import PRUNED_LAYERS, SEARCH_SETTINGS, Config
+from st_tf.methods._method import SEARCHED, SEARCHING, Method, Training
 from st_tf.methods._pipeline import Pipeline, check_retraining, retrain_epochs
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.training.plan import Plan, searching_alone
-
-READS = (*SEARCH_SETTINGS, *PRUNED_LAYERS, 'ranking', 'layer_floor', 'rewind_to', 'retrain_epochs')
 
 
 def plan(config: Config, steps_per_epoch: int) -> Plan:
@@ -29,9 +28,18 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
   return pipeline.keep(pipeline.retrained(pipeline.pruned(searched, sparsity)) for sparsity in config.pruning.sparsity)
 
 
-def trainings(config: Config) -> list[tuple[str, float]]:
-  """The run's trainings and their epochs."""
+def trainings(config: Config) -> list[Training]:
+  """The search, and a retraining per sparsity."""
   return [
-    ('search', config.epochs),
-    *((f'retrain at {wording.sparsity(level)}', retrain_epochs(config)) for level in config.pruning.sparsity),
+    Training('search', config.epochs, SEARCHING),
+    *(Training(f'retrain at {wording.sparsity(level)}', retrain_epochs(config), SEARCHED) for level in config.pruning.sparsity),
   ]
+
+
+METHOD = Method(
+  plan=plan,
+  draw=draw,
+  reads=(*SEARCH_SETTINGS, *PRUNED_LAYERS, 'ranking', 'layer_floor', 'rewind_to', 'retrain_epochs'),
+  trainings=trainings,
+  first='search_only',
+)

@@ -2,14 +2,12 @@
 
 from st_tf.config import PRUNED_LAYERS, Config
 from st_tf.methods import _first_mask as first_mask
+from st_tf.methods._method import Method
 from st_tf.pruning import Mask, rank, saliency
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.training.trainer import Trainer
-
-READS = PRUNED_LAYERS
-plan = first_mask.plan
 
 
 def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
@@ -20,3 +18,6 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
 def _mask(trainer: Trainer) -> Mask:
   with first_mask.first_batches(trainer) as (loss, batches):
     return rank(saliency.snip(first_mask.weights(trainer), loss, batches), first_mask.sparsity(trainer.config))
+
+
+METHOD = Method(plan=first_mask.plan, draw=draw, reads=PRUNED_LAYERS)

@@ -7,15 +7,14 @@ that the cubic schedule's sparsity has over the whole network.
 import dataclasses
 
 from st_tf.config import PRUNED_LAYERS, Config
+from st_tf.methods._method import Method
 from st_tf.runs.run import begin, train_to_the_end
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.training.plan import Plan, pruning_alone
 
-READS = (*PRUNED_LAYERS, 'prune_begin', 'prune_end', 'prune_interval', 'reactivation_end', 'layer_floor')
-RANKING = 'global'
-PRUNING = f'cubic, soft_threshold, {RANKING} ranking'
+_RANKING = 'global'
 
 
 def plan(config: Config, steps_per_epoch: int) -> Plan:
@@ -32,6 +31,15 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
 
 
 def _published(config: Config) -> Config:
-  published = {'reactivation': 'soft_threshold', 'pruning_schedule': 'cubic', 'ranking': RANKING, 'unit_slope': False}
+  published = {'reactivation': 'soft_threshold', 'pruning_schedule': 'cubic', 'ranking': _RANKING, 'unit_slope': False}
   pruning = dataclasses.replace(config.pruning, **published)
   return dataclasses.replace(config, pruning=pruning)
+
+
+METHOD = Method(
+  plan=plan,
+  draw=draw,
+  reads=(*PRUNED_LAYERS, 'prune_begin', 'prune_end', 'prune_interval', 'reactivation_end', 'layer_floor'),
+  ranking=_RANKING,
+  pruning=f'cubic, soft_threshold, {_RANKING} ranking',
+)

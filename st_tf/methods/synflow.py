@@ -2,15 +2,13 @@
 
 from st_tf.config import PRUNED_LAYERS, Config
 from st_tf.methods import _first_mask as first_mask
+from st_tf.methods._method import Method
 from st_tf.pruning import Mask, saliency
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.training.meter import STEP_PASSES
 from st_tf.training.trainer import Trainer
-
-READS = PRUNED_LAYERS
-plan = first_mask.plan
 
 
 def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
@@ -21,3 +19,6 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
 def _mask(trainer: Trainer) -> Mask:
   trainer.meter.count(0, saliency.SYNFLOW_ROUNDS * STEP_PASSES * trainer.macs)
   return saliency.synflow(*first_mask.positive_flow(trainer), first_mask.sparsity(trainer.config))
+
+
+METHOD = Method(plan=first_mask.plan, draw=draw, reads=PRUNED_LAYERS)

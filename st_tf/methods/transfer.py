@@ -13,6 +13,7 @@ from st_tf.arch import presets
 from st_tf.arch.specs import ArchSpec
 from st_tf.config import RANDOM, Config, ConfigError, PruningConfig
 from st_tf.config.duration import share
+from st_tf.methods._method import Method
 from st_tf.models import build, named_variables
 from st_tf.runs.run import Run, train_to_the_end
 from st_tf.runs.start import descend, prunable_weights, source
@@ -151,3 +152,6 @@ def _weights(trainer: Trainer, ticket: Ticket) -> Mapping[str, np.ndarray]:
     fresh = build(trainer.arch, trainer.task.head, shape, seed=trainer.config.seed + _OTHER_SEED, deviation=deviation)
     return {name: variable.numpy() for name, variable in named_variables(fresh).items()}
   return moving.first_values(ticket) if settings.rewind else ticket.weights
+
+
+METHOD = Method(plan=plan, draw=draw, reads=(), is_compared=False, settled=settled, trainer=trainer)

@@ -25,6 +25,7 @@ from st_tf.config import PRUNED_LAYERS, Config, ConfigError, PipelineConfig, Sea
 from st_tf.errors import NothingLeft
 from st_tf.methods import _gradual as gradual
 from st_tf.methods import _tuning as tuning
+from st_tf.methods._method import SEARCHED, Method, Training
 from st_tf.methods._pipeline import Pipeline, alone, retrain_epochs, trial_epochs
 from st_tf.methods._tuning import OBJECTIVE, Failed
 from st_tf.runs.run import DivergedError, Run, train_to_the_end
@@ -37,19 +38,6 @@ from st_tf.training.meter import TrainingCost
 from st_tf.training.plan import Plan, training_alone
 from st_tf.training.scope import EVERYTHING
 
-READS = (
-  *PRUNED_LAYERS,
-  'target_macs',
-  'target_latency_ms',
-  'cost',
-  'tuner',
-  'trials',
-  'trial_epochs',
-  'retrain_epochs',
-  'prune_begin',
-  'prune_end',
-  'prune_interval',
-)
 _EPOCHS = 'tuner/epochs'  # What Hyperband adds to the choices.
 
 
@@ -65,13 +53,12 @@ def plan(config: Config, steps_per_epoch: int) -> Plan:
   return training_alone(config, steps_per_epoch)
 
 
-def trainings(config: Config) -> list[tuple[str, float]]:
-  """The run's trainings and their epochs; some of Hyperband's trials are shorter."""
-  trials = (f'{config.tuner.trials} trials', config.tuner.trials * trial_epochs(config))
+def trainings(config: Config) -> list[Training]:
+  """All trials as if of full length, though some of Hyperband's are shorter, then those of the best architecture."""
   return [
-    trials,
-    ('train', config.epochs),
-    *[(f'prune to {wording.sparsity(level)}', retrain_epochs(config)) for level in config.pruning.sparsity],
+    Training(f'{config.tuner.trials} trials', config.tuner.trials * trial_epochs(config), SEARCHED),
+    Training('train', config.epochs, SEARCHED),
+    *(Training(f'prune to {wording.sparsity(level)}', retrain_epochs(config), SEARCHED) for level in config.pruning.sparsity),
   ]
 
 
@@ -328,3 +315,23 @@ def _search_alone(config: Config) -> Config:
   """The settings that a search depends on."""
   search = SearchConfig(target_macs=config.search.target_macs)
   return dataclasses.replace(alone(config, 'tuner'), search=search, tuner=config.tuner, pipeline=PipelineConfig())
+
+
+METHOD = Method(
+  plan=plan,
+  draw=draw,
+  reads=(
+    *PRUNED_LAYERS,
+    'target_macs',
+    'target_latency_ms',
+    'cost',
+    'tuner',
+    'trials',
+    'trial_epochs',
+    'retrain_epochs',
+    'prune_begin',
+    'prune_end',
+    'prune_interval',
+  ),
+  trainings=trainings,
+)

@@ -4,11 +4,11 @@ import pytest
 
 from st_tf import methods
 from st_tf.comparing.entries import (
-  NOT_COMPARED,
   Cell,
   Entry,
   cells,
   check_sparsities,
+  comparable,
   cost,
   entries,
   essential,
@@ -19,7 +19,6 @@ from st_tf.comparing.entries import (
 )
 from st_tf.config import (
   LEARNING_RATE_SCHEDULES,
-  METHODS,
   Config,
   ConfigError,
   Identity,
@@ -29,6 +28,7 @@ from st_tf.config import (
   TrainingConfig,
   TunerConfig,
 )
+from st_tf.config.duration import epochs, share
 from st_tf.methods._pipeline import retrain_epochs
 from st_tf.training.plan import training_alone
 from tests import tiny
@@ -45,7 +45,7 @@ def test_methods_are_read_with_settings_of_their_own():
   ('text', 'message'),
   [
     ('', r'--methods names at least one method\. Received: none\.'),
-    ('gmp,sniip', r"--methods are of supertickets, dense, .* Received: 'sniip'\. Did you mean snip\?"),
+    ('gmp,sniip', r"--methods are of supertickets, acdc, dense, .* Received: 'sniip'\. Did you mean snip\?"),
     ('transfer', r"--methods are of .* Received: 'transfer'\."),
     ('gmp,gmp', r'--methods names each method once\. Received: gmp twice'),
     ('gmp:reactivatio=masked', r"METHOD:NAME=VALUE\. Received: 'reactivatio=masked' in .* Did you mean reactivation\?"),
@@ -53,7 +53,7 @@ def test_methods_are_read_with_settings_of_their_own():
     ('gmp:seed=5', r"METHOD:NAME=VALUE\. Received: 'seed=5' in"),
     ('gmp:sparsity=0.5', r"METHOD:NAME=VALUE\. Received: 'sparsity=0.5' in"),
     ('gmp:masked', r"METHOD:NAME=VALUE\. Received: 'masked' in"),
-    ('gmp:prune_end=late', r"--prune_end is a number\. Received: 'late'"),
+    ('gmp:prune_end=late', r"--prune_end is a share of the training .* Received: 'late'"),
     ('supertickets:reactivation=mask', r"--reactivation is one of .* Received: 'mask'\. Did you mean masked\?"),
   ],
 )
@@ -108,9 +108,9 @@ def test_a_run_has_the_shared_settings_its_own_and_the_learning_rate_of_its_meth
   assert (config.epochs, config.training.learning_rate) == (9, 0.2)
 
 
-@pytest.mark.parametrize('method', [name for name in METHODS if name not in NOT_COMPARED])
+@pytest.mark.parametrize('method', comparable())
 def test_settings_that_a_method_does_not_read_make_no_other_run_and_are_not_its_own(method):
-  reads = methods.named(method).READS
+  reads = methods.named(method).reads
   table = {'cost': 'latency:table.json'}  # Which a target in milliseconds needs.
   for field in [field for group in (SearchConfig, PruningConfig, PipelineConfig, TunerConfig) for field in dataclasses.fields(group)]:
     if field.name == 'sparsity':
@@ -144,7 +144,7 @@ def test_a_setting_of_a_methods_own_that_its_learning_rate_schedule_does_not_rea
   for each in (entry, default):
     with pytest.raises(ConfigError, match=rf"schedule reads\. Received: decay_interval in '{each.label}' .*=cosine\."):
       settings(Cell(each, 0.8, 0), tiny.config(), 0.1)
-  assert settings(Cell(entry, 0.8, 0), tiny.config(learning_rate_schedule='step'), 0.1).training.decay_interval == 1
+  assert settings(Cell(entry, 0.8, 0), tiny.config(learning_rate_schedule='step'), 0.1).training.decay_interval == share(1)
 
 
 def test_what_changes_nothing_does_not_make_another_run():
@@ -183,7 +183,7 @@ def test_a_budget_is_shared_by_all_trainings():
   given = within(tiny.config(method='search_prune_retrain', epochs=16, retrain_epochs=4), 15, 0)
   assert (given.epochs, given.pipeline.retrain_epochs) == (12, 3)
   rest = within(tiny.config(method='search_prune_retrain', epochs=16, fine_tune_epochs=4, warmup=6.0), 15, 0)
-  assert (rest.epochs, rest.pipeline.retrain_epochs, rest.training.fine_tune_epochs, rest.training.warmup) == (8, 7, 1, 0.5)
+  assert (rest.epochs, rest.pipeline.retrain_epochs, rest.training.fine_tune_epochs, rest.training.warmup) == (8, 7, 1, share(0.5))
   assert within(tiny.config(method='lottery', epochs=16, prune_rounds=4, rewind_to=0.0), 19, 0).epochs == 4
   tuner = within(tiny.config(method='tuner', epochs=16, trials=12), 47, 0)  # Of 11 epochs trials have 2, of 12 they would have 3.
   assert (tuner.epochs, tuner.pipeline.retrain_epochs, tuner.tuner.trial_epochs) == (12, 11, 2)
@@ -195,8 +195,8 @@ def test_with_a_budget_what_was_given_in_epochs_shrinks_with_the_training():
   given = {'warmup': 5.0, 'prune_end': 12.0, 'prune_begin': 0.2, 'learning_rate_milestones': (0.2, 16.0), 'search_end': 99.0}
   config = within(tiny.config(method='search_prune_retrain', epochs=24, fine_tune_epochs=4, **given), 24, 0)
   assert (config.epochs, config.training.fine_tune_epochs) == (12, 2)
-  assert (config.training.warmup, config.pruning.prune_end, config.pruning.prune_begin) == (0.25, 0.6, 0.2)
-  assert config.training.learning_rate_milestones == (0.2, 0.8) and config.search.search_end == 99.0
+  assert (config.training.warmup, config.pruning.prune_end, config.pruning.prune_begin) == (share(0.25), share(0.6), share(0.2))
+  assert config.training.learning_rate_milestones == (share(0.2), share(0.8)) and config.search.search_end == epochs(99)
   rounds = tiny.config(method='lottery', epochs=16, prune_rounds=4, fine_tune_epochs=4)
   assert within(rounds, 15, 0).epochs == 3 and within(rounds, 15, 0).training.fine_tune_epochs == 0
 
@@ -224,7 +224,7 @@ def test_a_target_that_is_far_too_small_is_left_to_whoever_checks_targets():
   assert within(tiny.config(method='tuner', epochs=16, target_macs=8.0), 9, 13_000_000).epochs > 1000
 
 
-@pytest.mark.parametrize('method', [name for name in METHODS if name not in ('fine_tune', 'transfer')])
+@pytest.mark.parametrize('method', comparable())
 @pytest.mark.parametrize('budget', [32, 47])
 @pytest.mark.parametrize('given', [{}, {'target_macs': 0.6}, {'retrain_epochs': 4, 'trial_epochs': 1}])
 def test_a_budget_is_never_exceeded_and_one_epoch_more_each_would_exceed_it(method, budget, given):
@@ -242,6 +242,6 @@ def test_a_budget_is_never_exceeded_and_one_epoch_more_each_would_exceed_it(meth
     )
 
 
-@pytest.mark.parametrize('method', [name for name in METHODS if name not in ('fine_tune', 'transfer')])
+@pytest.mark.parametrize('method', comparable())
 def test_every_method_can_be_planned(method):
   assert sum(trainings(Identity.of(tiny.config(method=method))).values()) >= 4

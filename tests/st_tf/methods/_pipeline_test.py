@@ -73,7 +73,7 @@ def test_rounds_go_back_to_a_moment_that_is_there():
 @pytest.mark.parametrize('method', [search_prune_retrain, search_then_lottery, lottery])
 def test_what_a_later_training_cannot_have_is_refused_before_the_first(method):
   with pytest.raises(ConfigError, match=r'--fine_tune_epochs is less than --epochs\. Received: 1 of 1'):
-    method.plan(config(fine_tune_epochs=1, retrain_epochs=1), 6)
+    method.METHOD.plan(config(fine_tune_epochs=1, retrain_epochs=1), 6)
 
 
 def test_a_sparsity_that_the_floors_forbid_is_refused_before_the_search(tmp_path):

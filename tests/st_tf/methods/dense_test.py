@@ -19,5 +19,5 @@ def test_without_averages_the_weights_themselves_are_evaluated(tmp_path):
 
 
 def test_settings_of_search_and_pruning_cannot_contradict_what_it_does_not_do():
-  found = dense.plan(tiny.config(method='dense', target_macs=0.5, prune_end=0.3, search_end=0.6), tiny.STEPS_PER_EPOCH)
+  found = dense.METHOD.plan(tiny.config(method='dense', target_macs=0.5, prune_end=0.3, search_end=0.6), tiny.STEPS_PER_EPOCH)
   assert found.pruning is None and found.search_every == 0

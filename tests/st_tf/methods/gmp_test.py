@@ -4,6 +4,6 @@ from tests import tiny
 
 
 def test_it_is_gradual_pruning_from_the_first_weights_on():
-  plan = gmp.plan(tiny.config(method='gmp', epochs=10, target_macs=0.5), 6)
+  plan = gmp.METHOD.plan(tiny.config(method='gmp', epochs=10, target_macs=0.5), 6)
   assert plan.pruning.target_sparsity == 0.8 and not plan.search_every
-  assert gmp.draw is gradual.prune_gradually and gmp.trainer is gradual.trainer
+  assert gmp.METHOD.draw is gradual.prune_gradually and gmp.METHOD.trainer is gradual.trainer

@@ -1,12 +1,13 @@
 from st_tf.methods import search_then_prune
+from st_tf.methods._method import SEARCHING, Training
 from tests import tiny
 
 
 def test_its_plan_is_that_of_the_search():
-  plan = search_then_prune.plan(tiny.config(method='search_then_prune', target_macs=0.7), 6)
+  plan = search_then_prune.METHOD.plan(tiny.config(method='search_then_prune', target_macs=0.7), 6)
   assert plan.search_every and plan.pruning is None
 
 
 def test_nothing_is_trained_after_the_search():
   config = tiny.config(method='search_then_prune', sparsity=(0.5, 0.8), epochs=7)
-  assert search_then_prune.trainings(config) == [('search', 7)]
+  assert search_then_prune.trainings(config) == [Training('search', 7, SEARCHING)]

@@ -16,6 +16,7 @@ from tensorboard.util import tensor_util
 
 from st_tf.config import ConfigError
 from st_tf.methods import tuner
+from st_tf.methods._method import SEARCHED
 from st_tf.methods._pipeline import Pipeline
 from st_tf.methods._tuning import VARIABLES, Failed
 from st_tf.models import build, cost
@@ -106,7 +107,9 @@ def test_all_trials_count_also_those_that_failed():
 
 def test_a_plan_names_all_trainings_and_refuses_what_the_search_refuses():
   config = tiny.config(**SETTINGS | {'epochs': 8, 'trial_epochs': 0, 'sparsity': (0.5, 0.8)})
-  assert tuner.trainings(config) == [('2 trials', 4), ('train', 8), ('prune to 50%', 8), ('prune to 80%', 8)]
+  found = tuner.trainings(config)
+  assert [(each.name, each.epochs) for each in found] == [('2 trials', 4), ('train', 8), ('prune to 50%', 8), ('prune to 80%', 8)]
+  assert {each.network for each in found} == {SEARCHED}
   assert tuner.plan(config, 6).total_steps == 48
   with pytest.raises(ConfigError, match='--method=tuner bounds MACs'):
     tuner.plan(tiny.config(cost='latency:table.json', target_latency_ms=3.0), 6)
