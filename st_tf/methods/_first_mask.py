@@ -12,16 +12,14 @@ import tf_keras as keras
 from st_tf.config import Config, ConfigError
 from st_tf.models import build, named_variables
 from st_tf.pruning import Mask
-from st_tf.pruning.fit import hold_mask
 from st_tf.pruning.saliency import Loss, Weights
-from st_tf.pruning.wrapper import bake, prunable
+from st_tf.pruning.wrapper import prunable
 from st_tf.runs.run import Run, train_to_the_end
 from st_tf.runs.start import fresh, load_weights
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
 from st_tf.task.scoring import readable
 from st_tf.ticket import Ticket
-from st_tf.training import optimizers
 from st_tf.training.meter import STEP_PASSES
 from st_tf.training.plan import Plan, training_alone
 from st_tf.training.trainer import Trainer
@@ -68,10 +66,7 @@ def draw(task: Task, config: Config, workdir: Workdir, choose: Callable[[Trainer
 
   def prepare(trainer: Trainer) -> None:
     load_weights(trainer)
-    hold_mask(trainer.model, choose(trainer))
-    bake(trainer.model)
-    trainer.restart_averages()
-    trainer.requested, trainer.final = sparsity(config), True
+    trainer.hold(choose(trainer), sparsity(config))
 
   run = Run(fresh(task, config, schedule), schedule, workdir, prepare)
   train_to_the_end(run)
@@ -127,32 +122,3 @@ def positive_flow(trainer: Trainer) -> tuple[Weights, Callable[[], tf.Tensor]]:
     variable.assign(np.abs(values[name]))
   ones = tf.ones((1, *model.input_shape[1:]), tf.float64)
   return {name: variables[name] for name in weights(trainer)}, lambda: tf.reduce_sum(model(ones, training=False))
-
-
-def hold(trainer: Trainer, mask: Mask) -> None:
-  """Sets the mask; what is not kept is zero, also in the averages.
-
-  Raises:
-    RankingError: it covers other weights than are pruned here.
-  """
-  hold_mask(trainer.model, mask)
-  clear(trainer, {name: ~kept for name, kept in mask.items()})
-
-
-def clear(trainer: Trainer, where: dict[str, np.ndarray]) -> None:
-  """Zeroes weights, their averages and what the optimizer remembers of them.
-
-  Args:
-    trainer: of the network.
-    where: booleans by weight name.
-  """
-  for name, places in where.items():
-    variable = trainer.variables[name]
-    variable.assign(np.where(places, 0, variable.numpy()))
-  slots = optimizers.slots(trainer.optimizer, trainer.trainable)
-  for memory in slots.values():
-    memory.update({name: np.where(places, 0, memory[name]) for name, places in where.items() if name in memory})
-  optimizers.set_slots(trainer.optimizer, trainer.trainable, slots, int(trainer.optimizer.iterations.numpy()))
-  if trainer.averages:
-    averaged = trainer.averages.values()
-    trainer.averages.assign({name: np.where(where[name], 0, value) if name in where else value for name, value in averaged.items()})

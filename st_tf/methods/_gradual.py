@@ -9,7 +9,7 @@ from st_tf.config import Config, ConfigError
 from st_tf.methods import _first_mask as first_mask
 from st_tf.pruning.schedules.cubic import Cubic
 from st_tf.runs.run import Run, train_to_the_end
-from st_tf.runs.start import fresh, give, load_weights
+from st_tf.runs.start import fresh, load_weights
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
 from st_tf.ticket import Ticket
@@ -53,7 +53,7 @@ def prune_gradually(task: Task, config: Config, workdir: Workdir, source: Ticket
   found = trainer(task, config, planned, source)
 
   def prepare(trainer: Trainer) -> None:
-    load_weights(trainer) if source is None else give(trainer, source.weights)
+    load_weights(trainer) if source is None else trainer.give(source.weights)
 
   # To the loop this is training alone: the wrappers prune by themselves.
   run = Run(found, dataclasses.replace(planned, pruning=None), workdir, prepare)

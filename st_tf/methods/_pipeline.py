@@ -17,14 +17,16 @@ from st_tf.config import PRUNED_LAYERS, Config, ConfigError, PipelineConfig, Pru
 from st_tf.runs.cutting import cut, origin
 from st_tf.runs.folder import early, is_finished, tickets
 from st_tf.runs.run import Run, begin, train_to_the_end
-from st_tf.runs.start import fresh, give, prunable_weights
+from st_tf.runs.start import fresh, prunable_weights
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.ticket.moving import left_of
+from st_tf.training.descent import Part
 from st_tf.training.meter import TrainingCost
 from st_tf.training.plan import Plan, searching_alone, training_alone
 from st_tf.training.scope import EVERYTHING
+from st_tf.training.trainer import Trainer
 
 _KEPT_PER_ROUND = 0.8  # Each round prunes a fifth of what is left (Frankle and Carbin, ICLR 2019, section 2).
 
@@ -70,13 +72,11 @@ class Pipeline:
     pruning = dataclasses.replace(self.config.pruning, reactivation='masked', sparsity=(sparsity,))
     config = dataclasses.replace(self.config, pruning=pruning, init_from='')
     plan = training_alone(config, self.task.steps_per_epoch(config.batch_size)).holding(sparsity)
-    trainer = fresh(self.task, config, plan, dataclasses.replace(ticket, masks={}))
-    give(trainer, ticket.weights)
-    trainer.source = ticket.fingerprint
     shape = (*self.task.image_size, 3)
-    trainer.initial['prunable'] = prunable_weights(
-      ticket.supernet, self.task.head, shape, lambda layer: EVERYTHING.stays_dense(layer, pruning)
-    )
+    prunable = prunable_weights(ticket.supernet, self.task.head, shape, lambda layer: EVERYTHING.stays_dense(layer, pruning))
+    trainer = Trainer(ticket.arch, self.task, config, plan.pruning)
+    trainer.descend(dataclasses.replace(Part.whole(ticket), masks={}, prunable=prunable))
+    trainer.give(ticket.weights)
     trainer.prune(sparsity, final=True)
     batches = self.task.dataset('train', config.batch_size, training=True, seed=config.seed, epoch=config.epochs)
     return cut(trainer, batches.take(config.training.recalibration_batches), sparsity, origin(trainer, self.workdir.process.command, 0.0))
@@ -87,9 +87,8 @@ class Pipeline:
     config = dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, sparsity=(ticket.sparsity,)))
     plan = training_alone(config, self.task.steps_per_epoch(config.batch_size)).holding(ticket.sparsity)
 
-    def prepare(trainer: Any) -> None:
-      give(trainer, ticket.weights)
-      trainer.step = first_step
+    def prepare(trainer: Trainer) -> None:
+      trainer.give(ticket.weights, first_step)
 
     def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
       run = Run(fresh(task, config, plan, ticket), plan, workdir, prepare)

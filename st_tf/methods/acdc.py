@@ -69,8 +69,7 @@ def _switch(run: Run, sparsity: float) -> None:
   # The weights themselves: averages lag behind those that have just come back from zero.
   magnitudes = {name: np.abs(weight.numpy()) for name, weight in first_mask.weights(trainer).items()}
   after = ranked(trainer.model, magnitudes, sparsity, how.ranking, how.layer_floor) if sparsity else everything
-  first_mask.hold(trainer, after)
-  trainer.requested = sparsity
+  trainer.hold(after, sparsity, final=False)
   run.record('prune', sparsity=after.sparsity, pruned=before.returned(after), returned=after.returned(before), final=False)
 
 

@@ -64,9 +64,7 @@ def _prepare(trainer: Trainer) -> None:
   load_weights(trainer)
   sparsity = first_mask.sparsity(trainer.config)
   if sparsity:
-    first_mask.hold(trainer, rank(saliency.random(first_mask.weights(trainer), trainer.config.seed), sparsity, 'erk'))
-  trainer.requested = sparsity
-  trainer.restart_averages()
+    trainer.hold(rank(saliency.random(first_mask.weights(trainer), trainer.config.seed), sparsity, 'erk'), sparsity, final=False)
 
 
 def _exchange(run: Run, gradients: dict[str, np.ndarray], fraction: float) -> None:
@@ -76,8 +74,8 @@ def _exchange(run: Run, gradients: dict[str, np.ndarray], fraction: float) -> No
   magnitudes = {name: np.abs(weight.numpy()) for name, weight in first_mask.weights(trainer).items()}
   after = rigl.exchanged(before, magnitudes, gradients, fraction)
   new = rigl.grown(before, after, magnitudes, fraction)
-  first_mask.hold(trainer, after)
-  first_mask.clear(trainer, new)
+  trainer.hold(after, trainer.requested, final=False)
+  trainer.clear(new)
   run.record('prune', sparsity=after.sparsity, pruned=before.returned(after), returned=after.returned(before), final=False)
 
 

@@ -16,10 +16,11 @@ from st_tf.config.duration import share
 from st_tf.methods._method import Method
 from st_tf.models import build, named_variables
 from st_tf.runs.run import Run, train_to_the_end
-from st_tf.runs.start import descend, prunable_weights, source
+from st_tf.runs.start import prunable_weights, source
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
 from st_tf.ticket import Ticket, moving
+from st_tf.training.descent import Part
 from st_tf.training.plan import Plan, training_alone
 from st_tf.training.scope import EVERYTHING, Scope
 from st_tf.training.trainer import Trainer
@@ -109,10 +110,8 @@ def _trainer(task: Task, config: Config, plan: Plan, ticket: Ticket) -> Trainer:
   found = Trainer(arch, task, config, plan.pruning, scope=scope)
   survivors = found.survivors | {name: units for name, units in ticket.survivors.items() if moving.is_body(name, before, after)}
   whole = supernet(task, ticket, settings.input_stride)
-  descend(found, ticket, masks, whole, survivors)
-  if masks:
-    found.requested = config.pruning.sparsity[-1]
-  found.initial['prunable'] = _prunable_weights(whole, config, ticket, task) if plan.pruning else 0
+  prunable = _prunable_weights(whole, config, ticket, task) if plan.pruning else 0
+  found.descend(Part(ticket, masks, config.pruning.sparsity[-1], whole, survivors, prunable))
   return found
 
 
@@ -139,9 +138,8 @@ def _masks(config: Config, ticket: Ticket, task: Task) -> dict[str, np.ndarray]:
 def _give_weights(trainer: Trainer, ticket: Ticket) -> None:
   """Gives the body the weights it begins with; pruned ones are zero."""
   mask = trainer.mask if trainer.final else {}
-  for name, value in _of_body(_weights(trainer, ticket), ticket, trainer.task).items():
-    trainer.variables[name].assign(value * mask.get(name, True))
-  trainer.restart_averages()
+  body = _of_body(_weights(trainer, ticket), ticket, trainer.task)
+  trainer.give({name: value * mask.get(name, True) for name, value in body.items()})
 
 
 def _weights(trainer: Trainer, ticket: Ticket) -> Mapping[str, np.ndarray]:

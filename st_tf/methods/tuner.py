@@ -299,7 +299,6 @@ def draw_from(source: Ticket) -> Callable[[Task, Config, Workdir], Ticket]:
   def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
     plan = training_alone(config, task.steps_per_epoch(config.batch_size))
     trainer = fresh(task, config, plan, source)
-    trainer.source = ''  # There are no weights that it comes from.
     run = Run(trainer, plan, workdir)
     try:
       train_to_the_end(run)

@@ -183,18 +183,16 @@ class Run:
     if not plan.is_search_due(trainer.step):
       return
     last = trainer.step == plan.search_end
-    groups = importance.groups(trainer.model, trainer.arch, self.task.head)
     alive = importance.alive(trainer.factors(), search.dead_below)
     if last and search.has_target:
       alive, self._sums.trimmed = self._trimmed(alive)
-    before = cost.of(trainer.model).macs
-    saved = before - importance.MACS.total(before, groups, alive)
+    before = trainer.macs
+    saved = before - importance.MACS.total(before, trainer.current_groups, alive)
     if saved >= search.minimum_saving * before or last and saved > 0:
       units = sum(value.size for value in alive.values())
       trainer.shrink(alive)
       left = sum(int(np.count_nonzero(value)) for value in alive.values())
-      after = cost.of(trainer.model).macs
-      self.record('shrink', macs_before=before, macs_after=after, units_before=units, units_after=left, trimmed=self._sums.trimmed)
+      self.record('shrink', macs_before=before, macs_after=trainer.macs, units_before=units, units_after=left, trimmed=self._sums.trimmed)
 
   def _trimmed(self, alive: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], int]:
     """(the units that stay at the end of the search, how many had to go that were not dead), the latter told."""

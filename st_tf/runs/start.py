@@ -1,6 +1,6 @@
 """What a run starts as: its network, and the weights that `--init_from` gives it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 import pathlib
 from typing import Any
 
@@ -9,13 +9,12 @@ import numpy as np
 from st_tf.arch import presets
 from st_tf.arch.specs import ArchSpec, HeadSpec
 from st_tf.config import Config, ConfigError
-from st_tf.models import build, cost
+from st_tf.models import build
 from st_tf.models.high_resolution import CLASSIFIER
 from st_tf.models.reference import load_reference, read_tensors
-from st_tf.pruning import Mask
-from st_tf.pruning.fit import hold_mask
 from st_tf.task import Task
 from st_tf.ticket import Ticket
+from st_tf.training.descent import Part
 from st_tf.training.meter import TrainingCost
 from st_tf.training.plan import Plan
 from st_tf.training.scope import EVERYTHING, Scope
@@ -56,36 +55,8 @@ def fresh(task: Task, config: Config, plan: Plan, source: Ticket | None = None, 
   arch = network(task, config) if source is None or config.init_from else source.arch
   trainer = Trainer(arch, task, config, plan.pruning, searching=plan.search_every > 0, scope=scope)
   if source is not None:
-    descend(trainer, source, source.masks, source.supernet, source.survivors)
+    trainer.descend(Part.whole(source))
   return trainer
-
-
-def descend(
-  trainer: Trainer, ticket: Ticket, masks: Mapping[str, np.ndarray], supernet: ArchSpec, survivors: Mapping[str, Sequence[int]]
-) -> None:
-  """Makes a fresh trainer one of a part of what `ticket` is.
-
-  Args:
-    trainer: of the part.
-    ticket: the whole.
-    masks: what is kept from now on; empty = everything.
-    supernet: what the network is a part of.
-    survivors: original indices of the supernet's units that are left, by group name.
-
-  Raises:
-    RankingError: the masks cover other weights than are pruned here.
-  """
-  if masks:
-    hold_mask(trainer.model, Mask(masks))
-    trainer.requested, trainer.final = ticket.sparsity, True
-  trainer.supernet, trainer.source = supernet, ticket.fingerprint
-  trainer.meter.before = TrainingCost.of(ticket.provenance)
-  trainer.survivors = {name: list(units) for name, units in survivors.items()}
-  trainer.initial = {name: ticket.cost[f'supernet_{name}'] for name in trainer.initial}
-  shape, head = (*trainer.task.image_size, 3), trainer.task.head
-  if (shape, head, supernet) != (tuple(ticket.input_shape), ticket.head, ticket.supernet):
-    found = cost.of(build(supernet, head, shape))
-    trainer.initial |= {'params': found.params, 'macs': found.macs}
 
 
 def source(config: Config) -> Ticket:
@@ -113,22 +84,10 @@ def load_weights(trainer: Trainer) -> None:
     return
   if _is_ticket(config):
     ticket = Ticket.load(config.init_from)
-    weights, trainer.meter.before = ticket.weights, TrainingCost.of(ticket.provenance)
-    for name, variable in trainer.variables.items():
-      if weights[name].shape == tuple(variable.shape):
-        variable.assign(weights[name])
-      elif not name.startswith(f'{CLASSIFIER}/'):
-        raise ConfigError(f'Weights fit the network. Received: {name} of {weights[name].shape}, not {tuple(variable.shape)}.')
+    trainer.give(_fitting(ticket, trainer), before=TrainingCost.of(ticket.provenance))
   else:
     load_reference(trainer.model, trainer.arch, trainer.task.head, read_tensors(config.init_from))
-  trainer.restart_averages()
-
-
-def give(trainer: Trainer, weights: Mapping[str, np.ndarray]) -> None:
-  """Gives a fresh trainer all its weights."""
-  for name, variable in trainer.variables.items():
-    variable.assign(weights[name])
-  trainer.restart_averages()
+    trainer.restart_averages()
 
 
 def prunable_weights(arch: ArchSpec, head: HeadSpec, shape: tuple[int, int, int], stays_dense: Callable[[Any], bool]) -> int:
@@ -144,6 +103,16 @@ def prunable_weights(arch: ArchSpec, head: HeadSpec, shape: tuple[int, int, int]
   build(arch, head, shape, wrap=lambda layer: layers.append(layer) or layer)
   kernels = [weight for layer in layers if not stays_dense(layer) for weight in layer.weights]
   return sum(int(np.prod(kernel.shape)) for kernel in kernels if len(kernel.shape) > 1)
+
+
+def _fitting(ticket: Ticket, trainer: Trainer) -> dict[str, np.ndarray]:
+  """The weights of a ticket; those of its final layer only where the outputs are as many."""
+  shapes = {name: tuple(variable.shape) for name, variable in trainer.variables.items()}
+  found = {name: ticket.weights[name] for name, shape in shapes.items() if ticket.weights[name].shape == shape}
+  for name, shape in shapes.items():
+    if name not in found and not name.startswith(f'{CLASSIFIER}/'):
+      raise ConfigError(f'Weights fit the network. Received: {name} of {ticket.weights[name].shape}, not {shape}.')
+  return found
 
 
 def _is_ticket(config: Config) -> bool:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from st_tf.config import ConfigError
-from st_tf.models import cost
 from st_tf.search import importance, steering
 from st_tf.training.plan import Plan
 from st_tf.training.trainer import Trainer
@@ -69,25 +68,17 @@ def steer(trainer: Trainer, plan: Plan) -> None:
   every = max(plan.search_every // STEERS_PER_SEARCH, 1)
   if not plan.ramp_steps <= trainer.step < plan.search_end or trainer.step % every:
     return
-  groups = importance.groups(trainer.model, trainer.arch, trainer.task.head)
+  groups = trainer.current_groups
   if not groups:
     return
   ahead = range(trainer.step, min(trainer.step + every, plan.search_end))
-  model, values = limited(trainer), trainer.factors()
-  living = importance.alive(values, trainer.config.search.dead_below)
+  model = limited(trainer)
+  living = importance.alive(trainer.factors(), trainer.config.search.dead_below)
   # Dead units are held dead by the penalty too, so they stay in the sum, at the price of a living one.
   prices = _prices(model, groups, living)
   dead = sum(prices[name] * float(np.count_nonzero(~units)) for name, units in living.items())
-  trainer.steering = steering.steer(
-    trainer.steering,
-    values,
-    trainer.penalties(),
-    prices,
-    model.total(cost.of(trainer.model).macs, groups, living) + dead,
-    _goal(trainer, plan, ahead[-1] + 1),
-    sum(plan.learning_rate(step) for step in ahead),
-    trainer.config.search.dead_below,
-  )
+  now, goal = model.total(trainer.macs, groups, living) + dead, _goal(trainer, plan, ahead[-1] + 1)
+  trainer.steer(prices, now, goal, sum(plan.learning_rate(step) for step in ahead))
 
 
 def trimmed(trainer: Trainer, alive: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -97,7 +88,7 @@ def trimmed(trainer: Trainer, alive: Mapping[str, np.ndarray]) -> dict[str, np.n
     trainer: of the network.
     alive: booleans per unit by group name.
   """
-  groups, before, model = importance.groups(trainer.model, trainer.arch, trainer.task.head), cost.of(trainer.model).macs, limited(trainer)
+  groups, before, model = trainer.current_groups, trainer.macs, limited(trainer)
   penalties = trainer.penalties()
   distances = {name: np.abs(value) / penalties[name] for name, value in trainer.factors().items()}
 

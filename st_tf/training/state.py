@@ -1,9 +1,11 @@
-"""A run at one moment."""
+"""A run at one moment, as plain data."""
 
 import dataclasses
 from typing import Any
 
 import numpy as np
+
+Arrays = dict[str, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,8 +18,45 @@ class State:
   """
 
   facts: dict[str, Any]
-  arrays: dict[str, np.ndarray]
+  arrays: Arrays
 
-  def part(self, prefix: str) -> dict[str, np.ndarray]:
+  def part(self, prefix: str) -> Arrays:
     """The arrays whose names start with `prefix`, without it."""
     return {name[len(prefix) :]: value for name, value in self.arrays.items() if name.startswith(prefix)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Memory:
+  """What a network in training remembers, by variable name.
+
+  Attributes:
+    values: of every variable.
+    averages: of those that are averaged; empty = none.
+    slots: of the optimizer, {slot: values}.
+    iterations: steps that the optimizer has taken.
+    pruning: of the pruning wrappers, {part: values}.
+  """
+
+  values: Arrays
+  averages: Arrays
+  slots: dict[str, Arrays]
+  iterations: int
+  pruning: dict[str, Arrays]
+
+  def arrays(self) -> Arrays:
+    """All of it, the number of steps aside, as a state has it."""
+    found = {f'value/{name}': value for name, value in self.values.items()}
+    found |= {f'average/{name}': value for name, value in self.averages.items()}
+    for kind, parts in (('slot', self.slots), ('pruning', self.pruning)):
+      for part, values in parts.items():
+        found |= {f'{kind}/{part}/{name}': value for name, value in values.items()}
+    return found
+
+  @classmethod
+  def of(cls, state: State) -> 'Memory':
+    """The inverse of `arrays`."""
+    slots, pruning = (
+      {part: state.part(f'{kind}/{part}/') for part in {name.split('/')[0]: None for name in state.part(f'{kind}/')}}
+      for kind in ('slot', 'pruning')
+    )
+    return cls(state.part('value/'), state.part('average/'), slots, state.facts['iterations'], pruning)

@@ -15,23 +15,22 @@ import tf_keras as keras
 
 from st_tf.arch.specs import ArchSpec
 from st_tf.config import Config
-from st_tf.models import build, cost, named_variables
+from st_tf.models import cost
 from st_tf.models.activations import ACTIVATIONS
-from st_tf.models.variables import layers
 from st_tf.pruning import Mask
-from st_tf.pruning.fit import apply_ranking, is_closed, ranked
-from st_tf.pruning.wrapper import bake, current_mask, effective_values, get_state, paused, prunable, set_state
-from st_tf.search import importance, shrink
+from st_tf.pruning.fit import apply_ranking, hold_mask, is_closed, ranked
+from st_tf.pruning.wrapper import current_mask, get_state, set_state
+from st_tf.search import importance, shrink, steering
 from st_tf.search.steering import Steering
 from st_tf.task import Metrics, Task
 from st_tf.task.scoring import readable, score
-from st_tf.training import averaging, optimizers, replicas
-from st_tf.training.meter import STEP_PASSES, Meter
+from st_tf.training import averaging, replicas
+from st_tf.training.descent import Part
+from st_tf.training.meter import STEP_PASSES, Meter, TrainingCost
+from st_tf.training.network import Network
 from st_tf.training.scope import EVERYTHING, Scope
-from st_tf.training.state import State
-from st_tf.training.step import TrainingStep, decayed
-
-Arrays = dict[str, np.ndarray]
+from st_tf.training.state import Arrays, Memory, State
+from st_tf.training.step import TrainingStep
 
 
 class Trainer:
@@ -49,8 +48,7 @@ class Trainer:
   Attributes:
     arch: the network as it stands.
     supernet: the network it started as.
-    model: the Keras model as it stands.
-    macs: multiply-accumulates of the network as it stands, for one image.
+    network: it and what it remembers; `model`, `macs`, `variables`, `trainable`, `optimizer` and `averages` are its.
     step: training steps taken.
     traces: how often the training step was traced.
     survivors: original indices of the units that are left, by group name.
@@ -89,19 +87,43 @@ class Trainer:
     self.strategy = replicas.strategy(config.replicas)
     with self.strategy.scope():
       self._build()
-    self.groups = importance.groups(self.model, arch, task.head)
+    self.groups = self.current_groups
     self.cost_model = importance.cost_model(config.search.cost, arch, task.head) if searching else importance.MACS
     self.survivors = {group.name: list(range(group.units)) for group in self.groups}
     found = cost.of(self.model)
     self.initial = {'params': found.params, 'macs': found.macs, 'prunable': current_mask(self.model).size}
     self._compile()
 
-  # Training.
+  # Beginning.
 
-  def restart_averages(self) -> None:
-    """Makes the averages what the weights are now."""
-    if self.averages:
-      self.averages.assign(self.values())
+  def give(self, values: Mapping[str, np.ndarray], step: int = 0, before: TrainingCost | None = None) -> None:
+    """Gives a fresh trainer weights to begin with, its averages too; variables that are not named stay.
+
+    Args:
+      values: by variable name.
+      step: training steps that these weights have taken.
+      before: what making them cost; None = what is known already.
+    """
+    self.network.give(values)
+    self.step = step
+    if before is not None:
+      self.meter.before = before
+
+  def descend(self, part: Part) -> None:
+    """Makes a fresh trainer, as yet without its weights, one that goes on with a ticket under its mask.
+
+    Raises:
+      RankingError: the masks cover other weights than are pruned here.
+    """
+    if part.masks:
+      self.hold(Mask(part.masks), part.sparsity)
+    self.supernet, self.survivors = part.supernet, {name: list(units) for name, units in part.survivors.items()}
+    self.initial = part.initial(self.task.head, (*self.task.image_size, 3))
+    # A ticket without weights is an architecture only.
+    self.source = part.ticket.fingerprint if part.ticket.weights else ''
+    self.meter.before = TrainingCost.of(part.ticket.provenance)
+
+  # Training.
 
   def train(self, images: tf.Tensor, targets: tf.Tensor, learning_rate: float, strength: float) -> tuple[float, np.ndarray]:
     """(mean loss, outputs [batch, ...]) of one training step.
@@ -133,7 +155,7 @@ class Trainer:
 
   def scores(self, split: str) -> Metrics:
     """The task's metrics of the model as it stands, over all of `split`."""
-    return score(lambda images: self._infer(images).numpy(), self.task, split, self.config.batch_size)
+    return score(lambda images: self.network.infer(images).numpy(), self.task, split, self.config.batch_size)
 
   @contextlib.contextmanager
   def evaluated(self, batches: Any) -> Iterator[keras.Model]:
@@ -142,9 +164,7 @@ class Trainer:
     Args:
       batches: training images to recalibrate batch norms with.
     """
-    with averaging.swapped(self.variables, self.averages.values() if self.averages else {}):
-      with paused(self.model):
-        self._recalibration.run(replicas.spread(self.strategy, images) for images, _ in readable(batches))
+    with self.network.evaluated(replicas.spread(self.strategy, images) for images, _ in readable(batches)):
       yield self.model
 
   # Pruning.
@@ -156,8 +176,7 @@ class Trainer:
 
   def magnitudes(self) -> Arrays:
     """|w| of the prunable weights that are evaluated: the averages, where there are any."""
-    values = self.values() | (self.averages.values() if self.averages else {})
-    return {name: np.abs(values[name]) for name in prunable(self.model)}
+    return self.network.magnitudes()
 
   def ranked(self, sparsity: float) -> Mask:
     """The mask that a ranking of all weights would give; nothing changes.
@@ -186,7 +205,8 @@ class Trainer:
     mask = self._rank(sparsity, may_return, final or is_closed(self._schedule, self.step))
     self.requested = sparsity
     if final:
-      self._close()
+      self.network.bake()
+      self.final = True
     return {'sparsity': mask.sparsity, 'pruned': before.returned(mask), 'returned': mask.returned(before)}
 
   @contextlib.contextmanager
@@ -202,85 +222,85 @@ class Trainer:
     how, scores = self.config.pruning, self.magnitudes()
     return apply_ranking(self.model, sparsity, how.ranking, how.layer_floor, scores, returning, closed)
 
-  def _close(self) -> None:
-    """Makes the effective weights the weights, in the averages too: from here on the mask is fixed."""
-    if self.averages:
-      with averaging.swapped(self.variables, self.averages.values()):
-        averaged = effective_values(self.model)
-      self.averages.assign(averaged)
-    bake(self.model)
-    self.final = True
+  def hold(self, mask: Mask, sparsity: float, final: bool = True) -> None:
+    """Sets a mask that was found elsewhere; what is not kept is zero, also in averages and in what the optimizer remembers.
+
+    Args:
+      mask: what is kept.
+      sparsity: that was asked for.
+      final: whether the mask stays as it is from now on.
+
+    Raises:
+      RankingError: it covers other weights than are pruned here.
+    """
+    hold_mask(self.model, mask)
+    self.clear({name: ~kept for name, kept in mask.items()})
+    self.requested, self.final = sparsity, final
+
+  def clear(self, where: Mapping[str, np.ndarray]) -> None:
+    """Zeroes weights where booleans by their names say so, in averages and in what the optimizer remembers too."""
+    self.network.clear(where)
 
   # Searching.
+
+  @property
+  def current_groups(self) -> tuple[importance.Group, ...]:
+    """The groups of search units of the network as it stands."""
+    return importance.groups(self.model, self.arch, self.task.head)
 
   def factors(self) -> Arrays:
     """Raw importance factors by group name."""
     values = self.values()
-    return {group.name: values[group.factor] for group in importance.groups(self.model, self.arch, self.task.head)}
+    return {group.name: values[group.factor] for group in self.current_groups}
 
   def price(self, model: importance.CostModel | None = None) -> float:
     """What the network as it stands costs by `model`, or by the run's own cost model."""
-    found = importance.groups(self.model, self.arch, self.task.head)
-    return (model or self.cost_model).total(cost.of(self.model).macs, found)
+    return (model or self.cost_model).total(self.macs, self.current_groups)
 
-  def shrink(self, alive: Mapping[str, np.ndarray]) -> None:
-    """Rebuilds the network without its dead units; weights, masks, slots and averages follow.
+  def steer(self, prices: Mapping[str, float], now: float, goal: float, learning_rates: float) -> None:
+    """Corrects the strength of the penalty.
 
     Args:
-      alive: booleans per unit by group name.
+      prices: of a unit, by group name, in the target's unit.
+      now: what the network costs.
+      goal: what it may cost after the steps ahead.
+      learning_rates: sum over these steps.
     """
-    arch, head = shrink.shrunk_arch(self.arch, self.task.head, alive), self.task.head
-    kept = shrink.slices(self.arch, head, alive)
-    carrier = shrink.Carrier(self.arch, head, alive, lambda x: ACTIVATIONS[self.arch.activation](tf.constant(x)).numpy())
-    values = carrier.carry(self.values(), effective_values(self.model))
-    averaged = None
-    if self.averages:
-      with averaging.swapped(self.variables, self.averages.values()):
-        averaged = carrier.carry(self.averages.values(), effective_values(self.model))
-    slots = optimizers.slots(self.optimizer, self.trainable)
-    pruning = get_state(self.model)
-    iterations = int(self.optimizer.iterations.numpy())
+    dead_below = self.config.search.dead_below
+    self.steering = steering.steer(self.steering, self.factors(), self.penalties(), prices, now, goal, learning_rates, dead_below)
+
+  def shrink(self, alive: Mapping[str, np.ndarray]) -> None:
+    """Rebuilds the network without its dead units, `alive` by group name; weights, masks, slots and averages follow."""
+    arch, head = self.arch, self.task.head
+    kept = shrink.slices(arch, head, alive)
+    memory = self.network.carried(shrink.Carrier(arch, head, alive, lambda x: ACTIVATIONS[arch.activation](tf.constant(x)).numpy()))
     for name, units in alive.items():
       self.survivors[name] = [index for index, living in zip(self.survivors[name], units, strict=True) if living]
-    self.arch = arch
+    self.arch = shrink.shrunk_arch(arch, head, alive)
     self._rebuild()
-    shapes = {name: tuple(variable.shape) for name, variable in self.variables.items()}
-    self._assign(shrink.take(values, kept, shapes))
-    if averaged is not None:
-      self.averages.assign(shrink.take(averaged, kept, {name: shapes[name] for name in self.averages.variables}))
-    trained = {name: shapes[name] for name in self.trainable}
-    optimizers.set_slots(
-      self.optimizer, self.trainable, {slot: shrink.take(memory, kept, trained) for slot, memory in slots.items()}, iterations
-    )
-    set_state(self.model, {part: shrink.take_masks(entries, kept) for part, entries in pruning.items()})
+    self.network.take_over(memory, kept)
 
   # Saving.
 
   def values(self) -> Arrays:
     """Every variable's raw value by name."""
-    return {name: variable.numpy() for name, variable in self.variables.items()}
+    return self.network.values()
 
   def state(self) -> State:
     """Everything a run needs to continue."""
-    arrays = {f'value/{name}': value for name, value in self.values().items()}
-    if self.averages:
-      arrays |= {f'average/{name}': value for name, value in self.averages.values().items()}
-    for slot, memory in optimizers.slots(self.optimizer, self.trainable).items():
-      arrays |= {f'slot/{slot}/{name}': value for name, value in memory.items()}
-    for part, entries in get_state(self.model).items():
-      arrays |= {f'pruning/{part}/{name}': value for name, value in entries.items()}
+    memory = self.network.memory()
     facts = {
       'arch': self.arch.to_json(),
       'supernet': self.supernet.to_json(),
       'step': self.step,
-      'iterations': int(self.optimizer.iterations.numpy()),
+      'iterations': memory.iterations,
       'meter': self.meter.state(),
       'requested': self.requested,
       'final': self.final,
       'survivors': copy.deepcopy(self.survivors),
       'steering': dataclasses.asdict(self.steering),
     }
-    return State(facts, arrays)
+    return State(facts, memory.arrays())
 
   def restore(self, state: State) -> None:
     """Continues from `state`, which a trainer of the same configuration has given."""
@@ -292,13 +312,7 @@ class Trainer:
     if arch != self.arch:
       self.arch = arch
       self._rebuild()
-    self._assign(state.part('value/'))
-    if self.averages:
-      self.averages.assign(state.part('average/'))
-    slots = {slot: state.part(f'slot/{slot}/') for slot in optimizers.slots(self.optimizer, self.trainable)}
-    optimizers.set_slots(self.optimizer, self.trainable, slots, facts['iterations'])
-    parts = get_state(self.model)
-    set_state(self.model, {part: state.part(f'pruning/{part}/') for part in parts})
+    self.network.remember(Memory.of(state))
 
   # Building.
 
@@ -308,33 +322,19 @@ class Trainer:
     self._compile()
 
   def _build(self) -> None:
-    wrap = self._scope.wrapping(self._schedule, self.config.pruning)
-    shape, deviation = (*self.task.image_size, 3), self.config.training.initial_deviation
-    self.model = build(self.arch, self.task.head, shape, wrap, self.config.seed, self._synchronized, deviation)
-    self.macs = cost.of(self.model).macs
-    self.variables = named_variables(self.model)
-    self.trainable = {name: variable for name, variable in self.variables.items() if variable.trainable and self._scope.trains(name)}
-    for outer, layer in layers(self.model):
-      outer.trainable = outer.trainable and not self._scope.is_frozen(layer.name)
-    training = self.config.training
-    self.optimizer = optimizers.build(training, self.trainable, decayed(self.trainable))
-    # What is frozen has no average: the mean of equal numbers differs from them in its last bit.
-    moving = {name: variable for name, variable in self.variables.items() if self._scope.trains(name)}
-    self.averages = averaging.Averages(moving) if training.ema_decay else None
+    self.network = network = Network(self.arch, self.task, self.config, self._schedule, self._scope, self._synchronized)
+    self.model, self.macs, self.variables = network.model, network.macs, network.variables
+    self.trainable, self.optimizer, self.averages = network.trainable, network.optimizer, network.averages
 
   def _compile(self) -> None:
     with self.strategy.scope():
       penalised = {}
       if self._searching:
-        here = importance.groups(self.model, self.arch, self.task.head)
         penalty = self.penalties()
-        penalised = {group.name: (self.variables[group.factor], penalty[group.name]) for group in here}
-      self._training_step = TrainingStep(
-        *(self.model, self.trainable, self.optimizer, self.averages, self.task, self.config, penalised, self._count_trace)
-      )
-      self._recalibration = averaging.Recalibration(self.model)
-      spec = tf.TensorSpec([None, *self.model.input_shape[1:]], tf.float32)
-      self._infer = tf.function(lambda images: self.model(images, training=False), input_signature=[spec], autograph=False)
+        penalised = {group.name: (self.variables[group.factor], penalty[group.name]) for group in self.current_groups}
+      here, count = self.network, self._count_trace
+      step = TrainingStep(here.model, here.trainable, here.optimizer, here.averages, self.task, self.config, penalised, count)
+      self._training_step = step
 
   def penalties(self) -> dict[str, float]:
     """The penalty of a unit of each group, computed on the initial supernet."""
@@ -344,7 +344,3 @@ class Trainer:
 
   def _count_trace(self) -> None:
     self.traces += 1
-
-  def _assign(self, values: Mapping[str, np.ndarray]) -> None:
-    for name, variable in self.variables.items():
-      variable.assign(values[name])

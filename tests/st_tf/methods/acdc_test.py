@@ -1,10 +1,10 @@
 import pytest
 
 from st_tf.config import ConfigError
-from st_tf.methods import _first_mask as first_mask
 from st_tf.methods import acdc
 from st_tf.runs.workdir import Workdir
 from st_tf.training import optimizers
+from st_tf.training.trainer import Trainer
 from tests import tiny
 
 
@@ -28,16 +28,16 @@ def test_phases_take_turns_and_the_last_is_compressed():
 
 def test_what_was_pruned_goes_on_from_zero_without_momentum(tmp_path, monkeypatch):
   seen = []
-  hold = first_mask.hold
+  hold = Trainer.hold
 
-  def watched(trainer, mask):
+  def watched(trainer, mask, *how, **more):
     before = trainer.mask
-    hold(trainer, mask)
+    hold(trainer, mask, *how, **more)
     momenta = optimizers.slots(trainer.optimizer, trainer.trainable)
     weights = {name: trainer.values()[name] for name in mask}
     seen.append((mask.sparsity, before, weights, momenta))
 
-  monkeypatch.setattr('st_tf.methods._first_mask.hold', watched)
+  monkeypatch.setattr(Trainer, 'hold', watched)
   given = config()
   workdir = Workdir(tmp_path / 'run', given)
   ticket = acdc.draw(tiny.task(), given, workdir)

@@ -10,9 +10,9 @@ from st_tf.methods import fine_tune
 from st_tf.pruning import Constant
 from st_tf.pruning.ranking import RankingError
 from st_tf.runs.folder import WorkdirError
-from st_tf.runs.start import descend
 from st_tf.runs.workdir import Workdir
 from st_tf.ticket import Ticket, TicketError
+from st_tf.training.descent import Part
 from st_tf.training.trainer import Trainer
 from tests import tiny
 
@@ -110,7 +110,7 @@ def test_the_supernet_costs_what_it_costs_at_the_new_size(source):
   larger = tiny.task()
   larger.image_size = (2 * tiny.SIDE, 2 * tiny.SIDE)
   trainer = Trainer(ticket.arch, larger, tiny.config(prune_depthwise=True), Constant(0.5, 99, 99, 1), searching=False)
-  descend(trainer, ticket, ticket.masks, ticket.supernet, ticket.survivors)
+  trainer.descend(Part.whole(ticket))
   assert trainer.initial['macs'] > 3 * ticket.cost['supernet_macs'] and trainer.initial['params'] == ticket.cost['supernet_params']
 
 
