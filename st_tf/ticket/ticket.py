@@ -17,6 +17,7 @@ from st_tf.config.named_files import TICKET as FACTS
 from st_tf.errors import UserError
 from st_tf.models import build, named_variables
 from st_tf.models import cost as costs
+from st_tf.task import Normalisation
 from st_tf.ticket import prediction
 
 FORMAT = 1
@@ -148,9 +149,8 @@ class Ticket:
 
   def _normalisation(self) -> keras.layers.Layer:
     """Pixels from 0 to 1 -> what the network was trained on, in the arithmetic of exported files."""
-    scale = 1 / np.asarray(self.task['deviation'], np.float64)
-    shift = -np.asarray(self.task['mean'], np.float64) * scale
-    return keras.layers.Rescaling(scale.tolist(), shift.tolist(), name='normalisation')
+    factor, summand = Normalisation(self.task['mean'], self.task['deviation']).from_units
+    return keras.layers.Rescaling(factor.tolist(), summand.tolist(), name='normalisation')
 
   def save(self, path: str | pathlib.Path) -> None:
     """Writes the ticket's facts, weights and masks into folder `path`; a model and a report that are there stay.
