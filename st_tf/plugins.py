@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import pathlib
 import pkgutil
+import types
 from typing import Any
 
 from st_tf.errors import UserError, did_you_mean
@@ -33,9 +34,14 @@ def load(package: str, name: str, value: str) -> Any:
   known = names(package)
   if name not in known:
     raise UserError(f'{package} has {", ".join(known)}. Received: {name!r}.{did_you_mean(name, known)}')
-  module = importlib.import_module(f'{package}.{name}')
-  if not hasattr(module, value):
+  found = module(package, name)
+  if not hasattr(found, value):
     raise UserError(
       f'Every file of {package} defines {value}. Received: {name}.py, which does not. Files that others share begin with an underscore.'
     )
-  return getattr(module, value)
+  return getattr(found, value)
+
+
+def module(package: str, name: str) -> types.ModuleType:
+  """The module `name` of a package that is reached by its name only."""
+  return importlib.import_module(f'{package}.{name}')

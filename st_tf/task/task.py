@@ -3,18 +3,21 @@
 import abc
 from collections.abc import Callable, Mapping, Sequence
 import dataclasses
-import importlib
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from st_tf import plugins
 from st_tf.arch.specs import HeadSpec
 from st_tf.errors import UserError, did_you_mean
 from st_tf.task.normalisation import Normalisation
 
 SPLITS = ('train', 'validation', 'test')
 KINDS = ('classification', 'segmentation', 'keypoints')
+
+
+_KINDS = {str: 'text', bool: 'true or false', int: 'a whole number', float: 'a number'}
 
 
 class TaskError(UserError):
@@ -56,6 +59,12 @@ class DataConfig:
   flip_test: bool = dataclasses.field(
     default=False, metadata={'help': 'Segmentation, keypoints: score the mean of an image and its mirror image.'}
   )
+
+  def __post_init__(self):
+    for field in dataclasses.fields(self):
+      value = getattr(self, field.name)
+      if type(value) is not field.type and not (field.type is float and type(value) is int):
+        raise TaskError(f'--{field.name} is {_KINDS[field.type]}. Received: {value!r:.60}. Its default is {field.default!r}.')
 
 
 class Metrics(abc.ABC):
@@ -185,15 +194,12 @@ class Task(abc.ABC):
     Raises:
       UserError: what was given makes no task: the rule, what was found, and the way out.
     """
-    # By name, as all tasks, and so are the checks of settings, which belong to a package above this one.
-    module = importlib.import_module('tasks._datasets')
-    checked = importlib.import_module('st_tf.config.fields').checked
-    fields = {field.name: field for field in dataclasses.fields(DataConfig)}
+    known = [field.name for field in dataclasses.fields(DataConfig)]
     for setting in settings:
-      if setting not in fields:
-        hint = did_you_mean(setting, fields)
-        raise TaskError(f'Settings of data are {", ".join(fields)}. Received: {setting}={settings[setting]!r:.60}.{hint}')
-    config = DataConfig(**{setting: checked(fields[setting], value) for setting, value in settings.items()})
+      if setting not in known:
+        hint = did_you_mean(setting, known)
+        raise TaskError(f'Settings of data are {", ".join(known)}. Received: {setting}={settings[setting]!r:.60}.{hint}')
+    module, config = plugins.module('tasks', '_datasets'), DataConfig(**settings)
     splits = {'train': train, 'validation': validation, 'test': test}
     task = module.load(splits, labels, kind, name, config, module.Details(void, skeleton, flip_pairs, sigmas))
     # So that a run has them among its own, by which it knows whether it may go on.
