@@ -5,9 +5,20 @@ import math
 from typing import Any
 
 _SCORES = {
-  **{'top1': 'top-1 accuracy', 'top5': 'top-5 accuracy', 'loss': 'loss'},
-  **{'miou': 'mean IoU', 'macc': 'mean accuracy', 'aacc': 'pixel accuracy', 'iou': 'IoU'},
-  **{'ap': 'AP', 'ap50': 'AP50', 'ap75': 'AP75', 'ap_m': 'AP-M', 'ap_l': 'AP-L', 'ar': 'AR', 'pck': 'PCK'},
+  'top1': 'top-1 accuracy',
+  'top5': 'top-5 accuracy',
+  'loss': 'loss',
+  'miou': 'mean IoU',
+  'macc': 'mean accuracy',
+  'aacc': 'pixel accuracy',
+  'iou': 'IoU',
+  'ap': 'AP',
+  'ap50': 'AP50',
+  'ap75': 'AP75',
+  'ap_m': 'AP-M',
+  'ap_l': 'AP-L',
+  'ar': 'AR',
+  'pck': 'PCK',
 }
 _PREFIXES = ((1e12, 'T'), (1e9, 'G'), (1e6, 'M'), (1e3, 'k'))
 _MINUTE, _HOUR = 60, 3600

@@ -86,6 +86,16 @@ def _values(row: Row, split: str) -> list[float | str]:
   training, costs = row.training, row.costs
   beside = [row.validation] * (split == table.TEST)
   return [
-    *(row.name, row.sparsity, len(row.scores), row.mean, *beside, costs['nonzero_macs'], costs['nonzero_params'], row.size),
-    *(training.epochs, training.macs, training.seconds, row.rate.chosen),
+    row.name,
+    row.sparsity,
+    len(row.scores),
+    row.mean,
+    *beside,
+    costs['nonzero_macs'],
+    costs['nonzero_params'],
+    row.size,
+    training.epochs,
+    training.macs,
+    training.seconds,
+    row.rate.chosen,
   ]

@@ -101,7 +101,7 @@ class Config:
     rises = bool(milestones) and milestones[0].amount > 0 and order == sorted(set(order))
     _require(rises, '--learning_rate_milestones are rising positive durations.', shown(milestones), ' Write for example 0.5,0.75.')
     cost = self.search.cost
-    named = cost == 'macs' or cost.startswith(PREFIX) and cost != PREFIX
+    named = cost == 'macs' or (cost.startswith(PREFIX) and cost != PREFIX)
     hint = did_you_mean(cost, ('macs',)) or ' A FILE comes from python -m tflite.latency_table.'
     _require(named, f'--cost is macs or {PREFIX}FILE.', repr(cost), hint)
     limited = not self.search.target_latency_ms or cost.startswith(PREFIX)
@@ -109,7 +109,7 @@ class Config:
     _require(self.batch_size % self.replicas == 0, '--batch_size is a multiple of --replicas.', f'{self.batch_size} for {self.replicas}')
     transfer = self.transfer
     _require(transfer.input_stride in (0, 1, 2, 4), "--input_stride is 1, 2 or 4; 0 = the ticket's.", transfer.input_stride)
-    contradicts = transfer.reactivate and transfer.control != 'none' or transfer.rewind and transfer.control in RANDOM
+    contradicts = (transfer.reactivate and transfer.control != 'none') or (transfer.rewind and transfer.control in RANDOM)
     _require(
       not contradicts, '--control goes without --reactivate, and random weights without --rewind.', transfer.control, ' Leave one out.'
     )

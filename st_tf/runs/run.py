@@ -188,7 +188,7 @@ class Run:
       alive, self._sums.trimmed = self._trimmed(alive)
     before = trainer.macs
     saved = before - importance.MACS.total(before, trainer.current_groups, alive)
-    if saved >= search.minimum_saving * before or last and saved > 0:
+    if saved >= search.minimum_saving * before or (last and saved > 0):
       units = sum(value.size for value in alive.values())
       trainer.shrink(alive)
       left = sum(int(np.count_nonzero(value)) for value in alive.values())
@@ -213,12 +213,12 @@ class Run:
       return
     due, answer = schedule(trainer.step)
     at_end = trainer.step == self.plan.total_steps
-    if trainer.final or not bool(due) and not at_end:
+    if trainer.final or not (bool(due) or at_end):
       return
     final = is_last(schedule, trainer.step) or at_end
     sparsity = self._exactly(float(answer)) if bool(due) else trainer.requested
     for level in self.config.pruning.sparsity[:-1]:
-      if trainer.requested < level <= sparsity or level == 0 and trainer.step == schedule.begin_step:
+      if trainer.requested < level <= sparsity or (level == 0 and trainer.step == schedule.begin_step):
         with trainer.pruned_for_now(level):
           self.save_ticket(level)
     happened = trainer.prune(sparsity, may_return(schedule, trainer.step), final)

@@ -29,7 +29,7 @@ def shrunk_arch(arch: ArchSpec, head: HeadSpec, alive: Mapping[str, np.ndarray])
     kernels = tuple((size, _count(alive, f'{block.name}/k{size}', units)) for size, units in block.spec.kernels)
     tokens = _count(alive, f'{block.name}/transformer', block.spec.tokens)
     left = tuple((size, units) for size, units in kernels if units)
-    emptied = bool(block.spec.kernels) and not left or bool(block.spec.tokens) and not tokens
+    emptied = (bool(block.spec.kernels) and not left) or (bool(block.spec.tokens) and not tokens)
     spec = BlockSpec(left, tokens, block.spec.shift or emptied)
     if spec != block.spec:
       changes[block.name] = spec

@@ -14,7 +14,7 @@ from st_tf.task.task import DataConfig, Task, TaskError
 
 def known() -> list[str]:
   """Names of the tasks that come with the project; a name ending in ':' takes an argument."""
-  names = (name + ':' * _takes_argument(importlib.import_module(f'tasks.{name}')) for name in plugins.names('tasks'))
+  names = (f'{name}:' if _takes_argument(importlib.import_module(f'tasks.{name}')) else name for name in plugins.names('tasks'))
   return sorted(names) + ['module:']
 
 
@@ -35,7 +35,8 @@ def load(name: str, config: DataConfig) -> Task:
     raise TaskError(f'A task is one of {", ".join(names)}. Received: {name!r}.{hint}')
   module = importlib.import_module(f'tasks.{kind}')
   if bool(argument) != _takes_argument(module):
-    raise TaskError(f'This task is written {kind}{":ARGUMENT" * _takes_argument(module)}. Received: {name!r}.')
+    written = f'{kind}:ARGUMENT' if _takes_argument(module) else kind
+    raise TaskError(f'This task is written {written}. Received: {name!r}.')
   return module.load(argument, config)
 
 

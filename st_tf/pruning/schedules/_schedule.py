@@ -55,7 +55,7 @@ class RegrowthSchedule(pruning_schedule.PruningSchedule):
 
   def __call__(self, step) -> tuple[tf.Tensor, tf.Tensor]:
     """(whether to rank, sparsity) at `step`, as tfmot's wrappers ask it; also inside a graph."""
-    if tf.is_tensor(step) and not hasattr(step, 'numpy') or isinstance(step, tf.Variable) and not tf.executing_eagerly():
+    if (tf.is_tensor(step) and not hasattr(step, 'numpy')) or (isinstance(step, tf.Variable) and not tf.executing_eagerly()):
       event, sparsity = tf.numpy_function(self._answer, [step], (tf.bool, tf.float32))
       event.set_shape([])
       sparsity.set_shape([])
