@@ -7,7 +7,7 @@ import time
 from st_tf import wording
 from st_tf.api import delivery, drawing, dry_run
 from st_tf.arch import presets
-from st_tf.comparing import entries, outputs, possible, table
+from st_tf.comparing import budget, entries, outputs, possible, table
 from st_tf.comparing.entries import Cell, Entry, departures
 from st_tf.comparing.options import Options
 from st_tf.comparing.record import Record, Records
@@ -47,7 +47,7 @@ class Comparison:
     self.cells = entries.cells(chosen, options.sparsities, seeds, options.budget)
     whole = self._whole() if options.budget else 0
     begun = Identity.of(base)  # A file that settings name counts as it is now.
-    self._runs = {(cell, rate): begun.derived(entries.settings(cell, base, rate, whole)) for rate in self.rates for cell in self.cells}
+    self._runs = {(cell, rate): begun.derived(entries.config_of(cell, base, rate, whole)) for rate in self.rates for cell in self.cells}
     # What no run can have is refused before the first one starts.
     for run in self._runs.values():
       entries.check(run.settings, task.steps_per_epoch(base.batch_size))
@@ -89,12 +89,12 @@ class Comparison:
     work = {self._work.path(run): run for run in self._trials()} | wanted  # Of mere trials only the validation score is asked.
     trainings: dict[str, float] = {}
     for run in work.values():
-      trainings |= entries.trainings(run)
+      trainings |= budget.trainings(run)
     splits = {path: self.options.split if path in wanted else 'validation' for path in work}
     left = [run for path, run in work.items() if not self._work.is_done(run, splits[path])]
     missing: dict[str, float] = {}
     for run in left:
-      missing |= {name: epochs for name, epochs in entries.trainings(run).items() if not self._work.has_stage(name)}
+      missing |= {name: epochs for name, epochs in budget.trainings(run).items() if not self._work.has_stage(name)}
     seconds = dry_run.seconds_per_step(self.task, self.base) * self.task.steps_per_epoch(self.base.batch_size)
     rates = len(self.rates)
     return [

@@ -3,7 +3,8 @@ import dataclasses
 import pytest
 
 from st_tf import methods
-from st_tf.comparing.entries import Cell, Entry, comparable, cost, settings, within
+from st_tf.comparing.budget import spent, within
+from st_tf.comparing.entries import Cell, Entry, comparable, config_of
 from st_tf.config import METHODS, ConfigError, leaves
 from st_tf.methods._method import SEARCHED, SEARCHING, WHOLE, Method, Training
 from st_tf.methods._pipeline import alone
@@ -35,7 +36,7 @@ def test_the_first_training_searches_where_the_plan_does_and_those_after_it_are_
 
 @pytest.mark.parametrize('name', [name for name in METHODS if methods.named(name).keeps_everything])
 def test_what_keeps_everything_is_the_first_training_that_others_share(name):
-  config = settings(Cell(Entry(name, name), 0.0, 0), tiny.config(target_macs=0.7, prune_end=0.5, control='dense_body'), 0.1)
+  config = config_of(Cell(Entry(name, name), 0.0, 0), tiny.config(target_macs=0.7, prune_end=0.5, control='dense_body'), 0.1)
   assert config == alone(config, name)
 
 
@@ -47,5 +48,5 @@ def test_a_new_method_of_two_stages_says_what_its_trainings_cost(monkeypatch):
   monkeypatch.setattr(methods, 'named', lambda name: new)
   config = tiny.config(method='dense', epochs=10, target_macs=0.5, penalty_ramp=0.1, search_end=0.6, search_interval=0.1)
   searching = 0.375 + 0.625 * 0.5  # As in the tests of budgets.
-  assert cost(config, 0) == pytest.approx(10 * searching + 2 * 10 * 0.5 + 1)
-  assert cost(within(config, 12, 0), 0) <= 12 < cost(dataclasses.replace(config, epochs=within(config, 12, 0).epochs + 1), 0)
+  assert spent(config, 0) == pytest.approx(10 * searching + 2 * 10 * 0.5 + 1)
+  assert spent(within(config, 12, 0), 0) <= 12 < spent(dataclasses.replace(config, epochs=within(config, 12, 0).epochs + 1), 0)
