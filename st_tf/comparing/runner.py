@@ -8,6 +8,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import sysconfig
 import threading
 from typing import TypeVar
 
@@ -83,9 +84,11 @@ class Launcher:
       process.send_signal(signal.SIGTERM)
 
   def _environment(self) -> Mapping[str, str]:
+    threads = os.environ | dict.fromkeys(_THREADS, str(self._threads))
     source = str(pathlib.Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, [source, os.environ.get('PYTHONPATH', '')]))
-    return os.environ | dict.fromkeys(_THREADS, str(self._threads)) | {'PYTHONPATH': path}
+    if source == sysconfig.get_path('purelib'):  # Installed, it is found; put first, it would come before the standard library.
+      return threads
+    return threads | {'PYTHONPATH': os.pathsep.join(filter(None, [source, os.environ.get('PYTHONPATH', '')]))}
 
 
 def run(work: Mapping[pathlib.Path, Work], launch: Launch[Work], stop: Stop, jobs: int) -> Iterator[Outcome]:
