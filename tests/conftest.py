@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import signal
 
 import numpy as np
 import pytest
@@ -115,3 +116,11 @@ def _metrics(labels):
     'test': {'top1': 0.7, 'top5': 0.94, 'loss': 1.0},
     'per_class': {label: {'count': 100, 'top1': i / 10} for i, label in enumerate(labels)},
   }
+
+
+@pytest.fixture
+def interruptible_process():
+  """Also where the tests are a background job, of which a shell has the system ignore Ctrl-C."""
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)
+  yield
+  signal.signal(signal.SIGINT, before)

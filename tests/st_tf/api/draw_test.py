@@ -47,6 +47,7 @@ def test_it_is_the_commands_ticket_bit_for_bit(ticket, supernet, tmp_path):
   assert found.fingerprint == ticket.fingerprint and found.metrics == ticket.metrics
 
 
+@pytest.mark.usefixtures('interruptible_process')
 def test_an_interruption_saves_and_the_same_call_goes_on_to_the_same_ticket(ticket, supernet, tmp_path, monkeypatch, capsys):
   taken, step = [], Run.step
 

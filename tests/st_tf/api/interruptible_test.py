@@ -8,6 +8,8 @@ import pytest
 from st_tf.api.interruptible import interruptible
 from st_tf.errors import Interrupted, UserError
 
+pytestmark = pytest.mark.usefixtures('interruptible_process')
+
 
 def test_what_the_work_returns_is_returned():
   assert interruptible(lambda process: process.command, 'the call') == 'the call'
