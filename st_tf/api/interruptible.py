@@ -10,6 +10,7 @@ from st_tf.errors import Interrupted
 from st_tf.runs.process import Process
 
 Result = TypeVar('Result')
+_POLL_SECONDS = 0.5  # A signal that another thread got is noticed by the main thread when it next wakes.
 
 
 def interruptible(work: Callable[[Process], Result], command: str) -> Result:
@@ -31,7 +32,7 @@ def interruptible(work: Callable[[Process], Result], command: str) -> Result:
     future = pool.submit(work, process)
     while not future.done():
       try:
-        futures.wait([future])
+        futures.wait([future], _POLL_SECONDS)
       except KeyboardInterrupt:
         if asked:
           raise

@@ -1,8 +1,9 @@
 """The function for Python draws what the command draws, from tasks by name and from data of one's own."""
 
-import _thread
 import importlib
 import json
+import signal
+import threading
 
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ def test_an_interruption_saves_and_the_same_call_goes_on_to_the_same_ticket(tick
     step(run, *batch)
     taken.append(run.trainer.step)
     if len(taken) == 3:
-      _thread.interrupt_main()
+      signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
   call = SETTINGS | {'supernet': supernet, 'workdir': tmp_path / 'run', 'deliver': False}
   with monkeypatch.context() as patch:
