@@ -27,7 +27,7 @@ def summary(ticket: Ticket, path: pathlib.Path) -> str:
       f'  MACs        {cost["supernet_macs"]:,} -> {cost["macs"]:,} of the network -> {cost["nonzero_macs"]:,} non-zero',
       f'  parameters  {cost["supernet_params"]:,} -> {cost["params"]:,} -> {cost["nonzero_params"]:,}',
       *_trimmed(ticket),
-      ['              the new head keeps all its weights; --reactivate prunes it too'] if _has_dense_head(ticket) else [],
+      *(['              the new head keeps all its weights; --reactivate prunes it too'] if _has_dense_head(ticket) else []),
       f'  ticket      {shown}',
       f'  model       {shown / model.name} ({model.stat().st_size:,} bytes)',
       f'  report      {shown / "report" / "index.html"}',

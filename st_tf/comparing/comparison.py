@@ -212,7 +212,7 @@ class Comparison:
       ' nothing, zeros cost what other weights do. Training that is shared between methods counts in full for each.',
       'Sparsity is a share of the prunable weights that are left by the search; without a search, of the supernet. The same share is'
       ' therefore fewer weights after a search: sizes are compared by the columns of non-zero MACs and parameters.',
-      ['What finding a learning rate has cost is not counted.'] if len(self.rates) > 1 else [],
+      *(['What finding a learning rate has cost is not counted.'] if len(self.rates) > 1 else []),
       *self._departures(),
     ]
 
