@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> None:
   tickets, dense_tickets = _tickets(run), _tickets(dense)
   further = _tickets(pathlib.Path(options.further)) if options.further else {}
   sources = {ticket.fingerprint for ticket in tickets.values()}
-  if any(drawn.provenance.get('source') not in sources for drawn in further.values()):
+  if any(drawn.provenance.source not in sources for drawn in further.values()):
     raise UserError(f'--further trained a ticket of --workdir further. Received: {options.further}, of another ticket. Leave it out.')
   path, ticket = list(tickets.items())[-1]
   history, dense_history = _history(run), _history(dense)
@@ -56,7 +56,14 @@ def main(argv: Sequence[str]) -> None:
   named += [(f'ticket_{found.name}_further', drawn) for found, drawn in further.items()]
   named += [('ticket_dense', drawn) for drawn in dense_tickets.values()]
   for name, drawn in named:
-    facts = {name: getattr(drawn, name) for name in ('fingerprint', 'sparsity', 'metrics', 'cost', 'provenance', 'survivors')}
+    facts = {
+      'fingerprint': drawn.fingerprint,
+      'sparsity': drawn.sparsity,
+      'metrics': drawn.metrics,
+      'cost': drawn.cost.to_json(),
+      'provenance': drawn.provenance.to_json(),
+      'survivors': drawn.survivors,
+    }
     (out / f'{name}.json').write_text(json.dumps(facts, indent=1) + '\n', encoding='utf-8')
   (out / 'README.md').write_text('\n'.join(_summary(tickets, dense_tickets, further, options.notes)) + '\n', encoding='utf-8')
   print(f'{out}: {", ".join(sorted(file.name for file in out.iterdir()))}')
@@ -74,8 +81,8 @@ def _tickets(run: pathlib.Path) -> dict:
 def _public(ticket):
   """The ticket without folders of the machine it was drawn on."""
   provenance = ticket.provenance
-  public = {'config': commands.public(provenance['config']), 'command': commands.of_run(provenance['config'])}
-  return dataclasses.replace(ticket, provenance=provenance | public)
+  public = {'config': commands.public(provenance.config), 'command': commands.of_run(provenance.config)}
+  return dataclasses.replace(ticket, provenance=dataclasses.replace(provenance, **public))
 
 
 def _history(run: pathlib.Path) -> list[dict]:
@@ -83,31 +90,29 @@ def _history(run: pathlib.Path) -> list[dict]:
 
 
 def _summary(tickets: dict, dense: dict, further: dict, notes: str) -> Iterator[str]:
-  from st_tf.training.meter import TrainingCost
-
   rows = [('dense supernet', path, ticket) for path, ticket in dense.items()]
   for path, ticket in tickets.items():
     rows.append((f'SuperTicket, {ticket.sparsity:.0%}', path, ticket))
-    same = [(path, drawn) for path, drawn in further.items() if drawn.provenance['source'] == ticket.fingerprint]
-    rows += [(f'the same, {drawn.provenance["config"]["epochs"]} epochs further', path, drawn) for path, drawn in same]
+    same = [(path, drawn) for path, drawn in further.items() if drawn.provenance.source == ticket.fingerprint]
+    rows += [(f'the same, {drawn.provenance.config["epochs"]} epochs further', path, drawn) for path, drawn in same]
   first = list(tickets.values())[-1]
-  config = first.provenance['config']
-  yield f'# {first.task["name"]}, `{config["supernet"]}` supernet'
+  config = first.provenance.config
+  yield f'# {first.task.name}, `{config["supernet"]}` supernet'
   yield ''
   yield f'{config["epochs"]} epochs, batch {config["batch_size"]}, seed {config["seed"]}, one run each. {notes}'.rstrip()
   yield ''
   scores = [score for score in first.metrics['test'] if score != 'loss']
-  metric = first.task['primary_metric']
+  metric = first.task.primary_metric
   titles = [*(f'test {score_name(score)}' for score in scores), f'validation {score_name(metric)}']
   titles += ['MACs', 'non-zero MACs', 'parameters', 'non-zero', '.tflite bytes, stored dense', 'epochs', 'all training']
   yield f'| | {" | ".join(titles)} |'
   yield '|---' * (len(titles) + 1) + '|'
   for name, path, ticket in rows:
-    cost, training = ticket.cost, TrainingCost.of(ticket.provenance)
+    cost, training = ticket.cost, ticket.provenance.all_training
     shown = [*(ticket.metrics['test'][score] for score in scores), ticket.metrics['validation'][metric]]
     yield (
-      f'| {name} | {" | ".join(map("{:.1%}".format, shown))} | {cost["macs"] / 1e6:.2f} M'
-      f' | {cost["nonzero_macs"] / 1e6:.2f} M | {cost["params"]:,} | {cost["nonzero_params"]:,}'
+      f'| {name} | {" | ".join(map("{:.1%}".format, shown))} | {cost.macs / 1e6:.2f} M'
+      f' | {cost.nonzero_macs / 1e6:.2f} M | {cost.params:,} | {cost.nonzero_params:,}'
       f' | {(path / "model.tflite").stat().st_size:,} | {training.epochs:.0f} | {training.seconds / 60:.0f} min |'
     )
   yield ''
@@ -115,7 +120,7 @@ def _summary(tickets: dict, dense: dict, further: dict, notes: str) -> Iterator[
   yield ''
   yield '```'
   for run in filter(None, (dense, tickets, further)):
-    yield list(run.values())[-1].provenance['command']
+    yield list(run.values())[-1].provenance.command
   yield '```'
   yield ''
   curves = ['`metrics.jsonl`', '`metrics_dense.jsonl`']

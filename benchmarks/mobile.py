@@ -100,8 +100,8 @@ def add_ticket(rows: list[Row], ticket, side: int, epochs: float) -> None:
 
   model = resized(ticket, side)
   found = cost.of(model, ticket.masks)
-  searched = ', searched by latency' if 'latency' in ticket.provenance else ''
-  tuned = ', trained further' if ticket.provenance['method'] == 'fine_tune' else ''
+  searched = ', searched by latency' if ticket.provenance.latency is not None else ''
+  tuned = ', trained further' if ticket.provenance.method == 'fine_tune' else ''
   facts = (epochs, ticket.metrics['test']['top1'], found.macs, found.nonzero_macs, found.nonzero_params)
   name = f'SuperTicket {ticket.sparsity:.0%}{searched}{tuned}'
   rows.append(Row(f'{name}, stored dense', *facts, encoded_ticket(ticket, model, False)))
@@ -110,12 +110,12 @@ def add_ticket(rows: list[Row], ticket, side: int, epochs: float) -> None:
 
 def _epochs(ticket, tickets: Sequence, dense) -> float:
   """Passes over the training data until the ticket was cut, those of the ticket it was made of included."""
-  source = ticket.provenance.get('source')
+  source = ticket.provenance.source
   before = next((_epochs(other, tickets, dense) for other in tickets if other.fingerprint == source), None) if source else 0.0
   if before is None:
     raise flags.FlagError('The ticket that a tuned one was made of is among --tickets. Received: a tuned one without it. Add its folder.')
-  images, whole = (each.provenance['steps'] * each.provenance['config']['batch_size'] for each in (ticket, dense))
-  return before + images / whole * dense.provenance['config']['epochs']
+  images, whole = (each.provenance.steps * each.provenance.config['batch_size'] for each in (ticket, dense))
+  return before + images / whole * dense.provenance.config['epochs']
 
 
 def _dense(ticket, side: int) -> Row:
@@ -125,7 +125,7 @@ def _dense(ticket, side: int) -> Row:
   found = cost.of(model)
   content = encoded_ticket(ticket, model, False)
   return Row(
-    'dense supernet', ticket.provenance['config']['epochs'], ticket.metrics['test']['top1'], found.macs, found.macs, found.params, content
+    'dense supernet', ticket.provenance.config['epochs'], ticket.metrics['test']['top1'], found.macs, found.macs, found.params, content
   )
 
 
@@ -135,7 +135,7 @@ def _mobilenet(folder: pathlib.Path, ticket, side: int) -> Row:
   from st_tf.models import cost, named_variables
 
   facts = json.loads((folder / 'result.json').read_text(encoding='utf-8'))
-  model = network(facts['network'], facts['width'], side, len(ticket.task['labels']))
+  model = network(facts['network'], facts['width'], side, len(ticket.task.labels))
   with np.load(folder / 'weights.npz') as weights:
     for name, variable in named_variables(model).items():
       variable.assign(weights[name])
@@ -156,7 +156,7 @@ def _table(rows: Sequence[Row], found: Sequence, ticket, options: Options):
   from tflite.runtimes.measured import speedup
 
   yield (
-    f'{ticket.task["name"]}, trained at {ticket.input_shape[0]} pixels, seed {ticket.provenance["config"]["seed"]}; timed at'
+    f'{ticket.task.name}, trained at {ticket.input_shape[0]} pixels, seed {ticket.provenance.config["seed"]}; timed at'
     f' {options.image_size} pixels in LiteRT.js (wasm), float32, medians of {options.rounds} rounds in turns.'
   )
   yield ''
@@ -192,7 +192,7 @@ def _table(rows: Sequence[Row], found: Sequence, ticket, options: Options):
 def _command(path: str) -> str:
   from st_tf.ticket import Ticket
 
-  return commands.of_run(Ticket.load(path).provenance['config'])
+  return commands.of_run(Ticket.load(path).provenance.config)
 
 
 if __name__ == '__main__':

@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> None:
   names, sizes, contents = ['ticket'], [macs], [encoded_ticket(ticket, model, sparse=True)]
   for name in NETWORKS:
     for width in _WIDTHS[name]:
-      other = network(name, width, options.image_size, len(ticket.task['labels']))
+      other = network(name, width, options.image_size, len(ticket.task.labels))
       names.append(f'{name} {width:g}')
       sizes.append(cost.of(other).macs)
       contents.append(encoded(other, ticket))

@@ -49,7 +49,7 @@ def tiny_ticket(shapes):
   from st_tf.arch.specs import BlockSpec
   from st_tf.config import Config
   from st_tf.models import build, cost, named_variables
-  from st_tf.ticket import Ticket
+  from st_tf.ticket import Costs, Provenance, TaskFacts, Ticket
 
   supernet = PRESETS['tiny']
   searched = {'stage2/branch0/block0': BlockSpec(((5, len(KEPT)),)), 'stage2/fuse/0to0': BlockSpec((), shift=True)}
@@ -70,35 +70,35 @@ def tiny_ticket(shapes):
     weights=weights,
     masks=masks,
     survivors={'stage2/branch0/block0/k5': list(KEPT)},
-    task={
-      'name': shapes.name,
-      'labels': list(shapes.labels),
-      'mean': list(shapes.mean),
-      'deviation': list(shapes.deviation),
-      'primary_metric': 'top1',
-      'image_size': list(shapes.image_size),
-    },
+    task=TaskFacts(
+      name=shapes.name,
+      labels=tuple(shapes.labels),
+      mean=tuple(shapes.mean),
+      deviation=tuple(shapes.deviation),
+      primary_metric='top1',
+      image_size=tuple(shapes.image_size),
+    ),
     sparsity=0.8,
     metrics=_metrics(shapes.labels),
-    cost={
-      'params': found.params,
-      'macs': found.macs,
-      'nonzero_params': found.nonzero_params,
-      'nonzero_macs': found.nonzero_macs,
-      'supernet_params': whole.params,
-      'supernet_macs': whole.macs,
-      'prunable': prunable,
-      'zeros': prunable - sum(int(mask.sum()) for mask in masks.values()),
-      'supernet_prunable': 2 * prunable,
-      'supernet_zeros': int(1.8 * prunable),
-    },
-    provenance={
-      'method': 'supertickets',
-      'config': dataclasses.replace(Config(), task='shapes', seed=5).flat(),
-      'command': 'python -m st_tf.train --task=shapes --seed=5',
-      'versions': {'numpy': np.__version__},
-      'seconds': 61.0,
-    },
+    cost=Costs(
+      params=found.params,
+      macs=found.macs,
+      nonzero_params=found.nonzero_params,
+      nonzero_macs=found.nonzero_macs,
+      supernet_params=whole.params,
+      supernet_macs=whole.macs,
+      prunable=prunable,
+      zeros=prunable - sum(int(mask.sum()) for mask in masks.values()),
+      supernet_prunable=2 * prunable,
+      supernet_zeros=int(1.8 * prunable),
+    ),
+    provenance=Provenance(
+      method='supertickets',
+      config=dataclasses.replace(Config(), task='shapes', seed=5).flat(),
+      command='python -m st_tf.train --task=shapes --seed=5',
+      versions={'numpy': np.__version__},
+      seconds=61.0,
+    ),
   )
 
 

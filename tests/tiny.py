@@ -133,12 +133,13 @@ def map_ticket(name: str) -> tuple[Any, Task]:
   """(a ticket for a drawn task with maps, never trained, its task with few pictures)."""
   from st_tf import task as tasks
   from st_tf.runs.cutting import cut
+  from st_tf.ticket import Provenance
 
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(f'tasks.{name}.SIZES', {'train': 40, 'validation': 20, 'test': 20})
     found = tasks.load(name, DataConfig())
   moved = trainer(presets.PRESETS['tiny_dense'], pruned=False, searching=False, on=found)
-  return cut(moved, found.dataset('train', BATCH, training=True).take(2), 0.0, {'method': 'dense', 'config': {}}), found
+  return cut(moved, found.dataset('train', BATCH, training=True).take(2), 0.0, Provenance(method='dense')), found
 
 
 def write_table(path: pathlib.Path, arch: ArchSpec, groups: list[str], points: list[tuple[int, float]], base: float) -> pathlib.Path:

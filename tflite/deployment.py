@@ -50,7 +50,7 @@ def of_ticket(ticket: Ticket) -> Deployment:
 
 def normalisation_of(ticket: Ticket) -> Normalisation:
   """How the ticket's network wants pixels."""
-  return Normalisation(ticket.task['mean'], ticket.task['deviation'])
+  return ticket.task.normalisation
 
 
 def reading_units(function: Callable[[Any], Any], normalisation: Normalisation) -> Callable[[Any], Any]:

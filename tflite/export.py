@@ -4,7 +4,7 @@ The file reads pixels from 0 to 1. It is compared with the ticket's Keras model 
 place.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import dataclasses
 import gzip
 import json
@@ -58,6 +58,43 @@ class Options:
     return pathlib.Path(self.out or pathlib.Path(self.ticket) / f'model_{self.format}.tflite').expanduser()
 
 
+@dataclasses.dataclass(frozen=True)
+class Exported:
+  """What is known of a file, as the JSON beside it has it.
+
+  Attributes:
+    ticket: fingerprint of its ticket.
+    format: of its numbers.
+    sparse: whether kernels are stored without their zeros.
+    sparse_verified: whether a runtime was seen to run these sparsely; None where the file is dense.
+    storage: why it is stored so.
+    wasm_milliseconds: (dense, sparse) median per image in wasm; None where that was not measured.
+    graph: what was done to the network.
+    repeats: how often each pixel of a map comes, per direction.
+    bytes: of the file.
+    gzipped: bytes of the file, compressed.
+    lower_bound: bytes of the non-zero values and of one bit per position.
+    largest_difference: of the outputs from the ticket's, as a share of the largest.
+    validation: the file's score on the validation split, by name.
+    ticket_validation: the ticket's.
+  """
+
+  ticket: str
+  format: str
+  sparse: bool
+  sparse_verified: bool | None
+  storage: str
+  wasm_milliseconds: Sequence[float] | None
+  graph: str
+  repeats: int
+  bytes: int
+  gzipped: int
+  lower_bound: int
+  largest_difference: float
+  validation: Mapping[str, float]
+  ticket_validation: Mapping[str, float]
+
+
 def main(argv: Sequence[str]) -> None:
   """Runs the command."""
   options, given = flags.read_options_and_data(argv, Options, __doc__, DataConfig)
@@ -71,11 +108,11 @@ def main(argv: Sequence[str]) -> None:
   facts = export(ticket, task, options)
   for line in lines(facts, options.path):
     print(line)
-  if facts['sparse_verified'] is False:
-    print(f'warning: {facts["storage"]}', file=sys.stderr)
+  if facts.sparse_verified is False:
+    print(f'warning: {facts.storage}', file=sys.stderr)
 
 
-def export(ticket: Any, task: Any, options: Options) -> dict[str, Any]:
+def export(ticket: Any, task: Any, options: Options) -> Exported:
   """Writes the file and, beside it, what is known of it as JSON; returns the latter.
 
   Raises:
@@ -108,24 +145,24 @@ def export(ticket: Any, task: Any, options: Options) -> dict[str, Any]:
   found = score(lambda images: network.single(runner(to_units(as_trained(images)))), task, 'validation', 256).result()[metric]
   _check_score(chosen, metric, found, expected)
   content = _described(stored.content, ticket, network.repeats)
-  facts = {
-    'ticket': ticket.fingerprint,
-    'format': options.format,
-    'sparse': stored.sparse,
-    'sparse_verified': stored.verified,
-    'storage': stored.reason,
-    'wasm_milliseconds': stored.milliseconds,
-    'graph': network.note,
-    'repeats': network.repeats,
-    'bytes': len(content),
-    'gzipped': len(gzip.compress(content, mtime=0)),
-    'lower_bound': _lower_bound(network.kernels, options.format),
-    'largest_difference': error,
-    'validation': {metric: found},
-    'ticket_validation': {metric: expected},
-  }
+  facts = Exported(
+    ticket=ticket.fingerprint,
+    format=options.format,
+    sparse=stored.sparse,
+    sparse_verified=stored.verified,
+    storage=stored.reason,
+    wasm_milliseconds=stored.milliseconds,
+    graph=network.note,
+    repeats=network.repeats,
+    bytes=len(content),
+    gzipped=len(gzip.compress(content, mtime=0)),
+    lower_bound=_lower_bound(network.kernels, options.format),
+    largest_difference=error,
+    validation={metric: found},
+    ticket_validation={metric: expected},
+  )
   check_place(options.path)  # Minutes have passed.
-  convert.replace(_report(options.path), (json.dumps(facts, indent=1) + '\n').encode())
+  convert.replace(_report(options.path), (json.dumps(dataclasses.asdict(facts), indent=1) + '\n').encode())
   convert.replace(options.path, content)
   return facts
 
@@ -162,17 +199,17 @@ def _report(path: pathlib.Path) -> pathlib.Path:
   return path.with_name(f'{path.stem}.export.json')
 
 
-def lines(facts: dict[str, Any], path: pathlib.Path) -> list[str]:
+def lines(facts: Exported, path: pathlib.Path) -> list[str]:
   """The facts for people."""
   from st_tf.wording import score, score_name, size
 
-  (metric, found), expected = next(iter(facts['validation'].items())), next(iter(facts['ticket_validation'].values()))
+  (metric, found), expected = next(iter(facts.validation.items())), next(iter(facts.ticket_validation.values()))
   return [
     f'file     {path}',
-    f'size     {size(facts["bytes"])}, {size(facts["gzipped"])} gzipped; the least possible is {size(facts["lower_bound"])}',
-    f'storage  {facts["storage"]}',
-    f'graph    {facts["graph"]}',
-    f'outputs  differ from the ticket by at most {facts["largest_difference"]:.2g} of the largest',
+    f'size     {size(facts.bytes)}, {size(facts.gzipped)} gzipped; the least possible is {size(facts.lower_bound)}',
+    f'storage  {facts.storage}',
+    f'graph    {facts.graph}',
+    f'outputs  differ from the ticket by at most {facts.largest_difference:.2g} of the largest',
     f'scores   {score_name(metric)} {score(metric, found)} on the validation split; the ticket {score(metric, expected)}',
   ]
 
@@ -193,11 +230,11 @@ def _lower_bound(kernels: Sequence[np.ndarray], number_format: str) -> int:
 def _described(content: bytes, ticket: Any, repeats: int) -> bytes:
   from tflite.file.metadata import Description, with_metadata
 
-  task = ticket.task['name']
+  task = ticket.task.name
   text = f'{task}, drawn as a SuperTicket at {ticket.sparsity:.0%} sparsity; fingerprint {ticket.fingerprint[:12]}.'
   if repeats > 1:
     text += f' Each pixel of the map comes {repeats}x{repeats} times.'
-  return with_metadata(content, Description(f'SuperTicket for {task}', text, ticket.input_shape[:2], ticket.task['labels'], ticket.kind))
+  return with_metadata(content, Description(f'SuperTicket for {task}', text, ticket.input_shape[:2], ticket.task.labels, ticket.kind))
 
 
 if __name__ == '__main__':

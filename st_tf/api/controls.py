@@ -76,9 +76,9 @@ def result(ticket: Ticket) -> dict[str, Any]:
   """What a finished training of the comparison came to."""
   cost = ticket.cost
   return {
-    'metric': ticket.task['primary_metric'],
+    'metric': ticket.task.primary_metric,
     **{split: ticket.metrics[split] for split in ('validation', 'test')},
-    **{name: cost[name] for name in ('macs', 'supernet_macs', 'nonzero_macs', 'prunable', 'zeros')},
+    **{name: getattr(cost, name) for name in ('macs', 'supernet_macs', 'nonzero_macs', 'prunable', 'zeros')},
     'sparsity': ticket.sparsity,
     'fingerprint': ticket.fingerprint,
   }

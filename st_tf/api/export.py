@@ -1,5 +1,6 @@
 """`st_tf.export`: the command `tflite.export` for Python."""
 
+import dataclasses
 import os
 from typing import Any
 
@@ -44,4 +45,4 @@ def export(
   options = exporting.Options(os.fspath(ticket), format, sparse, os.fspath(out), samples)
   found = Ticket.load(options.ticket)
   exporting.check_place(options.path)
-  return exporting.export(found, task_of(found, data, task), options)
+  return dataclasses.asdict(exporting.export(found, task_of(found, data, task), options))

@@ -14,18 +14,18 @@ def summary(ticket: Ticket, path: pathlib.Path) -> str:
     ticket: scored on the test split.
     path: its folder, with the model's file in it.
   """
-  metric = ticket.task['primary_metric']
+  metric = ticket.task.primary_metric
   cost, shown = ticket.cost, pathlib.Path(os.path.relpath(path)) if path.is_relative_to(pathlib.Path.cwd()) else path
   model = path / 'model.tflite'
-  zeros = cost['zeros'] / cost['prunable'] if cost['prunable'] else 0.0
+  zeros = cost.zeros / cost.prunable if cost.prunable else 0.0
   return '\n'.join(
     [
       '',
       f'Ticket at {ticket.sparsity:.0%} sparsity: {wording.score_name(metric)} {ticket.metrics["test"][metric]:.1%} on the test split'
       f' ({ticket.metrics["validation"][metric]:.1%} on validation)',
-      f'  pruned      {cost["zeros"]:,} of {cost["prunable"]:,} prunable weights ({zeros:.2%})',
-      f'  MACs        {cost["supernet_macs"]:,} -> {cost["macs"]:,} of the network -> {cost["nonzero_macs"]:,} non-zero',
-      f'  parameters  {cost["supernet_params"]:,} -> {cost["params"]:,} -> {cost["nonzero_params"]:,}',
+      f'  pruned      {cost.zeros:,} of {cost.prunable:,} prunable weights ({zeros:.2%})',
+      f'  MACs        {cost.supernet_macs:,} -> {cost.macs:,} of the network -> {cost.nonzero_macs:,} non-zero',
+      f'  parameters  {cost.supernet_params:,} -> {cost.params:,} -> {cost.nonzero_params:,}',
       *_trimmed(ticket),
       *(['              the new head keeps all its weights; --reactivate prunes it too'] if _has_dense_head(ticket) else []),
       f'  ticket      {shown}',
@@ -36,7 +36,7 @@ def summary(ticket: Ticket, path: pathlib.Path) -> str:
 
 
 def _trimmed(ticket: Ticket) -> list[str]:
-  count = ticket.provenance.get('trimmed', 0)
+  count = ticket.provenance.trimmed
   return (
     [f'              {count:,} units had to go at the end of the search to meet its target; a longer one chooses better'] if count else []
   )
@@ -44,4 +44,4 @@ def _trimmed(ticket: Ticket) -> list[str]:
 
 def _has_dense_head(ticket: Ticket) -> bool:
   """Whether a moved ticket has a head that nothing has pruned."""
-  return ticket.provenance['method'] == 'transfer' and bool(ticket.masks) and not any(name.startswith('head/') for name in ticket.masks)
+  return ticket.provenance.method == 'transfer' and bool(ticket.masks) and not any(name.startswith('head/') for name in ticket.masks)

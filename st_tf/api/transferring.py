@@ -94,9 +94,9 @@ class Transfer:
       with contextlib.closing(Workdir(self.root / name, identity, process, fresh=fresh)) as workdir:
         paths += drawing.draw_into(self.task, settings, workdir)
       found[name] = controls.result(Ticket.load(paths[-1]))
-    facts = {'ticket': self.ticket.fingerprint, 'from': self.ticket.task['name'], 'found': found}
+    facts = {'ticket': self.ticket.fingerprint, 'from': self.ticket.task.name, 'found': found}
     files.write_text(self.root / 'transfer.json', json.dumps(facts, indent=1))
-    print('\n'.join(controls.lines(found, f'{self.ticket.task["name"]} -> {self.task.name}')))
+    print('\n'.join(controls.lines(found, f'{self.ticket.task.name} -> {self.task.name}')))
     print(f'\nThe moved ticket: {paths[0]}\nIts report: {paths[0] / "report" / "index.html"}')
     return paths
 

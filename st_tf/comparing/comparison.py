@@ -195,7 +195,7 @@ class Comparison:
     """The record of the ticket at `path`; where the test split's scores are wanted it is scored there, once."""
 
     ticket = Ticket.load(path)
-    self._records.check_data(ticket.provenance.get('examples', {}), f'for {path}')
+    self._records.check_data(ticket.provenance.examples, f'for {path}')
     if split == 'test':
       ticket = delivery.scored(path, self.task, self.base.batch_size)
     return Record.of(ticket, delivery.stored_bytes(ticket))

@@ -12,7 +12,7 @@ from st_tf.comparing.entries import essential
 from st_tf.config import OF_THE_MACHINE, Config, ConfigError, Identity
 from st_tf.errors import UserError
 from st_tf.ticket import Ticket
-from st_tf.training.meter import TrainingCost
+from st_tf.ticket.facts import TrainingCost
 
 COSTS = ('nonzero_macs', 'macs', 'nonzero_params', 'params')
 
@@ -49,11 +49,11 @@ class Record:
     return cls(
       ticket=ticket.fingerprint,
       metrics={split: scores for split, scores in ticket.metrics.items() if split in ('validation', 'test')},
-      cost={name: int(ticket.cost[name]) for name in COSTS},
-      training=TrainingCost.of(ticket.provenance),
+      cost={name: int(getattr(ticket.cost, name)) for name in COSTS},
+      training=ticket.provenance.all_training,
       size=size,
-      examples=ticket.provenance.get('examples', {}),
-      trimmed=ticket.provenance.get('trimmed', 0),
+      examples=dict(ticket.provenance.examples),
+      trimmed=ticket.provenance.trimmed,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from st_tf import wording
 from st_tf.comparing.record import COSTS, Record
 from st_tf.comparing.statistics import Difference, difference, mean_and_deviation
-from st_tf.training.meter import TrainingCost
+from st_tf.ticket.facts import TrainingCost
 
 TEST, VALIDATION = 'test', 'validation'
 _MEANING = {  # Of (verdict, whether the difference is inside the noise).

@@ -23,7 +23,6 @@ from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.ticket.moving import left_of
 from st_tf.training.descent import Part
-from st_tf.training.meter import TrainingCost
 from st_tf.training.plan import Plan, searching_alone, training_alone
 from st_tf.training.scope import EVERYTHING
 from st_tf.training.trainer import Trainer
@@ -64,7 +63,8 @@ class Pipeline:
     """
     self._check_sparsity()
     ticket = self.stage(alone(self.config, 'search_only'), search_alone)
-    self._found = {name: value for name, value in ticket.provenance.items() if name in ('trimmed', 'latency')}
+    found = {'trimmed': ticket.provenance.trimmed, 'latency': ticket.provenance.latency}
+    self._found = {name: value for name, value in found.items() if value}
     return ticket
 
   def pruned(self, ticket: Ticket, sparsity: float) -> Ticket:
@@ -123,9 +123,9 @@ class Pipeline:
     """
     last = None
     for last in drawn:
-      cost = TrainingCost.of(last.provenance)
-      facts = last.provenance | self._found | {'method': self.config.method, 'config': self.config.flat(), 'seconds': cost.seconds}
-      last = dataclasses.replace(last, provenance=facts)
+      cost = last.provenance.all_training
+      settings = {'method': self.config.method, 'config': self.config.flat(), 'seconds': cost.seconds}
+      last = dataclasses.replace(last, provenance=dataclasses.replace(last.provenance, **self._found | settings))
       last.save(self.workdir.ticket_path(last.sparsity))
     self.workdir.history.retell(list(dict.fromkeys(self._stages)))
     return last

@@ -29,8 +29,8 @@ from st_tf.models import build, cost
 from st_tf.search import importance, shrink
 from st_tf.search.importance import Group
 from st_tf.task import Task
-from st_tf.ticket import Ticket
-from st_tf.training.meter import TrainingCost
+from st_tf.ticket import Costs, TaskFacts, Ticket
+from st_tf.ticket.facts import TrainingCost
 
 FRACTIONS = (0.0, 0.25, 0.5, 0.75, 1.0)  # Of a group's units.
 OBJECTIVE = 'validation'
@@ -133,9 +133,9 @@ class Space:
       weights={},
       masks={},
       survivors={name: list(range(kept)) for name, kept in left.items()},
-      task={},
+      task=TaskFacts(),
       sparsity=0.0,
-      cost={'supernet_params': self.params, 'supernet_macs': self.macs, 'supernet_prunable': 0},
+      cost=Costs(supernet_params=self.params, supernet_macs=self.macs),
     )
 
 

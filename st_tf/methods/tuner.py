@@ -34,7 +34,7 @@ from st_tf.runs.target import shown
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
 from st_tf.ticket import Ticket
-from st_tf.training.meter import TrainingCost
+from st_tf.ticket.facts import TrainingCost
 from st_tf.training.plan import Plan, training_alone
 from st_tf.training.scope import EVERYTHING
 
@@ -81,7 +81,7 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
   except Failed as failure:  # Here it is no value that a search goes on with.
     raise failure.__cause__ from None
   prunable = prunable_weights(source.supernet, task.head, source.input_shape, lambda layer: EVERYTHING.stays_dense(layer, config.pruning))
-  trained = dataclasses.replace(trained, cost=trained.cost | {'supernet_prunable': prunable})
+  trained = dataclasses.replace(trained, cost=dataclasses.replace(trained.cost, supernet_prunable=prunable))
 
   def pruned(sparsity: float) -> Ticket:
     ticket = pipeline.stage(pruning(config, sparsity), lambda *given: gradual.prune_gradually(*given, trained), trained)
@@ -197,7 +197,7 @@ class Search:
     finally:
       gc.collect()
     trial = dataclasses.replace(
-      trial, score=ticket.metrics['validation'][self._task.primary_metric], training=TrainingCost.of(ticket.provenance)
+      trial, score=ticket.metrics['validation'][self._task.primary_metric], training=ticket.provenance.all_training
     )
     self._tell(trial, self._described(trial))
     return {OBJECTIVE: trial.score} | dataclasses.asdict(trial.training)
@@ -276,9 +276,9 @@ def charged(ticket: Ticket, trials: tuple[Trial, ...], config: Config) -> Ticket
 
   cost = {name(trial, trial.epochs): trial.training for trial in trials if trial.left is not None}
   cost.pop(name(best_of(trials), config.epochs), None)
-  total = sum(cost.values(), TrainingCost.of(ticket.provenance))
-  facts = {'training': dataclasses.asdict(total), 'trials': [trial.facts() for trial in trials]}
-  return dataclasses.replace(ticket, provenance=ticket.provenance | facts)
+  total = sum(cost.values(), ticket.provenance.all_training)
+  facts = dataclasses.replace(ticket.provenance, training=total, trials=[trial.facts() for trial in trials])
+  return dataclasses.replace(ticket, provenance=facts)
 
 
 def training(config: Config, epochs: int) -> Config:

@@ -60,7 +60,7 @@ def _content(
   tickets: Sequence[Ticket],
   layers: Sequence[LayerCost],
 ) -> dict[str, Any]:
-  metric, per_class = ticket.task['primary_metric'], ticket.metrics.get('per_class', {})
+  metric, per_class = ticket.task.primary_metric, ticket.metrics.get('per_class', {})
   network = survivors.network(ticket.supernet, ticket.arch, ticket.head, ticket.survivors, ticket.input_shape[:2])
   others = [other for other in tickets if other.fingerprint != ticket.fingerprint]
   rows = page.ticket_rows([ticket, *others], metric)
@@ -75,7 +75,7 @@ def _content(
     'reductions': page.reductions(ticket.cost),
     'classes': page.classes(per_class, page.class_metric(per_class)),
     'class_title': wording.score_title(page.class_metric(per_class)),
-    'settings': page.settings(ticket.provenance.get('config', {})),
+    'settings': page.settings(ticket.provenance.config),
     'origin': page.origin(ticket),
     'network': network,
     'stages': page.stages(network),
@@ -93,9 +93,9 @@ def _figures(
   rows: Sequence[Mapping[str, Any]],
   layers: Sequence[LayerCost],
 ) -> dict[str, Markup]:
-  metric = ticket.task['primary_metric']
+  metric = ticket.task.primary_metric
   saved = [(row['sparsity'], row['validation']) for row in rows if row['validation'] is not None]
-  config = ticket.provenance.get('config', {})
+  config = ticket.provenance.config
   target_ms = config.get('target_latency_ms') or 0
   target = 0 if target_ms else config.get('target_macs') or 0
   # What does not change over a run is no curve.
@@ -108,7 +108,7 @@ def _figures(
     'Penalty on the importance factors': curves.penalty(history) if searched else None,
     'Score and sparsity over the run': curves.sparsity(history, metric),
     'Score against sparsity': curves.trade_off(history, metric, saved) if pruned else None,
-    'MACs': curves.macs(history, ticket.cost['supernet_macs'], target * ticket.cost['supernet_macs'] if target <= 1 else target),
+    'MACs': curves.macs(history, ticket.cost.supernet_macs, target * ticket.cost.supernet_macs if target <= 1 else target),
     'Latency by the table': curves.latency(history, target_ms),
     'MACs by part': costs.macs(layers),
   }

@@ -7,6 +7,7 @@ from typing import Any
 from st_tf import wording
 from st_tf.config import Config
 from st_tf.report.survivors import NetworkPicture
+from st_tf.ticket import Costs
 
 _SHOWN_CLASSES = 8
 _OUTPUTS = {'classification': 'classes', 'segmentation': 'classes', 'keypoints': 'joints'}
@@ -44,14 +45,12 @@ class Level:
 
 def headline(ticket: Any, dense_history: Sequence[Mapping[str, Any]] = ()) -> str:
   """What the ticket is, in one or two sentences."""
-  cost, task, metric = ticket.cost, ticket.task, ticket.task['primary_metric']
-  text = (
-    f'A network for {task["name"]} ({len(task["labels"])} {_OUTPUTS[ticket.kind]}, {"×".join(map(str, ticket.input_shape[:2]))} pixels)'
-  )
+  cost, task, metric = ticket.cost, ticket.task, ticket.task.primary_metric
+  text = f'A network for {task.name} ({len(task.labels)} {_OUTPUTS[ticket.kind]}, {"×".join(map(str, ticket.input_shape[:2]))} pixels)'
   split = next((split for split in ('test', 'validation') if metric in ticket.metrics.get(split, {})), None)
   if split:
     text += f' with {wording.score(metric, ticket.metrics[split][metric])} {wording.score_name(metric)} on {split} images'
-  text += f'. Its non-zero weights need {wording.percent(cost["nonzero_macs"] / cost["supernet_macs"])} of the supernet’s MACs.'
+  text += f'. Its non-zero weights need {wording.percent(cost.nonzero_macs / cost.supernet_macs)} of the supernet’s MACs.'
   scores = [row['validation'][metric] for row in dense_history if row.get('event') == 'epoch' and metric in (row.get('validation') or {})]
   if scores and metric in ticket.metrics.get('validation', {}):
     own = ticket.metrics['validation'][metric]
@@ -61,7 +60,7 @@ def headline(ticket: Any, dense_history: Sequence[Mapping[str, Any]] = ()) -> st
 
 def tiles(ticket: Any, model_bytes: int | None) -> list[Tile]:
   """The headline numbers."""
-  cost, metric = ticket.cost, ticket.task['primary_metric']
+  cost, metric = ticket.cost, ticket.task.primary_metric
   found = []
   for split in ('test', 'validation'):
     scores = ticket.metrics.get(split, {})
@@ -69,22 +68,22 @@ def tiles(ticket: Any, model_bytes: int | None) -> list[Tile]:
       others = tuple(f'{wording.score_name(name)} {wording.score(name, value)}' for name, value in scores.items() if name != metric)
       found.append(Tile(f'{wording.score_title(metric)}, {split}', wording.score(metric, scores[metric]), others))
   notes = ('of the prunable weights that are left',)
-  if cost.get('supernet_prunable'):
-    notes += (f'{wording.percent(cost["supernet_zeros"] / cost["supernet_prunable"])} of the supernet’s',)
+  if cost.supernet_prunable:
+    notes += (f'{wording.percent(cost.supernet_zeros / cost.supernet_prunable)} of the supernet’s',)
   found.append(Tile('Sparsity', wording.percent(ticket.sparsity), notes))
   if model_bytes is not None:
     found.append(Tile('TFLite copy', wording.size(model_bytes), ('float32, zeros stored', 'tflite.export makes the file to ship')))
-  if 'seconds' in ticket.provenance:
-    found.append(Tile('Training time', wording.duration(ticket.provenance['seconds'])))
+  if ticket.provenance.seconds is not None:
+    found.append(Tile('Training time', wording.duration(ticket.provenance.seconds)))
   return found
 
 
-def reductions(cost: Mapping[str, int]) -> list[tuple[str, list[Level]]]:
+def reductions(cost: Costs) -> list[tuple[str, list[Level]]]:
   """MACs and parameters: the supernet, what the search left, and its non-zero weights."""
   steps = (('supernet_', 'supernet'), ('', 'ticket, all weights'), ('nonzero_', 'ticket, non-zero weights'))
   found = []
   for name, title in (('macs', 'MACs per image'), ('params', 'Parameters')):
-    levels = [(label, cost[f'{prefix}{name}']) for prefix, label in steps]
+    levels = [(label, getattr(cost, f'{prefix}{name}')) for prefix, label in steps]
     found.append((title, [Level(label, wording.count(value), value / levels[0][1]) for label, value in levels]))
   return found
 
@@ -102,14 +101,14 @@ def course(history: Sequence[Mapping[str, Any]]) -> str:
 
 def moved(ticket: Any) -> str:
   """What of another task's ticket is in this one, in words; '' where it was not moved."""
-  if ticket.provenance.get('method') != 'transfer':
+  if ticket.provenance.method != 'transfer':
     return ''
-  given = ticket.provenance.get('config', {})
+  given = ticket.provenance.config
   came = 'the weights its run began with' if given.get('rewind') else 'its weights'
   if ticket.masks and not given.get('reactivate'):
     came = f'its mask and {came}'
   told = _MOVED[given.get('control', 'none')].format(came)
-  share = ticket.cost['zeros'] / ticket.cost['params']
+  share = ticket.cost.zeros / ticket.cost.params
   return f'{told} Sparsity is of the prunable weights; of all parameters, {wording.percent(share)} are zero.'
 
 
@@ -132,7 +131,7 @@ def stages(network: NetworkPicture) -> list[tuple[str, tuple[int, int]]]:
 
 def origin(ticket: Any) -> list[tuple[str, str]]:
   """Where the ticket comes from: what its provenance knows of command, method, time, versions and seed."""
-  known = dict(ticket.provenance)
+  known = ticket.provenance.to_json()
   config = known.pop('config', {})
   rows = [('Command', known.pop('command', None)), ('Method', known.pop('method', None)), ('Seed', config.get('seed'))]
   rows += [('Started', known.pop('started', None)), ('Fingerprint', ticket.fingerprint)]
@@ -171,7 +170,7 @@ def ticket_rows(tickets: Sequence[Any], metric: str) -> list[dict[str, Any]]:
   rows = []
   for ticket in sorted(tickets, key=lambda ticket: ticket.sparsity):
     scores = {split: ticket.metrics.get(split, {}).get(metric) for split in ('validation', 'test')}
-    cost = {name: ticket.cost[name] for name in ('macs', 'nonzero_macs', 'params', 'nonzero_params')}
+    cost = {name: getattr(ticket.cost, name) for name in ('macs', 'nonzero_macs', 'params', 'nonzero_params')}
     rows.append({'sparsity': ticket.sparsity, 'fingerprint': ticket.fingerprint} | scores | cost)
   return rows
 

@@ -1,6 +1,5 @@
 """Cuts the ticket out of a run as it stands, and says where it comes from."""
 
-import dataclasses
 import importlib.metadata
 import time
 from typing import Any
@@ -11,13 +10,13 @@ import st_tf
 from st_tf.models import cost
 from st_tf.pruning.wrapper import effective_values
 from st_tf.task import Task
-from st_tf.ticket import Ticket
+from st_tf.ticket import Costs, Provenance, TaskFacts, Ticket
 from st_tf.training.trainer import Trainer
 
 _PACKAGES = ('tensorflow', 'tf-keras', 'tensorflow-model-optimization', 'numpy')
 
 
-def cut(trainer: Trainer, batches: Any, sparsity: float, provenance: dict[str, Any]) -> Ticket:
+def cut(trainer: Trainer, batches: Any, sparsity: float, provenance: Provenance) -> Ticket:
   """The ticket of the network as it stands: the weights that are evaluated, under the masks as they are.
 
   Args:
@@ -50,7 +49,7 @@ def cut(trainer: Trainer, batches: Any, sparsity: float, provenance: dict[str, A
   )
 
 
-def origin(trainer: Trainer, command: str, seconds: float, trimmed: int = 0) -> dict[str, Any]:
+def origin(trainer: Trainer, command: str, seconds: float, trimmed: int = 0) -> Provenance:
   """The provenance of a ticket: method, settings, command, versions, and what its training has cost.
 
   Args:
@@ -59,50 +58,49 @@ def origin(trainer: Trainer, command: str, seconds: float, trimmed: int = 0) -> 
     seconds: that the training took.
     trimmed: units that had to go at the end of the search to meet its target.
   """
-  facts = {
-    'method': trainer.config.method,
-    'config': trainer.config.flat(),
-    'command': command,
-    'versions': {'st_tf': st_tf.__version__} | {name: importlib.metadata.version(name) for name in _PACKAGES},
-    'finished': time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime()),
-    'seconds': seconds,
-    'training': dataclasses.asdict(trainer.meter.total(seconds)),
-    'steps': trainer.step,
-    'examples': dict(trainer.task.sizes),
-  }
-  facts |= {'source': trainer.source} if trainer.source else {}
   table = trainer.cost_model.table
-  if table is not None:
-    facts['latency'] = {'milliseconds': trainer.price(), 'table': dict(table.settings)}
-  return facts | ({'trimmed': trimmed} if trimmed else {})
+  return Provenance(
+    method=trainer.config.method,
+    config=trainer.config.flat(),
+    command=command,
+    versions={'st_tf': st_tf.__version__} | {name: importlib.metadata.version(name) for name in _PACKAGES},
+    finished=time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime()),
+    seconds=seconds,
+    training=trainer.meter.total(seconds),
+    steps=trainer.step,
+    examples=dict(trainer.task.sizes),
+    source=trainer.source,
+    latency=None if table is None else {'milliseconds': trainer.price(), 'table': dict(table.settings)},
+    trimmed=trimmed,
+  )
 
 
-def _costs(trainer: Trainer) -> dict[str, int]:
+def _costs(trainer: Trainer) -> Costs:
   mask = trainer.mask
   found = cost.of(trainer.model, mask)
   initial = trainer.initial
-  return {
-    'params': found.params,
-    'macs': found.macs,
-    'nonzero_params': found.nonzero_params,
-    'nonzero_macs': found.nonzero_macs,
-    'prunable': mask.size,
-    'zeros': mask.zeros,
-    'supernet_params': initial['params'],
-    'supernet_macs': initial['macs'],
-    'supernet_prunable': initial['prunable'],
-    'supernet_zeros': initial['prunable'] - mask.size + mask.zeros,
-  }
+  return Costs(
+    params=found.params,
+    macs=found.macs,
+    nonzero_params=found.nonzero_params,
+    nonzero_macs=found.nonzero_macs,
+    prunable=mask.size,
+    zeros=mask.zeros,
+    supernet_params=initial['params'],
+    supernet_macs=initial['macs'],
+    supernet_prunable=initial['prunable'],
+    supernet_zeros=initial['prunable'] - mask.size + mask.zeros,
+  )
 
 
-def _described(task: Task) -> dict[str, Any]:
-  return {
-    'name': task.name,
-    'labels': list(task.labels),
-    'mean': list(task.mean),
-    'deviation': list(task.deviation),
-    'primary_metric': task.primary_metric,
-    'image_size': list(task.image_size),
-    'keep': task.keep,
-    'semantics': dict(task.semantics),
-  }
+def _described(task: Task) -> TaskFacts:
+  return TaskFacts(
+    name=task.name,
+    labels=tuple(task.labels),
+    mean=tuple(task.mean),
+    deviation=tuple(task.deviation),
+    primary_metric=task.primary_metric,
+    image_size=tuple(task.image_size),
+    keep=task.keep,
+    semantics=dict(task.semantics),
+  )

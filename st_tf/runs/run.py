@@ -240,7 +240,7 @@ class Run:
     # Before the ticket is there, since a run that is continued then does not come here again; once, since one that was
     # stopped in between does.
     if not any(row['event'] == 'ticket' and row['sparsity'] == sparsity for row in rows):
-      self.record('ticket', sparsity=sparsity, validation=ticket.metrics['validation'], nonzero_macs=ticket.cost['nonzero_macs'])
+      self.record('ticket', sparsity=sparsity, validation=ticket.metrics['validation'], nonzero_macs=ticket.cost.nonzero_macs)
     try:
       ticket.save(self.workdir.ticket_path(sparsity))
     except OSError as error:

@@ -15,7 +15,6 @@ from st_tf.models.reference import load_reference, read_tensors
 from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.training.descent import Part
-from st_tf.training.meter import TrainingCost
 from st_tf.training.plan import Plan
 from st_tf.training.scope import EVERYTHING, Scope
 from st_tf.training.trainer import Trainer
@@ -84,7 +83,7 @@ def load_weights(trainer: Trainer) -> None:
     return
   if _is_ticket(config):
     ticket = Ticket.load(config.init_from)
-    trainer.give(_fitting(ticket, trainer), before=TrainingCost.of(ticket.provenance))
+    trainer.give(_fitting(ticket, trainer), before=ticket.provenance.all_training)
   else:
     load_reference(trainer.model, trainer.arch, trainer.task.head, read_tensors(config.init_from))
     trainer.restart_averages()

@@ -59,7 +59,7 @@ def check_rewind(ticket: Ticket) -> None:
   Raises:
     ConfigError: its run did not begin with weights drawn from its seed.
   """
-  if source := ticket.provenance['config'].get('init_from'):
+  if source := ticket.provenance.config.get('init_from'):
     raise ConfigError(
       'Weights go back to those that a run drew from its seed. Received: --rewind and a ticket whose run began with the weights of'
       f' {source}. Leave out --rewind, or move the ticket that this one comes from.'
@@ -73,7 +73,7 @@ def first_values(ticket: Ticket) -> dict[str, np.ndarray]:
     ConfigError: as `check_rewind`.
   """
   check_rewind(ticket)
-  config = ticket.provenance['config']
+  config = ticket.provenance.config
   model = build(ticket.supernet, ticket.head, ticket.input_shape, seed=config['seed'], deviation=config.get('initial_deviation', 0.0))
   return left_of({name: variable.numpy() for name, variable in named_variables(model).items()}, ticket)
 

@@ -12,8 +12,9 @@ import numpy as np
 from PIL import Image
 
 from st_tf.errors import UserError
-from st_tf.task import Normalisation, maps, most_likely
+from st_tf.task import maps, most_likely
 from st_tf.task.pictures import as_rgb, center_crop, open_rgb
+from st_tf.ticket.facts import TaskFacts
 
 _SHOWN_GUESSES = 5  # In notebooks.
 _SHOWN_PIXELS = 640  # Longer side of a picture there.
@@ -116,7 +117,7 @@ def read(picture: Any, name: str) -> Image.Image:
   return Image.fromarray(pixels)
 
 
-def network_input(picture: Image.Image, size: tuple[int, int], task: Mapping[str, Any]) -> np.ndarray:
+def network_input(picture: Image.Image, size: tuple[int, int], task: TaskFacts) -> np.ndarray:
   """[height, width, 3] float32: what the network of a ticket reads of a picture, cropped and normalised as the ticket was scored.
 
   Args:
@@ -124,7 +125,7 @@ def network_input(picture: Image.Image, size: tuple[int, int], task: Mapping[str
     size: (height, width) that the network reads.
     task: what the ticket knows of it.
   """
-  return Normalisation(task['mean'], task['deviation']).normalised(center_crop(picture, size, task.get('keep', 1.0)))
+  return task.normalisation.normalised(center_crop(picture, size, task.keep))
 
 
 def crop_of(picture: Image.Image, size: tuple[int, int], keep: float) -> np.ndarray:
@@ -133,27 +134,26 @@ def crop_of(picture: Image.Image, size: tuple[int, int], keep: float) -> np.ndar
   return center_crop(picture, tuple(max(1, round(scale * side)) for side in size), keep)
 
 
-def prediction(crop: np.ndarray, output: np.ndarray, kind: str, task: Mapping[str, Any]) -> Prediction:
+def prediction(crop: np.ndarray, output: np.ndarray, task: TaskFacts) -> Prediction:
   """What a network's output says.
 
   Args:
     crop: [height, width, 3] uint8, the part of the picture that the network saw, of any size.
     output: of the network, for this picture.
-    kind: of the task.
-    task: what the ticket knows of it.
+    task: what the ticket knows of its task.
   """
-  labels = task['labels']
-  if kind == 'classification':
+  labels = task.labels
+  if task.kind == 'classification':
     return Prediction(tuple(most_likely(output, labels, len(labels))), output, crop, crop)
-  written = task['semantics']['colours']
+  written = task.semantics['colours']
   colours, legend = maps.read_colours(written), dict(zip(labels, written, strict=True))
-  if kind == 'segmentation':
+  if task.kind == 'segmentation':
     found = maps.labelled(output, crop.shape[:2])
     shares = np.bincount(found.ravel(), minlength=len(labels)) / found.size
     return Prediction(_ranked(shares, labels), output, crop, maps.with_labels(crop, found, colours), labels=found, colours=legend)
   joints = maps.decode(output[None], crop.shape[:2])[0]
   shown = np.where(joints[:, 2:] >= maps.SHOWN_CONFIDENCE, joints[:, :2], np.nan)
-  seen = maps.with_joints(crop, shown, task['semantics']['skeleton'], colours)
+  seen = maps.with_joints(crop, shown, task.semantics['skeleton'], colours)
   return Prediction(_ranked(joints[:, 2].clip(0, 1), labels), output, crop, seen, joints=joints, colours=legend)
 
 

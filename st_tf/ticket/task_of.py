@@ -7,7 +7,7 @@ from typing import Any
 from st_tf import task as tasks
 from st_tf.task import DataConfig, Normalisation, Task
 from st_tf.task.normalisation import Affine
-from st_tf.ticket import Ticket, TicketError
+from st_tf.ticket import TaskFacts, Ticket, TicketError
 
 
 def task_of(ticket: Ticket, given: Mapping[str, Any], other: Task | str = '') -> Task:
@@ -23,9 +23,9 @@ def task_of(ticket: Ticket, given: Mapping[str, Any], other: Task | str = '') ->
     TicketError: the task has other labels than the ticket.
   """
   task = _loaded(ticket, given, other) if isinstance(other, str) else other
-  if list(task.labels) != list(ticket.task['labels']):
+  if list(task.labels) != list(ticket.task.labels):
     raise TicketError(
-      f'A ticket is scored on the labels it was trained for, those of {ticket.task["name"]}. Received: others, from {task.name}.'
+      f'A ticket is scored on the labels it was trained for, those of {ticket.task.name}. Received: others, from {task.name}.'
       ' Choose a --task with the same labels in the same order.'
     )
   return task
@@ -34,16 +34,16 @@ def task_of(ticket: Ticket, given: Mapping[str, Any], other: Task | str = '') ->
 def _loaded(ticket: Ticket, given: Mapping[str, Any], name: str) -> Task:
   known = {field.name for field in dataclasses.fields(DataConfig)}
   settings = tasks.size_settings(ticket.input_shape[:2])
-  if name in ('', ticket.task['name']):
-    settings |= {key: value for key, value in ticket.provenance.get('config', {}).items() if key in known and value}
+  if name in ('', ticket.task.name):
+    settings |= {key: value for key, value in ticket.provenance.config.items() if key in known and value}
   try:
-    return tasks.load(name or ticket.task['name'], DataConfig(**settings | given))
+    return tasks.load(name or ticket.task.name, DataConfig(**settings | given))
   except tasks.TaskError as error:
     if name:
       raise
     raise tasks.TaskError(f'{error} (The task is that of the ticket; --task names the same data in another place.)') from error
 
 
-def renormalisation(task: Task, trained: Mapping[str, Any]) -> Affine:
+def renormalisation(task: Task, trained: TaskFacts) -> Affine:
   """What turns the task's normalised images into those that `trained`, a ticket's task, had."""
-  return Normalisation(task.mean, task.deviation).onto(Normalisation(trained['mean'], trained['deviation']))
+  return Normalisation(task.mean, task.deviation).onto(trained.normalisation)

@@ -17,8 +17,8 @@ from st_tf.config.named_files import TICKET as FACTS
 from st_tf.errors import UserError
 from st_tf.models import build, named_variables
 from st_tf.models import cost as costs
-from st_tf.task import Normalisation
-from st_tf.ticket import prediction
+from st_tf.ticket import card, prediction
+from st_tf.ticket.facts import Costs, Provenance, TaskFacts
 
 FORMAT = 1
 MODEL = 'model.tflite'
@@ -44,11 +44,11 @@ class Ticket:
     weights: every variable by 'layer/variable'; pruned weights are exactly 0.
     masks: kept weights of every prunable variable, by the same names.
     survivors: original indices of the units that are left, by group ('block/k3'); all where a group is not named.
-    task: 'name', 'labels', 'mean', 'deviation', 'primary_metric' and 'image_size' of the task.
+    task: what it knows of its task.
     sparsity: fraction of the prunable weights that was asked for.
     metrics: scores per split, by name; 'per_class' for the test split.
-    cost: parameters and MACs: of the network, of its non-zeros, of the supernet; prunable weights and zeros.
-    provenance: method, settings, command, versions, time.
+    cost: parameters and MACs.
+    provenance: where it comes from.
   """
 
   arch: ArchSpec
@@ -58,16 +58,16 @@ class Ticket:
   weights: dict[str, np.ndarray]
   masks: dict[str, np.ndarray]
   survivors: dict[str, list[int]]
-  task: dict[str, Any]
+  task: TaskFacts
   sparsity: float
   metrics: dict[str, Any] = dataclasses.field(default_factory=dict)
-  cost: dict[str, int] = dataclasses.field(default_factory=dict)
-  provenance: dict[str, Any] = dataclasses.field(default_factory=dict)
+  cost: Costs = dataclasses.field(default_factory=Costs)
+  provenance: Provenance = dataclasses.field(default_factory=Provenance)
 
   @property
   def kind(self) -> str:
-    """What its outputs are: one of `st_tf.task.KINDS`. Tickets from before there were several say nothing of it."""
-    return self.task.get('semantics', {'kind': 'classification'})['kind']
+    """What its outputs are: one of `st_tf.task.KINDS`."""
+    return self.task.kind
 
   @property
   def fingerprint(self) -> str:
@@ -119,11 +119,11 @@ class Ticket:
     return [found for batch in batches for found in self._predict(batch)]
 
   def _predict(self, pictures: Sequence[Image.Image]) -> list[prediction.Prediction]:
-    size, keep = self.input_shape[:2], self.task.get('keep', 1.0)
+    size, keep = self.input_shape[:2], self.task.keep
     inputs = np.stack([prediction.network_input(picture, size, self.task) for picture in pictures])
     outputs = self._network(inputs, training=False).numpy()
     crops = [prediction.crop_of(picture, size, keep) for picture in pictures]
-    return [prediction.prediction(crop, output, self.kind, self.task) for crop, output in zip(crops, outputs)]
+    return [prediction.prediction(crop, output, self.task) for crop, output in zip(crops, outputs)]
 
   def save_keras(self, path: str | pathlib.Path, raw: bool = False) -> None:
     """Writes `build_model` as a file for `tf_keras.models.load_model`; `import st_tf.models` first where that is asked.
@@ -149,7 +149,7 @@ class Ticket:
 
   def _normalisation(self) -> keras.layers.Layer:
     """Pixels from 0 to 1 -> what the network was trained on, in the arithmetic of exported files."""
-    factor, summand = Normalisation(self.task['mean'], self.task['deviation']).from_units
+    factor, summand = self.task.normalisation.from_units
     return keras.layers.Rescaling(factor.tolist(), summand.tolist(), name='normalisation')
 
   def save(self, path: str | pathlib.Path) -> None:
@@ -203,15 +203,18 @@ class Ticket:
       raise TicketError(f"A ticket's weights match its fingerprint. Received: {path}, which was changed or damaged. Copy it anew.")
     return ticket
 
+  def _repr_html_(self) -> str:
+    return card.page(self)
+
   def _facts(self) -> dict[str, Any]:
     return {
       'format': FORMAT,
       'fingerprint': self.fingerprint,
       'sparsity': self.sparsity,
-      'task': self.task,
+      'task': self.task.to_json(),
       'metrics': self.metrics,
-      'cost': self.cost,
-      'provenance': self.provenance,
+      'cost': self.cost.to_json(),
+      'provenance': self.provenance.to_json(),
       'head': dataclasses.asdict(self.head),
       'input_shape': self.input_shape,
       'arch': self.arch.to_json(),
@@ -235,14 +238,14 @@ def _checked(facts: Mapping[str, Any]) -> dict[str, Any]:
   for name in ('survivors', 'task', 'metrics', 'cost', 'provenance'):
     if not isinstance(facts[name], dict):
       raise ValueError(f'{name} is {type(facts[name]).__name__}, not an object')
-  task, outputs = facts['task'], facts['head']['outputs']
-  for name, length in (('labels', outputs), ('mean', 3), ('deviation', 3), ('image_size', 2)):
-    if not isinstance(task[name], list) or len(task[name]) != length:
-      raise ValueError(f"the task's {name} are no list of {length}")
-  for name in ('name', 'primary_metric'):
-    if not isinstance(task[name], str):
-      raise ValueError(f"the task's {name} is no text")
-  return {name: facts[name] for name in ('survivors', 'task', 'metrics', 'cost', 'provenance')} | {'sparsity': float(facts['sparsity'])}
+  return {
+    'survivors': facts['survivors'],
+    'task': TaskFacts.from_json(facts['task'], facts['head']['outputs']),
+    'sparsity': float(facts['sparsity']),
+    'metrics': facts['metrics'],
+    'cost': Costs.from_json(facts['cost']),
+    'provenance': Provenance.from_json(facts['provenance']),
+  }
 
 
 def _same_arrays(path: pathlib.Path, fingerprint: str) -> bool:

@@ -33,13 +33,13 @@ class Part:
   @classmethod
   def whole(cls, ticket: Ticket) -> 'Part':
     """All of a ticket."""
-    return cls(ticket, ticket.masks, ticket.sparsity, ticket.supernet, ticket.survivors, ticket.cost['supernet_prunable'])
+    return cls(ticket, ticket.masks, ticket.sparsity, ticket.supernet, ticket.survivors, ticket.cost.supernet_prunable)
 
   def initial(self, head: HeadSpec, shape: tuple[int, int, int]) -> dict[str, int]:
     """What the supernet costs under that head, for images of that shape."""
     ticket = self.ticket
     if (shape, head, self.supernet) == (tuple(ticket.input_shape), ticket.head, ticket.supernet):
-      params, macs = ticket.cost['supernet_params'], ticket.cost['supernet_macs']
+      params, macs = ticket.cost.supernet_params, ticket.cost.supernet_macs
     else:
       found = cost.of(build(self.supernet, head, shape))
       params, macs = found.params, found.macs

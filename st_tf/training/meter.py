@@ -3,31 +3,9 @@
 import dataclasses
 from typing import Any
 
+from st_tf.ticket.facts import TrainingCost
+
 STEP_PASSES = 3  # A training image costs its forward pass and a backward pass of twice that (Evci et al., ICML 2020, appendix H).
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainingCost:
-  """All training that a ticket has taken, its sources' included.
-
-  Attributes:
-    epochs: images shown in training, in passes over the training data.
-    macs: multiply-accumulates of these images in the networks as they were computed: units that have gone count no more, zeros do.
-    seconds: wall-clock time, in which each epoch's evaluation is.
-  """
-
-  epochs: float = 0.0
-  macs: int = 0
-  seconds: float = 0.0
-
-  def __add__(self, other: 'TrainingCost') -> 'TrainingCost':
-    """Both together."""
-    return TrainingCost(self.epochs + other.epochs, self.macs + other.macs, self.seconds + other.seconds)
-
-  @classmethod
-  def of(cls, provenance: dict[str, Any]) -> 'TrainingCost':
-    """What a ticket says of itself; of tickets that were drawn before they did, nothing but the time."""
-    return cls(**provenance.get('training', {'seconds': provenance.get('seconds', 0.0)}))
 
 
 class Meter:

@@ -24,9 +24,10 @@ from st_tf.search import importance, shrink, steering
 from st_tf.search.steering import Steering
 from st_tf.task import Metrics, Task
 from st_tf.task.scoring import readable, score
+from st_tf.ticket.facts import TrainingCost
 from st_tf.training import averaging, replicas
 from st_tf.training.descent import Part
-from st_tf.training.meter import STEP_PASSES, Meter, TrainingCost
+from st_tf.training.meter import STEP_PASSES, Meter
 from st_tf.training.network import Network
 from st_tf.training.scope import EVERYTHING, Scope
 from st_tf.training.state import Arrays, Memory, State
@@ -121,7 +122,7 @@ class Trainer:
     self.initial = part.initial(self.task.head, (*self.task.image_size, 3))
     # A ticket without weights is an architecture only.
     self.source = part.ticket.fingerprint if part.ticket.weights else ''
-    self.meter.before = TrainingCost.of(part.ticket.provenance)
+    self.meter.before = part.ticket.provenance.all_training
 
   # Training.
 

@@ -8,7 +8,7 @@ import pytest
 
 from st_tf.errors import UserError
 from st_tf.task import DataConfig
-from st_tf.ticket import TicketError
+from st_tf.ticket import Provenance, TicketError
 from tflite.convert import convert
 
 evaluate = importlib.import_module('st_tf.evaluate')
@@ -48,7 +48,7 @@ def loaded(shapes, monkeypatch):
 
 
 def test_a_ticket_is_scored_on_its_own_task_with_its_own_data_settings(tiny_ticket, tmp_path, loaded, capsys):
-  provenance = {'config': {'task': 'shapes', 'data_seed': 7, 'data_dir': 'there', 'epochs': 3}}
+  provenance = Provenance(config={'task': 'shapes', 'data_seed': 7, 'data_dir': 'there', 'epochs': 3})
   dataclasses.replace(tiny_ticket, provenance=provenance).save(tmp_path / 'ticket')
   evaluate.main(['evaluate', f'--ticket={tmp_path / "ticket"}', '--data_dir=here', '--split=validation'])
   assert loaded == [('shapes', DataConfig(data_dir='here', data_seed=7, image_size=32))]
@@ -56,14 +56,14 @@ def test_a_ticket_is_scored_on_its_own_task_with_its_own_data_settings(tiny_tick
 
 
 def test_another_task_has_settings_of_its_own(tiny_ticket, tmp_path, loaded):
-  dataclasses.replace(tiny_ticket, provenance={'config': {'data_seed': 7}}).save(tmp_path / 'ticket')
+  dataclasses.replace(tiny_ticket, provenance=Provenance(config={'data_seed': 7})).save(tmp_path / 'ticket')
   evaluate.main(['evaluate', f'--ticket={tmp_path / "ticket"}', '--task=folder:x', '--split=validation'])
   assert loaded == [('folder:x', DataConfig(image_size=32))]
 
 
 def test_a_ticket_of_other_labels_is_refused(tiny_ticket, tmp_path, loaded):
-  labels = [f'other {label}' for label in tiny_ticket.task['labels']]
-  dataclasses.replace(tiny_ticket, task=tiny_ticket.task | {'labels': labels}).save(tmp_path / 'ticket')
+  labels = tuple(f'other {label}' for label in tiny_ticket.task.labels)
+  dataclasses.replace(tiny_ticket, task=dataclasses.replace(tiny_ticket.task, labels=labels)).save(tmp_path / 'ticket')
   with pytest.raises(TicketError, match='on the labels it was trained for'):
     evaluate.main(['evaluate', f'--ticket={tmp_path / "ticket"}'])
 

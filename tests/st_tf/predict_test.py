@@ -31,11 +31,11 @@ def test_lines_are_aligned_bars():
 
 def test_a_ticket_needs_no_task_to_say_what_it_sees(tiny_ticket, picture, tmp_path, capsys):
   folder = tmp_path / 'ticket'
-  dataclasses.replace(tiny_ticket, task=tiny_ticket.task | {'name': 'tfds:gone'}).save(folder)
+  dataclasses.replace(tiny_ticket, task=dataclasses.replace(tiny_ticket.task, name='tfds:gone')).save(folder)
   predict.main(['predict', f'--ticket={folder}', f'--image={picture}', '--top=3'])
   lines = capsys.readouterr().out.splitlines()
   assert len(lines) == 3 and all(line.endswith('%') for line in lines)
-  assert all(line.split()[0] in tiny_ticket.task['labels'] for line in lines)
+  assert all(line.split()[0] in tiny_ticket.task.labels for line in lines)
 
 
 def test_it_says_what_the_model_says(tiny_ticket, ticket_folder, shapes, picture, capsys):
@@ -70,7 +70,7 @@ def test_maps_are_said_in_shares_and_drawn(name, picture, tmp_path, capsys):
   crop = center_crop(open_rgb(picture, 'it'), task.image_size)
   output = ticket.build_model(raw=True)(task.normalisation.normalised(crop)[None], training=False).numpy()[0]
   # Drawn over the part itself, 50 of the picture's 70x50 pixels, and not over what the network reads.
-  expected = prediction(center_crop(open_rgb(picture, 'it'), (50, 50)), output, ticket.kind, ticket.task)
+  expected = prediction(center_crop(open_rgb(picture, 'it'), (50, 50)), output, ticket.task)
   title, *shown, last = capsys.readouterr().out.splitlines()
   coloured = [(f'{label} {expected.colours[label]}', share) for label, share in expected.guesses[:5]]
   assert shown == predict.lines(coloured)

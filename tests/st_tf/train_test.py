@@ -120,7 +120,7 @@ def test_a_run_ends_with_ticket_model_and_report_and_says_where(finished, supern
   for name in ('model.tflite', 'report/index.html'):
     assert (finished / 'tickets' / 'sparsity_0.5' / name).is_file() and name in shown
   assert f'Ticket at 50% sparsity: top-1 accuracy {ticket.metrics["test"]["top1"]:.1%} on the test split' in shown
-  assert f'{ticket.cost["supernet_macs"]:,} -> {ticket.cost["macs"]:,}' in shown
+  assert f'{ticket.cost.supernet_macs:,} -> {ticket.cost.macs:,}' in shown
   assert not any(line.startswith(('epoch', 'Only')) for line in shown.splitlines()), 'nothing is trained again'
 
 

@@ -89,7 +89,7 @@ def test_a_ticket_and_its_four_controls_are_trained_and_compared(tmp_path, monke
     assert (
       row['zeros'] / row['prunable'] == pytest.approx(row['sparsity'], abs=1 / row['prunable']) and row['sparsity'] == moved['sparsity']
     )
-  assert Ticket.load(tmp_path / 'moved' / 'drawn_here' / 'tickets' / 'sparsity_0.5').provenance['config']['prune_depthwise'] is True
+  assert Ticket.load(tmp_path / 'moved' / 'drawn_here' / 'tickets' / 'sparsity_0.5').provenance.config['prune_depthwise'] is True
   assert len({row['fingerprint'] for row in facts['found'].values()}) == 5
   # Another ticket in the same place: what was trained with the first is not passed off as its own.
   shutil.rmtree(ticket)

@@ -230,5 +230,5 @@ def test_a_ticket_is_drawn_from_arrays(tmp_path, kind):
   settings = dict(task.settings) | {'method': 'gmp', 'task': 'mine', 'supernet': str(supernet), 'epochs': 2}
   chosen = tiny.config(**settings, prune_interval=0.25)
   ticket = methods.named('gmp').draw(task, chosen, Workdir(tmp_path / 'run', Identity.of(chosen, task.contents)))
-  assert ticket.task['name'] == 'mine' and ticket.sparsity == pytest.approx(0.8, abs=0.05)
+  assert ticket.task.name == 'mine' and ticket.sparsity == pytest.approx(0.8, abs=0.05)
   assert 0 <= ticket.metrics['validation'][task.primary_metric] <= 1

@@ -72,17 +72,17 @@ def test_a_network_with_a_transformer_is_exported_as_trained(tmp_path, monkeypat
   monkeypatch.setattr(wasm, 'missing', lambda: 'No browser in this test.')
   ticket, _ = tiny.draw(tmp_path / 'run', dataclasses.replace(tiny.SPECK, tokens=2), epochs=1, method='dense')
   facts = export.export(ticket, tiny.task(), export.Options(ticket='x', out=str(tmp_path / 'model.tflite')))
-  assert facts['graph'].startswith('as trained. A deployment graph consists of') and facts['largest_difference'] < 1e-4
+  assert facts.graph.startswith('as trained. A deployment graph consists of') and facts.largest_difference < 1e-4
 
 
 def test_images_are_normalised_as_the_ticket_was_trained_not_as_its_task_does_today(tiny_ticket, shapes, tmp_path, monkeypatch):
   monkeypatch.setattr(wasm, 'missing', lambda: 'No browser in this test.')
-  other = dataclasses.replace(tiny_ticket, task=tiny_ticket.task | {'mean': [0.2, 0.3, 0.4], 'deviation': [0.5, 0.6, 0.7]})
+  other = dataclasses.replace(tiny_ticket, task=dataclasses.replace(tiny_ticket.task, mean=(0.2, 0.3, 0.4), deviation=(0.5, 0.6, 0.7)))
   facts = export.export(other, shapes, export.Options(ticket='x', out=str(tmp_path / 'model.tflite')))
   images = next(iter(shapes.dataset('validation', shapes.sizes['validation']).as_numpy_iterator()))
   pixels = images[0] * np.float32(shapes.deviation) + np.float32(shapes.mean)
   outputs = other.build_model(raw=True)(((pixels - [0.2, 0.3, 0.4]) / [0.5, 0.6, 0.7]).astype(np.float32), training=False).numpy()
-  assert facts['ticket_validation']['top1'] == pytest.approx(np.mean(outputs.argmax(-1) == images[1].argmax(-1)), abs=0.005)
+  assert facts.ticket_validation['top1'] == pytest.approx(np.mean(outputs.argmax(-1) == images[1].argmax(-1)), abs=0.005)
 
 
 @pytest.mark.slow
@@ -101,11 +101,11 @@ def test_mediapipe_tasks_take_the_file_as_it_is_and_agree_on_real_images(
   command = [MEDIAPIPE, ROOT / 'tests' / 'mediapipe_driver.py', 'classify', tmp_path / 'model.tflite', tmp_path / 'images.npy']
   found = subprocess.run(command, capture_output=True, text=True, timeout=280, cwd=tmp_path)
   assert found.returncode == 0, found.stderr
-  normalised = (pixels / 255 - tiny_ticket.task['mean']) / tiny_ticket.task['deviation']
+  normalised = (pixels / 255 - tiny_ticket.task.mean) / tiny_ticket.task.deviation
   best = tiny_ticket.build_model(raw=True)(normalised.astype(np.float32), training=False).numpy().argmax(-1)
   said = [label for label, _ in json.loads(found.stdout.splitlines()[-1])]
   assert len(set(said)) > 1, 'the images are told apart'
-  agreed = np.mean([label == tiny_ticket.task['labels'][index] for label, index in zip(said, best, strict=True)])
+  agreed = np.mean([label == tiny_ticket.task.labels[index] for label, index in zip(said, best, strict=True)])
   assert agreed >= 0.99
 
 
@@ -122,9 +122,9 @@ def test_a_map_in_every_format_scores_as_its_ticket(maps, tmp_path, capsys, monk
   monkeypatch.setattr('st_tf.task.load', lambda name, config: found)
   path = tmp_path / 'model.tflite'
   facts = export.export(ticket, found, export.Options(ticket='x', format=number_format, out=str(path)))
-  assert facts['repeats'] == 2 and 'each pixel of the map comes four times' in facts['graph'] and b'masks' in path.read_bytes()
+  assert facts.repeats == 2 and 'each pixel of the map comes four times' in facts.graph and b'masks' in path.read_bytes()
   evaluate.main(['evaluate', f'--model={path}', '--task=shapes_segmentation', '--split=validation', '--json'])
-  assert json.loads(capsys.readouterr().out)['scores']['miou'] == pytest.approx(facts['validation']['miou'], abs=1e-9)
+  assert json.loads(capsys.readouterr().out)['scores']['miou'] == pytest.approx(facts.validation['miou'], abs=1e-9)
 
 
 @pytest.mark.parametrize('name', [pytest.param('shapes_segmentation', marks=pytest.mark.slow), 'shapes_keypoints'])

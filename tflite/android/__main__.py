@@ -107,9 +107,9 @@ def _exported(ticket: Any, given: Mapping[str, Any], how: export.Options) -> tup
     facts = export.export(ticket, task, file)
     content = file.path.read_bytes()
   print('\n'.join(export.lines(facts, file.path)[1:]))
-  if facts['sparse_verified'] is False:
-    print(f'warning: {facts["storage"]}', file=sys.stderr)
-  return content, facts
+  if facts.sparse_verified is False:
+    print(f'warning: {facts.storage}', file=sys.stderr)
+  return content, dataclasses.asdict(facts)
 
 
 if __name__ == '__main__':

@@ -58,12 +58,12 @@ def write(path: pathlib.Path, ticket: Ticket, model: bytes, facts: Mapping[str, 
 
 def about(ticket: Ticket) -> dict[str, str]:
   """What the app wants to know of its model that the file does not say."""
-  name = ticket.task['name']
+  name = ticket.task.name
   return {
     'name': f'SuperTicket for {name}',
     'description': f'{name}, drawn as a SuperTicket at {ticket.sparsity:.0%} sparsity',
     'fingerprint': ticket.fingerprint,
-    'keep': repr(float(ticket.task.get('keep', 1.0))),
+    'keep': repr(float(ticket.task.keep)),
   }
 
 

@@ -15,7 +15,7 @@ from st_tf import wording
 from st_tf.errors import UserError
 from st_tf.task import Task
 from st_tf.task.scoring import readable
-from st_tf.ticket import Ticket
+from st_tf.ticket import TaskFacts, Ticket
 from tflite.deployment import of_ticket
 from tflite.file.encode import EncodingError, encode
 from tflite.file.flat import read
@@ -98,17 +98,17 @@ def facts(ticket: Ticket, number_format: str, files: Mapping[str, bytes], exampl
     files: what `models` gives.
     examples: pictures to try.
   """
-  semantics = ticket.task.get('semantics', {})
+  semantics = ticket.task.semantics
   return {
     'kind': ticket.kind,
     'colours': semantics.get('colours', []),
     'skeleton': semantics.get('skeleton', []),
     **_map(ticket, files),
-    'task': ticket.task['name'],
-    'labels': list(ticket.task['labels']),
+    'task': ticket.task.name,
+    'labels': list(ticket.task.labels),
     'size': list(ticket.input_shape[:2]),
-    'keep': ticket.task.get('keep', 1.0),
-    'top': len(ticket.task['labels']) if ticket.kind == 'keypoints' else TOP,
+    'keep': ticket.task.keep,
+    'top': len(ticket.task.labels) if ticket.kind == 'keypoints' else TOP,
     'sparsity': wording.percent(ticket.sparsity),
     'format': number_format,
     'fingerprint': ticket.fingerprint,
@@ -135,8 +135,8 @@ def _map(ticket: Ticket, files: Mapping[str, bytes]) -> dict[str, Any]:
 
 def tiles(ticket: Ticket) -> list[dict[str, str]]:
   """The headline numbers: {'title', 'value', 'note'}."""
-  metric, labels = ticket.task['primary_metric'], ticket.task['labels']
-  found = [('Task', ticket.task['name'], ''), ('Sparsity', wording.percent(ticket.sparsity), 'of the prunable weights are zero')]
+  metric, labels = ticket.task.primary_metric, ticket.task.labels
+  found = [('Task', ticket.task.name, ''), ('Sparsity', wording.percent(ticket.sparsity), 'of the prunable weights are zero')]
   for split in ('validation', 'test'):
     if metric in ticket.metrics.get(split, {}):
       found.append((f'{split.capitalize()} score', wording.score(metric, ticket.metrics[split][metric]), wording.score_name(metric)))
@@ -155,7 +155,7 @@ def obstacle(sparse: bytes) -> str:
   return ''
 
 
-def examples(task: Task, trained: Mapping[str, Any], count: int, seed: int = 0) -> list[Example]:
+def examples(task: Task, trained: TaskFacts, count: int, seed: int = 0) -> list[Example]:
   """A seeded choice of validation pictures, never one picked for its answer.
 
   Args:
@@ -173,7 +173,7 @@ def examples(task: Task, trained: Mapping[str, Any], count: int, seed: int = 0) 
     images, targets = next(iter(readable(task.dataset('validation', 1, start_batch=index).as_numpy_iterator())))
     picture = task.normalisation.denormalised(images[0])
     if task.head.kind == 'classification':
-      found.append(Example(picture, trained['labels'][int(targets[0].argmax())]))
+      found.append(Example(picture, trained.labels[int(targets[0].argmax())]))
     else:
       nothing = np.zeros((1, 1, task.head.outputs), np.float32)
       shown = task.sample(picture, tf.nest.map_structure(lambda target: target[0], targets), nothing).pictures

@@ -15,6 +15,6 @@ def test_a_summary_says_scores_sizes_and_where_the_files_are(tiny_ticket, tmp_pa
 
 def test_units_that_had_to_go_are_told(tiny_ticket, tmp_path):
   (tmp_path / 'model.tflite').write_bytes(b'')
-  ticket = dataclasses.replace(tiny_ticket, provenance=tiny_ticket.provenance | {'trimmed': 7})
+  ticket = dataclasses.replace(tiny_ticket, provenance=dataclasses.replace(tiny_ticket.provenance, trimmed=7))
   assert '7 units had to go at the end of the search' in summary(ticket, tmp_path)
   assert 'had to go' not in summary(tiny_ticket, tmp_path)

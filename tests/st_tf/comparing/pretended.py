@@ -37,7 +37,8 @@ class Launch:
       return 'ended by SIGKILL'
     score = SCORES.get((config.method, config.training.learning_rate), 0.3)
     (sparsity,) = config.pruning.sparsity
-    provenance = self._ticket.provenance | {'examples': self.examples or self._ticket.provenance['examples']}
+    before = self._ticket.provenance
+    provenance = dataclasses.replace(before, examples=self.examples or before.examples)
     own = dataclasses.replace(self._ticket, sparsity=sparsity, metrics={'validation': {'top1': score}}, provenance=provenance)
     own.save(path / 'tickets' / f'sparsity_{sparsity:g}')
     (path / 'finished.json').write_text(json.dumps([f'sparsity_{sparsity:g}']))

@@ -8,7 +8,7 @@ import pytest
 from st_tf.comparing import table
 from st_tf.comparing.record import Record
 from st_tf.comparing.table import Rate, Result, Row
-from st_tf.training.meter import TrainingCost
+from st_tf.ticket.facts import TrainingCost
 
 SCORES = {('a', 0.9): {0: 0.50, 1: 0.52, 2: 0.54}, ('b', 0.9): {0: 0.45, 1: 0.48, 2: 0.49}, ('c', 0.9): {0: 0.40}}
 RATES = {label: Rate(0.1, 2) for label in 'abc'}

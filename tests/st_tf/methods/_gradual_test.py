@@ -82,6 +82,6 @@ def test_a_trained_network_may_be_pruned(drawn, tmp_path):
   source = drawn[0]
   whole = Ticket(**{name: getattr(source, name) for name in source.__dataclass_fields__} | {'masks': {}})
   ticket, _ = draw(tmp_path / 'run', whole, learning_rate=1e-12, epochs=1)
-  assert ticket.provenance['source'] == whole.fingerprint and ticket.provenance['training']['epochs'] == 3
+  assert ticket.provenance.source == whole.fingerprint and ticket.provenance.training.epochs == 3
   for name, mask in ticket.masks.items():
     np.testing.assert_allclose(ticket.weights[name], np.where(mask, source.weights[name], 0), atol=1e-6)

@@ -109,9 +109,9 @@ def test_a_pruned_ticket_is_the_searched_one_without_its_smallest_weights(shared
   from st_tf.ticket import Ticket
 
   searched = Ticket.load(path / 'tickets' / 'sparsity_0')
-  assert ticket.arch == searched.arch and ticket.sparsity == 0.5 and ticket.provenance['source'] == searched.fingerprint
-  assert ticket.cost['zeros'] == int(0.5 * ticket.cost['prunable'])
-  assert ticket.cost['supernet_zeros'] == ticket.cost['zeros'] + ticket.cost['supernet_prunable'] - ticket.cost['prunable'] > 0
+  assert ticket.arch == searched.arch and ticket.sparsity == 0.5 and ticket.provenance.source == searched.fingerprint
+  assert ticket.cost.zeros == int(0.5 * ticket.cost.prunable)
+  assert ticket.cost.supernet_zeros == ticket.cost.zeros + ticket.cost.supernet_prunable - ticket.cost.prunable > 0
   for name, mask in ticket.masks.items():
     assert np.median(np.abs(searched.weights[name][mask])) >= np.abs(searched.weights[name][~mask]).max(initial=0)
     np.testing.assert_array_equal(ticket.weights[name], np.where(mask, searched.weights[name], 0))
@@ -134,21 +134,21 @@ def test_what_was_trimmed_is_told_by_what_is_pruned_from_it(tmp_path):
   # Subgradients leave no factor at zero for long.
   given = config('search_then_prune', epochs=1, search_interval=0.5, factor_step='subgradient')
   ticket = search_then_prune.draw(tiny.task(), given, Workdir(tmp_path / 'run', given))
-  assert ticket.provenance['trimmed'] > 0
+  assert ticket.provenance.trimmed > 0
 
 
 def test_costs_are_those_of_all_stages(shared):
   _, tickets = shared
-  first, second = (tickets[name].provenance['training'] for name in ('search_then_prune', 'search_prune_retrain'))
-  assert (first['epochs'], second['epochs']) == (2, 4) and second['macs'] > 1.5 * first['macs'] and second['seconds'] > first['seconds']
-  network = tickets['search_prune_retrain'].cost['macs']
-  assert second['macs'] - first['macs'] == 2 * tiny.SIZES['train'] * 3 * network
+  first, second = (tickets[name].provenance.training for name in ('search_then_prune', 'search_prune_retrain'))
+  assert (first.epochs, second.epochs) == (2, 4) and second.macs > 1.5 * first.macs and second.seconds > first.seconds
+  network = tickets['search_prune_retrain'].cost.macs
+  assert second.macs - first.macs == 2 * tiny.SIZES['train'] * 3 * network
 
 
 def test_retraining_holds_the_mask_and_starts_from_what_is_left(shared):
   _, tickets = shared
   pruned, retrained = tickets['search_then_prune'], tickets['search_prune_retrain']
-  assert retrained.provenance['method'] == 'search_prune_retrain' and retrained.provenance['config']['method'] == 'search_prune_retrain'
+  assert retrained.provenance.method == 'search_prune_retrain' and retrained.provenance.config['method'] == 'search_prune_retrain'
   for name, mask in pruned.masks.items():
     np.testing.assert_array_equal(retrained.masks[name], mask)
     assert not retrained.weights[name][~mask].any()
@@ -205,4 +205,4 @@ def test_every_round_begins_with_the_early_weights_of_what_is_left(tmp_path):
     assert not (second.masks[name] & ~first.masks[name]).any()
     np.testing.assert_array_equal(first.weights[name][second.masks[name]], second.weights[name][second.masks[name]])
   assert ticket.arch == searched.arch and dataclasses.asdict(ticket.arch) != dataclasses.asdict(tiny.ARCH)
-  assert ticket.provenance['training']['epochs'] == pytest.approx(2 + 2 * 1.5)
+  assert ticket.provenance.training.epochs == pytest.approx(2 + 2 * 1.5)

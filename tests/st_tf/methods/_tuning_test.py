@@ -11,7 +11,7 @@ from st_tf.methods import _tuning as tuning
 from st_tf.models import build, cost
 from st_tf.models.transformer import SIDE
 from st_tf.search.importance import Group
-from st_tf.training.meter import TrainingCost
+from st_tf.ticket.facts import TrainingCost
 from tests import tiny
 
 WIDE = Group('a/k3', 'a', units=8, macs=800, is_tokens=False)
@@ -122,7 +122,7 @@ def test_an_architecture_knows_its_supernet_and_which_units_it_has():
   space = tuning.Space.of(tiny.task(), tiny.config(method='tuner'))
   left = {group.name: 0 if number == 0 else 2 for number, group in enumerate(space.groups)}
   ticket = space.untrained(left)
-  assert ticket.supernet == tiny.ARCH and ticket.cost['supernet_macs'] == space.macs
+  assert ticket.supernet == tiny.ARCH and ticket.cost.supernet_macs == space.macs
   assert ticket.survivors == {name: list(range(kept)) for name, kept in left.items()}
   first, *others = layout(ticket.arch, HEAD)
   assert first.spec == BlockSpec((), shift=True) and all(block.spec.kernels == ((3, 2),) for block in others)

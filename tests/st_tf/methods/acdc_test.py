@@ -50,4 +50,4 @@ def test_what_was_pruned_goes_on_from_zero_without_momentum(tmp_path, monkeypatc
     assert all(not memory[name][~kept].any() and memory[name][kept].any() for memory in momenta.values())
   rows = [row for row in workdir.history.rows() if row['event'] == 'prune']
   assert any(row['returned'] for row in rows) and rows[-1]['sparsity'] == 0.5
-  assert ticket.cost['zeros'] == int(0.5 * ticket.cost['prunable']) and ticket.arch == tiny.ARCH
+  assert ticket.cost.zeros == int(0.5 * ticket.cost.prunable) and ticket.arch == tiny.ARCH

@@ -8,7 +8,7 @@ def test_the_dense_ticket_keeps_everything_whatever_the_sparsity_asked_of_other_
   ticket, workdir = tiny.draw(tmp_path / 'run', tiny.SPECK, method='dense', epochs=2, penalty=5.0, target_macs=0.5, sparsity=(0.9,))
   assert {row['event'] for row in workdir.history.rows()} == {'epoch', 'ticket'}
   assert ticket.sparsity == 0.0 and ticket.masks == {} and ticket.arch == ticket.supernet == tiny.SPECK
-  assert ticket.cost['nonzero_macs'] == ticket.cost['macs'] == ticket.cost['supernet_macs'] and ticket.cost['zeros'] == 0
+  assert ticket.cost.nonzero_macs == ticket.cost.macs == ticket.cost.supernet_macs and ticket.cost.zeros == 0
   assert all(np.all(value != 0) for name, value in ticket.weights.items() if name.endswith('/kernel'))
   assert workdir.ticket_path(0.0).is_dir()
 

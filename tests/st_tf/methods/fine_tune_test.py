@@ -40,11 +40,11 @@ def test_architecture_and_mask_stay_and_the_weights_learn(source, tmp_path):
     np.testing.assert_array_equal(tuned.masks[name], mask)
     assert not tuned.weights[name][~mask].any() and (tuned.weights[name][mask] != ticket.weights[name][mask]).any()
   assert tuned.survivors == ticket.survivors and tuned.supernet == ticket.supernet != tuned.arch
-  assert tuned.provenance['source'] == ticket.fingerprint and tuned.provenance['config']['sparsity'] == (0.5,)
-  assert {name: value for name, value in tuned.cost.items() if name.startswith('supernet')} == {
-    name: value for name, value in ticket.cost.items() if name.startswith('supernet')
+  assert tuned.provenance.source == ticket.fingerprint and tuned.provenance.config['sparsity'] == (0.5,)
+  assert {name: value for name, value in tuned.cost.to_json().items() if name.startswith('supernet')} == {
+    name: value for name, value in ticket.cost.to_json().items() if name.startswith('supernet')
   }
-  assert tuned.cost['macs'] == ticket.cost['macs'] and tuned.cost['nonzero_macs'] == ticket.cost['nonzero_macs']
+  assert tuned.cost.macs == ticket.cost.macs and tuned.cost.nonzero_macs == ticket.cost.nonzero_macs
 
 
 def test_with_no_learning_rate_to_speak_of_it_stays_what_it_was(source, tmp_path):
@@ -111,7 +111,7 @@ def test_the_supernet_costs_what_it_costs_at_the_new_size(source):
   larger.image_size = (2 * tiny.SIDE, 2 * tiny.SIDE)
   trainer = Trainer(ticket.arch, larger, tiny.config(prune_depthwise=True), Constant(0.5, 99, 99, 1), searching=False)
   trainer.descend(Part.whole(ticket))
-  assert trainer.initial['macs'] > 3 * ticket.cost['supernet_macs'] and trainer.initial['params'] == ticket.cost['supernet_params']
+  assert trainer.initial['macs'] > 3 * ticket.cost.supernet_macs and trainer.initial['params'] == ticket.cost.supernet_params
 
 
 def test_a_ticket_that_keeps_everything_can_be_tuned(tmp_path):

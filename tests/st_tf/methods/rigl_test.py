@@ -30,7 +30,7 @@ def test_a_ticket_that_was_never_denser_and_whose_weights_moved(tmp_path, monkey
   monkeypatch.setattr(rigl, '_exchange', watched)
   config = settings()
   ticket = rigl.draw(tiny.task(), config, Workdir(tmp_path / 'run', config))
-  assert ticket.cost['zeros'] == int(0.75 * ticket.cost['prunable']) and ticket.arch == tiny.ARCH
+  assert ticket.cost.zeros == int(0.75 * ticket.cost.prunable) and ticket.arch == tiny.ARCH
   assert [row['step'] for row in Workdir(tmp_path / 'run', config).history.rows() if row['event'] == 'prune'] == list(range(1, 10))
   moved = 0
   for before, after, weights, values, slots in seen:
@@ -44,7 +44,7 @@ def test_a_ticket_that_was_never_denser_and_whose_weights_moved(tmp_path, monkey
   assert moved > 10
   # An exchange takes the dense gradients of one batch, beside those of its training step.
   images = 2 * tiny.SIZES['train'] + len(seen) * tiny.BATCH
-  assert ticket.provenance['training']['macs'] == 3 * images * ticket.cost['macs'] and ticket.provenance['training']['epochs'] == 2
+  assert ticket.provenance.training.macs == 3 * images * ticket.cost.macs and ticket.provenance.training.epochs == 2
 
 
 def test_densities_are_those_of_the_erdos_renyi_kernel(tmp_path):
@@ -62,7 +62,7 @@ def test_layers_have_no_floor(tmp_path):
     tiny.trainer(**{'sparsity': (0.98,)}).ranked(0.98)
   assert list(dry_run.describe(tiny.task(), config, tmp_path / 'run'))
   ticket = rigl.draw(tiny.task(), config, Workdir(tmp_path / 'run', config))
-  assert ticket.cost['zeros'] == int(0.98 * ticket.cost['prunable'])
+  assert ticket.cost.zeros == int(0.98 * ticket.cost.prunable)
 
 
 def test_weights_are_exchanged_by_the_gradients_of_all_weights_and_a_falling_share(tmp_path, monkeypatch):

@@ -32,8 +32,8 @@ def test_a_ticket_of_the_sparsity_that_was_asked_for(tmp_path):
   config = tiny.config(method='snip', sparsity=(0.75,), epochs=1, supernet=str(tiny.SUPERNET))
   ticket = snip.draw(tiny.task(), config, Workdir(tmp_path / 'run', config))
   assert ticket.arch == tiny.ARCH and ticket.sparsity == 0.75
-  assert ticket.cost['zeros'] == int(0.75 * ticket.cost['prunable']) and all(mask.any() for mask in ticket.masks.values())
+  assert ticket.cost.zeros == int(0.75 * ticket.cost.prunable) and all(mask.any() for mask in ticket.masks.values())
   images = tiny.BATCH * -(-10 * len(tiny.LABELS) // tiny.BATCH)  # Of the first batches.
-  training = ticket.provenance['training']
-  assert training['epochs'] == 1 + images / tiny.SIZES['train']
-  assert training['macs'] == 3 * ticket.cost['macs'] * (tiny.SIZES['train'] + images)
+  training = ticket.provenance.training
+  assert training.epochs == 1 + images / tiny.SIZES['train']
+  assert training.macs == 3 * ticket.cost.macs * (tiny.SIZES['train'] + images)

@@ -23,6 +23,6 @@ def test_the_supernet_is_pruned_and_not_searched(tmp_path):
   assert isinstance(soft_threshold.plan(config, 6).pruning, Cubic) and not soft_threshold.plan(config, 6).search_every
   workdir = Workdir(tmp_path / 'run', config)
   ticket = soft_threshold.draw(tiny.task(), config, workdir)
-  assert ticket.arch == tiny.ARCH and ticket.cost['zeros'] == int(0.8 * ticket.cost['prunable']) and len(list(workdir.tickets())) == 2
+  assert ticket.arch == tiny.ARCH and ticket.cost.zeros == int(0.8 * ticket.cost.prunable) and len(list(workdir.tickets())) == 2
   assert any(row['returned'] for row in workdir.history.rows() if row['event'] == 'prune')
   assert all(np.isfinite(value).all() for value in ticket.weights.values())

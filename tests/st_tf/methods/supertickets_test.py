@@ -42,7 +42,7 @@ def test_maps_are_drawn_resumed_and_delivered_like_classes(tmp_path, monkeypatch
   given = {'task': name, 'image_size': 32, 'sparsity': (0.7,), 'target_macs': 0.8, 'epochs': 3, 'minimum_saving': 0.1, **task.settings}
   config = tiny.config(supernet=str(tiny.SUPERNET), **given)
   whole = supertickets.draw(task, config, Workdir(tmp_path / 'whole', config))
-  assert whole.cost['zeros'] == pytest.approx(0.7 * whole.cost['prunable'], abs=1) and whole.cost['macs'] < whole.cost['supernet_macs']
+  assert whole.cost.zeros == pytest.approx(0.7 * whole.cost.prunable, abs=1) and whole.cost.macs < whole.cost.supernet_macs
 
   with tiny.interrupted():
     supertickets.draw(task, config, Workdir(tmp_path / 'parts', config))

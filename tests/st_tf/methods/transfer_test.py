@@ -47,8 +47,8 @@ def body(ticket, values, head):
 def test_architecture_mask_and_weights_of_the_body_go_along(source, maps, tmp_path):
   ticket, _ = source
   found = moved(source, maps, tmp_path, learning_rate=1e-12, weight_decay=0.0, recalibration_batches=0, ema_decay=0.0)
-  assert found.head == maps.head and found.task['name'] == 'shapes_segmentation'
-  assert found.provenance['source'] == ticket.fingerprint
+  assert found.head == maps.head and found.task.name == 'shapes_segmentation'
+  assert found.provenance.source == ticket.fingerprint
   masks = body(ticket, ticket.masks, maps.head)
   assert masks and set(found.masks) == set(masks)
   for name, mask in masks.items():
@@ -57,7 +57,7 @@ def test_architecture_mask_and_weights_of_the_body_go_along(source, maps, tmp_pa
   for name, value in kernels.items():
     np.testing.assert_allclose(found.weights[name], value, atol=1e-6)
   assert dict(found.arch.searched) == {name: spec for name, spec in ticket.arch.searched if not name.startswith('head/')}
-  assert found.cost['supernet_macs'] > found.cost['macs'] > found.cost['nonzero_macs']
+  assert found.cost.supernet_macs > found.cost.macs > found.cost.nonzero_macs
   assert 0 <= found.metrics['validation']['miou'] <= 1
 
 
@@ -68,15 +68,15 @@ def test_the_sparsity_is_that_of_the_weights_that_stay_prunable(source, maps, tm
   masks = body(ticket, ticket.masks, maps.head).values()
   zeros, prunable = (sum(map(count, masks)) for count in (lambda mask: int((~mask).sum()), np.size))
   assert found.sparsity == pytest.approx(zeros / prunable, abs=5e-5) and found.sparsity != 0.5
-  assert (found.cost['zeros'], found.cost['prunable']) == (zeros, prunable)
+  assert (found.cost.zeros, found.cost.prunable) == (zeros, prunable)
   # Of the supernet, by hand: as many kernels as its body has that the source pruned.
   layers = []
   build(found.supernet, ticket.head, ticket.input_shape, wrap=lambda layer: layers.append(layer) or layer)
   kernels = [layer.weights[0] for layer in layers if not layer.name.startswith(('stem/', 'head/'))]
-  assert found.cost['supernet_prunable'] == sum(int(np.prod(kernel.shape)) for kernel in kernels)
-  assert found.cost['supernet_zeros'] == found.cost['supernet_prunable'] - prunable + zeros
+  assert found.cost.supernet_prunable == sum(int(np.prod(kernel.shape)) for kernel in kernels)
+  assert found.cost.supernet_zeros == found.cost.supernet_prunable - prunable + zeros
   dense = moved(source, maps, tmp_path / 'dense', control='dense_body')
-  assert (dense.sparsity, dense.cost['prunable'], dense.cost['supernet_prunable'], dense.cost['supernet_zeros']) == (0, 0, 0, 0)
+  assert (dense.sparsity, dense.cost.prunable, dense.cost.supernet_prunable, dense.cost.supernet_zeros) == (0, 0, 0, 0)
 
 
 @pytest.mark.slow
@@ -196,7 +196,7 @@ def test_maps_become_classes_again(source, maps, tmp_path):
   there.save(tmp_path / 'ticket')
   config = tiny.config(method='transfer', init_from=str(tmp_path / 'ticket'), epochs=1)
   back = transfer.draw(tiny.task(), config, Workdir(tmp_path / 'back', config))
-  assert back.head == tiny.task().head and 'top1' in back.metrics['validation'] and back.provenance['source'] == there.fingerprint
+  assert back.head == tiny.task().head and 'top1' in back.metrics['validation'] and back.provenance.source == there.fingerprint
 
 
 @pytest.mark.parametrize(

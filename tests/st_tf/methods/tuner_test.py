@@ -22,8 +22,8 @@ from st_tf.methods._tuning import VARIABLES, Failed
 from st_tf.models import build, cost
 from st_tf.runs.run import DivergedError
 from st_tf.runs.workdir import Workdir
-from st_tf.ticket import Ticket
-from st_tf.training.meter import TrainingCost
+from st_tf.ticket import Provenance, TaskFacts, Ticket
+from st_tf.ticket.facts import TrainingCost
 from tests import tiny
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -75,7 +75,7 @@ def made_up(monkeypatch):
     outcome = outcomes.pop(0)
     if isinstance(outcome, Exception):
       raise outcome
-    facts = {'training': {'epochs': 1.0, 'macs': 1000, 'seconds': 2.0}}
+    facts = Provenance(training=TrainingCost(1.0, 1000, 2.0))
     return dataclasses.replace(source, metrics={'validation': {'top1': outcome}}, provenance=facts)
 
   monkeypatch.setattr(Pipeline, 'stage', stage)
@@ -93,16 +93,17 @@ def test_the_first_of_the_best_trials_is_the_best():
 
 
 def test_all_trials_count_also_those_that_failed():
-  provenance = {'training': {'epochs': 8.0, 'macs': 5, 'seconds': 3.0}, 'steps': 7}
-  ticket = Ticket(tiny.SPECK, tiny.SPECK, tiny.task().head, (8, 8, 3), {}, {}, {}, {}, 0.8, provenance=provenance)
+  provenance = Provenance(training=TrainingCost(8.0, 5, 3.0), steps=7)
+  about = TaskFacts('tiny', tiny.LABELS, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), 'top1', (8, 8))
+  ticket = Ticket(tiny.SPECK, tiny.SPECK, tiny.task().head, (8, 8, 3), {}, {}, {}, about, 0.8, provenance=provenance)
   trials = (trial(1, 4, 0.2), trial(2, 3, None), trial(3, 2, 0.5), trial(4, 2, 0.5), trial(5, -1, None))
   charged = tuner.charged(ticket, trials, tiny.config(epochs=4))
   # Of trials 3 and 4 the bound has made the same architecture, which was trained once.
-  assert charged.provenance['training'] == {'epochs': 8.0 + 3, 'macs': 5 + 10 + 100 + 10_000, 'seconds': 3.0 + 3}
-  assert charged.provenance['steps'] == 7
-  assert [row['validation'] for row in charged.provenance['trials']] == [0.2, None, 0.5, 0.5, None]
+  assert charged.provenance.training == TrainingCost(8.0 + 3, 5 + 10 + 100 + 10_000, 3.0 + 3)
+  assert charged.provenance.steps == 7
+  assert [row['validation'] for row in charged.provenance.trials] == [0.2, None, 0.5, 0.5, None]
   # With as many epochs as the whole run the best trial is the training that the ticket has counted already.
-  assert tuner.charged(ticket, trials, tiny.config(epochs=1)).provenance['training']['macs'] == 5 + 10 + 100
+  assert tuner.charged(ticket, trials, tiny.config(epochs=1)).provenance.training.macs == 5 + 10 + 100
 
 
 def test_a_plan_names_all_trainings_and_refuses_what_the_search_refuses():
@@ -222,15 +223,15 @@ def drawn(folder: pathlib.Path) -> Ticket:
 def test_an_interrupted_run_ends_with_the_ticket_of_an_uninterrupted_one(tmp_path, capsys):
   whole = drawn(tmp_path / 'whole')
   facts = whole.provenance
-  sizes = [row['macs'] for row in facts['trials']]
-  best = max(facts['trials'], key=lambda row: row['validation'])
+  sizes = [row['macs'] for row in facts.trials]
+  best = max(facts.trials, key=lambda row: row['validation'])
   assert whole.arch != whole.supernet == tiny.SPECK and whole.sparsity == 0.8
   assert {name: len(kept) for name, kept in whole.survivors.items()} == best['units']
   # Two trials of one epoch, two epochs of training and two of pruning; forward and backward are three passes.
-  assert facts['training']['epochs'] == 6.0
-  assert facts['training']['macs'] == 3 * tiny.SIZES['train'] * (sum(sizes) + 4 * best['macs'])
-  assert whole.cost['zeros'] == pytest.approx(0.8 * whole.cost['prunable'], abs=6)
-  assert facts['method'] == 'tuner' and {path.name for path in (tmp_path / 'whole/tensorboard/trials').iterdir()} == {'001', '002'}
+  assert facts.training.epochs == 6.0
+  assert facts.training.macs == 3 * tiny.SIZES['train'] * (sum(sizes) + 4 * best['macs'])
+  assert whole.cost.zeros == pytest.approx(0.8 * whole.cost.prunable, abs=6)
+  assert facts.method == 'tuner' and {path.name for path in (tmp_path / 'whole/tensorboard/trials').iterdir()} == {'001', '002'}
   capsys.readouterr()
   for _ in range(2):  # In the first trial, then in the second.
     with tiny.interrupted():
@@ -239,7 +240,7 @@ def test_an_interrupted_run_ends_with_the_ticket_of_an_uninterrupted_one(tmp_pat
   out = capsys.readouterr().out
   assert out.count('trial   1/2') == out.count('trial   2/2') == out.count('best ') == 1
   assert rest.fingerprint == whole.fingerprint
-  assert (rest.provenance['training']['macs'], rest.provenance['trials']) == (facts['training']['macs'], facts['trials'])
+  assert (rest.provenance.training.macs, rest.provenance.trials) == (facts.training.macs, facts.trials)
 
 
 @pytest.mark.slow
@@ -275,4 +276,4 @@ def test_a_chief_and_two_workers_share_the_trials(tmp_path):
   assert all(said[name].splitlines()[-1].startswith('No trial is left: this worker ends') for name in ('one', 'two'))
   (path,) = tmp_path.glob('chief/tickets/sparsity_0.8')
   facts = Ticket.load(path).provenance
-  assert len(facts['trials']) == 4 and facts['training']['epochs'] >= 4
+  assert len(facts.trials) == 4 and facts.training.epochs >= 4

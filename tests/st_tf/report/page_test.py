@@ -6,6 +6,7 @@ import pytest
 
 from st_tf.config import CONTROLS
 from st_tf.report import page, survivors
+from st_tf.ticket import Provenance, TrainingCost
 
 HISTORY = [
   {'event': 'epoch', 'epoch': 1, 'step': 10, 'validation': {'top1': 0.24}},
@@ -18,7 +19,7 @@ HISTORY = [
 
 
 def test_settings_that_were_changed_come_first(tiny_ticket):
-  rows = page.settings(tiny_ticket.provenance['config'])
+  rows = page.settings(tiny_ticket.provenance.config)
   assert [(name, value) for name, value, changed in rows if changed] == [('task', 'shapes'), ('seed', 5)]
   assert [row[2] for row in rows[:3]] == [True, True, False]
 
@@ -33,9 +34,9 @@ def test_a_moved_ticket_and_its_controls_are_told_apart(tiny_ticket):
   assert page.moved(tiny_ticket) == ''
   told = set()
   for control in CONTROLS:
-    moved = dataclasses.replace(tiny_ticket, provenance={'method': 'transfer', 'config': {'control': control}})
+    moved = dataclasses.replace(tiny_ticket, provenance=Provenance(method='transfer', config={'control': control}))
     told.add(page.moved(moved).partition('.')[0])
-    assert f'of all parameters, {100 * tiny_ticket.cost["zeros"] / tiny_ticket.cost["params"]:.1f}% are zero' in page.moved(moved)
+    assert f'of all parameters, {100 * tiny_ticket.cost.zeros / tiny_ticket.cost.params:.1f}% are zero' in page.moved(moved)
   assert len(told) == len(CONTROLS)
 
 
@@ -50,13 +51,13 @@ def test_a_moved_ticket_and_its_controls_are_told_apart(tiny_ticket):
 )
 def test_what_came_with_a_moved_ticket_is_told(tiny_ticket, given, masked, came):
   masks = tiny_ticket.masks if masked else {}
-  moved = dataclasses.replace(tiny_ticket, masks=masks, provenance={'method': 'transfer', 'config': given})
+  moved = dataclasses.replace(tiny_ticket, masks=masks, provenance=Provenance(method='transfer', config=given))
   assert f'its body came with {came}; the head' in page.moved(moved)
 
 
 def test_what_training_has_cost_is_told_in_units(tiny_ticket):
-  spent = {'epochs': 21.503999999999998, 'macs': 557454723072, 'seconds': 289.204}
-  ticket = dataclasses.replace(tiny_ticket, provenance={'method': 'supertickets', 'training': spent})
+  spent = TrainingCost(21.503999999999998, 557454723072, 289.204)
+  ticket = dataclasses.replace(tiny_ticket, provenance=Provenance(method='supertickets', training=spent))
   assert ('All training for it', '21.5 epochs, 557 G MACs, 4 min 49 s') in page.origin(ticket)
 
 

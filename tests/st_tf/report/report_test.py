@@ -9,6 +9,7 @@ import pytest
 
 from st_tf import report
 from st_tf.task import Sample
+from st_tf.ticket import Provenance
 
 HISTORY = [
   {
@@ -148,7 +149,9 @@ def test_a_run_without_epochs_and_samples_still_has_a_report(tiny_ticket, layers
 
 
 def test_a_dense_ticket_without_scores_still_has_a_report(tiny_ticket, layers, tmp_path):
-  dense = dataclasses.replace(tiny_ticket, arch=tiny_ticket.supernet, survivors={}, masks={}, sparsity=0.0, metrics={}, provenance={})
+  dense = dataclasses.replace(
+    tiny_ticket, arch=tiny_ticket.supernet, survivors={}, masks={}, sparsity=0.0, metrics={}, provenance=Provenance()
+  )
   text = report.write(tmp_path, dense, HISTORY[:1], layers=layers).read_text(encoding='utf-8')
   assert 'the search removed none' in text
 

@@ -5,10 +5,10 @@ import pytest
 
 from st_tf.models import cost
 from st_tf.runs.cutting import cut, origin
-from st_tf.ticket import Ticket
+from st_tf.ticket import Provenance, Ticket, TrainingCost
 from tests import tiny
 
-ORIGIN = {'method': 'supertickets', 'seconds': 1.5}
+ORIGIN = Provenance(method='supertickets', seconds=1.5)
 
 
 @pytest.fixture(scope='module')
@@ -34,7 +34,7 @@ def test_the_saved_ticket_has_the_requested_zeros_to_one_weight(trainer, tmp_pat
     cut(trainer, calibration(trainer), sparsity, ORIGIN).save(tmp_path / 'ticket')
   ticket = Ticket.load(tmp_path / 'ticket')
   zeros = sum(int(np.count_nonzero(ticket.weights[name] == 0)) for name in ticket.masks)
-  assert zeros == ticket.cost['zeros'] == math.floor(sparsity * mask.size)
+  assert zeros == ticket.cost.zeros == math.floor(sparsity * mask.size)
   assert all(np.array_equal(ticket.weights[name] != 0, kept) for name, kept in ticket.masks.items())
 
 
@@ -73,7 +73,7 @@ def test_the_costs_are_those_of_network_non_zeros_and_supernet(trainer):
   ticket = cut(trainer, calibration(trainer), 0.3, ORIGIN)
   found, initial = cost.of(trainer.model, trainer.mask), trainer.initial
   mask = trainer.mask
-  assert ticket.cost == {
+  assert ticket.cost.to_json() == {
     'params': found.params,
     'macs': found.macs,
     'nonzero_params': found.nonzero_params,
@@ -85,9 +85,9 @@ def test_the_costs_are_those_of_network_non_zeros_and_supernet(trainer):
     'supernet_prunable': initial['prunable'],
     'supernet_zeros': mask.zeros + initial['prunable'] - mask.size,
   }
-  assert ticket.cost['supernet_macs'] > ticket.cost['macs'] > ticket.cost['nonzero_macs'] > 0
-  assert ticket.cost['supernet_prunable'] > ticket.cost['prunable']
-  assert ticket.count().nonzero_macs == ticket.cost['nonzero_macs']
+  assert ticket.cost.supernet_macs > ticket.cost.macs > ticket.cost.nonzero_macs > 0
+  assert ticket.cost.supernet_prunable > ticket.cost.prunable
+  assert ticket.count().nonzero_macs == ticket.cost.nonzero_macs
 
 
 def test_the_ticket_knows_where_it_comes_from(trainer):
@@ -96,20 +96,20 @@ def test_the_ticket_knows_where_it_comes_from(trainer):
   assert (ticket.supernet, ticket.arch) == (tiny.ARCH, trainer.arch) and ticket.arch != tiny.ARCH
   assert ticket.survivors['head/down0/k3'] == [0, 1]
   assert ticket.input_shape == (tiny.SIDE, tiny.SIDE, 3)
-  assert ticket.task['labels'] == list(tiny.LABELS) and ticket.task['image_size'] == [tiny.SIDE, tiny.SIDE]
+  assert ticket.task.labels == tiny.LABELS and ticket.task.image_size == (tiny.SIDE, tiny.SIDE)
 
 
 def test_a_ticket_says_where_it_comes_from_and_what_it_has_cost():
   trainer = tiny.trainer(tiny.SPECK, searching=False)
   tiny.train(trainer, 2)
   found = origin(trainer, 'python -m st_tf.train', 3.5)
-  assert found['method'] == 'supertickets' and found['command'] == 'python -m st_tf.train' and found['steps'] == 2
-  assert found['training'] == {'epochs': 2 / tiny.STEPS_PER_EPOCH, 'macs': 2 * tiny.BATCH * 3 * trainer.macs, 'seconds': 3.5}
-  assert 'source' not in found and 'trimmed' not in found and 'tensorflow' in found['versions']
+  assert found.method == 'supertickets' and found.command == 'python -m st_tf.train' and found.steps == 2
+  assert found.training == TrainingCost(2 / tiny.STEPS_PER_EPOCH, 2 * tiny.BATCH * 3 * trainer.macs, 3.5)
+  assert not {'source', 'trimmed', 'latency'} & found.to_json().keys() and 'tensorflow' in found.versions
 
 
 def test_a_ticket_says_what_it_began_with_and_what_was_trimmed():
   trainer = tiny.trainer(tiny.SPECK, target_macs=0.5)
   trainer.source = 'abc'
   found = origin(trainer, '', 0.0, trimmed=12)
-  assert found['trimmed'] == 12 and found['source'] == 'abc'
+  assert found.trimmed == 12 and found.source == 'abc'

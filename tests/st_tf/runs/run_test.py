@@ -100,7 +100,7 @@ def test_each_sparsity_has_its_ticket_with_exactly_its_zeros(finished):
   assert list(saved) == ['sparsity_0.5', 'sparsity_0.8']
   for found, sparsity in zip(saved.values(), SETTINGS['sparsity']):
     zeros = sum(int(np.count_nonzero(found.weights[name] == 0)) for name in found.masks)
-    assert zeros == math.floor(sparsity * found.cost['prunable'] + 1e-9) == found.cost['zeros']
+    assert zeros == math.floor(sparsity * found.cost.prunable + 1e-9) == found.cost.zeros
     assert found.sparsity == sparsity
   assert saved['sparsity_0.8'].fingerprint == ticket.fingerprint
   assert rows(workdir, 'ticket')[1]['validation'] == ticket.metrics['validation'] == rows(workdir, 'epoch')[-1]['validation']
@@ -109,12 +109,12 @@ def test_each_sparsity_has_its_ticket_with_exactly_its_zeros(finished):
 def test_the_ticket_tells_how_it_was_drawn(finished):
   ticket, workdir, _ = finished
   found = ticket.provenance
-  assert found['method'] == 'supertickets' and found['steps'] == 24
-  assert found['config']['target_macs'] == 0.75 and found['config']['seed'] == 0
+  assert found.method == 'supertickets' and found.steps == 24
+  assert found.config['target_macs'] == 0.75 and found.config['seed'] == 0
   epochs = sum(row.get('seconds', 0) for row in workdir.history.rows())
-  assert 0 <= found['seconds'] - epochs < epochs and found['training']['seconds'] == found['seconds']  # Also the last checkpoint.
-  assert set(found['versions']) == {'st_tf', 'tensorflow', 'tf-keras', 'tensorflow-model-optimization', 'numpy'}
-  assert ticket.cost['macs'] <= 0.75 * ticket.cost['supernet_macs']
+  assert 0 <= found.seconds - epochs < epochs and found.training.seconds == found.seconds  # Also the last checkpoint.
+  assert set(found.versions) == {'st_tf', 'tensorflow', 'tf-keras', 'tensorflow-model-optimization', 'numpy'}
+  assert ticket.cost.macs <= 0.75 * ticket.cost.supernet_macs
 
 
 def test_units_that_had_to_go_are_told_by_tickets_from_then_on_whatever_became_of_the_log(tmp_path, monkeypatch):
@@ -129,8 +129,8 @@ def test_units_that_had_to_go_are_told_by_tickets_from_then_on_whatever_became_o
   monkeypatch.setattr(run_module, 'trimmed', one_more)
   monkeypatch.setattr(History, 'record', half_recorded)
   ticket, workdir = tiny.draw(tmp_path / 'run', **SETTINGS)
-  assert ticket.provenance['trimmed'] == 1
-  assert 'trimmed' not in Ticket.load(workdir.ticket_path(0.5)).provenance, 'it was saved before the search had ended'
+  assert ticket.provenance.trimmed == 1
+  assert not Ticket.load(workdir.ticket_path(0.5)).provenance.trimmed, 'it was saved before the search had ended'
 
 
 def interrupt(monkeypatch, number: signal.Signals, step: int) -> None:

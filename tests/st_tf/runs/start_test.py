@@ -41,8 +41,8 @@ def test_a_ticket_brings_its_architecture_and_its_weights(source):
 def test_another_number_of_outputs_leaves_the_final_layer_fresh(source, tmp_path):
   _, ticket = source
   wider = {name: np.zeros((*value.shape[:-1], 5), np.float32) if 'classifier' in name else value for name, value in ticket.weights.items()}
-  labels = {'labels': list('abcde')}
-  dataclasses.replace(ticket, head=HeadSpec('classification', 5), weights=wider, task=ticket.task | labels).save(tmp_path / 'wider')
+  labelled = dataclasses.replace(ticket.task, labels=tuple('abcde'))
+  dataclasses.replace(ticket, head=HeadSpec('classification', 5), weights=wider, task=labelled).save(tmp_path / 'wider')
   trainer = tiny.trainer(pruned=False, searching=False, init_from=str(tmp_path / 'wider'))
   fresh = trainer.values()['head/classifier/kernel']
   load_weights(trainer)

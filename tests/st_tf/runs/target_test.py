@@ -93,8 +93,8 @@ def test_steering_prices_what_is_alive_by_the_table_and_not_in_proportion(tmp_pa
 def test_a_search_of_some_length_meets_its_target(tmp_path):
   ticket, workdir = tiny.draw(tmp_path, target_macs=0.6, epochs=10, search_interval=0.2, minimum_saving=0.2, sparsity=(0.5,))
   shrinks = [row for row in workdir.history.rows() if row['event'] == 'shrink']
-  assert shrinks[-1]['macs_after'] == ticket.cost['macs'] <= 0.6 * ticket.cost['supernet_macs']
-  assert ticket.cost['macs'] > 0.4 * ticket.cost['supernet_macs'], 'not far more than asked for'
+  assert shrinks[-1]['macs_after'] == ticket.cost.macs <= 0.6 * ticket.cost.supernet_macs
+  assert ticket.cost.macs > 0.4 * ticket.cost.supernet_macs, 'not far more than asked for'
 
 
 @pytest.mark.slow
@@ -102,8 +102,8 @@ def test_a_search_that_was_too_short_says_so_and_meets_its_target_all_the_same(t
   # Subgradients leave no factor at zero for long.
   ticket, _ = tiny.draw(tmp_path, target_macs=0.4, epochs=1, factor_step='subgradient', sparsity=(0.0,))
   assert 'the search ended above --target_macs=0.4. To meet it' in capsys.readouterr().err
-  assert ticket.provenance['trimmed'] > 0
-  assert 0.3 * ticket.cost['supernet_macs'] < ticket.cost['macs'] <= 0.4 * ticket.cost['supernet_macs']
+  assert ticket.provenance.trimmed > 0
+  assert 0.3 * ticket.cost.supernet_macs < ticket.cost.macs <= 0.4 * ticket.cost.supernet_macs
 
 
 def test_only_as_many_units_as_it_takes_are_trimmed_the_smallest_factors_first():
@@ -152,7 +152,7 @@ def test_a_search_meets_a_target_in_milliseconds(trainer, table, tmp_path):
   assert rows[0]['latency_ms'] == pytest.approx(whole)
   assert 0.4 * whole < rows[-1]['latency_ms'] <= 0.6 * whole
   left = sum(len(units) for units in ticket.survivors.values())
-  assert ticket.provenance['latency'] == {'milliseconds': pytest.approx(0.1 + 0.01 * left), 'table': {'runtime': 'made up'}}
+  assert ticket.provenance.latency == {'milliseconds': pytest.approx(0.1 + 0.01 * left), 'table': {'runtime': 'made up'}}
 
 
 @pytest.mark.slow

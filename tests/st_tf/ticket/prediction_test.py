@@ -10,13 +10,15 @@ from PIL import Image
 import pytest
 
 from st_tf.errors import UserError
-from st_tf.task import Normalisation, most_likely
+from st_tf.task import most_likely
 from st_tf.task.pictures import center_crop
-from st_tf.ticket import Prediction, Ticket
+from st_tf.ticket import Prediction, TaskFacts, Ticket
 from st_tf.ticket.prediction import crop_of, prediction
 from tests import tiny
 
-TASK = {'labels': ['a', 'b'], 'semantics': {'colours': ['#ff0000', '#00ff00'], 'skeleton': []}}
+CLASSES = TaskFacts('made up', ('a', 'b'), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), 'top1', (2, 2))
+MASKS = dataclasses.replace(CLASSES, semantics={'kind': 'segmentation', 'colours': ['#ff0000', '#00ff00']})
+JOINTS = dataclasses.replace(CLASSES, semantics={'kind': 'keypoints', 'colours': ['#ff0000', '#00ff00'], 'skeleton': []})
 OUTPUT = np.asarray([[[1, 0], [0, 1]], [[0, 1], [0, 2]]], np.float32)
 
 
@@ -35,21 +37,21 @@ def picture(pixels, tmp_path):
 
 def test_classes_by_hand():
   crop = np.zeros((2, 2, 3), np.uint8)
-  found = prediction(crop, np.log(np.float32([0.25, 0.75])), 'classification', TASK)
+  found = prediction(crop, np.log(np.float32([0.25, 0.75])), CLASSES)
   assert [label for label, _ in found.guesses] == ['b', 'a'] and found.label == 'b'
   assert [share for _, share in found.guesses] == pytest.approx([0.75, 0.25])
   assert found.picture is crop and found.labels is None and found.joints is None and not found.colours
 
 
 def test_labels_of_pixels_by_hand():
-  found = prediction(np.zeros((2, 2, 3), np.uint8), OUTPUT, 'segmentation', TASK)
+  found = prediction(np.zeros((2, 2, 3), np.uint8), OUTPUT, MASKS)
   assert found.guesses == (('b', 0.75), ('a', 0.25)) and found.colours == {'a': '#ff0000', 'b': '#00ff00'}
   assert found.labels.tolist() == [[0, 1], [1, 1]] and found.joints is None
   assert found.picture[0, 0].tolist() == [140, 0, 0] and found.picture[1, 1].tolist() == [0, 140, 0]
 
 
 def test_joints_by_hand():
-  found = prediction(np.zeros((2, 2, 3), np.uint8), OUTPUT / 8, 'keypoints', TASK)
+  found = prediction(np.zeros((2, 2, 3), np.uint8), OUTPUT / 8, JOINTS)
   assert found.guesses == (('b', 0.25), ('a', 0.125))
   assert found.joints.tolist() == [[0.5, 0.5, 0.125], [1.5, 1.5, 0.25]] and found.labels is None
   # The joint that is seen clearly is in the lower right cell; the other one is not drawn.
@@ -62,13 +64,13 @@ def test_a_crop_has_the_resolution_of_its_picture(pixels):
 
 
 def test_a_picture_is_cropped_and_normalised_as_the_ticket_was_scored(tiny_ticket, pixels):
-  facts = tiny_ticket.task | {'mean': [0.2, 0.3, 0.4], 'deviation': [0.5, 0.6, 0.7], 'keep': 0.875}
+  facts = dataclasses.replace(tiny_ticket.task, mean=(0.2, 0.3, 0.4), deviation=(0.5, 0.6, 0.7), keep=0.875)
   ticket = dataclasses.replace(tiny_ticket, task=facts)
-  image = Normalisation(facts['mean'], facts['deviation']).normalised(center_crop(Image.fromarray(pixels), (32, 32), 0.875))
+  image = facts.normalisation.normalised(center_crop(Image.fromarray(pixels), (32, 32), 0.875))
   output = ticket.build_model(raw=True)(image[None], training=False).numpy()[0]
   found = ticket.predict(pixels)
   np.testing.assert_array_equal(found.output, output)
-  assert list(found.guesses) == most_likely(output, facts['labels'], 10) and found.crop.shape == (44, 44, 3)
+  assert list(found.guesses) == most_likely(output, facts.labels, 10) and found.crop.shape == (44, 44, 3)
 
 
 def test_a_file_a_picture_and_an_array_give_one_prediction_alike(tiny_ticket, picture, pixels):
@@ -133,8 +135,8 @@ def test_a_file_that_is_cut_off_is_named(tiny_ticket, picture):
 
 
 def test_a_notebook_shows_the_picture_and_the_guesses():
-  task = TASK | {'labels': ['<b>', 'c']}
-  found = prediction(np.zeros((900, 450, 3), np.uint8), OUTPUT, 'segmentation', task)
+  task = dataclasses.replace(MASKS, labels=('<b>', 'c'))
+  found = prediction(np.zeros((900, 450, 3), np.uint8), OUTPUT, task)
   shown = found._repr_html_()
   assert '&lt;b&gt;' in shown and '<b>' not in shown and '#ff0000' in shown and '%</td>' in shown
   png = base64.b64decode(re.search('base64,([^"]+)"', shown)[1])

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from st_tf.task import DataConfig
-from st_tf.ticket import TicketError, task_of
+from st_tf.ticket import Provenance, TicketError, task_of
 
 
-def test_images_are_normalised_as_the_ticket_was_trained():
+def test_images_are_normalised_as_the_ticket_was_trained(tiny_ticket):
   task = types.SimpleNamespace(mean=(0.5, 0.5, 0.5), deviation=(0.5, 0.25, 0.5))
-  scale, shift = task_of.renormalisation(task, {'mean': [0.5, 0.25, 0.0], 'deviation': [0.5, 0.5, 0.25]})
+  trained = dataclasses.replace(tiny_ticket.task, mean=(0.5, 0.25, 0.0), deviation=(0.5, 0.5, 0.25))
+  scale, shift = task_of.renormalisation(task, trained)
   pixels = np.float32([0.5, 0.75, 1.0])
   normalised = (pixels - 0.5) / np.float32([0.5, 0.25, 0.5])
   np.testing.assert_allclose(normalised * scale + shift, [0, 1, 4])
@@ -21,7 +22,7 @@ def test_images_are_normalised_as_the_ticket_was_trained():
 def test_its_own_task_has_its_data_settings_and_another_has_its_own(tiny_ticket, shapes, monkeypatch):
   asked = []
   monkeypatch.setattr(task_of.tasks, 'load', lambda *arguments: asked.append(arguments) or shapes)
-  ticket = dataclasses.replace(tiny_ticket, provenance={'config': {'task': 'shapes', 'data_seed': 7, 'epochs': 3}})
+  ticket = dataclasses.replace(tiny_ticket, provenance=Provenance(config={'task': 'shapes', 'data_seed': 7, 'epochs': 3}))
   task_of.task_of(ticket, {'data_dir': 'here'})
   task_of.task_of(ticket, {}, 'folder:x')
   assert asked == [('shapes', DataConfig(data_dir='here', data_seed=7, image_size=32)), ('folder:x', DataConfig(image_size=32))]
@@ -29,7 +30,7 @@ def test_its_own_task_has_its_data_settings_and_another_has_its_own(tiny_ticket,
 
 def test_other_labels_are_refused(tiny_ticket, shapes, monkeypatch):
   monkeypatch.setattr(task_of.tasks, 'load', lambda *arguments: shapes)
-  other = dataclasses.replace(tiny_ticket, task=tiny_ticket.task | {'labels': list('abcdefghij')})
+  other = dataclasses.replace(tiny_ticket, task=dataclasses.replace(tiny_ticket.task, labels=tuple('abcdefghij')))
   with pytest.raises(
     TicketError, match='A ticket is scored on the labels it was trained for, those of shapes. Received: others, from shapes'
   ):

@@ -1,16 +1,8 @@
 import pytest
 
-from st_tf.training.meter import STEP_PASSES, Meter, TrainingCost
+from st_tf.ticket import TrainingCost
+from st_tf.training.meter import STEP_PASSES, Meter
 from tests import tiny
-
-
-def test_costs_add_up():
-  assert TrainingCost(1.5, 10, 2.0) + TrainingCost(0.5, 5, 1.0) == TrainingCost(2.0, 15, 3.0)
-
-
-def test_a_ticket_from_before_costs_were_counted_says_its_time():
-  assert TrainingCost.of({'seconds': 7.0}) == TrainingCost(seconds=7.0)
-  assert TrainingCost.of({'seconds': 7.0, 'training': {'epochs': 2.0, 'macs': 3, 'seconds': 9.0}}) == TrainingCost(2.0, 3, 9.0)
 
 
 def test_a_meter_counts_on_from_what_came_before():

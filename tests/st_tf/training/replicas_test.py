@@ -38,7 +38,7 @@ def test_the_command_makes_its_own_logical_cpus_and_trains_a_transformer_on_them
   found = subprocess.run([*command, '--replicas=2'], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280)
   assert found.returncode == 0, found.stderr
   ticket = Ticket.load(tmp_path / 'run' / 'tickets' / 'sparsity_0.5')
-  assert ticket.provenance['config']['replicas'] == 2 and ticket.cost['macs'] < ticket.cost['supernet_macs']
+  assert ticket.provenance.config['replicas'] == 2 and ticket.cost.macs < ticket.cost.supernet_macs
 
 
 def test_more_replicas_than_devices_are_refused():

@@ -23,7 +23,7 @@ XML = sorted(PROJECT.rglob('*.xml'))
 def written(tiny_ticket, tmp_path_factory):
   """A project with a ticket in it."""
   path = tmp_path_factory.mktemp('android') / 'app'
-  ticket = dataclasses.replace(tiny_ticket, task=tiny_ticket.task | {'name': 'folder:C:\\birds\\ü', 'keep': 0.875})
+  ticket = dataclasses.replace(tiny_ticket, task=dataclasses.replace(tiny_ticket.task, name='folder:C:\\birds\\ü', keep=0.875))
   template.write(path, ticket, b'model', {'bytes': 5})
   return path
 

@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from st_tf import wording
-from st_tf.task import Normalisation, most_likely
+from st_tf.task import most_likely
 from st_tf.task.maps import SHOWN_CONFIDENCE, decode, labelled, read_colours
 from st_tf.task.pictures import center_crop
 from tests import tiny
@@ -53,7 +53,7 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or 'all there'
 @pytest.fixture(scope='module')
 def ticket(tiny_ticket):
   """One whose evaluation keeps only the middle of a picture."""
-  return dataclasses.replace(tiny_ticket, task=tiny_ticket.task | {'keep': KEEP})
+  return dataclasses.replace(tiny_ticket, task=dataclasses.replace(tiny_ticket.task, keep=KEEP))
 
 
 @pytest.fixture(scope='module')
@@ -137,8 +137,8 @@ def says(ticket):
   model = ticket.build_model(raw=True)
 
   def guess(pixels: np.ndarray) -> list[tuple[str, float]]:
-    image = Normalisation(ticket.task['mean'], ticket.task['deviation']).normalised(pixels)
-    return most_likely(model(image[None], training=False).numpy()[0], ticket.task['labels'], 5)
+    image = ticket.task.normalisation.normalised(pixels)
+    return most_likely(model(image[None], training=False).numpy()[0], ticket.task.labels, 5)
 
   return guess
 
@@ -202,8 +202,8 @@ def test_what_a_map_says_is_listed_and_drawn_over_the_picture(seen, maps, name):
   page, (ticket, task) = seen(name), maps[name]
   (example,) = site.examples(task, ticket.task, 1)
   output = ticket.build_model(raw=True)(task.normalisation.normalised(example.picture)[None], training=False).numpy()[0]
-  size, labels = ticket.input_shape[:2], ticket.task['labels']
-  colours = read_colours(ticket.task['semantics']['colours'])
+  size, labels = ticket.input_shape[:2], ticket.task.labels
+  colours = read_colours(ticket.task.semantics['colours'])
   drawn = np.reshape(page['pixels'], (page['height'], page['width'], 4))[..., :3]
   if ticket.kind == 'segmentation':
     mask = labelled(output, size)
@@ -217,7 +217,7 @@ def test_what_a_map_says_is_listed_and_drawn_over_the_picture(seen, maps, name):
     joints = decode(output[None], size)[0]
     expected = dict(zip(labels, joints[:, 2].clip(0, 1)))
     assert min(expected.values()) > SHOWN_CONFIDENCE
-    assert_drawn(drawn, joints[:, :2] * page['width'] / size[1], ticket.task['semantics']['skeleton'], colours)
+    assert_drawn(drawn, joints[:, :2] * page['width'] / size[1], ticket.task.semantics['skeleton'], colours)
     assert page['best'] == f'{sum(share >= SHOWN_CONFIDENCE for share in expected.values())} of {len(labels)} joints'
   assert (page['truth'], page['truthUrl'], page['isWrong']) == ('Beside this, the truth', 'truth0.png', False)
   for label, share, _ in page['shares']:
@@ -292,7 +292,7 @@ def test_a_sparse_file_that_does_not_run_leaves_the_dense_one(seen, pictures, ti
 
 def test_the_camera_is_answered_until_it_is_stopped(seen, ticket):
   during, after, later = (seen('camera')[name] for name in ('during', 'after', 'later'))
-  assert during['best'] in ticket.task['labels'] and during['states'] == ['live'] and not during['isInvited']
+  assert during['best'] in ticket.task.labels and during['states'] == ['live'] and not during['isInvited']
   assert during['isMirrored'] == 'matrix(-1, 0, 0, 1, 0, 0)'
   assert after['states'] == ['ended'] and after['isInvited'] and after['status'] == 'The camera is off.'
   assert after['best'] == later['best'] == '–'

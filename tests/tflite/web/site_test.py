@@ -29,7 +29,7 @@ def files(tiny_ticket):
 def test_both_files_read_pixels_and_say_what_keras_says(tiny_ticket, shapes, files):
   examples = site.examples(shapes, tiny_ticket.task, 3)
   pixels = np.stack([example.picture for example in examples]).astype(np.float32) / 255
-  images = ((pixels - tiny_ticket.task['mean']) / tiny_ticket.task['deviation']).astype(np.float32)
+  images = ((pixels - tiny_ticket.task.mean) / tiny_ticket.task.deviation).astype(np.float32)
   expected = tiny_ticket.build_model(raw=True)(images, training=False).numpy()
   for content in files.values():
     np.testing.assert_allclose(Runner(content)(pixels), expected, atol=1e-5 * np.abs(expected).max())
@@ -49,7 +49,7 @@ def test_examples_are_pictures_of_the_validation_split_pixel_for_pixel(shapes, t
     normalised = (pixels / 255 - shapes.mean) / shapes.deviation
     distances = np.abs(images - normalised).max((1, 2, 3))
     assert distances.min() < 1e-5
-    assert example.truth == tiny_ticket.task['labels'][targets[distances.argmin()].argmax()]
+    assert example.truth == tiny_ticket.task.labels[targets[distances.argmin()].argmax()]
   again = site.examples(shapes, tiny_ticket.task, 4, seed=2)
   assert [example.png for example in again] == [example.png for example in found]
   assert len({example.png for example in found}) == 4
@@ -63,7 +63,7 @@ def test_there_are_no_more_examples_than_pictures(shapes, tiny_ticket, monkeypat
 def test_everything_that_is_named_is_served(tiny_ticket, shapes, files):
   served = site.site(tiny_ticket, 'float32', files, site.examples(shapes, tiny_ticket.task, 2))
   facts = json.loads(served['/facts.json'])
-  assert [example['truth'] in tiny_ticket.task['labels'] for example in facts['examples']] == [True, True]
+  assert [example['truth'] in tiny_ticket.task.labels for example in facts['examples']] == [True, True]
   for url in ('dense.tflite', 'sparse.tflite', 'example0.png', 'example1.png', 'style.css', 'main.js', 'picture.js'):
     assert served[f'/{url}'], url
   assert served['/'].startswith(b'<!doctype html>') and '/index.html' not in served
@@ -74,7 +74,7 @@ def test_everything_that_is_named_is_served(tiny_ticket, shapes, files):
 
 def test_the_facts_are_those_of_the_ticket(tiny_ticket, files):
   facts = site.facts(tiny_ticket, 'float32', files, [])
-  assert (facts['task'], facts['labels'], facts['size'], facts['keep']) == ('shapes', list(tiny_ticket.task['labels']), [32, 32], 1.0)
+  assert (facts['task'], facts['labels'], facts['size'], facts['keep']) == ('shapes', list(tiny_ticket.task.labels), [32, 32], 1.0)
   tiles = {tile['title']: tile['value'] for tile in facts['tiles']}
   assert tiles == {
     'Task': 'shapes',
@@ -113,8 +113,8 @@ def test_of_a_map_the_page_knows_its_places_its_colours_and_the_true_pictures(na
   said = json.loads(served['/facts.json'])
   assert (said['kind'], said['top'], said['repeats']) == (ticket.kind, top, 2)
   assert said['map'] == list(ticket.build_model(raw=True).output_shape[1:3])
-  assert said['colours'] == ticket.task['semantics']['colours'] and len(said['colours']) == len(said['labels'])
-  assert said['skeleton'] == ticket.task['semantics'].get('skeleton', [])
+  assert said['colours'] == ticket.task.semantics['colours'] and len(said['colours']) == len(said['labels'])
+  assert said['skeleton'] == ticket.task.semantics.get('skeleton', [])
   for example, entry in zip(examples, said['examples'], strict=True):
     assert entry['truth'] == ''
     shown = {tuple(pixel) for pixel in example.true_picture.reshape(-1, 3).tolist()}

@@ -1,0 +1,205 @@
+"""What a ticket says of itself beside its arrays: its task, what it costs, where it comes from. Plain data, to and from JSON.
+
+What a later version adds to these facts is kept in `further`, so that it survives when a ticket is read and saved again.
+"""
+
+from collections.abc import Mapping, Sequence
+import dataclasses
+from typing import Any, Self
+
+from st_tf.task import Normalisation
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingCost:
+  """All training that a ticket has taken, its sources' included.
+
+  Attributes:
+    epochs: images shown in training, in passes over the training data.
+    macs: multiply-accumulates of these images in the networks as they were computed: units that have gone count no more, zeros do.
+    seconds: wall-clock time, in which each epoch's evaluation is.
+  """
+
+  epochs: float = 0.0
+  macs: int = 0
+  seconds: float = 0.0
+
+  def __add__(self, other: 'TrainingCost') -> 'TrainingCost':
+    """Both together."""
+    return TrainingCost(self.epochs + other.epochs, self.macs + other.macs, self.seconds + other.seconds)
+
+
+@dataclasses.dataclass(frozen=True)
+class Costs:
+  """Parameters and MACs per image: of a ticket's network, of its non-zeros, of its supernet; prunable weights and zeros.
+
+  Attributes:
+    params: trainable parameters of the network.
+    macs: its multiply-accumulates.
+    nonzero_params: the parameters that the masks leave.
+    nonzero_macs: the multiply-accumulates that they leave.
+    prunable: weights under a mask.
+    zeros: how many of them are pruned.
+    supernet_params: trainable parameters of the supernet.
+    supernet_macs: its multiply-accumulates.
+    supernet_prunable: weights of the supernet that are prunable.
+    supernet_zeros: how many of them have gone, pruned or with their unit.
+    further: what a later version says.
+  """
+
+  params: int = 0
+  macs: int = 0
+  nonzero_params: int = 0
+  nonzero_macs: int = 0
+  prunable: int = 0
+  zeros: int = 0
+  supernet_params: int = 0
+  supernet_macs: int = 0
+  supernet_prunable: int = 0
+  supernet_zeros: int = 0
+  further: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+  @classmethod
+  def from_json(cls, facts: Mapping[str, Any]) -> Self:
+    """The costs in a ticket's file."""
+    return cls(**_with_further(cls, facts))
+
+  def to_json(self) -> dict[str, Any]:
+    """As the file has them."""
+    return _written(self, dataclasses.fields(self))
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskFacts:
+  """What a ticket knows of its task, so that it is of use without the task's data; of a network that has not met one, nothing.
+
+  Attributes:
+    name: as given to `--task`.
+    labels: names of the outputs, in order.
+    mean: per channel, subtracted from images in [0, 1].
+    deviation: per channel, what they were divided by.
+    primary_metric: the score that decides.
+    image_size: (height, width) of the training images, in pixels.
+    keep: share of a picture's shorter side that scoring keeps.
+    semantics: what the outputs mean, as `st_tf.task.Task` has it.
+    further: what a later version says.
+  """
+
+  name: str = ''
+  labels: tuple[str, ...] = ()
+  mean: tuple[float, ...] = (0.0, 0.0, 0.0)
+  deviation: tuple[float, ...] = (1.0, 1.0, 1.0)
+  primary_metric: str = ''
+  image_size: tuple[int, int] = (0, 0)
+  keep: float = 1.0
+  semantics: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {'kind': 'classification'})
+  further: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+  @property
+  def normalisation(self) -> Normalisation:
+    """How the network wants pixels."""
+    return Normalisation(self.mean, self.deviation)
+
+  @property
+  def kind(self) -> str:
+    """What the outputs are: one of `st_tf.task.KINDS`."""
+    return self.semantics['kind']
+
+  @classmethod
+  def from_json(cls, facts: Mapping[str, Any], outputs: int) -> Self:
+    """The task in a ticket's file; those from before there were several kinds say nothing of `keep` and `semantics`.
+
+    Args:
+      facts: the task.
+      outputs: how many the network has.
+
+    Raises:
+      KeyError, ValueError: a fact is missing or of another kind.
+    """
+    for name, length in (('labels', outputs), ('mean', 3), ('deviation', 3), ('image_size', 2)):
+      if not isinstance(facts[name], list) or len(facts[name]) != length:
+        raise ValueError(f"the task's {name} are no list of {length}")
+    for name in ('name', 'primary_metric'):
+      if not isinstance(facts[name], str):
+        raise ValueError(f"the task's {name} is no text")
+    found = _with_further(cls, facts)
+    return cls(**found | {name: tuple(found[name]) for name in ('labels', 'mean', 'deviation', 'image_size')})
+
+  def to_json(self) -> dict[str, Any]:
+    """As the file has it."""
+    return _written(self, dataclasses.fields(self))
+
+
+@dataclasses.dataclass(frozen=True)
+class Provenance:
+  """Where a ticket comes from. What is not known is at its default, and not in the ticket's file.
+
+  Attributes:
+    method: that drew it.
+    config: settings of its run, by flag.
+    command: that began the run.
+    versions: of the packages that decide what comes out, by name.
+    finished: when, in UTC.
+    seconds: that its run took.
+    training: what all training for it has cost; None in tickets that were drawn before this was counted.
+    steps: training steps of its run.
+    examples: of the data that it was trained and scored on, by split.
+    source: fingerprint of the ticket that its run began with.
+    latency: 'milliseconds' by the table that the search had, and what this 'table' was measured on.
+    trimmed: units that had to go at the end of the search to meet its target.
+    trials: of a search that trained many networks, what became of each.
+    further: what another version says.
+  """
+
+  method: str = ''
+  config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  command: str = ''
+  versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  finished: str = ''
+  seconds: float | None = None
+  training: TrainingCost | None = None
+  steps: int | None = None
+  examples: Mapping[str, int] = dataclasses.field(default_factory=dict)
+  source: str = ''
+  latency: Mapping[str, Any] | None = None
+  trimmed: int = 0
+  trials: Sequence[Mapping[str, Any]] = ()
+  further: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+  @property
+  def all_training(self) -> TrainingCost:
+    """What all training for the ticket has cost; where this was not counted, nothing but the time of its run."""
+    return TrainingCost(seconds=self.seconds or 0.0) if self.training is None else self.training
+
+  @classmethod
+  def from_json(cls, facts: Mapping[str, Any]) -> Self:
+    """The provenance in a ticket's file."""
+    found = _with_further(cls, facts)
+    if 'training' in found:
+      found['training'] = TrainingCost(**found['training'])
+    return cls(**found)
+
+  def to_json(self) -> dict[str, Any]:
+    """As the file has it: what is known."""
+    blank = Provenance()
+    return _written(self, [field for field in dataclasses.fields(self) if getattr(self, field.name) != getattr(blank, field.name)])
+
+
+def _with_further(kind: type, facts: Mapping[str, Any]) -> dict[str, Any]:
+  """Arguments for a dataclass: what it does not know goes into its field `further`."""
+  known = {field.name for field in dataclasses.fields(kind)} - {'further'}
+  return {name: facts[name] for name in facts if name in known} | {'further': {name: facts[name] for name in facts if name not in known}}
+
+
+def _written(facts: Any, fields: Sequence[dataclasses.Field]) -> dict[str, Any]:
+  values = {field.name: getattr(facts, field.name) for field in fields if field.name != 'further'}
+  return {name: _plain(value) for name, value in values.items()} | dict(facts.further)
+
+
+def _plain(value: Any) -> Any:
+  """A value in what JSON has, as it is read again."""
+  if dataclasses.is_dataclass(value):
+    return dataclasses.asdict(value)
+  if isinstance(value, Mapping):
+    return {name: _plain(entry) for name, entry in value.items()}
+  return [_plain(entry) for entry in value] if isinstance(value, tuple | list) else value
