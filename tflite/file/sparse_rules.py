@@ -82,7 +82,9 @@ class _Doctor:
     if not findings and not sparse:
       findings.append(
         Finding(
-          'the graph', 'no part of it has a 1x1 convolution between a first convolution and a mean', 'see the README on mobile models'
+          'the graph',
+          'no part of it has a 1x1 convolution between a first convolution and a mean',
+          'see docs/deploying.md on mobile networks',
         )
       )
     ready = bool(sparse) and not any(finding.where == 'the file' for finding in findings)
