@@ -86,7 +86,7 @@ def load_weights(trainer: Trainer) -> None:
     trainer.give(_fitting(ticket, trainer), before=ticket.provenance.all_training)
   else:
     load_reference(trainer.model, trainer.arch, trainer.task.head, read_tensors(config.init_from))
-    trainer.restart_averages()
+    trainer.network.restart_averages()
 
 
 def prunable_weights(arch: ArchSpec, head: HeadSpec, shape: tuple[int, int, int], stays_dense: Callable[[Any], bool]) -> int:
