@@ -9,7 +9,8 @@ import math
 
 import numpy as np
 
-from st_tf.errors import UserError
+from st_tf.config.groups import RANKINGS
+from st_tf.errors import UserError, did_you_mean
 from st_tf.pruning.mask import Mask
 
 _ROUNDING = 1e-9  # 0.29 * 100 is 28.999999999999996
@@ -38,8 +39,10 @@ def rank(
     prices: MACs that a weight costs, by weight name, for 'macs'.
 
   Raises:
-    RankingError: sparsity outside [0, 1), no prunable weights, floors that do not allow it, or 'macs' without prices.
+    RankingError: no such ranking, sparsity outside [0, 1), no prunable weights, floors that do not allow it, or 'macs' without prices.
   """
+  if ranking not in RANKINGS:
+    raise RankingError(f'A ranking is one of {", ".join(RANKINGS)}. Received: {ranking!r}.{did_you_mean(ranking, RANKINGS)}')
   if not 0 <= sparsity < 1:
     raise RankingError(f'Sparsity lies in [0, 1). Received: {sparsity}.')
   sizes = {name: value.size for name, value in scores.items()}

@@ -181,3 +181,8 @@ def test_a_threshold_never_exceeds_what_is_kept():
   # The second weight may not return although it is the largest.
   mask = Mask({'a': np.array([True, False, True, False])})
   assert thresholds(scores(a=[3, 9, 2, 1]), mask) == {'a': 2}
+
+
+def test_a_ranking_that_is_not_there_is_named_and_does_not_pass_for_another():
+  with pytest.raises(RankingError, match="A ranking is one of global, macs, lamp, layer, erk. Received: 'elk'. Did you mean erk?"):
+    rank({'a': np.ones(4)}, 0.5, 'elk')
