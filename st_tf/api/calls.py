@@ -1,12 +1,15 @@
 """What the functions for Python share: how they are called, and TensorFlow as the commands have it."""
 
 from collections.abc import Mapping
+import dataclasses
 import os
 from typing import Any
 
 from st_tf import quiet
+from st_tf.config import DURATIONS, ConfigError
+from st_tf.config.duration import WRITTEN
 from st_tf.config.request import Request
-from st_tf.task import Task
+from st_tf.task import DataConfig, Task
 
 
 def prepare_tensorflow() -> None:
@@ -29,11 +32,32 @@ def requested(
     scale_with_batch: whether the recipe's learning rate scales with the batch.
 
   Raises:
-    ConfigError: as `Request.of`.
+    ConfigError: as `Request.of`; a number above 1 for a duration, or a setting of data for a task that has its data.
   """
+  _check_durations(settings)
+  if isinstance(task, Task):
+    _check_data(task, settings)
   name = task.name if isinstance(task, Task) else task
   given = {key: os.fspath(value) if isinstance(value, os.PathLike) else value for key, value in settings.items()}
   return Request.of({'task': name, **given} if name else given, os.fspath(config), recipe, scale_with_batch)
+
+
+def _check_durations(settings: Mapping[str, Any]) -> None:
+  """Numbers above 1 were epochs before durations had units; in a configuration of then they still are."""
+  for name in DURATIONS:
+    value = settings.get(name)
+    for entry in value if isinstance(value, (list, tuple)) else (value,):
+      if isinstance(entry, (int, float)) and entry > 1:
+        raise ConfigError(f"{name} is {WRITTEN}. Received: {entry:g}. Write '{entry:g}ep' for epochs, or '{entry:g}it' for steps.")
+
+
+def _check_data(task: Task, settings: Mapping[str, Any]) -> None:
+  for field in dataclasses.fields(DataConfig):
+    if field.name in settings and task.settings.get(field.name, field.default) != settings[field.name]:
+      raise ConfigError(
+        f'A task that is at hand has its data, prepared as it was made. Received: {field.name}={settings[field.name]!r} for {task.name}.'
+        ' Give it where the task is made, as to Task.from_datasets.'
+      )
 
 
 def call_of(name: str, task: Task | str, settings: Mapping[str, Any]) -> str:

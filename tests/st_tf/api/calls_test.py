@@ -2,7 +2,11 @@
 
 import pathlib
 
+import pytest
+
 from st_tf.api.calls import call_of, requested
+from st_tf.config import ConfigError
+from st_tf.config.duration import epochs, share
 
 
 def test_paths_and_tasks_are_taken_by_name(shapes):
@@ -18,3 +22,19 @@ def test_one_sparsity_is_as_good_as_several():
 def test_a_call_is_written_as_it_was_made(shapes):
   assert call_of('draw', 'shapes', {'epochs': 2, 'supernet': 'tiny'}) == "st_tf.draw('shapes', epochs=2, supernet='tiny')"
   assert call_of('draw', '', {}) == 'st_tf.draw()' and call_of('draw', shapes, {}) == "st_tf.draw('shapes')"
+
+
+def test_durations_say_their_unit():
+  found = requested('shapes', {'warmup': '5ep', 'prune_end': 0.6, 'search_end': '50%'}).resolved()
+  assert (found.training.warmup, found.pruning.prune_end, found.search.search_end) == (epochs(5.0), share(0.6), share(0.5))
+
+
+@pytest.mark.parametrize('given', [{'warmup': 5}, {'learning_rate_milestones': (0.5, 20)}])
+def test_a_bare_number_above_one_is_no_duration(given):
+  with pytest.raises(ConfigError, match=r"Received: \d+\. Write '\d+ep' for epochs, or '\d+it' for steps"):
+    requested('shapes', given)
+
+
+def test_a_task_at_hand_keeps_its_data(shapes):
+  with pytest.raises(ConfigError, match='Received: mixup=0.2 for shapes. Give it where the task is made'):
+    requested(shapes, {'mixup': 0.2})
