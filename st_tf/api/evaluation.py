@@ -99,13 +99,13 @@ def lines(result: Evaluation, per_class: bool = False) -> list[str]:
     ('time', f'{duration(result.seconds)} ({rate:,.0f} images per second)'),
   ]
   scores = [(score_name(name), score(name, value)) for name, value in result.scores.items()]
-  found = [f'{name:8} {value}' for name, value in facts if value] + ['', *_aligned(scores)]
+  table = [f'{name:8} {value}' for name, value in facts if value] + ['', *_aligned(scores)]
   if per_class:
     metric = next(name for scores in result.per_class.values() for name in scores if name != 'count')
     ranked = sorted(result.per_class.items(), key=lambda entry: (-entry[1][metric], entry[0]))
     rows = [(label, score(metric, entry[metric]), f'{entry["count"]:,}') for label, entry in ranked]
-    found += ['', *_aligned([('class', score_name(metric), 'examples'), *rows])]
-  return found
+    table += ['', *_aligned([('class', score_name(metric), 'examples'), *rows])]
+  return table
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:

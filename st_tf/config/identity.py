@@ -90,4 +90,4 @@ class Identity:
 
 def _read(values: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
   """Digests by setting, of those that name a file which is there."""
-  return {name: found for name in names if (found := named_files.digest(name, values[name]))}
+  return {name: digest for name in names if (digest := named_files.digest(name, values[name]))}

@@ -180,11 +180,11 @@ def trial_epochs(config: Config) -> int:
 
 def rounds(config: Config) -> list[tuple[str, float]]:
   """The trainings of iterative pruning after the first, and their epochs."""
-  found = []
+  trainings = []
   for target in config.pruning.sparsity:
     epochs = retrain_epochs(config) - config.pipeline.rewind_to.epochs(config.epochs, unknown=0.0)
-    found += [(f'train at {wording.sparsity(sparsity)}', epochs) for sparsity in levels(target, config.pipeline.prune_rounds)]
-  return found
+    trainings += [(f'train at {wording.sparsity(sparsity)}', epochs) for sparsity in levels(target, config.pipeline.prune_rounds)]
+  return trainings
 
 
 def alone(config: Config, method: str) -> Config:

@@ -53,14 +53,14 @@ def plan(config: Config, steps_per_epoch: int) -> Plan:
     ConfigError: no ticket is given.
     TicketError: no ticket is there.
   """
-  found = training_alone(config, steps_per_epoch)
+  training = training_alone(config, steps_per_epoch)
   if config.transfer.control == 'dense_body' or not source(config).masks:
-    return found
+    return training
   if config.transfer.reactivate:
     search = dataclasses.replace(config.search, penalty=0.0, target_macs=0.0, target_latency_ms=0.0)
     pruning = dataclasses.replace(config.pruning, pruning_schedule='constant', prune_begin=share(0.0))
     return Plan.of(dataclasses.replace(config, search=search, pruning=pruning), steps_per_epoch)
-  return found.holding(config.pruning.sparsity[-1])
+  return training.holding(config.pruning.sparsity[-1])
 
 
 def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
@@ -70,8 +70,8 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
     ConfigError: settings that contradict each other.
   """
   ticket, config = source(config), settled(task, config)
-  found = plan(config, task.steps_per_epoch(config.batch_size))
-  run = Run(_trainer(task, config, found, ticket), found, workdir, lambda trainer: _give_weights(trainer, ticket))
+  planned = plan(config, task.steps_per_epoch(config.batch_size))
+  run = Run(_trainer(task, config, planned, ticket), planned, workdir, lambda trainer: _give_weights(trainer, ticket))
   train_to_the_end(run)
   return run.save_ticket(config.pruning.sparsity[-1])
 
@@ -107,12 +107,12 @@ def _trainer(task: Task, config: Config, plan: Plan, ticket: Ticket) -> Trainer:
     prunable=None if settings.reactivate else frozenset(masks),
     is_frozen=lambda name: settings.freeze_body and moving.is_body(f'{name}/', before, after),
   )
-  found = Trainer(arch, task, config, plan.pruning, scope=scope)
-  survivors = found.survivors | {name: units for name, units in ticket.survivors.items() if moving.is_body(name, before, after)}
+  trainer = Trainer(arch, task, config, plan.pruning, scope=scope)
+  survivors = trainer.survivors | {name: units for name, units in ticket.survivors.items() if moving.is_body(name, before, after)}
   whole = supernet(task, ticket, settings.input_stride)
   prunable = _prunable_weights(whole, config, ticket, task) if plan.pruning else 0
-  found.descend(Part(ticket, masks, config.pruning.sparsity[-1], whole, survivors, prunable))
-  return found
+  trainer.descend(Part(ticket, masks, config.pruning.sparsity[-1], whole, survivors, prunable))
+  return trainer
 
 
 def _prunable_weights(whole: ArchSpec, config: Config, ticket: Ticket, task: Task) -> int:
