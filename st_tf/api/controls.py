@@ -62,9 +62,9 @@ def check_drawn_here(task: Task, ticket: Ticket, config: Config, supernet: pathl
     UserError: naming the setting.
   """
   steps = task.steps_per_epoch(config.batch_size)
-  settings = transfer.settled(task, config)
-  moved = transfer.trainer(task, settings, transfer.plan(settings, steps))
-  (sparsity,) = settings.pruning.sparsity
+  settled = transfer.settled(task, config)
+  moved = transfer.trainer(task, settled, transfer.plan(settled, steps))
+  (sparsity,) = settled.pruning.sparsity
   asked = {'sparsity': sparsity, 'macs': cost.of(moved.model).macs, 'supernet_macs': moved.initial['macs']}
   own = drawn_here(task, ticket, config, supernet, asked)
   plan = supertickets.plan(own, steps)

@@ -78,7 +78,7 @@ class Row:
     errors: of the runs without a ticket.
     trimmed: in how many of the networks units had to go at the end of the search to meet its target.
     leads: of the first method over this one in score, by the first's sparsity: at the same one, or at each where one of them keeps all.
-    cost_ratios: the first method's training MACs for each of these, likewise.
+    training_ratios: the first method's training MACs for each of these, likewise.
   """
 
   label: str
@@ -93,7 +93,7 @@ class Row:
   errors: tuple[str, ...]
   trimmed: int = 0
   leads: Mapping[float, Difference] = dataclasses.field(default_factory=dict)
-  cost_ratios: Mapping[float, float] = dataclasses.field(default_factory=dict)
+  training_ratios: Mapping[float, float] = dataclasses.field(default_factory=dict)
 
   @property
   def lead(self) -> Difference | None:
@@ -139,7 +139,7 @@ def _against(row: Row, firsts: Sequence[Row]) -> Row:
   met = [first for first in firsts if first.budget == row.budget and (first.sparsity == row.sparsity or not first.sparsity * row.sparsity)]
   leads = {first.sparsity: lead for first in met if (lead := difference(first.scores, row.scores)) is not None}
   ratios = {first.sparsity: first.training.macs / row.training.macs for first in met if first.sparsity in leads and row.training.macs}
-  return dataclasses.replace(row, leads=leads, cost_ratios=ratios)
+  return dataclasses.replace(row, leads=leads, training_ratios=ratios)
 
 
 def _row(group: Sequence[Result], metric: str, rate: Rate, split: str) -> Row:
@@ -232,20 +232,20 @@ def differences(rows: Sequence[Row]) -> Iterator[str]:
     if lead.pairs > 1:
       said = f'{reference} against {row.name} at {wording.sparsity(sparsity)}: {100 * lead.mean:+z.1f} points'
       interval = f'(95% interval {100 * lead.low:+z.1f} to {100 * lead.high:+z.1f}, {lead.pairs} seeds)'
-      yield f'{said} {interval}: {_MEANING[lead.verdict, lead.is_noise]}{_cost(row, given)}.'
+      yield f'{said} {interval}: {_MEANING[lead.verdict, lead.is_noise]}{_training_ratio(row, given)}.'
   single = [entry for entry in every if entry[2].pairs == 1]
   for name in dict.fromkeys(row.name for row, *_ in single):
     points = ', '.join(
-      f'{100 * lead.mean:+z.1f} points at {wording.sparsity(max(row.sparsity, given))}{_cost(row, given)}'
+      f'{100 * lead.mean:+z.1f} points at {wording.sparsity(max(row.sparsity, given))}{_training_ratio(row, given)}'
       for row, given, lead in single
       if row.name == name
     )
     yield f'{reference} against {name}: {points}; one seed, which says nothing of the noise.'
 
 
-def _cost(row: Row, given: float) -> str:
+def _training_ratio(row: Row, given: float) -> str:
   """What the first method's training at that sparsity has cost, against that of the other one."""
-  return f', at {row.cost_ratios[given]:.2f} times its training MACs' if given in row.cost_ratios else ''
+  return f', at {row.training_ratios[given]:.2f} times its training MACs' if given in row.training_ratios else ''
 
 
 def as_data(rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -269,7 +269,7 @@ def as_data(rows: Sequence[Row]) -> list[dict[str, Any]]:
       'learning_rates_tried': row.rate.tried,
       'leads': [
         {name: _plain(value) for name, value in dataclasses.asdict(lead).items()}
-        | {'sparsity_of_first': given, 'verdict': lead.verdict, 'training_macs_ratio': row.cost_ratios.get(given)}
+        | {'sparsity_of_first': given, 'verdict': lead.verdict, 'training_macs_ratio': row.training_ratios.get(given)}
         for given, lead in row.leads.items()
       ],
       'score_by_seed': {seed: _plain(score) for seed, score in row.scores.items()},

@@ -1,6 +1,7 @@
 """The stages of pipelines: search, train, prune, go back, train what is left.
 
-Every training is a run of its own in a folder that its settings and its source name. So pipelines that share a folder of stages
+A stage is one training of a pipeline, and what the folder of `--stages` holds (the stages of a network are `ArchSpec`'s). Every
+stage is a run of its own in a folder that its settings and its source name. So pipelines that share a folder of stages
 share the trainings too, and an interrupted pipeline continues inside the training that was interrupted.
 """
 
@@ -123,9 +124,9 @@ class Pipeline:
     """
     last = None
     for last in drawn:
-      cost = last.provenance.all_training
-      settings = {'method': self.config.method, 'config': self.config.flat(), 'seconds': cost.seconds}
-      last = dataclasses.replace(last, provenance=dataclasses.replace(last.provenance, **self._found | settings))
+      spent = last.provenance.all_training
+      facts = {'method': self.config.method, 'config': self.config.flat(), 'seconds': spent.seconds}
+      last = dataclasses.replace(last, provenance=dataclasses.replace(last.provenance, **self._found | facts))
       last.save(self.workdir.ticket_path(last.sparsity))
     self.workdir.history.retell(list(dict.fromkeys(self._stages)))
     return last

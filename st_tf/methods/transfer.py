@@ -97,19 +97,19 @@ def _sparsity(config: Config, ticket: Ticket, task: Task) -> float:
 
 
 def _trainer(task: Task, config: Config, plan: Plan, ticket: Ticket) -> Trainer:
-  settings, before, after = config.transfer, ticket.head, task.head
+  transfer, before, after = config.transfer, ticket.head, task.head
   if config.supernet:
     raise ConfigError(f'A ticket brings its own body. Received: --supernet={config.supernet}. Leave it out.')
   ends = presets.supernet(task.default_supernet)
-  arch = moving.moved(ticket.arch, before, after, ends, settings.input_stride)
-  masks = _masks(config, ticket, task) if plan.pruning and not settings.reactivate else {}
+  arch = moving.moved(ticket.arch, before, after, ends, transfer.input_stride)
+  masks = _masks(config, ticket, task) if plan.pruning and not transfer.reactivate else {}
   scope = Scope(
-    prunable=None if settings.reactivate else frozenset(masks),
-    is_frozen=lambda name: settings.freeze_body and moving.is_body(f'{name}/', before, after),
+    prunable=None if transfer.reactivate else frozenset(masks),
+    is_frozen=lambda name: transfer.freeze_body and moving.is_body(f'{name}/', before, after),
   )
   trainer = Trainer(arch, task, config, plan.pruning, scope=scope)
   survivors = trainer.survivors | {name: units for name, units in ticket.survivors.items() if moving.is_body(name, before, after)}
-  whole = supernet(task, ticket, settings.input_stride)
+  whole = supernet(task, ticket, transfer.input_stride)
   prunable = _prunable_weights(whole, config, ticket, task) if plan.pruning else 0
   trainer.descend(Part(ticket, masks, config.pruning.sparsity[-1], whole, survivors, prunable))
   return trainer
@@ -143,13 +143,13 @@ def _give_weights(trainer: Trainer, ticket: Ticket) -> None:
 
 
 def _weights(trainer: Trainer, ticket: Ticket) -> Mapping[str, np.ndarray]:
-  settings = trainer.config.transfer
-  if settings.control in RANDOM:
+  transfer = trainer.config.transfer
+  if transfer.control in RANDOM:
     shape = (*trainer.task.image_size, 3)
     deviation = trainer.config.training.initial_deviation
     fresh = build(trainer.arch, trainer.task.head, shape, seed=trainer.config.seed + _OTHER_SEED, deviation=deviation)
     return {name: variable.numpy() for name, variable in named_variables(fresh).items()}
-  return moving.first_values(ticket) if settings.rewind else ticket.weights
+  return moving.first_values(ticket) if transfer.rewind else ticket.weights
 
 
 METHOD = Method(plan=plan, draw=draw, reads=(), is_compared=False, settled=settled, trainer=trainer)
