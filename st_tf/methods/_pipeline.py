@@ -45,7 +45,7 @@ class Pipeline:
     self.config = config
     self.workdir = workdir
     self._stages: list[pathlib.Path] = []
-    self._found: dict[str, Any] = {}
+    self._search_facts: dict[str, Any] = {}
 
   def trained(self) -> Ticket:
     """The whole supernet, trained.
@@ -64,8 +64,8 @@ class Pipeline:
     """
     self._check_sparsity()
     ticket = self.stage(alone(self.config, 'search_only'), search_alone)
-    found = {'trimmed': ticket.provenance.trimmed, 'latency': ticket.provenance.latency}
-    self._found = {name: value for name, value in found.items() if value}
+    facts = {'trimmed': ticket.provenance.trimmed, 'latency': ticket.provenance.latency}
+    self._search_facts = {name: value for name, value in facts.items() if value}
     return ticket
 
   def pruned(self, ticket: Ticket, sparsity: float) -> Ticket:
@@ -126,7 +126,7 @@ class Pipeline:
     for last in drawn:
       spent = last.provenance.all_training
       facts = {'method': self.config.method, 'config': self.config.flat(), 'seconds': spent.seconds}
-      last = dataclasses.replace(last, provenance=dataclasses.replace(last.provenance, **self._found | facts))
+      last = dataclasses.replace(last, provenance=dataclasses.replace(last.provenance, **self._search_facts | facts))
       last.save(self.workdir.ticket_path(last.sparsity))
     self.workdir.history.retell(list(dict.fromkeys(self._stages)))
     return last
