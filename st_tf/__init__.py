@@ -34,9 +34,9 @@ class _Package(types.ModuleType):
       return importlib.import_module('st_tf.pruning')
     if name not in _HOMES:
       raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    found = getattr(importlib.import_module(_HOMES[name]), name)
-    setattr(self, name, found)
-    return found
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    setattr(self, name, value)
+    return value
 
   def __dir__(self) -> list[str]:
     return sorted({*super().__dir__(), *_HOMES})

@@ -121,12 +121,12 @@ def read_json(path: pathlib.Path) -> Any:
 
 def digest(arrays: Mapping[str, np.ndarray]) -> str:
   """A hash of names, types, shapes and values."""
-  found = hashlib.sha256()
+  hasher = hashlib.sha256()
   for name in sorted(arrays):
     value = np.ascontiguousarray(arrays[name])
-    found.update(f'{name} {value.dtype} {arrays[name].shape} '.encode())
-    found.update(value.tobytes())
-  return found.hexdigest()
+    hasher.update(f'{name} {value.dtype} {arrays[name].shape} '.encode())
+    hasher.update(value.tobytes())
+  return hasher.hexdigest()
 
 
 def _flush(path: pathlib.Path) -> None:

@@ -21,8 +21,8 @@ def names(package: str, private: bool = False) -> tuple[str, ...]:
   """
   first, *rest = package.split('.')
   folders = importlib.util.find_spec(first).submodule_search_locations
-  found = pkgutil.iter_modules([str(pathlib.Path(folder, *rest)) for folder in folders])
-  return tuple(sorted(module.name for module in found if private or not module.name.startswith('_')))
+  modules = pkgutil.iter_modules([str(pathlib.Path(folder, *rest)) for folder in folders])
+  return tuple(sorted(module.name for module in modules if private or not module.name.startswith('_')))
 
 
 def load(package: str, name: str, value: str) -> Any:
@@ -34,12 +34,12 @@ def load(package: str, name: str, value: str) -> Any:
   known = names(package)
   if name not in known:
     raise UserError(f'{package} has {", ".join(known)}. Received: {name!r}.{did_you_mean(name, known)}')
-  found = module(package, name)
-  if not hasattr(found, value):
+  plugin = module(package, name)
+  if not hasattr(plugin, value):
     raise UserError(
       f'Every file of {package} defines {value}. Received: {name}.py, which does not. Files that others share begin with an underscore.'
     )
-  return getattr(found, value)
+  return getattr(plugin, value)
 
 
 def module(package: str, name: str) -> types.ModuleType:

@@ -49,15 +49,15 @@ def main(argv: Sequence[str]) -> None:
   ticket = Ticket.load(options.ticket)
   if options.out and ticket.kind == 'classification':
     raise UserError(f'--out is for what is drawn over a picture. Received: {options.out}, and a classification ticket. Leave it out.')
-  found = ticket.predict(picture)
-  guesses = found.guesses[: options.top]
+  prediction = ticket.predict(picture)
+  guesses = prediction.guesses[: options.top]
   if options.out:
-    guesses = [(f'{label} {found.colours[label]}', share) for label, share in guesses]
+    guesses = [(f'{label} {prediction.colours[label]}', share) for label, share in guesses]
   if ticket.kind in _SHARES:
     print(_SHARES[ticket.kind])
   print('\n'.join(lines(guesses)))
   if options.out:
-    save(found.picture, options.out)
+    save(prediction.picture, options.out)
     print(f'What is seen is drawn over the part of the picture that the network sees: {options.out}')
 
 

@@ -52,15 +52,15 @@ def _folders(folder: pathlib.Path) -> list[pathlib.Path]:
 
 def _split_folders(root: pathlib.Path, ignored: Sequence[str]) -> dict[str, pathlib.Path]:
   """{split: folder}; {'train': root} when the folders in `root` are classes."""
-  found = [folder for folder in _folders(root) if folder.name not in ignored]
+  folders = [folder for folder in _folders(root) if folder.name not in ignored]
   # A class may be called 'train': it then holds pictures, not folders.
-  if not any(folder.name == 'train' and _folders(folder) for folder in found):
-    empty = [folder for folder in found if folder.name == 'train' and not any(folder.iterdir())]
+  if not any(folder.name == 'train' and _folders(folder) for folder in folders):
+    empty = [folder for folder in folders if folder.name == 'train' and not any(folder.iterdir())]
     if empty:
       raise TaskError(f'A split has at least one class folder. Received: an empty split {empty[0]}. Add class folders with images.')
     return {'train': root}
   splits = {}
-  for folder in found:
+  for folder in folders:
     split = _SPLIT_NAMES.get(folder.name)
     if split is None or split in splits:
       raise TaskError(f'Beside train there are only validation (or val) and test. Received: {folder}. Rename or remove it.')

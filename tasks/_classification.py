@@ -62,8 +62,8 @@ class ClassificationTask(Task):
     self.image_size = (size, size)
     splits = drawn(checked, config, name)
     # Before sub-sampling: the same picture has the same values whatever --train_examples is.
-    found = statistics or _statistics.measured(splits['train'].images.pixels)
-    self.mean, self.deviation = found.mean, found.deviation
+    normalisation = statistics or _statistics.measured(splits['train'].images.pixels)
+    self.mean, self.deviation = normalisation.mean, normalisation.deviation
     self._splits = splits | {'train': subset(splits['train'], config, name)}
     self.sizes = {split: len(self._splits[split].labels) for split in SPLITS}
     self._config, self.keep = config, keep

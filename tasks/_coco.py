@@ -48,21 +48,21 @@ def read_folder(root: pathlib.Path, name: str, config: DataConfig) -> dict[str, 
   files = {part: _file(root, part) for part in ('train', 'val')}
   if files['train'] is None:
     raise TaskError(f'Annotations are a file annotations/{_PREFIX}train*.json. Received: {root}, which has none. Add it.')
-  found = _centred({part: annotations(file, root / file.stem.removeprefix(_PREFIX)) for part, file in files.items() if file})
-  train, pictures = found['train'], {}
+  parts = _centred({part: annotations(file, root / file.stem.removeprefix(_PREFIX)) for part, file in files.items() if file})
+  train, pictures = parts['train'], {}
   with_people = np.unique(train.picture[train.labelled])
   tenth, rest = max(1, round(len(with_people) / 10)), with_people
-  for split in ('validation',) if 'val' in found else ('test', 'validation'):
+  for split in ('validation',) if 'val' in parts else ('test', 'validation'):
     taken = np.random.default_rng((config.data_seed, _STREAMS[split])).permutation(len(rest))[:tenth]
     pictures[split], rest = rest[np.sort(taken)], np.delete(rest, taken)
   whole = {split: (train, pictures[split]) for split in pictures} | {'train': (train, rest)}
-  if 'val' in found:
-    if found['val'].joints != train.joints:
+  if 'val' in parts:
+    if parts['val'].joints != train.joints:
       raise TaskError(
-        f"All annotation files have the same joints. Received: 'categories' of {found['val'].source} that differ from those of"
+        f"All annotation files have the same joints. Received: 'categories' of {parts['val'].source} that differ from those of"
         f' {train.source}. Correct one of them.'
       )
-    whole['test'] = found['val'], np.arange(len(found['val'].pictures))
+    whole['test'] = parts['val'], np.arange(len(parts['val'].pictures))
   splits = {split: true_people(*whole[split], split) for split in SPLITS}
   return splits | (_detected(splits, config.detections, files['val'] or files['train']) if config.detections else {})
 
@@ -99,7 +99,7 @@ def annotations(path: pathlib.Path, images: pathlib.Path) -> Annotations:
         f"Every annotation's 'image_id' is the 'id' of an image. Received: {entry['image_id']} of annotation {entry['id']} in {source}."
         ' Correct or remove it.'
       )
-  found = Annotations(
+  annotated = Annotations(
     source=source,
     joints=joints,
     category=category['id'],
@@ -113,9 +113,9 @@ def annotations(path: pathlib.Path, images: pathlib.Path) -> Annotations:
     keypoints=_keypoints(people, len(joints.names), source),
     crowd=np.asarray([entry.get('iscrowd') == 1 for entry in people], bool),
   )
-  _check_people(found)
-  _check_joints(found)
-  return found
+  _check_people(annotated)
+  _check_joints(annotated)
+  return annotated
 
 
 def detections(path: pathlib.Path, category: int) -> Detections:
@@ -136,19 +136,21 @@ def detections(path: pathlib.Path, category: int) -> Detections:
 
 def _detected(splits: Mapping[str, People], file: str, test: pathlib.Path) -> dict[str, People]:
   """The splits that have detections."""
-  found = detections(pathlib.Path(file).expanduser(), splits['test'].annotations.category)
+  detected = detections(pathlib.Path(file).expanduser(), splits['test'].annotations.category)
   known = np.concatenate([people.annotations.picture_ids for people in splits.values()])
-  unknown = np.flatnonzero(~np.isin(found.picture_ids, known))
+  unknown = np.flatnonzero(~np.isin(detected.picture_ids, known))
   if len(unknown):
     raise TaskError(
-      f"Every detection's 'image_id' is that of an annotated image. Received: {found.picture_ids[unknown[0]]} in {found.source}"
+      f"Every detection's 'image_id' is that of an annotated image. Received: {detected.picture_ids[unknown[0]]} in {detected.source}"
       f' ({len(unknown)} such detections). Use the detections of these images.'
     )
   # Two files may both count their images from 1: a number that the test has is the test's.
-  of_test = np.isin(found.picture_ids, splits['test'].picture_ids)
-  people = {split: detected_people(splits[split], found.take(mine)) for split, mine in (('validation', ~of_test), ('test', of_test))}
+  of_test = np.isin(detected.picture_ids, splits['test'].picture_ids)
+  people = {split: detected_people(splits[split], detected.take(mine)) for split, mine in (('validation', ~of_test), ('test', of_test))}
   if not len(people['test']):
-    raise TaskError(f'Detections are of the images that are scored, those of {test}. Received: none of people in them in {found.source}.')
+    raise TaskError(
+      f'Detections are of the images that are scored, those of {test}. Received: none of people in them in {detected.source}.'
+    )
   return {split: each for split, each in people.items() if len(each)}
 
 
@@ -225,46 +227,46 @@ def _keypoints(people: Sequence[Mapping[str, Any]], count: int, source: str) -> 
   return keypoints
 
 
-def _centred(found: Mapping[str, Annotations]) -> dict[str, Annotations]:
+def _centred(parts: Mapping[str, Annotations]) -> dict[str, Annotations]:
   """The same with joints at the centres of the pixels they name, where all files together say that they name pixels.
 
   One file alone may happen to have whole numbers only: its joints would lie half a pixel off those of the others.
   """
-  labelled = np.concatenate([each.keypoints[each.keypoints[..., 2] > 0] for each in found.values()])
+  labelled = np.concatenate([each.keypoints[each.keypoints[..., 2] > 0] for each in parts.values()])
   if (labelled[:, :2] % 1 != 0).any():
-    return dict(found)
-  return {part: dataclasses.replace(each, keypoints=each.keypoints + [0.5, 0.5, 0]) for part, each in found.items()}
+    return dict(parts)
+  return {part: dataclasses.replace(each, keypoints=each.keypoints + [0.5, 0.5, 0]) for part, each in parts.items()}
 
 
-def _check_people(found: Annotations) -> None:
+def _check_people(annotated: Annotations) -> None:
   """Refuses labelled people without a scale, and those whose image is not there."""
-  flat = np.flatnonzero(found.labelled & (found.areas <= 0))
+  flat = np.flatnonzero(annotated.labelled & (annotated.areas <= 0))
   if len(flat):
     raise TaskError(
-      f"A person's 'area' is positive. Received: {found.areas[flat[0]]} of annotation {found.person_ids[flat[0]]} in {found.source}."
-      ' Correct it.'
+      f"A person's 'area' is positive. Received: {annotated.areas[flat[0]]} of annotation {annotated.person_ids[flat[0]]} in"
+      f' {annotated.source}. Correct it.'
     )
-  needed = [found.pictures[index] for index in np.unique(found.picture[found.labelled])]
+  needed = [annotated.pictures[index] for index in np.unique(annotated.picture[annotated.labelled])]
   # One look into each folder: asking for every file takes minutes on a network's disk.
   there = {folder: {entry.name for entry in folder.iterdir()} for folder in {path.parent for path in needed} if folder.is_dir()}
   missing = [path for path in needed if path.name not in there.get(path.parent, ())]
   if missing:
     raise TaskError(
-      f'Every annotated image is a file that exists. Received: {missing[0]}, named by {found.source} ({len(missing)} such images).'
+      f'Every annotated image is a file that exists. Received: {missing[0]}, named by {annotated.source} ({len(missing)} such images).'
       ' Add it or remove its annotations.'
     )
 
 
-def _check_joints(found: Annotations) -> None:
+def _check_joints(annotated: Annotations) -> None:
   """Refuses labelled joints of single people that lie further outside their image than the longer side of their box."""
-  places, shapes = found.keypoints[..., :2], found.shapes[found.picture]
+  places, shapes = annotated.keypoints[..., :2], annotated.shapes[annotated.picture]
   outside = np.maximum(-places, places - shapes[:, None, ::-1]).max(2)
-  far = (outside > found.boxes[:, None, 2:].max(2, initial=0)) & (found.keypoints[..., 2] > 0) & ~found.crowd[:, None]
+  far = (outside > annotated.boxes[:, None, 2:].max(2, initial=0)) & (annotated.keypoints[..., 2] > 0) & ~annotated.crowd[:, None]
   if far.any():
     person, joint = np.argwhere(far)[0]
     (height, width), (x, y) = shapes[person], places[person, joint]
     raise TaskError(
       "A labelled joint lies in its image, or outside by no more than the size of its person's box. Received:"
-      f' {found.joints.names[joint]!r} at ({x:g}, {y:g}) of annotation {found.person_ids[person]} in {found.source}, an image of'
-      f' {width}x{height} ({far.sum()} such joints). Correct it, or write v = 0 where a joint is not labelled.'
+      f' {annotated.joints.names[joint]!r} at ({x:g}, {y:g}) of annotation {annotated.person_ids[person]} in {annotated.source}, an'
+      f' image of {width}x{height} ({far.sum()} such joints). Correct it, or write v = 0 where a joint is not labelled.'
     )

@@ -77,22 +77,22 @@ def load(given: Mapping[str, Any], labels: Sequence[str], kind: str, name: str, 
     raise TaskError(f"name is one that no task of the project has. Received: {name!r}. Write for example name='flowers'.")
   refuse(config, ('data_dir', 'class_names', 'detections'), 'data in memory')
   splits = {split: _datasets_given.read(part, f'the {split} split of {name}') for split, part in given.items() if part is not None}
-  found = _datasets_targets.check_kind(kind) if kind else _datasets_targets.kind_of(splits['train'])
-  details.refuse_others(found)
-  read = {'classification': _labelled, 'segmentation': _masked, 'keypoints': _jointed}[found]
+  target_kind = _datasets_targets.check_kind(kind) if kind else _datasets_targets.kind_of(splits['train'])
+  details.refuse_others(target_kind)
+  read = {'classification': _labelled, 'segmentation': _masked, 'keypoints': _jointed}[target_kind]
   data = _drawn(read(name, splits, _datasets_given.pixels(splits), labels, details), config)
   task = build(data, config)
   digests = {split: [_digest(image) for image in images] for split, images in data.images.items()}
-  guessed = () if kind else (f'{name}: by their dimensions, targets are those of {found}; kind= says otherwise',)
+  guessed = () if kind else (f'{name}: by their dimensions, targets are those of {target_kind}; kind= says otherwise',)
   task.notes = (*guessed, *task.notes, *data.notes, *_split_notes(name, splits), *_common(name, digests))
   task.contents = _contents(data, digests)
   return task
 
 
 def _labelled(name: str, splits: Mapping[str, Given], images: Mapping[str, np.ndarray], labels: Sequence[str], _: Details) -> Data:
-  found = {split: _datasets_targets.labels(given) for split, given in splits.items()}
-  named = _datasets_targets.names(labels, [str(number) for number in range(max(count for _, count in found.values()))])
-  numbers = {split: check_labels(numbers, len(named), splits[split].source) for split, (numbers, _) in found.items()}
+  counted = {split: _datasets_targets.labels(given) for split, given in splits.items()}
+  named = _datasets_targets.names(labels, [str(number) for number in range(max(count for _, count in counted.values()))])
+  numbers = {split: check_labels(numbers, len(named), splits[split].source) for split, (numbers, _) in counted.items()}
   return Data(name, 'classification', named, images, numbers)
 
 
@@ -106,17 +106,17 @@ def _masked(name: str, splits: Mapping[str, Given], images: Mapping[str, np.ndar
 
 
 def _jointed(name: str, splits: Mapping[str, Given], images: Mapping[str, np.ndarray], labels: Sequence[str], details: Details) -> Data:
-  found = {split: _datasets_targets.places(given, images[split]) for split, given in splits.items()}
-  named = _datasets_targets.names(labels, [str(number) for number in range(found['train'].shape[1])])
-  for split, places in found.items():
+  keypoints = {split: _datasets_targets.places(given, images[split]) for split, given in splits.items()}
+  named = _datasets_targets.names(labels, [str(number) for number in range(keypoints['train'].shape[1])])
+  for split, places in keypoints.items():
     if places.shape[1] != len(named):
       raise TaskError(
         f'Every image has the {len(named)} joints {", ".join(named)}. Received: {places.shape[1]} in {splits[split].source}. Correct the'
         ' targets or the labels.'
       )
   joints = _datasets_targets.joints(named, details.skeleton, details.flip_pairs, details.sigmas, name)
-  found, notes = _datasets_targets.centred(found, name), []
-  shown = {split: (places[..., 2] > 0).any(1) for split, places in found.items()}
+  keypoints, notes = _datasets_targets.centred(keypoints, name), []
+  shown = {split: (places[..., 2] > 0).any(1) for split, places in keypoints.items()}
   for split, there in shown.items():
     if not there.any():
       raise TaskError(f'A split has a labelled joint. Received: none in {splits[split].source}. Write 2 where a joint is visible.')
@@ -125,8 +125,8 @@ def _jointed(name: str, splits: Mapping[str, Given], images: Mapping[str, np.nda
   if joints.pairs is None:
     notes.append(f'{name}: images are not mirrored, as nothing says which joints change places; flip_pairs= does')
   rows = {split: _Rows(split, np.flatnonzero(there)) for split, there in shown.items()}
-  images, found = ({split: row.of(arrays) for split, row in rows.items()} for arrays in (images, found))
-  return Data(name, 'keypoints', named, images, found, joints, tuple(notes))
+  images, keypoints = ({split: row.of(arrays) for split, row in rows.items()} for arrays in (images, keypoints))
+  return Data(name, 'keypoints', named, images, keypoints, joints, tuple(notes))
 
 
 def _drawn(data: Data, config: DataConfig) -> Data:
@@ -135,8 +135,8 @@ def _drawn(data: Data, config: DataConfig) -> Data:
   for split, images in data.images.items():
     classes = data.targets[split] if data.kind == 'classification' else np.zeros(len(images), np.int64)
     rows[split] = Examples(_Rows(split, np.arange(len(images))), classes)
-  found = {split: examples.images for split, examples in drawn(rows, config, data.name).items()}
-  images, targets = ({split: found[split].of(arrays) for split in SPLITS} for arrays in (data.images, data.targets))
+  chosen = {split: examples.images for split, examples in drawn(rows, config, data.name).items()}
+  images, targets = ({split: chosen[split].of(arrays) for split in SPLITS} for arrays in (data.images, data.targets))
   train, source, notes = targets['train'], f'the train split of {data.name}', data.notes
   if data.kind == 'classification':
     _datasets_targets.check_learnable(np.bincount(train, minlength=len(data.labels)), data.labels, 'class', source)
@@ -172,9 +172,9 @@ def _digest(array: np.ndarray) -> bytes:
 def _contents(data: Data, digests: Mapping[str, Sequence[bytes]]) -> str:
   """A digest of the labels, and of all images and targets by split, in their order."""
   joints = data.joints and (data.joints.sigmas, data.joints.pairs)
-  found = hashlib.sha256(repr((data.kind, data.labels, joints)).encode())
+  hasher = hashlib.sha256(repr((data.kind, data.labels, joints)).encode())
   for split in SPLITS:
-    found.update(f'{split} {len(digests[split])}'.encode())
+    hasher.update(f'{split} {len(digests[split])}'.encode())
     for image, target in zip(digests[split], data.targets[split]):
-      found.update(image + _digest(np.asarray(target)))
-  return found.hexdigest()[:_CONTENTS_DIGITS]
+      hasher.update(image + _digest(np.asarray(target)))
+  return hasher.hexdigest()[:_CONTENTS_DIGITS]

@@ -65,11 +65,11 @@ def _classification(data: Data, config: DataConfig) -> Task:
   for split, images in data.images.items():
     source = f'{data.name}/{split}'
     if in_memory:
-      found = ArrayImages(images if own[0] == size else np.stack([_resized(image, size) for image in images]), source)
+      pictures = ArrayImages(images if own[0] == size else np.stack([_resized(image, size) for image in images]), source)
     else:
       names = [f'image {index} of {source}' for index in range(len(images))]
-      found = EncodedImages([_encoded(image) for image in images], names, size, _KEEP)
-    splits[split] = Examples(found, data.targets[split])
+      pictures = EncodedImages([_encoded(image) for image in images], names, size, _KEEP)
+    splits[split] = Examples(pictures, data.targets[split])
   if in_memory:
     return ClassificationTask(data.name, data.labels, splits, config, size=size, default_supernet='cifar')
   return ClassificationTask(

@@ -67,13 +67,13 @@ def pixels(splits: Mapping[str, Given]) -> dict[str, np.ndarray]:
     _check_shapes(given)
   largest = [float(image.max()) for given in splits.values() for image in given.images if image.dtype.kind == 'f']
   factor = 255 if largest and max(largest) <= 1 else 1
-  found = {}
+  images = {}
   for split, given in splits.items():
     if given.images.dtype == np.uint8:
-      found[split] = given.images
+      images[split] = given.images
     else:
-      found[split] = packed([_whole(image, factor, index, given.source) for index, image in enumerate(given.images)])
-  return found
+      images[split] = packed([_whole(image, factor, index, given.source) for index, image in enumerate(given.images)])
+  return images
 
 
 def packed(values: Any) -> np.ndarray:
@@ -89,10 +89,10 @@ def packed(values: Any) -> np.ndarray:
   # Numbers of several types become one: of plain lists some rows may happen to be whole.
   if len({row.shape for row in rows}) == 1 and (all(row.dtype.kind in 'biuf' for row in rows) or {row.dtype.kind for row in rows} == {'U'}):
     return np.stack(rows)
-  found = np.empty(len(rows), object)
+  objects = np.empty(len(rows), object)
   for index, row in enumerate(rows):  # One by one: assigned together, arrays of one shape would be unpacked.
-    found[index] = row
-  return found
+    objects[index] = row
+  return objects
 
 
 def shapes(images: np.ndarray) -> set[tuple[int, ...]]:
@@ -133,10 +133,10 @@ def _from_dataset(dataset: tf.data.Dataset, source: str) -> tuple[np.ndarray, np
 
 
 def _unreadable(error: tf.errors.OpError, source: str) -> str:
-  found = (error.message.splitlines() or [type(error).__name__])[0][:300]
-  if 'Cannot batch tensors with different shapes' in found:
-    return f'A batch has images of one size. Received: {found} in {source}. Leave .batch() out: examples may come one by one.'
-  return f'A dataset can be read to its end. Received: {found} in {source}. Correct what it is made of.'
+  message = (error.message.splitlines() or [type(error).__name__])[0][:300]
+  if 'Cannot batch tensors with different shapes' in message:
+    return f'A batch has images of one size. Received: {message} in {source}. Leave .batch() out: examples may come one by one.'
+  return f'A dataset can be read to its end. Received: {message} in {source}. Correct what it is made of.'
 
 
 def _check_shapes(given: Given) -> None:

@@ -59,30 +59,30 @@ def labels(given: Given) -> tuple[np.ndarray, int]:
   Raises:
     TaskError: other targets.
   """
-  found, rule = given.targets, 'Labels are one whole number per image, or one row each of a single 1 and else 0.'
-  if found.dtype == object or found.ndim > 2:
-    raise TaskError(f'{rule} Received: {sorted(map(list, shapes(found)))} in {given.source}. Correct the targets, or say another kind=.')
-  if found.ndim == 2 and found.shape[1] == 1:
-    found = found[:, 0]
-  if found.ndim == 2:
-    if found.dtype.kind not in 'biuf' or not np.isin(found, (0, 1)).all() or not (found.sum(1) == 1).all():
-      raise TaskError(f'{rule} Received: other rows of {found.dtype} in {given.source}. Of shares of classes write targets.argmax(1).')
-    return found.argmax(1), found.shape[1]
-  if found.dtype.kind not in 'iu':
+  targets, rule = given.targets, 'Labels are one whole number per image, or one row each of a single 1 and else 0.'
+  if targets.dtype == object or targets.ndim > 2:
+    raise TaskError(f'{rule} Received: {sorted(map(list, shapes(targets)))} in {given.source}. Correct the targets, or say another kind=.')
+  if targets.ndim == 2 and targets.shape[1] == 1:
+    targets = targets[:, 0]
+  if targets.ndim == 2:
+    if targets.dtype.kind not in 'biuf' or not np.isin(targets, (0, 1)).all() or not (targets.sum(1) == 1).all():
+      raise TaskError(f'{rule} Received: other rows of {targets.dtype} in {given.source}. Of shares of classes write targets.argmax(1).')
+    return targets.argmax(1), targets.shape[1]
+  if targets.dtype.kind not in 'iu':
     raise TaskError(
-      f'{rule} Received: {found.dtype} in {given.source}. Write targets.astype(int); of names'
+      f'{rule} Received: {targets.dtype} in {given.source}. Write targets.astype(int); of names'
       ' labels, targets = np.unique(targets, return_inverse=True).'
     )
-  return found.astype(np.int64), int(found.max()) + 1
+  return targets.astype(np.int64), int(targets.max()) + 1
 
 
-def check_learnable(counts: np.ndarray, found: Sequence[str], what: str, source: str) -> None:
+def check_learnable(counts: np.ndarray, labels: Sequence[str], what: str, source: str) -> None:
   """Refuses classes or joints that no training example shows.
 
   Raises:
     TaskError: there is one.
   """
-  absent = [label for label, count in zip(found, counts) if not count]
+  absent = [label for label, count in zip(labels, counts) if not count]
   if absent:
     raise TaskError(
       f'Every {what} has training examples. Received: none of {absent[0]!r} in {source} ({len(absent)} such). Add examples, or leave'
@@ -90,10 +90,10 @@ def check_learnable(counts: np.ndarray, found: Sequence[str], what: str, source:
     )
 
 
-def mask_notes(masks: np.ndarray, found: Sequence[str], source: str) -> Iterator[str]:
+def mask_notes(masks: np.ndarray, labels: Sequence[str], source: str) -> Iterator[str]:
   """What looks as if void and the classes were numbered in another way; `masks` are those of `classes`."""
-  counts = sum(np.bincount(mask.ravel() - IGNORED, minlength=len(found) + 1) for mask in masks)
-  absent = [label for label, count in zip(found, counts[1:]) if not count]
+  counts = sum(np.bincount(mask.ravel() - IGNORED, minlength=len(labels) + 1) for mask in masks)
+  absent = [label for label, count in zip(labels, counts[1:]) if not count]
   if absent:
     yield f'{source}: no mask has {absent[0]!r}{f" and {len(absent) - 1} more classes" if len(absent) > 1 else ""}'
   if counts[0] > counts.sum() / 2:
@@ -137,7 +137,7 @@ def classes(given: Given, void: int | None, count: int) -> np.ndarray:
   first = 1 if void == 0 else 0
   if void is not None and first <= void < first + count:
     raise TaskError(f'void is a number that no class has; classes have {first} to {first + count - 1}. Received: {void}. Say another.')
-  found = []
+  masks = []
   for index, mask in enumerate(given.targets):
     is_void = np.zeros(mask.shape, bool) if void is None else mask == void
     mask = np.where(is_void, IGNORED, mask.astype(np.int64) - first)
@@ -147,8 +147,8 @@ def classes(given: Given, void: int | None, count: int) -> np.ndarray:
         f'A mask has the numbers of the {count} classes, {first} to {first + count - 1}, or of void, {void}. Received:'
         f' {mask.max() + first} for image {index} of {given.source}.{hint or " Correct the mask or the labels."}'
       )
-    found.append(mask.astype(np.int32))
-  return packed(found)
+    masks.append(mask.astype(np.int32))
+  return packed(masks)
 
 
 def places(given: Given, images: np.ndarray) -> np.ndarray:
@@ -157,41 +157,41 @@ def places(given: Given, images: np.ndarray) -> np.ndarray:
   Raises:
     TaskError: other targets, or a labelled joint outside of its image.
   """
-  found = given.targets
-  if found.dtype.kind not in 'iuf' or found.ndim != 3 or found.shape[2] not in (2, 3):
-    received = f'{found.dtype} {list(found.shape)}' if found.dtype != object else f'{sorted(map(list, shapes(found)))}'
+  keypoints = given.targets
+  if keypoints.dtype.kind not in 'iuf' or keypoints.ndim != 3 or keypoints.shape[2] not in (2, 3):
+    received = f'{keypoints.dtype} {list(keypoints.shape)}' if keypoints.dtype != object else f'{sorted(map(list, shapes(keypoints)))}'
     raise TaskError(f'{_JOINTS} Received: {received} in {given.source}. Give every image as many rows.')
-  found = found.astype(np.float64)
-  if found.shape[2] == 2:
-    found = np.concatenate([found, np.where(np.isnan(found).all(2, keepdims=True), 0.0, _VISIBLE)], 2)
-  if not np.isin(found[..., 2], (0, 1, 2)).all():
-    index = np.flatnonzero(~np.isin(found[..., 2], (0, 1, 2)).all(1))[0]
+  keypoints = keypoints.astype(np.float64)
+  if keypoints.shape[2] == 2:
+    keypoints = np.concatenate([keypoints, np.where(np.isnan(keypoints).all(2, keepdims=True), 0.0, _VISIBLE)], 2)
+  if not np.isin(keypoints[..., 2], (0, 1, 2)).all():
+    index = np.flatnonzero(~np.isin(keypoints[..., 2], (0, 1, 2)).all(1))[0]
     raise TaskError(f'{_JOINTS} Received: another third number for image {index} of {given.source}. Correct it.')
-  there = found[..., 2] > 0
+  there = keypoints[..., 2] > 0
   sizes = np.asarray([image.shape[1::-1] for image in images])[:, None]
-  bad = there & ~((found[..., :2] >= 0) & (found[..., :2] <= sizes)).all(2)  # True for NaN too.
+  bad = there & ~((keypoints[..., :2] >= 0) & (keypoints[..., :2] <= sizes)).all(2)  # True for NaN too.
   if bad.any():
     index, joint = np.argwhere(bad)[0]
     raise TaskError(
       f'A labelled joint lies in its image, {sizes[index, 0, 0]}x{sizes[index, 0, 1]}. Received: joint {joint} at'
-      f' ({found[index, joint, 0]:g}, {found[index, joint, 1]:g}) of image {index} of {given.source} ({bad.sum()} such joints). Correct'
-      ' it, or mark it as not visible.'
+      f' ({keypoints[index, joint, 0]:g}, {keypoints[index, joint, 1]:g}) of image {index} of {given.source} ({bad.sum()} such joints).'
+      ' Correct it, or mark it as not visible.'
     )
-  return np.where(there[..., None], found, 0.0)
+  return np.where(there[..., None], keypoints, 0.0)
 
 
-def centred(found: Mapping[str, np.ndarray], source: str) -> dict[str, np.ndarray]:
+def centred(keypoints: Mapping[str, np.ndarray], source: str) -> dict[str, np.ndarray]:
   """The joints of all splits; where all labelled places are whole numbers, which name pixels, half a pixel is added, to their centres.
 
   Raises:
     TaskError: no place is beyond 1, as where they are shares of the images' sides.
   """
-  labelled = np.concatenate([joints[joints[..., 2] > 0][:, :2] for joints in found.values()])
+  labelled = np.concatenate([joints[joints[..., 2] > 0][:, :2] for joints in keypoints.values()])
   if len(labelled) and labelled.max() <= 1:
     raise TaskError(f'x and y are pixels. Received: none above 1 in {source}. Multiply shares by the width and the height of the image.')
   if (labelled % 1 != 0).any():
-    return dict(found)
-  return {split: np.where(joints[..., 2:] > 0, joints + [0.5, 0.5, 0], joints) for split, joints in found.items()}
+    return dict(keypoints)
+  return {split: np.where(joints[..., 2:] > 0, joints + [0.5, 0.5, 0], joints) for split, joints in keypoints.items()}
 
 
 def joints(
@@ -223,12 +223,12 @@ def joints(
   category = {'keypoints': known, 'skeleton': [[known.index(first) + 1, known.index(second) + 1] for first, second in skeleton]}
   category |= {'sigmas': [float(sigma) for sigma in sigmas]} if sigmas is not None else {}
   category |= {'flip_pairs': [list(pair) for pair in flip_pairs]} if flip_pairs is not None else {}
-  found = _joints.joints(category, source)
-  paired = {end for pair in found.pairs or () for end in pair}
+  joints = _joints.joints(category, source)
+  paired = {end for pair in joints.pairs or () for end in pair}
   alone = [label for index, label in enumerate(known) if _joints.side(label) and index not in paired]
   if alone and flip_pairs is not None:
     raise TaskError(
       f'flip_pairs name every joint that has a side. Received: {alone[0]!r} in no pair in {source}. Add its pair, or leave flip_pairs'
       ' out: then images are not mirrored.'
     )
-  return Joints(found.names, found.sigmas, None, found.limbs) if alone else found
+  return Joints(joints.names, joints.sigmas, None, joints.limbs) if alone else joints

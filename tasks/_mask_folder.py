@@ -44,11 +44,11 @@ def load(root: pathlib.Path, name: str, config: DataConfig, classes: int = 0) ->
     raise TaskError(f'--task={name} reads a folder that exists. Received: {root}, which is {root.absolute()}. Correct the path.')
   folders = _split_folders(root)
   pairs = {split: _pairs(root, folder) for split, folder in folders.items()}
-  every = [pair for found in pairs.values() for pair in found]
+  every = [pair for split_pairs in pairs.values() for pair in split_pairs]
   labels = _labels(root, config, [mask for _, mask in every], classes)
   numbers = np.arange(-1, len(labels), dtype=np.int32)
   numbers[0] = IGNORED
-  splits = {split: Files(found, numbers, _OUTSIDE.format(len(labels))) for split, found in pairs.items()}
+  splits = {split: Files(split_pairs, numbers, _OUTSIDE.format(len(labels))) for split, split_pairs in pairs.items()}
   pixels = check(splits.values())
   notes = tuple(_notes(name, labels, sum(pixels)))
   return SegmentationTask(name, labels, splits, config, shape=shape(config, _default_shape(splits)), notes=notes)
@@ -74,20 +74,20 @@ def _split_folders(root: pathlib.Path) -> dict[str, str]:
   images, masks = sides = root / 'images', root / 'annotations'
   if not images.is_dir() or not masks.is_dir():
     raise TaskError(f'The folder holds images/ and annotations/, each with training/ and validation/. Received: {root} without them.')
-  found = {}
+  folders = {}
   for folder in sorted({entry.name for side in sides for entry in side.iterdir() if entry.is_dir() and not entry.name.startswith('.')}):
     there, other = (images, masks) if (images / folder).is_dir() else (masks, images)
     split = _SPLITS.get(folder)
-    if split is None or split in found:
+    if split is None or split in folders:
       raise TaskError(f'The splits are training, validation and test. Received: {there / folder}. Rename or remove it.')
     if not (other / folder).is_dir():
       raise TaskError(
         f'A split is a folder in images/ and one in annotations/. Received: {there / folder} without {other / folder}. Add or remove it.'
       )
-    found[split] = folder
-  if 'train' not in found:
+    folders[split] = folder
+  if 'train' not in folders:
     raise TaskError(f'There is a training split. Received: {images} without training/. Add it.')
-  return found
+  return folders
 
 
 def _pairs(root: pathlib.Path, folder: str) -> list[tuple[pathlib.Path, pathlib.Path]]:
@@ -99,11 +99,11 @@ def _pairs(root: pathlib.Path, folder: str) -> list[tuple[pathlib.Path, pathlib.
       raise TaskError(f'No two images of a split have one name. Received: {pictures[path.stem]} and {path}. Rename or remove one.')
   if not pictures:
     raise TaskError(f'A split has at least one example. Received: no images ({", ".join(SUFFIXES)}) in {images}. Add some or remove it.')
-  found = {path.stem: path for path in masks.glob(f'*{_MASK_SUFFIX}') if not path.name.startswith('.')}
-  for stem in sorted(pictures.keys() ^ found.keys()):
-    missing, there = (masks / f'{stem}{_MASK_SUFFIX}', pictures[stem]) if stem in pictures else (images / stem, found[stem])
+  mask_files = {path.stem: path for path in masks.glob(f'*{_MASK_SUFFIX}') if not path.name.startswith('.')}
+  for stem in sorted(pictures.keys() ^ mask_files.keys()):
+    missing, there = (masks / f'{stem}{_MASK_SUFFIX}', pictures[stem]) if stem in pictures else (images / stem, mask_files[stem])
     raise TaskError(f'Every image has a mask of the same name, and every mask an image. Received: {there} without {missing}. Add it.')
-  return [(path, found[stem]) for stem, path in pictures.items()]
+  return [(path, mask_files[stem]) for stem, path in pictures.items()]
 
 
 def _labels(root: pathlib.Path, config: DataConfig, masks: list[pathlib.Path], classes: int) -> list[str]:

@@ -255,7 +255,7 @@ def check(splits: Iterable[Files]) -> list[np.ndarray]:
   Raises:
     TaskError: a file is bad, palettes contradict each other, or a split is void alone.
   """
-  palettes, found = _palettes.Palettes(), []
+  palettes, totals = _palettes.Palettes(), []
   with futures.ThreadPoolExecutor() as pool:  # Decoding releases Python's lock.
     for files in splits:
       pixels = np.zeros(len(files.classes), np.int64)
@@ -268,8 +268,8 @@ def check(splits: Iterable[Files]) -> list[np.ndarray]:
           f'The masks of a split have pixels of classes. Received: {len(files)} masks that are all void, such as those in {folder}.'
           ' Export them again.'
         )
-      found.append(pixels)
-  return found
+      totals.append(pixels)
+  return totals
 
 
 def mask_numbers(path: pathlib.Path) -> np.ndarray:

@@ -78,8 +78,8 @@ class KeypointMetrics(Metrics):
 
   def per_class(self) -> dict[str, dict[str, float]]:
     """{joint: {'count', 'pck'}}; the score of a joint that is labelled nowhere is 0."""
-    found = zip(self._joints.names, self._counts, self._hits)
-    return {name: {'count': int(count), 'pck': float(hits / max(count, 1))} for name, count, hits in found}
+    tallies = zip(self._joints.names, self._counts, self._hits)
+    return {name: {'count': int(count), 'pck': float(hits / max(count, 1))} for name, count, hits in tallies}
 
 
 def correct(truth: np.ndarray, answers: np.ndarray, joints: Joints, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -124,9 +124,11 @@ def evaluated(people: People, examples: np.ndarray, answers: np.ndarray, joints:
   results = []
   for index, answer in zip(examples, answers):
     places = _crops.moved(answer[:, :2], _crops.inverse(_crops.to_crop(people.boxes[index], shape)))
-    found = np.concatenate([np.nan_to_num(places, nan=_NOWHERE), answer[:, 2:]], 1)
+    keypoints = np.concatenate([np.nan_to_num(places, nan=_NOWHERE), answer[:, 2:]], 1)
     score = float(people.scores[index] * answer[:, 2].mean())
-    results.append({'image_id': int(people.picture[index]), 'category_id': _CATEGORY, 'keypoints': found.ravel().tolist(), 'score': score})
+    results.append(
+      {'image_id': int(people.picture[index]), 'category_id': _CATEGORY, 'keypoints': keypoints.ravel().tolist(), 'score': score}
+    )
   pictures = np.union1d(people.picture[examples], np.setdiff1d(people.pictures, people.picture))
   with contextlib.redirect_stdout(io.StringIO()):
     truth = COCO()

@@ -200,16 +200,16 @@ def _kept(files: list[pathlib.Path], name: str, gather) -> dict[str, np.ndarray]
   except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # None is there yet, or one that was damaged: it is made anew.
     pass
   print(f'Looking through {name} once ({sizes.sum() / 1e9:.1f} GB), to find its pictures later: {path}', flush=True)
-  found = gather() | {'file_sizes': sizes}
+  gathered = gather() | {'file_sizes': sizes}
   unfinished = path.with_name(f'.{path.name}.{os.getpid()}')
   try:
     with unfinished.open('wb') as stream:
-      np.savez(stream, **found)
+      np.savez(stream, **gathered)
     os.replace(unfinished, path)
   except OSError as error:
     unfinished.unlink(missing_ok=True)
     print(f'note: {path} cannot be written ({error.strerror}), so that every run looks through the files again.', flush=True)
-  return found
+  return gathered
 
 
 def _unreadable(what: str) -> TaskError:

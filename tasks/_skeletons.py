@@ -15,12 +15,12 @@ def colours(joints: Joints) -> np.ndarray:
   """[joints, 3] uint8: a colour for each joint, of the hues of its side; of all hues where no joint has a side."""
   sides = [side(name) for name in joints.names]
   hues = _HUES if any(sides) else {'': _ALL_HUES}
-  found = []
+  shades = []
   for index, own in enumerate(sides):
     first, last = hues[own]
     share = sides[:index].count(own) / max(1, sides.count(own) - 1)
-    found.append(colorsys.hsv_to_rgb((first + (last - first) * share) % 1, 0.85, 1.0))
-  return np.rint(255 * np.asarray(found)).astype(np.uint8)
+    shades.append(colorsys.hsv_to_rgb((first + (last - first) * share) % 1, 0.85, 1.0))
+  return np.rint(255 * np.asarray(shades)).astype(np.uint8)
 
 
 def written_colours(joints: Joints) -> list[str]:

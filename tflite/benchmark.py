@@ -84,7 +84,7 @@ def table(options: Options, contents: Sequence[bytes], shape: Sequence[int]) -> 
     UserError: the runtime is missing, or a file does not run there.
   """
   image = np.random.default_rng(0).uniform(size=shape).astype(np.float32)
-  found = RUNTIMES[options.runtime].measure(contents, image, options.rounds)
+  measured = RUNTIMES[options.runtime].measure(contents, image, options.rounds)
   return [
     {
       'model': path,
@@ -92,10 +92,10 @@ def table(options: Options, contents: Sequence[bytes], shape: Sequence[int]) -> 
       'milliseconds': statistics.median(entry.milliseconds),
       'least': min(entry.milliseconds),
       'most': max(entry.milliseconds),
-      'ratio': 1 / speedup(found[0], entry),
+      'ratio': 1 / speedup(measured[0], entry),
       'peak_megabytes': entry.peak_megabytes,
     }
-    for path, content, entry in zip(options.paths, contents, found)
+    for path, content, entry in zip(options.paths, contents, measured)
   ]
 
 

@@ -45,12 +45,12 @@ def lines(diagnosis: Any) -> list[str]:
   """The diagnosis for people."""
   inside, every = diagnosis.operations
   if diagnosis.sparse:
-    found = [f'sparse: {inside} of {every} 1x1 convolutions skip their zeros ({diagnosis.zeros:.0%} of their weights)']
+    told = [f'sparse: {inside} of {every} 1x1 convolutions skip their zeros ({diagnosis.zeros:.0%} of their weights)']
   else:
-    found = [f'dense: none of {every} 1x1 convolutions skips its zeros ({diagnosis.zeros:.0%} of their weights)']
+    told = [f'dense: none of {every} 1x1 convolutions skips its zeros ({diagnosis.zeros:.0%} of their weights)']
   shown = list(dict.fromkeys(diagnosis.findings))
-  found += [f'  {finding.where}: {finding.what}; {finding.change}' for finding in shown[:_SHOWN]]
-  return found + ([f'  and {len(shown) - _SHOWN} more like these'] if len(shown) > _SHOWN else [])
+  told += [f'  {finding.where}: {finding.what}; {finding.change}' for finding in shown[:_SHOWN]]
+  return told + ([f'  and {len(shown) - _SHOWN} more like these'] if len(shown) > _SHOWN else [])
 
 
 def _content(options: Options) -> bytes:

@@ -142,8 +142,8 @@ def export(ticket: Any, task: Any, options: Options) -> Exported:
   metric = task.primary_metric
   expected = score(lambda images: model(as_trained(images), training=False).numpy(), task, 'validation', 256).result()[metric]
   runner = Runner(stored.content)
-  found = score(lambda images: network.single(runner(to_units(as_trained(images)))), task, 'validation', 256).result()[metric]
-  _check_score(chosen, metric, found, expected)
+  reached = score(lambda images: network.single(runner(to_units(as_trained(images)))), task, 'validation', 256).result()[metric]
+  _check_score(chosen, metric, reached, expected)
   content = _described(stored.content, ticket, network.repeats)
   facts = Exported(
     ticket=ticket.fingerprint,
@@ -158,7 +158,7 @@ def export(ticket: Any, task: Any, options: Options) -> Exported:
     gzipped=len(gzip.compress(content, mtime=0)),
     lower_bound=_lower_bound(network.kernels, options.format),
     largest_difference=error,
-    validation={metric: found},
+    validation={metric: reached},
     ticket_validation={metric: expected},
   )
   check_place(options.path)  # Minutes have passed.
@@ -175,10 +175,10 @@ def _check_outputs(chosen: Format, error: float, count: int) -> None:
     )
 
 
-def _check_score(chosen: Format, metric: str, found: float, expected: float) -> None:
-  if found < expected - chosen.loss:
+def _check_score(chosen: Format, metric: str, reached: float, expected: float) -> None:
+  if reached < expected - chosen.loss:
     raise ExportError(
-      f'A {chosen.name} file loses at most {chosen.loss:.1%} of {metric}. Received: {found:.1%}, where the ticket has {expected:.1%} on'
+      f'A {chosen.name} file loses at most {chosen.loss:.1%} of {metric}. Received: {reached:.1%}, where the ticket has {expected:.1%} on'
       ' the validation split. Nothing was written. Use another --format.'
     )
 
@@ -203,14 +203,14 @@ def lines(facts: Exported, path: pathlib.Path) -> list[str]:
   """The facts for people."""
   from st_tf.wording import score, score_name, size
 
-  (metric, found), expected = next(iter(facts.validation.items())), next(iter(facts.ticket_validation.values()))
+  (metric, reached), expected = next(iter(facts.validation.items())), next(iter(facts.ticket_validation.values()))
   return [
     f'file     {path}',
     f'size     {size(facts.bytes)}, {size(facts.gzipped)} gzipped; the least possible is {size(facts.lower_bound)}',
     f'storage  {facts.storage}',
     f'graph    {facts.graph}',
     f'outputs  differ from the ticket by at most {facts.largest_difference:.2g} of the largest',
-    f'scores   {score_name(metric)} {score(metric, found)} on the validation split; the ticket {score(metric, expected)}',
+    f'scores   {score_name(metric)} {score(metric, reached)} on the validation split; the ticket {score(metric, expected)}',
   ]
 
 

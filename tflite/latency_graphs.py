@@ -56,14 +56,14 @@ def operations(arch: ArchSpec, head: HeadSpec, image_size: int) -> dict[Operatio
     image_size: side of the images it reads, in pixels.
   """
   shapes = {layer.name: outer.output_shape for outer, layer in layers(build(arch, head, (image_size, image_size, 3)))}
-  found: dict[Operation, list[str]] = {}
+  groups: dict[Operation, list[str]] = {}
   for block in layout(arch, head):
     for kernel, units in block.spec.kernels:
       name = f'{block.name}/k{kernel}'
       height, width = shapes[f'{name}/expand'][1:3]
       operation = Operation(kernel, block.stride, block.in_channels, units, block.out_channels, height, width)
-      found.setdefault(operation, []).append(name)
-  return found
+      groups.setdefault(operation, []).append(name)
+  return groups
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,8 +87,8 @@ class Meter:
   def times(self, operation: Operation, units: Sequence[int]) -> list[float]:
     """Milliseconds of an operation with each number of units; noise can make one negative."""
     pairs = [(dataclasses.replace(operation, units=count), copies) for count in units for copies in (1, _COPIES)]
-    found = self._measured([harness(*pair, self.activation, self.density) for pair in pairs])
-    return [(many.latency - one.latency) / (_COPIES - 1) for one, many in zip(found[::2], found[1::2])]
+    measured = self._measured([harness(*pair, self.activation, self.density) for pair in pairs])
+    return [(many.latency - one.latency) / (_COPIES - 1) for one, many in zip(measured[::2], measured[1::2])]
 
   def networks(self, arch: ArchSpec, head: HeadSpec, image_size: int) -> tuple[float, float]:
     """Milliseconds of the supernet (without any unit, as it is)."""
@@ -96,8 +96,8 @@ class Meter:
     shape = (image_size, image_size, 3)
     # As they are exported: a map must end where sparse inference may.
     graphs = [repeat_pixels(deployed(_thinned(build(each, head, shape), self.density))) for each in (empty, arch)]
-    found = self._measured(graphs)
-    return found[0].latency, found[1].latency
+    measured = self._measured(graphs)
+    return measured[0].latency, measured[1].latency
 
   def _measured(self, graphs: Sequence[Graph]) -> list[Measured]:
     shape = graphs[0].nodes[0].shape

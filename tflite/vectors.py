@@ -49,7 +49,7 @@ def guesses(top: int = 5) -> str:
   """
   lines = []
   for logits in _LOGITS:
-    found = most_likely(np.asarray(logits), [str(index) for index in range(len(logits))], top)
-    columns = (map(repr, logits), (index for index, _ in found), (repr(share) for _, share in found))
+    likely = most_likely(np.asarray(logits), [str(index) for index in range(len(logits))], top)
+    columns = (map(repr, logits), (index for index, _ in likely), (repr(share) for _, share in likely))
     lines.append(' '.join(','.join(column) for column in columns))
   return '\n'.join(lines) + '\n'

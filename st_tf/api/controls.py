@@ -62,9 +62,9 @@ def check_drawn_here(task: Task, ticket: Ticket, config: Config, supernet: pathl
     UserError: naming the setting.
   """
   steps = task.steps_per_epoch(config.batch_size)
-  settings = transfer.settled(task, config)
-  moved = transfer.trainer(task, settings, transfer.plan(settings, steps))
-  (sparsity,) = settings.pruning.sparsity
+  settled = transfer.settled(task, config)
+  moved = transfer.trainer(task, settled, transfer.plan(settled, steps))
+  (sparsity,) = settled.pruning.sparsity
   asked = {'sparsity': sparsity, 'macs': cost.of(moved.model).macs, 'supernet_macs': moved.initial['macs']}
   own = drawn_here(task, ticket, config, supernet, asked)
   plan = supertickets.plan(own, steps)
@@ -84,19 +84,19 @@ def result(ticket: Ticket) -> dict[str, Any]:
   }
 
 
-def lines(found: Mapping[str, Mapping[str, Any]], title: str) -> Iterator[str]:
+def lines(results: Mapping[str, Mapping[str, Any]], title: str) -> Iterator[str]:
   """The comparison for people.
 
   Args:
-    found: `result` of each training, by control.
+    results: `result` of each training, by control.
     title: above the table.
   """
-  metric = next(iter(found.values()))['metric']
+  metric = next(iter(results.values()))['metric']
   yield ''
   yield title
-  width = max(len(NAMES[name]) for name in found)
+  width = max(len(NAMES[name]) for name in results)
   yield f'{"":{width}}  {"validation":>10}  {"test":>10}  sparsity  non-zero MACs   {score_name(metric)}'
-  for name, row in found.items():
+  for name, row in results.items():
     shown = (score(metric, row[split][metric]) for split in ('validation', 'test'))
     yield '  '.join(
       [f'{NAMES[name]:{width}}', *(f'{value:>10}' for value in shown), f'{row["sparsity"]:>8.1%}', f'{row["nonzero_macs"]:>13,}']

@@ -55,14 +55,14 @@ def draw(
   from st_tf.ticket import Ticket
 
   request = requested(task, settings, config, recipe, scale_with_batch)
-  found, run = drawing.prepared(request, task if isinstance(task, Task) else None)
-  run = drawing.with_supernet(found, run)
+  loaded, run = drawing.prepared(request, task if isinstance(task, Task) else None)
+  run = drawing.with_supernet(loaded, run)
   path = pathlib.Path(workdir or drawing.default_workdir(run))
 
   def work(process) -> list[pathlib.Path]:
-    identity = Identity.of(run, found.contents)
+    identity = Identity.of(run, loaded.contents)
     with contextlib.closing(Workdir(path, identity, process, fresh=fresh, stages=stages or None, wait=bool(stages))) as folder:
-      return drawing.draw_into(found, run, folder, deliver)
+      return drawing.draw_into(loaded, run, folder, deliver)
 
   paths = interruptible(work, call_of('draw', task, settings))
   return max((Ticket.load(path) for path in paths), key=lambda ticket: ticket.sparsity)

@@ -38,14 +38,14 @@ def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]
   config = method.settled(task, config)
   plan = method.plan(config, task.steps_per_epoch(config.batch_size))
   trainer = method.trainer(task, config, plan)
-  found = cost.of(trainer.model)
+  costs = cost.of(trainer.model)
   height, width = task.image_size
   yield f'{config.method} on {task.name}, workdir {workdir}'
   sizes = ', '.join(f'{count:,} {split}' for split, count in task.sizes.items())
   without_data = isinstance(task, StandIn)
   sizes = f'none was read; by the published sizes {sizes}' if without_data else sizes
   yield f'  data        {sizes}; {height}x{width} pixels, {len(task.labels)} outputs'
-  yield f'  network     {found.params:,} parameters, {found.macs:,} MACs; {trainer.mask.size:,} prunable weights'
+  yield f'  network     {costs.params:,} parameters, {costs.macs:,} MACs; {trainer.mask.size:,} prunable weights'
   yield f'  training    {config.epochs} epochs of {plan.steps_per_epoch} steps of {config.batch_size} images = {plan.total_steps:,} steps'
   trainings = method.trainings(config)
   epochs = sum(training.epochs for training in trainings)

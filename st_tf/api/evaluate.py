@@ -31,11 +31,11 @@ def evaluate(
   from st_tf.ticket import Ticket
 
   if isinstance(network, Ticket):
-    found, task = evaluation.of_ticket(network, network.fingerprint[:12], data, task)
+    scorable, task = evaluation.of_ticket(network, network.fingerprint[:12], data, task)
   elif pathlib.Path(network).suffix == '.tflite':
     if not task:
       raise UserError('A .tflite file does not know its task. Received: no task. Give one.')
-    found, task = evaluation.of_file(network, data, task)
+    scorable, task = evaluation.of_file(network, data, task)
   else:
-    found, task = evaluation.of_ticket(Ticket.load(network), str(network), data, task)
-  return evaluation.scored(found, task, split, batch_size)
+    scorable, task = evaluation.of_ticket(Ticket.load(network), str(network), data, task)
+  return evaluation.scored(scorable, task, split, batch_size)

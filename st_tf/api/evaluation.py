@@ -10,11 +10,11 @@ import numpy as np
 import tensorflow as tf
 
 from st_tf import task as tasks
+from st_tf import wording
 from st_tf.errors import UserError
 from st_tf.task import DataConfig, Task, scoring
 from st_tf.ticket import Ticket
 from st_tf.ticket.task_of import renormalisation, task_of
-from st_tf.wording import duration, score, score_name, size
 from tflite.file.runner import Runner, single
 
 
@@ -96,16 +96,16 @@ def lines(result: Evaluation, per_class: bool = False) -> list[str]:
     ('network', result.model),
     ('', result.about),
     ('task', f'{result.task}, {result.split} split, {result.examples:,} examples'),
-    ('time', f'{duration(result.seconds)} ({rate:,.0f} images per second)'),
+    ('time', f'{wording.duration(result.seconds)} ({rate:,.0f} images per second)'),
   ]
-  scores = [(score_name(name), score(name, value)) for name, value in result.scores.items()]
-  found = [f'{name:8} {value}' for name, value in facts if value] + ['', *_aligned(scores)]
+  scores = [(wording.score_name(name), wording.score(name, value)) for name, value in result.scores.items()]
+  table = [f'{name:8} {value}' for name, value in facts if value] + ['', *_aligned(scores)]
   if per_class:
     metric = next(name for scores in result.per_class.values() for name in scores if name != 'count')
     ranked = sorted(result.per_class.items(), key=lambda entry: (-entry[1][metric], entry[0]))
-    rows = [(label, score(metric, entry[metric]), f'{entry["count"]:,}') for label, entry in ranked]
-    found += ['', *_aligned([('class', score_name(metric), 'examples'), *rows])]
-  return found
+    rows = [(label, wording.score(metric, entry[metric]), f'{entry["count"]:,}') for label, entry in ranked]
+    table += ['', *_aligned([('class', wording.score_name(metric), 'examples'), *rows])]
+  return table
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
@@ -140,7 +140,7 @@ def of_file(path: str | pathlib.Path, given: Mapping[str, Any], task: Task | str
     task = tasks.load(task, DataConfig(**tasks.size_settings(runner.image_size) | given))
   outputs = runner.output_shape[-1] if runner.output_shape else 1
   infer = _as_normalised(runner, task)
-  return Network(str(path), size(runner.bytes), runner.image_size, outputs, lambda images: single(infer(images))), task
+  return Network(str(path), wording.size(runner.bytes), runner.image_size, outputs, lambda images: single(infer(images))), task
 
 
 def _as_normalised(runner: Any, task: Task) -> Callable[[np.ndarray], np.ndarray]:

@@ -43,6 +43,6 @@ def export(
   from tflite import export as exporting
 
   options = exporting.Options(os.fspath(ticket), format, sparse, os.fspath(out), samples)
-  found = Ticket.load(options.ticket)
+  loaded = Ticket.load(options.ticket)
   exporting.check_place(options.path)
-  return dataclasses.asdict(exporting.export(found, task_of(found, data, task), options))
+  return dataclasses.asdict(exporting.export(loaded, task_of(loaded, data, task), options))

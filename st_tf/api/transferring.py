@@ -84,26 +84,26 @@ class Transfer:
       UserError: a training cannot go to its end.
       Interrupted: it was asked to stop; its state is saved.
     """
-    found: dict[str, dict[str, Any]] = {}
+    results: dict[str, dict[str, Any]] = {}
     paths: list[pathlib.Path] = []
     for number, name in enumerate(self.names, 1):
       if len(self.names) > 1:
         print(f'\n[{number}/{len(self.names)}] {controls.NAMES[name]}', flush=True)
-      settings = self._settings(name, found)
-      identity = Identity.of(settings, self.task.contents)
+      config = self._config_of(name, results)
+      identity = Identity.of(config, self.task.contents)
       with contextlib.closing(Workdir(self.root / name, identity, process, fresh=fresh)) as workdir:
-        paths += drawing.draw_into(self.task, settings, workdir)
-      found[name] = controls.result(Ticket.load(paths[-1]))
-    facts = {'ticket': self.ticket.fingerprint, 'from': self.ticket.task.name, 'found': found}
+        paths += drawing.draw_into(self.task, config, workdir)
+      results[name] = controls.result(Ticket.load(paths[-1]))
+    facts = {'ticket': self.ticket.fingerprint, 'from': self.ticket.task.name, 'found': results}
     files.write_text(self.root / 'transfer.json', json.dumps(facts, indent=1))
-    print('\n'.join(controls.lines(found, f'{self.ticket.task.name} -> {self.task.name}')))
+    print('\n'.join(controls.lines(results, f'{self.ticket.task.name} -> {self.task.name}')))
     print(f'\nThe moved ticket: {paths[0]}\nIts report: {paths[0] / "report" / "index.html"}')
     return paths
 
-  def _settings(self, name: str, found: dict[str, dict[str, Any]]) -> Config:
+  def _config_of(self, name: str, results: dict[str, dict[str, Any]]) -> Config:
     if name != controls.DRAWN_HERE:
       return controls.exchanged(self.config, name)
     own = self.root / 'supernet.json'
-    settings = controls.drawn_here(self.task, self.ticket, self.config, own, found['none'])
+    config = controls.drawn_here(self.task, self.ticket, self.config, own, results['none'])
     files.write_text(own, presets.to_text(transfer.supernet(self.task, self.ticket, self.config.transfer.input_stride)))
-    return settings
+    return config

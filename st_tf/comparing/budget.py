@@ -44,10 +44,10 @@ def _with_epochs(config: Config, epochs: int) -> Config:
     given = Duration.of(written)
     return share(given.amount / main) if given.unit == EPOCHS and given.amount <= main else given
 
-  found = {name: tuple(map(scaled, flat[name])) if isinstance(flat[name], tuple) else scaled(flat[name]) for name in DURATIONS}
-  found |= {name: flat[name] and max(flat[name] * epochs // config.epochs, 1) for name in ('retrain_epochs', 'trial_epochs')}
-  found['fine_tune_epochs'] = flat['fine_tune_epochs'] * epochs // config.epochs
-  return Config.from_flat(flat | found | {'epochs': epochs})
+  lengths = {name: tuple(map(scaled, flat[name])) if isinstance(flat[name], tuple) else scaled(flat[name]) for name in DURATIONS}
+  lengths |= {name: flat[name] and max(flat[name] * epochs // config.epochs, 1) for name in ('retrain_epochs', 'trial_epochs')}
+  lengths['fine_tune_epochs'] = flat['fine_tune_epochs'] * epochs // config.epochs
+  return Config.from_flat(flat | lengths | {'epochs': epochs})
 
 
 def spent(config: Config, whole: int) -> float:

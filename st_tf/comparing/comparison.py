@@ -154,8 +154,8 @@ class Comparison:
   def _best_rate(self, entry: Entry) -> float:
     if len(self.rates) < 2:
       return self.rates[0]
-    found = {rate: self._work.find(self._trial(entry, rate), 'validation') for rate in self.rates}
-    scores = {rate: record.metrics['validation'][self.task.primary_metric] for rate, record in found.items() if record is not None}
+    records = {rate: self._work.find(self._trial(entry, rate), 'validation') for rate in self.rates}
+    scores = {rate: record.metrics['validation'][self.task.primary_metric] for rate, record in records.items() if record is not None}
     return max(scores, key=scores.get) if scores else self.rates[0]
 
   def _rate(self, entry: Entry, chosen: float, errors: Mapping[pathlib.Path, str]) -> Rate:

@@ -70,13 +70,13 @@ def entries(text: str) -> tuple[Entry, ...]:
   Raises:
     ConfigError: none, an unknown method or setting, a setting that the method does not read, or one twice.
   """
-  found = tuple(_entry(label.strip()) for label in text.split(',') if label.strip())
-  if not found:
+  chosen = tuple(_entry(label.strip()) for label in text.split(',') if label.strip())
+  if not chosen:
     raise ConfigError('--methods names at least one method. Received: none. Write for example --methods=supertickets,gmp.')
-  twice = next((entry.label for entry in found if found.count(entry) > 1), None)
+  twice = next((entry.label for entry in chosen if chosen.count(entry) > 1), None)
   if twice:
     raise ConfigError(f'--methods names each method once. Received: {twice} twice. Leave one out.')
-  return found
+  return chosen
 
 
 def check_sparsities(sparsities: Sequence[float]) -> None:
@@ -103,12 +103,12 @@ def cells(chosen: Sequence[Entry], sparsities: Sequence[float], seeds: Sequence[
       f'With --budget the first method brings no epochs of its own. Received: {chosen[0].label}. Begin with another one, or leave out'
       ' --budget.'
     )
-  found = []
+  runs = []
   for entry in chosen:
     levels = (0.0,) if methods.named(entry.method).keeps_everything else sparsities
     budgets = (0, budget) if budget and not _brings_lengths(entry) else (0,)
-    found += [Cell(entry, level, seed, share) for share in budgets for level in levels for seed in seeds]
-  return found
+    runs += [Cell(entry, level, seed, share) for share in budgets for level in levels for seed in seeds]
+  return runs
 
 
 def _brings_lengths(entry: Entry) -> bool:

@@ -57,11 +57,11 @@ class Launcher:
     Raises:
       KeyboardInterrupt: all were stopped; the run has saved its state.
     """
-    settings, log = (self._root / folder / f'{path.name}.{suffix}' for folder, suffix in (('configs', 'json'), ('logs', 'txt')))
-    for file in (settings, log):
+    config_file, log = (self._root / folder / f'{path.name}.{suffix}' for folder, suffix in (('configs', 'json'), ('logs', 'txt')))
+    for file in (config_file, log):
       file.parent.mkdir(parents=True, exist_ok=True)
-    files.write_text(settings, config.to_json())
-    words = [sys.executable, '-m', 'st_tf.train', f'--config={settings}', f'--workdir={path}', f'--stages={path.parent}', '--nodeliver']
+    files.write_text(config_file, config.to_json())
+    words = [sys.executable, '-m', 'st_tf.train', f'--config={config_file}', f'--workdir={path}', f'--stages={path.parent}', '--nodeliver']
     before = log.stat().st_size if log.exists() else 0
     with open(log, 'a', encoding='utf-8') as output:
       # In a session of its own, so that Ctrl-C reaches it once, from `stop`.

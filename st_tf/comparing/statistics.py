@@ -61,9 +61,9 @@ def difference(ours: Mapping[int, float], theirs: Mapping[int, float]) -> Differ
 
 def front(points: Sequence[tuple[float, float]]) -> list[int]:
   """Indices, by rising cost, of the (cost, score) that no other point beats in both."""
-  found, best = [], -math.inf
+  unbeaten, best = [], -math.inf
   for index in sorted(range(len(points)), key=lambda index: (points[index][0], -points[index][1])):
     if points[index][1] > best:
       best = points[index][1]
-      found.append(index)
-  return found
+      unbeaten.append(index)
+  return unbeaten

@@ -78,7 +78,7 @@ class Row:
     errors: of the runs without a ticket.
     trimmed: in how many of the networks units had to go at the end of the search to meet its target.
     leads: of the first method over this one in score, by the first's sparsity: at the same one, or at each where one of them keeps all.
-    cost_ratios: the first method's training MACs for each of these, likewise.
+    training_ratios: the first method's training MACs for each of these, likewise.
   """
 
   label: str
@@ -93,7 +93,7 @@ class Row:
   errors: tuple[str, ...]
   trimmed: int = 0
   leads: Mapping[float, Difference] = dataclasses.field(default_factory=dict)
-  cost_ratios: Mapping[float, float] = dataclasses.field(default_factory=dict)
+  training_ratios: Mapping[float, float] = dataclasses.field(default_factory=dict)
 
   @property
   def lead(self) -> Difference | None:
@@ -128,23 +128,23 @@ def rows(results: Sequence[Result], metric: str, rates: Mapping[str, Rate], spli
   grouped: dict[tuple[str, float, float], list[Result]] = {}
   for result in results:
     grouped.setdefault((result.label, result.sparsity, result.budget), []).append(result)
-  found = [_row(group, metric, rates[key[0]], split) for key, group in grouped.items()]
+  averaged = [_row(group, metric, rates[key[0]], split) for key, group in grouped.items()]
   reference = results[0].label if results else ''
-  firsts = [row for row in found if row.label == reference]
-  return [row if row.label == reference else _against(row, firsts) for row in found]
+  firsts = [row for row in averaged if row.label == reference]
+  return [row if row.label == reference else _against(row, firsts) for row in averaged]
 
 
 def _against(row: Row, firsts: Sequence[Row]) -> Row:
   # A method that keeps everything is compared at every sparsity.
   met = [first for first in firsts if first.budget == row.budget and (first.sparsity == row.sparsity or not first.sparsity * row.sparsity)]
-  leads = {first.sparsity: found for first in met if (found := difference(first.scores, row.scores)) is not None}
+  leads = {first.sparsity: lead for first in met if (lead := difference(first.scores, row.scores)) is not None}
   ratios = {first.sparsity: first.training.macs / row.training.macs for first in met if first.sparsity in leads and row.training.macs}
-  return dataclasses.replace(row, leads=leads, cost_ratios=ratios)
+  return dataclasses.replace(row, leads=leads, training_ratios=ratios)
 
 
 def _row(group: Sequence[Result], metric: str, rate: Rate, split: str) -> Row:
-  found = {result.seed: result.record for result in group if result.record is not None}
-  costs = [record.training for record in found.values()]
+  records = {result.seed: result.record for result in group if result.record is not None}
+  spent = [record.training for record in records.values()]
 
   def mean(values: Sequence[float]) -> float:
     return mean_and_deviation(values)[0] if values else math.nan
@@ -153,13 +153,13 @@ def _row(group: Sequence[Result], metric: str, rate: Rate, split: str) -> Row:
     label=group[0].label,
     sparsity=group[0].sparsity,
     budget=group[0].budget,
-    scores={seed: record.metrics[split][metric] for seed, record in found.items()},
-    validation=mean([record.metrics['validation'][metric] for record in found.values()]),
-    costs={name: mean([record.cost[name] for record in found.values()]) for name in COSTS},
-    size=mean([record.size for record in found.values()]),
-    training=TrainingCost(*(mean([getattr(cost, name) for cost in costs]) for name in ('epochs', 'macs', 'seconds'))),
+    scores={seed: record.metrics[split][metric] for seed, record in records.items()},
+    validation=mean([record.metrics['validation'][metric] for record in records.values()]),
+    costs={name: mean([record.cost[name] for record in records.values()]) for name in COSTS},
+    size=mean([record.size for record in records.values()]),
+    training=TrainingCost(*(mean([getattr(each, name) for each in spent]) for name in ('epochs', 'macs', 'seconds'))),
     rate=rate,
-    trimmed=sum(record.trimmed > 0 for record in found.values()),
+    trimmed=sum(record.trimmed > 0 for record in records.values()),
     errors=tuple(f'seed {result.seed}: {result.error}' for result in group if result.error),
   )
 
@@ -193,62 +193,62 @@ def cells(row: Row, metric: str, split: str = TEST) -> list[str]:
   ]
 
 
-def markdown(found: Sequence[Row], metric: str, split: str = TEST) -> str:
+def markdown(rows: Sequence[Row], metric: str, split: str = TEST) -> str:
   """The table and the differences in words."""
   titles = columns(metric, split)
   lines = [' | '.join(titles).join(('| ', ' |')), '|'.join(['---'] * len(titles)).join('||')]
-  lines += [' | '.join(cells(row, metric, split)).join(('| ', ' |')) for row in found]
-  told = list(differences(found))
-  trimmed = [f'- {line}' for line in trims(found)]
-  errors = [f'- {line}' for line in failures(found)]
+  lines += [' | '.join(cells(row, metric, split)).join(('| ', ' |')) for row in rows]
+  told = list(differences(rows))
+  trimmed = [f'- {line}' for line in trims(rows)]
+  errors = [f'- {line}' for line in failures(rows)]
   lines += ['', *(f'- {line}' for line in told)] if told else []
   lines += ['', *trimmed] if trimmed else []
   lines += ['', 'Without a result:', '', *errors] if errors else []
   return '\n'.join(lines) + '\n'
 
 
-def trims(found: Sequence[Row]) -> Iterator[str]:
+def trims(rows: Sequence[Row]) -> Iterator[str]:
   """Rows of whose networks units had to go at the end of the search."""
-  for row in found:
+  for row in rows:
     if row.trimmed:
       where = f'{row.name} at {wording.sparsity(row.sparsity)}: {row.trimmed} of {len(row.scores)} searches ended above the target'
       yield f'{where}, and the units of the smallest factors were removed to meet it.'
 
 
-def failures(found: Sequence[Row]) -> Iterator[str]:
+def failures(rows: Sequence[Row]) -> Iterator[str]:
   """Runs without a ticket, learning rates without a score, and why."""
-  for row in {row.label: row for row in found}.values():
+  for row in {row.label: row for row in rows}.values():
     yield from (f'{row.label}, {error}' for error in row.rate.errors)
-  for row in found:
+  for row in rows:
     yield from (f'{row.name} at {wording.sparsity(row.sparsity)}, {error}' for error in row.errors)
 
 
-def differences(found: Sequence[Row]) -> Iterator[str]:
+def differences(rows: Sequence[Row]) -> Iterator[str]:
   """What can be said of the first method against each other one, and what cannot."""
-  reference = found[0].label if found else ''
-  every = [(row, given, lead) for row in found for given, lead in row.leads.items()]
+  reference = rows[0].label if rows else ''
+  every = [(row, given, lead) for row in rows for given, lead in row.leads.items()]
   for row, given, lead in every:
     sparsity = max(row.sparsity, given)
     if lead.pairs > 1:
       said = f'{reference} against {row.name} at {wording.sparsity(sparsity)}: {100 * lead.mean:+z.1f} points'
       interval = f'(95% interval {100 * lead.low:+z.1f} to {100 * lead.high:+z.1f}, {lead.pairs} seeds)'
-      yield f'{said} {interval}: {_MEANING[lead.verdict, lead.is_noise]}{_cost(row, given)}.'
+      yield f'{said} {interval}: {_MEANING[lead.verdict, lead.is_noise]}{_training_ratio(row, given)}.'
   single = [entry for entry in every if entry[2].pairs == 1]
   for name in dict.fromkeys(row.name for row, *_ in single):
     points = ', '.join(
-      f'{100 * lead.mean:+z.1f} points at {wording.sparsity(max(row.sparsity, given))}{_cost(row, given)}'
+      f'{100 * lead.mean:+z.1f} points at {wording.sparsity(max(row.sparsity, given))}{_training_ratio(row, given)}'
       for row, given, lead in single
       if row.name == name
     )
     yield f'{reference} against {name}: {points}; one seed, which says nothing of the noise.'
 
 
-def _cost(row: Row, given: float) -> str:
+def _training_ratio(row: Row, given: float) -> str:
   """What the first method's training at that sparsity has cost, against that of the other one."""
-  return f', at {row.cost_ratios[given]:.2f} times its training MACs' if given in row.cost_ratios else ''
+  return f', at {row.training_ratios[given]:.2f} times its training MACs' if given in row.training_ratios else ''
 
 
-def as_data(found: Sequence[Row]) -> list[dict[str, Any]]:
+def as_data(rows: Sequence[Row]) -> list[dict[str, Any]]:
   """The rows as plain data, numbers in full."""
   return [
     {
@@ -269,24 +269,24 @@ def as_data(found: Sequence[Row]) -> list[dict[str, Any]]:
       'learning_rates_tried': row.rate.tried,
       'leads': [
         {name: _plain(value) for name, value in dataclasses.asdict(lead).items()}
-        | {'sparsity_of_first': given, 'verdict': lead.verdict, 'training_macs_ratio': row.cost_ratios.get(given)}
+        | {'sparsity_of_first': given, 'verdict': lead.verdict, 'training_macs_ratio': row.training_ratios.get(given)}
         for given, lead in row.leads.items()
       ],
       'score_by_seed': {seed: _plain(score) for seed, score in row.scores.items()},
       'errors': list(row.errors),
       'learning_rate_errors': list(row.rate.errors),
     }
-    for row in found
+    for row in rows
   ]
 
 
-def as_csv(found: Sequence[Row]) -> str:
+def as_csv(rows: Sequence[Row]) -> str:
   """The rows as comma-separated values, without what has no single value; of differences, the one where there is one."""
   plain = [
     {name: value for name, value in facts.items() if not isinstance(value, (dict, list))}
     | {f'lead_{name}': _plain(getattr(row.lead, name)) if row.lead else None for name in ('mean', 'low', 'high')}
     | {'verdict': row.lead.verdict if row.lead else None}
-    for row, facts in zip(found, as_data(found), strict=True)
+    for row, facts in zip(rows, as_data(rows), strict=True)
   ]
   file = io.StringIO()
   writer = csv.DictWriter(file, list(plain[0]) if plain else [], lineterminator='\n')

@@ -164,7 +164,7 @@ class Config:
     Raises:
       ConfigError: the text is no JSON object of settings.
     """
-    return cls.from_flat(settings(text))
+    return cls.from_flat(parse(text))
 
 
 def leaves() -> list[dataclasses.Field]:
@@ -175,7 +175,7 @@ def leaves() -> list[dataclasses.Field]:
   return fields
 
 
-def settings(text: str) -> dict[str, Any]:
+def parse(text: str) -> dict[str, Any]:
   """The settings that JSON text names, by flag name, typed but not yet checked against each other.
 
   Raises:

@@ -49,12 +49,12 @@ def _checked_durations(field: dataclasses.Field, value: Any) -> Any:
   several = field.type == _DURATIONS
   entries = value if several and isinstance(value, (list, tuple)) else (value,)
   try:
-    found = tuple(Duration.of(entry) for entry in entries)
+    durations = tuple(Duration.of(entry) for entry in entries)
   except ValueError:
     bare = next((str(entry) for entry in entries if isinstance(entry, str) and _is_numeral(entry)), '')
     way_out = f'Write {bare}ep for epochs, or {bare}it for steps.' if bare else f'Write for example {_example(field)}.'
     raise ConfigError(f'--{field.name} is {WRITTEN}. Received: {value!r}. {way_out}') from None
-  return found if several else found[0]
+  return durations if several else durations[0]
 
 
 def from_text(field: dataclasses.Field, text: str) -> Any:

@@ -27,28 +27,28 @@ class Identity:
   digests: Mapping[str, str] = dataclasses.field(hash=False)
 
   @classmethod
-  def of(cls, settings: Config, data: str = '') -> 'Identity':
+  def of(cls, config: Config, data: str = '') -> 'Identity':
     """The identity of a run that begins now.
 
     Args:
-      settings: all of them.
+      config: all of them.
       data: digest of a task's data that lie in memory; empty where the task is found by its name.
 
     Raises:
       UserError: a file that a setting names cannot be read.
     """
-    return cls(settings, _read(settings.flat(), named_files.SETTINGS) | ({'task': data} if data else {}))
+    return cls(config, _read(config.flat(), named_files.SETTINGS) | ({'task': data} if data else {}))
 
-  def derived(self, settings: Config) -> 'Identity':
+  def derived(self, config: Config) -> 'Identity':
     """The identity of a part of the run, or of one beside it; only files that its settings name and the run's do not are read.
 
     Raises:
       UserError: such a file cannot be read.
     """
-    before, after = self.settings.flat(), settings.flat()
+    before, after = self.settings.flat(), config.flat()
     same = [name for name in named_files.SETTINGS if before[name] == after[name]]
     others = [name for name in named_files.SETTINGS if name not in same]
-    return Identity(settings, {name: digest for name, digest in self.digests.items() if name not in others} | _read(after, others))
+    return Identity(config, {name: digest for name, digest in self.digests.items() if name not in others} | _read(after, others))
 
   def portable(self) -> dict[str, Any]:
     """The settings by flag, of files on this machine the name and a digest of what is in them; such a name stays as it is."""
@@ -90,4 +90,4 @@ class Identity:
 
 def _read(values: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
   """Digests by setting, of those that name a file which is there."""
-  return {name: found for name in names if (found := named_files.digest(name, values[name]))}
+  return {name: digest for name in names if (digest := named_files.digest(name, values[name]))}

@@ -177,7 +177,7 @@ RECIPES = {
 }
 
 
-def settings(name: str, given: Mapping[str, Any], scale_with_batch: bool = False) -> tuple[dict[str, Any], list[str]]:
+def combine(name: str, given: Mapping[str, Any], scale_with_batch: bool = False) -> tuple[dict[str, Any], list[str]]:
   """What a recipe and the flags beside it come to.
 
   Args:

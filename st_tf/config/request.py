@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from st_tf.config import recipes
-from st_tf.config.config import Config, settings
+from st_tf.config.config import Config, parse
 from st_tf.config.fields import ConfigError
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -51,7 +51,7 @@ class Request:
     if config:
       return cls(given, _read(config), config)
     if recipe:
-      base, notes = recipes.settings(recipe, given, scale_with_batch)
+      base, notes = recipes.combine(recipe, given, scale_with_batch)
       return cls(given, base, f'--recipe={recipe}', recipe, tuple(f'recipe {recipe}: {note}' for note in notes))
     return cls(given)
 
@@ -75,7 +75,7 @@ class Request:
 
 def _read(path: str) -> dict[str, Any]:
   try:
-    return settings(pathlib.Path(path).expanduser().read_text(encoding='utf-8'))
+    return parse(pathlib.Path(path).expanduser().read_text(encoding='utf-8'))
   except (OSError, UnicodeDecodeError) as error:
     raise ConfigError(
       f"--config names a readable JSON file. Received: {path!r} ({error}). A run writes one: its workdir's config.json."

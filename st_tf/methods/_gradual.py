@@ -24,20 +24,20 @@ def plan(config: Config, steps_per_epoch: int) -> Plan:
   Raises:
     ConfigError: several sparsities, of which each needs a training of its own; what tfmot cannot do.
   """
-  sparsity, found = first_mask.sparsity(config), pruning_alone(config, steps_per_epoch)
-  if found.pruning is None:
-    return found
+  sparsity, planned = first_mask.sparsity(config), pruning_alone(config, steps_per_epoch)
+  if planned.pruning is None:
+    return planned
   if config.pruning.prune_depthwise:
     raise ConfigError('tfmot leaves depthwise convolutions as they are. Received: --prune_depthwise. Leave it out.')
-  end, every = found.pruning.end_step, found.pruning.frequency
+  end, every = planned.pruning.end_step, planned.pruning.frequency
   # tfmot prunes at whole intervals after the first event, so that another first event would miss the last one.
-  begin = end - (end - found.pruning.begin_step) // every * every
+  begin = end - (end - planned.pruning.begin_step) // every * every
   if begin == end:
     raise ConfigError(
       f'Gradual pruning takes several events. Received: one, at step {end}; an interval is {every} steps. Lower --prune_begin or'
       ' --prune_interval, or raise --prune_end or --epochs.'
     )
-  return dataclasses.replace(found, pruning=Cubic(sparsity, begin, end, every, ()))
+  return dataclasses.replace(planned, pruning=Cubic(sparsity, begin, end, every, ()))
 
 
 def prune_gradually(task: Task, config: Config, workdir: Workdir, source: Ticket | None = None) -> Ticket:
@@ -50,13 +50,13 @@ def prune_gradually(task: Task, config: Config, workdir: Workdir, source: Ticket
     source: a trained network to begin with; None = as the settings say.
   """
   planned = plan(config, task.steps_per_epoch(config.batch_size))
-  found = trainer(task, config, planned, source)
+  wrapped = trainer(task, config, planned, source)
 
   def prepare(trainer: Trainer) -> None:
     load_weights(trainer) if source is None else trainer.give(source.weights)
 
   # To the loop this is training alone: the wrappers prune by themselves.
-  run = Run(found, dataclasses.replace(planned, pruning=None), workdir, prepare)
+  run = Run(wrapped, dataclasses.replace(planned, pruning=None), workdir, prepare)
   train_to_the_end(run)
   return run.save_ticket(first_mask.sparsity(config))
 
@@ -68,8 +68,8 @@ def trainer(task: Task, config: Config, plan: Plan, source: Ticket | None = None
     schedule = PolynomialDecay(0.0, schedule.target_sparsity, schedule.begin_step, schedule.end_step, frequency=schedule.frequency)
   # Averages are kept from the start: no soft threshold is there that they would have to follow. tfmot knows no floor for layers.
   config = dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, reactivation='masked', layer_floor=0.0))
-  found = fresh(task, config, dataclasses.replace(plan, pruning=schedule), source, Scope(returning=False))
+  wrapped = fresh(task, config, dataclasses.replace(plan, pruning=schedule), source, Scope(returning=False))
   callback = UpdatePruningStep()  # tfmot's own; here it sets the wrappers' counters to their start.
-  callback.set_model(found.model)
+  callback.set_model(wrapped.model)
   callback.on_train_begin()
-  return found
+  return wrapped

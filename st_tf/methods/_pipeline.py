@@ -1,6 +1,7 @@
 """The stages of pipelines: search, train, prune, go back, train what is left.
 
-Every training is a run of its own in a folder that its settings and its source name. So pipelines that share a folder of stages
+A stage is one training of a pipeline, and what the folder of `--stages` holds (the stages of a network are `ArchSpec`'s). Every
+stage is a run of its own in a folder that its settings and its source name. So pipelines that share a folder of stages
 share the trainings too, and an interrupted pipeline continues inside the training that was interrupted.
 """
 
@@ -44,7 +45,7 @@ class Pipeline:
     self.config = config
     self.workdir = workdir
     self._stages: list[pathlib.Path] = []
-    self._found: dict[str, Any] = {}
+    self._search_facts: dict[str, Any] = {}
 
   def trained(self) -> Ticket:
     """The whole supernet, trained.
@@ -63,8 +64,8 @@ class Pipeline:
     """
     self._check_sparsity()
     ticket = self.stage(alone(self.config, 'search_only'), search_alone)
-    found = {'trimmed': ticket.provenance.trimmed, 'latency': ticket.provenance.latency}
-    self._found = {name: value for name, value in found.items() if value}
+    facts = {'trimmed': ticket.provenance.trimmed, 'latency': ticket.provenance.latency}
+    self._search_facts = {name: value for name, value in facts.items() if value}
     return ticket
 
   def pruned(self, ticket: Ticket, sparsity: float) -> Ticket:
@@ -123,9 +124,9 @@ class Pipeline:
     """
     last = None
     for last in drawn:
-      cost = last.provenance.all_training
-      settings = {'method': self.config.method, 'config': self.config.flat(), 'seconds': cost.seconds}
-      last = dataclasses.replace(last, provenance=dataclasses.replace(last.provenance, **self._found | settings))
+      spent = last.provenance.all_training
+      facts = {'method': self.config.method, 'config': self.config.flat(), 'seconds': spent.seconds}
+      last = dataclasses.replace(last, provenance=dataclasses.replace(last.provenance, **self._search_facts | facts))
       last.save(self.workdir.ticket_path(last.sparsity))
     self.workdir.history.retell(list(dict.fromkeys(self._stages)))
     return last
@@ -180,11 +181,11 @@ def trial_epochs(config: Config) -> int:
 
 def rounds(config: Config) -> list[tuple[str, float]]:
   """The trainings of iterative pruning after the first, and their epochs."""
-  found = []
+  trainings = []
   for target in config.pruning.sparsity:
     epochs = retrain_epochs(config) - config.pipeline.rewind_to.epochs(config.epochs, unknown=0.0)
-    found += [(f'train at {wording.sparsity(sparsity)}', epochs) for sparsity in levels(target, config.pipeline.prune_rounds)]
-  return found
+    trainings += [(f'train at {wording.sparsity(sparsity)}', epochs) for sparsity in levels(target, config.pipeline.prune_rounds)]
+  return trainings
 
 
 def alone(config: Config, method: str) -> Config:

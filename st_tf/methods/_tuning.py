@@ -65,8 +65,8 @@ def within(left: Mapping[str, int], groups: tuple[Group, ...], fixed: float, bou
 
   # A count changes at these factors and at no others.
   factors = sorted({Fraction(1), *(Fraction(fewer, kept) for kept in left.values() for fewer in range(kept))} | {Fraction(0)})
-  found = bisect.bisect_right(factors, bound, key=lambda factor: macs(scaled(factor), groups, fixed))
-  return scaled(factors[found - 1]) if found else None
+  fitting = bisect.bisect_right(factors, bound, key=lambda factor: macs(scaled(factor), groups, fixed))
+  return scaled(factors[fitting - 1]) if fitting else None
 
 
 def arch_of(left: Mapping[str, int], supernet: ArchSpec, head: HeadSpec, groups: tuple[Group, ...]) -> ArchSpec:
@@ -105,11 +105,11 @@ class Space:
     """
     arch, shape, wanted = supernet(config.supernet or task.default_supernet), (*task.image_size, 3), config.search.target_macs
     model = build(arch, task.head, shape)
-    found, groups = cost.of(model), importance.groups(model, arch, task.head)
+    costs, groups = cost.of(model), importance.groups_of(model, arch, task.head)
     if not groups:
       raise ConfigError(f'A search needs units. Received: a network without any, --supernet={config.supernet}. Choose another.')
-    bound = math.inf if not wanted else wanted * found.macs if wanted <= 1 else wanted
-    return cls(arch, task.head, shape, groups, found.params, found.macs, bound)
+    bound = math.inf if not wanted else wanted * costs.macs if wanted <= 1 else wanted
+    return cls(arch, task.head, shape, groups, costs.params, costs.macs, bound)
 
   @property
   def fixed(self) -> float:
@@ -217,9 +217,9 @@ def oracle(config: Config, choices: kt.HyperParameters) -> kt.Oracle:
   common = {'objective': kt.Objective(OBJECTIVE, 'max'), 'hyperparameters': choices, 'seed': config.seed + 1}
   common['max_consecutive_failed_trials'] = sys.maxsize
   if config.tuner.tuner == 'hyperband':
-    found = kt.oracles.HyperbandOracle(max_epochs=trial_epochs(config), hyperband_iterations=trials, **common)
-    found.max_trials = trials
-    return found
+    hyperband = kt.oracles.HyperbandOracle(max_epochs=trial_epochs(config), hyperband_iterations=trials, **common)
+    hyperband.max_trials = trials
+    return hyperband
   if config.tuner.tuner == 'random':
     return kt.oracles.RandomSearchOracle(max_trials=trials, **common)
   # Its own default, three random trials per choice, is more than all trials of most searches.

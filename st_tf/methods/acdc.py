@@ -33,11 +33,11 @@ def plan(config: Config, steps_per_epoch: int) -> Plan:
   Raises:
     ConfigError: several sparsities, of which each needs a training of its own; too short a time for phases.
   """
-  sparsity, found = first_mask.sparsity(config), training_alone(config, steps_per_epoch)
+  sparsity, training = first_mask.sparsity(config), training_alone(config, steps_per_epoch)
   planned = pruning_alone(config, steps_per_epoch).pruning
   if planned is None:
-    return found
-  phase = max(found.steps(_PHASE), 1)
+    return training
+  phase = max(training.steps(_PHASE), 1)
   # Whole pairs of phases, and at the end a compressed one and a long decompressed one.
   pairs = (planned.end_step - planned.begin_step - 3 * phase) // (2 * phase)
   if pairs < 0:
@@ -46,7 +46,7 @@ def plan(config: Config, steps_per_epoch: int) -> Plan:
       f' {planned.end_step}, from --prune_begin to --prune_end. Lower the one or raise the other.'
     )
   begin = planned.end_step - (3 + 2 * pairs) * phase
-  return dataclasses.replace(found, pruning=Alternating(sparsity, begin, planned.end_step, phase))
+  return dataclasses.replace(training, pruning=Alternating(sparsity, begin, planned.end_step, phase))
 
 
 def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:

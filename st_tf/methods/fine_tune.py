@@ -53,8 +53,8 @@ def _trainer(task: Task, config: Config, plan: Plan, ticket: Ticket) -> Trainer:
 
 
 def _plan(config: Config, steps_per_epoch: int, ticket: Ticket) -> Plan:
-  found = training_alone(config, steps_per_epoch)
-  return found.holding(ticket.sparsity) if ticket.masks else found
+  training = training_alone(config, steps_per_epoch)
+  return training.holding(ticket.sparsity) if ticket.masks else training
 
 
 METHOD = Method(plan=plan, draw=draw, reads=(), is_compared=False, trainer=trainer)

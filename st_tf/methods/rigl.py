@@ -33,11 +33,11 @@ def plan(config: Config, steps_per_epoch: int) -> Plan:
     ConfigError: several sparsities, of which each needs a training of its own.
   """
   sparsity, planned = first_mask.sparsity(config), pruning_alone(config, steps_per_epoch)
-  found = training_alone(config, steps_per_epoch)
+  training = training_alone(config, steps_per_epoch)
   if planned.pruning is None:
-    return found
+    return training
   interval = planned.pruning.frequency
-  return dataclasses.replace(found, pruning=Constant(sparsity, interval, max(planned.pruning.end_step, interval), interval))
+  return dataclasses.replace(training, pruning=Constant(sparsity, interval, max(planned.pruning.end_step, interval), interval))
 
 
 def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
@@ -96,12 +96,12 @@ def _gradients(trainer: Trainer) -> Callable[[tf.Tensor, tf.Tensor], dict[str, n
     kept = {name: variable.numpy() for name, variable in trainer.variables.items() if name not in trainer.trainable}
     for wrapper in wrappers(trainer.model):
       wrapper.open.assign(1.0)
-    found = [gradient.numpy() for gradient in compute(images, targets)]
+    values = [gradient.numpy() for gradient in compute(images, targets)]
     for wrapper in wrappers(trainer.model):
       wrapper.open.assign(0.0)
     for name, value in kept.items():
       trainer.variables[name].assign(value)
-    return dict(zip(weights, found))
+    return dict(zip(weights, values))
 
   return gradients
 

@@ -53,14 +53,14 @@ def plan(config: Config, steps_per_epoch: int) -> Plan:
     ConfigError: no ticket is given.
     TicketError: no ticket is there.
   """
-  found = training_alone(config, steps_per_epoch)
+  training = training_alone(config, steps_per_epoch)
   if config.transfer.control == 'dense_body' or not source(config).masks:
-    return found
+    return training
   if config.transfer.reactivate:
     search = dataclasses.replace(config.search, penalty=0.0, target_macs=0.0, target_latency_ms=0.0)
     pruning = dataclasses.replace(config.pruning, pruning_schedule='constant', prune_begin=share(0.0))
     return Plan.of(dataclasses.replace(config, search=search, pruning=pruning), steps_per_epoch)
-  return found.holding(config.pruning.sparsity[-1])
+  return training.holding(config.pruning.sparsity[-1])
 
 
 def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
@@ -70,8 +70,8 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
     ConfigError: settings that contradict each other.
   """
   ticket, config = source(config), settled(task, config)
-  found = plan(config, task.steps_per_epoch(config.batch_size))
-  run = Run(_trainer(task, config, found, ticket), found, workdir, lambda trainer: _give_weights(trainer, ticket))
+  planned = plan(config, task.steps_per_epoch(config.batch_size))
+  run = Run(_trainer(task, config, planned, ticket), planned, workdir, lambda trainer: _give_weights(trainer, ticket))
   train_to_the_end(run)
   return run.save_ticket(config.pruning.sparsity[-1])
 
@@ -97,22 +97,22 @@ def _sparsity(config: Config, ticket: Ticket, task: Task) -> float:
 
 
 def _trainer(task: Task, config: Config, plan: Plan, ticket: Ticket) -> Trainer:
-  settings, before, after = config.transfer, ticket.head, task.head
+  transfer, before, after = config.transfer, ticket.head, task.head
   if config.supernet:
     raise ConfigError(f'A ticket brings its own body. Received: --supernet={config.supernet}. Leave it out.')
   ends = presets.supernet(task.default_supernet)
-  arch = moving.moved(ticket.arch, before, after, ends, settings.input_stride)
-  masks = _masks(config, ticket, task) if plan.pruning and not settings.reactivate else {}
+  arch = moving.moved(ticket.arch, before, after, ends, transfer.input_stride)
+  masks = _masks(config, ticket, task) if plan.pruning and not transfer.reactivate else {}
   scope = Scope(
-    prunable=None if settings.reactivate else frozenset(masks),
-    is_frozen=lambda name: settings.freeze_body and moving.is_body(f'{name}/', before, after),
+    prunable=None if transfer.reactivate else frozenset(masks),
+    is_frozen=lambda name: transfer.freeze_body and moving.is_body(f'{name}/', before, after),
   )
-  found = Trainer(arch, task, config, plan.pruning, scope=scope)
-  survivors = found.survivors | {name: units for name, units in ticket.survivors.items() if moving.is_body(name, before, after)}
-  whole = supernet(task, ticket, settings.input_stride)
+  trainer = Trainer(arch, task, config, plan.pruning, scope=scope)
+  survivors = trainer.survivors | {name: units for name, units in ticket.survivors.items() if moving.is_body(name, before, after)}
+  whole = supernet(task, ticket, transfer.input_stride)
   prunable = _prunable_weights(whole, config, ticket, task) if plan.pruning else 0
-  found.descend(Part(ticket, masks, config.pruning.sparsity[-1], whole, survivors, prunable))
-  return found
+  trainer.descend(Part(ticket, masks, config.pruning.sparsity[-1], whole, survivors, prunable))
+  return trainer
 
 
 def _prunable_weights(whole: ArchSpec, config: Config, ticket: Ticket, task: Task) -> int:
@@ -143,13 +143,13 @@ def _give_weights(trainer: Trainer, ticket: Ticket) -> None:
 
 
 def _weights(trainer: Trainer, ticket: Ticket) -> Mapping[str, np.ndarray]:
-  settings = trainer.config.transfer
-  if settings.control in RANDOM:
+  transfer = trainer.config.transfer
+  if transfer.control in RANDOM:
     shape = (*trainer.task.image_size, 3)
     deviation = trainer.config.training.initial_deviation
     fresh = build(trainer.arch, trainer.task.head, shape, seed=trainer.config.seed + _OTHER_SEED, deviation=deviation)
     return {name: variable.numpy() for name, variable in named_variables(fresh).items()}
-  return moving.first_values(ticket) if settings.rewind else ticket.weights
+  return moving.first_values(ticket) if transfer.rewind else ticket.weights
 
 
 METHOD = Method(plan=plan, draw=draw, reads=(), is_compared=False, settled=settled, trainer=trainer)

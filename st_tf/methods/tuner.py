@@ -148,8 +148,8 @@ class Search:
     if who == 'worker':
       _search(self._tuner(self._workdir.path / 'tuner'), who)
       return ()
-    settings = _search_alone(self._config)
-    with self._workdir.stage(self._workdir.stage_path(settings), settings) as owner:  # A folder that runs with the same search share.
+    search = _search_alone(self._config)
+    with self._workdir.stage(self._workdir.stage_path(search), search) as owner:  # A folder that runs with the same search share.
       tuner = self._tuner(owner.path / 'tuner')
       if not (owner.is_finished and tuner.oracle.trials):  # A chief would wait for workers that have ended.
         _search(tuner, who)
@@ -274,9 +274,9 @@ def charged(ticket: Ticket, trials: tuple[Trial, ...], config: Config) -> Ticket
   def name(trial: Trial, epochs: int) -> tuple[Any, ...]:
     return (tuple(sorted(trial.left.items())), training(config, epochs))
 
-  cost = {name(trial, trial.epochs): trial.training for trial in trials if trial.left is not None}
-  cost.pop(name(best_of(trials), config.epochs), None)
-  total = sum(cost.values(), ticket.provenance.all_training)
+  spent = {name(trial, trial.epochs): trial.training for trial in trials if trial.left is not None}
+  spent.pop(name(best_of(trials), config.epochs), None)
+  total = sum(spent.values(), ticket.provenance.all_training)
   facts = dataclasses.replace(ticket.provenance, training=total, trials=[trial.facts() for trial in trials])
   return dataclasses.replace(ticket, provenance=facts)
 

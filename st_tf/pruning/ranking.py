@@ -88,9 +88,9 @@ def lamp(scores: np.ndarray) -> np.ndarray:
   order = np.argsort(flat, kind='stable')
   squares = np.square(np.maximum(flat[order], 0))
   left = np.cumsum(squares[::-1])[::-1]
-  found = np.empty_like(flat)
-  found[order] = np.divide(squares, left, out=np.zeros_like(squares), where=left > 0)
-  return np.where(flat < 0, flat, found).reshape(scores.shape)
+  shares = np.empty_like(flat)
+  shares[order] = np.divide(squares, left, out=np.zeros_like(squares), where=left > 0)
+  return np.where(flat < 0, flat, shares).reshape(scores.shape)
 
 
 def thresholds(scores: Mapping[str, np.ndarray], mask: Mask, ranking: str = 'global') -> dict[str, float]:

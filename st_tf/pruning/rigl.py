@@ -40,9 +40,9 @@ def _layer(kept: np.ndarray, magnitudes: np.ndarray, gradients: np.ndarray, frac
   count = int(kept.sum() - stays.sum())
   # Stable, so that ties are decided by the place and runs can be repeated.
   order = np.argsort(-np.where(stays, -1.0, gradients).ravel(), kind='stable')
-  found = stays.ravel().copy()
-  found[order[:count]] = True
-  return found.reshape(kept.shape)
+  mask = stays.ravel().copy()
+  mask[order[:count]] = True
+  return mask.reshape(kept.shape)
 
 
 def _stays(kept: np.ndarray, magnitudes: np.ndarray, fraction: float) -> np.ndarray:

@@ -89,8 +89,8 @@ def _gradients(weights: Weights, loss: Loss, batch: Any) -> Scores:
   with tf.GradientTape(watch_accessed_variables=False) as tape:
     tape.watch(list(weights.values()))
     value = loss(batch)
-  found = tape.gradient(value, list(weights.values()), unconnected_gradients='zero')
-  return {name: gradient.numpy() for name, gradient in zip(weights, found)}
+  gradients = tape.gradient(value, list(weights.values()), unconnected_gradients='zero')
+  return {name: gradient.numpy() for name, gradient in zip(weights, gradients)}
 
 
 def _hessian_products(weights: Weights, loss: Loss, batch: Any, vector: Scores) -> Scores:
@@ -102,8 +102,8 @@ def _hessian_products(weights: Weights, loss: Loss, batch: Any, vector: Scores) 
       value = loss(batch)
     gradients = inner.gradient(value, variables, unconnected_gradients='zero')
     product = tf.add_n([tf.reduce_sum(gradient * vector[name]) for name, gradient in zip(weights, gradients)])
-  found = outer.gradient(product, variables, unconnected_gradients='zero')
-  return {name: gradient.numpy() for name, gradient in zip(weights, found)}
+  products = outer.gradient(product, variables, unconnected_gradients='zero')
+  return {name: gradient.numpy() for name, gradient in zip(weights, products)}
 
 
 @tf.RegisterGradient('ResizeNearestNeighborGrad')
@@ -114,5 +114,5 @@ def _enlarged(operation: Any, change: tf.Tensor) -> list[tf.Tensor | None]:
 
 
 def _mean(each: Iterable[Scores]) -> Scores:
-  found = list(each)
-  return {name: sum(scores[name] for scores in found) / len(found) for name in found[0]}
+  by_batch = list(each)
+  return {name: sum(scores[name] for scores in by_batch) / len(by_batch) for name in by_batch[0]}

@@ -162,11 +162,11 @@ def wrappers(model: keras.Model) -> list[RegrowthPruning]:
 
 def prunable(model: keras.Model) -> dict[str, tuple[pruning_wrapper.PruneLowMagnitude, int]]:
   """(wrapper, index of the weight in it) of each prunable weight by 'layer/variable'; in our wrappers or in tfmot's own."""
-  found = {}
+  wrapped = {}
   for wrapper in pruning_wrapper.collect_prunable_layers(model):
     for index, (weight, _, _) in enumerate(wrapper.pruning_vars):
-      found[f'{wrapper.layer.name}/{short_name(weight)}'] = (wrapper, index)
-  return found
+      wrapped[f'{wrapper.layer.name}/{short_name(weight)}'] = (wrapper, index)
+  return wrapped
 
 
 def current_mask(model: keras.Model) -> Mask:

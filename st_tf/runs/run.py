@@ -19,7 +19,7 @@ from st_tf.pruning.fit import is_last, may_return
 from st_tf.runs.cutting import cut, origin
 from st_tf.runs.folder import WorkdirError
 from st_tf.runs.start import fresh, load_weights
-from st_tf.runs.target import check_sparsity, check_target, steer, target_flag, trimmed
+from st_tf.runs.target import check_sparsity, check_target, correct_penalty, target_flag, trimmed
 from st_tf.runs.workdir import Workdir
 from st_tf.search import importance
 from st_tf.task import Task
@@ -179,7 +179,7 @@ class Run:
     """Corrects the penalty's strength, and removes dead units when a look at the factors is due and pays."""
     trainer, plan, search = self.trainer, self.plan, self.config.search
     if search.has_target and plan.search_every:
-      steer(trainer, plan)
+      correct_penalty(trainer, plan)
     if not plan.is_search_due(trainer.step):
       return
     last = trainer.step == plan.search_end

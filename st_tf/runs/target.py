@@ -63,7 +63,7 @@ def shown(amount: float, symbol: str) -> str:
   return f'{math.ceil(amount):,} {symbol}' if symbol == 'MACs' else f'{math.ceil(100 * amount) / 100:.2f} {symbol}'
 
 
-def steer(trainer: Trainer, plan: Plan) -> None:
+def correct_penalty(trainer: Trainer, plan: Plan) -> None:
   """Corrects the strength of the penalty, when it is time to."""
   every = max(plan.search_every // STEERS_PER_SEARCH, 1)
   if not plan.ramp_steps <= trainer.step < plan.search_end or trainer.step % every:

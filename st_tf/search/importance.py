@@ -57,20 +57,20 @@ class Group:
     return linear + _PENALISED_PAIR * (alive**2 - max(alive - 1, 0) ** 2)
 
 
-def groups(model: keras.Model, arch: ArchSpec, head: HeadSpec) -> tuple[Group, ...]:
+def groups_of(model: keras.Model, arch: ArchSpec, head: HeadSpec) -> tuple[Group, ...]:
   """Every group of search units of `model`, in network order."""
   macs = {layer.name: layer.macs for layer in cost.of(model).layers}
-  found = []
+  groups = []
   for block in layout(arch, head):
     for size, units in block.spec.kernels:
       name = f'{block.name}/k{size}'
       total = sum(macs[f'{name}/{part}'] for part in ('expand', 'depthwise', 'project'))
-      found.append(Group(name, f'{name}/factor_bn/gamma', units, total, False))
+      groups.append(Group(name, f'{name}/factor_bn/gamma', units, total, False))
     if block.spec.tokens:
       name = f'{block.name}/transformer'
       total = sum(macs[f'{name}/{part}'] for part in ('tokenize', 'attention', 'untokenize'))
-      found.append(Group(name, f'{name}/token_bn/gamma', block.spec.tokens, total, True))
-  return tuple(found)
+      groups.append(Group(name, f'{name}/token_bn/gamma', block.spec.tokens, total, True))
+  return tuple(groups)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,13 +91,13 @@ class CostModel:
   fixed: Callable[[float, tuple[Group, ...]], float]
   table: LatencyTable | None = None
 
-  def total(self, macs: float, found: tuple[Group, ...], living: Mapping[str, np.ndarray] | None = None) -> float:
-    """Price of a network of `macs` MACs and the groups `found`; with `living`, of what is left of it without its dead units."""
+  def total(self, macs: float, groups: tuple[Group, ...], living: Mapping[str, np.ndarray] | None = None) -> float:
+    """Price of a network of `macs` MACs and the groups `groups`; with `living`, of what is left of it without its dead units."""
     left = {name: int(np.count_nonzero(units)) for name, units in (living or {}).items()}
-    return self.fixed(macs, found) + sum(self.group(group, left.get(group.name, group.units)) for group in found)
+    return self.fixed(macs, groups) + sum(self.group(group, left.get(group.name, group.units)) for group in groups)
 
 
-MACS = CostModel('MACs', Group.macs_of, Group.unit_macs, lambda macs, found: macs - sum(group.macs for group in found))
+MACS = CostModel('MACs', Group.macs_of, Group.unit_macs, lambda macs, groups: macs - sum(group.macs for group in groups))
 
 
 def cost_model(name: str, supernet: ArchSpec, head: HeadSpec) -> CostModel:
@@ -119,28 +119,28 @@ def cost_model(name: str, supernet: ArchSpec, head: HeadSpec) -> CostModel:
     'ms',
     lambda group, units: table.milliseconds(group.name, units),
     lambda group, alive: table.milliseconds(group.name, group.units) / group.units,
-    lambda macs, found: table.base,
+    lambda macs, groups: table.base,
     table,
   )
 
 
-def normaliser(found: tuple[Group, ...], model: CostModel = MACS) -> float:
+def normaliser(groups: tuple[Group, ...], model: CostModel = MACS) -> float:
   """Mean price of a unit over all groups of the initial supernet, each weighted by its units; 1 where nothing costs anything."""
-  units = sum(group.units for group in found)
-  return (sum(model.group(group, group.units) for group in found) / units if units else 1.0) or 1.0
+  units = sum(group.units for group in groups)
+  return (sum(model.group(group, group.units) for group in groups) / units if units else 1.0) or 1.0
 
 
-def penalties(found: tuple[Group, ...], mean: float, alive: Mapping[str, int] | None = None, model: CostModel = MACS) -> dict[str, float]:
+def penalties(groups: tuple[Group, ...], mean: float, alive: Mapping[str, int] | None = None, model: CostModel = MACS) -> dict[str, float]:
   """The resource-aware penalty of each group: the price of a unit over the mean price.
 
   Args:
-    found: the groups of the *initial* supernet.
+    groups: the groups of the *initial* supernet.
     mean: their `normaliser`.
     alive: tokens that are alive, by group name; all when not given.
     model: what a unit costs.
   """
   alive = alive or {}
-  return {group.name: model.unit(group, alive.get(group.name)) / mean for group in found}
+  return {group.name: model.unit(group, alive.get(group.name)) / mean for group in groups}
 
 
 def alive(factors: Mapping[str, np.ndarray], dead_below: float) -> dict[str, np.ndarray]:

@@ -38,10 +38,10 @@ def shrunk_arch(arch: ArchSpec, head: HeadSpec, alive: Mapping[str, np.ndarray])
 
 def slices(arch: ArchSpec, head: HeadSpec, alive: Mapping[str, np.ndarray]) -> Slices:
   """Which entries of which axis survive: {'layer/variable': (axis, indices)}; what is not named stays whole."""
-  found: Slices = {}
+  entries: Slices = {}
 
   def keep(name: str, axis: int, kept: np.ndarray) -> None:
-    found[name] = (axis, np.flatnonzero(kept))
+    entries[name] = (axis, np.flatnonzero(kept))
 
   for block in layout(arch, head):
     for size, _ in block.spec.kernels:
@@ -61,7 +61,7 @@ def slices(arch: ArchSpec, head: HeadSpec, alive: Mapping[str, np.ndarray]) -> S
       keep(f'{name}/untokenize/kernel', 2, kept)
       for part in ('gamma', 'beta', 'moving_mean', 'moving_variance'):
         keep(f'{name}/token_bn/{part}', 0, kept)
-  return found
+  return entries
 
 
 def take(values: Mapping[str, np.ndarray], kept: Slices, names: Mapping[str, tuple[int, ...]]) -> Values:

@@ -51,8 +51,8 @@ def decode(outputs: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     lower = np.sign(at(row + 1, column) - at(row - 1, column)) * ((row > 0) & (row < rows - 1))
   x = (column + 0.5 + _QUARTER * right) * shape[1] / columns
   y = (row + 0.5 + _QUARTER * lower) * shape[0] / rows
-  found = np.stack([x, y, at(row, column)], -1)
-  return np.where(broken[..., None], [np.nan, np.nan, 0.0], found)
+  joints = np.stack([x, y, at(row, column)], -1)
+  return np.where(broken[..., None], [np.nan, np.nan, 0.0], joints)
 
 
 def with_labels(picture: np.ndarray, labels: np.ndarray, colours: np.ndarray) -> np.ndarray:

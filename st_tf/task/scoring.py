@@ -34,7 +34,7 @@ def readable(batches: Iterable[Any]) -> Iterator[Any]:
   try:
     yield from batches
   except tf.errors.OpError as error:
-    found = re.search(r'TaskError: (.*)', str(error))
-    if found:
-      raise TaskError(found.group(1)) from error
+    match = re.search(r'TaskError: (.*)', str(error))
+    if match:
+      raise TaskError(match.group(1)) from error
     raise

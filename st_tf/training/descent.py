@@ -41,6 +41,6 @@ class Part:
     if (shape, head, self.supernet) == (tuple(ticket.input_shape), ticket.head, ticket.supernet):
       params, macs = ticket.cost.supernet_params, ticket.cost.supernet_macs
     else:
-      found = cost.of(build(self.supernet, head, shape))
-      params, macs = found.params, found.macs
+      costs = cost.of(build(self.supernet, head, shape))
+      params, macs = costs.params, costs.macs
     return {'params': params, 'macs': macs, 'prunable': self.prunable}

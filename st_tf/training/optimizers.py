@@ -64,9 +64,9 @@ def set_slots(optimizer: keras.optimizers.Optimizer, variables: Mapping[str, tf.
 def _lists(optimizer, variables: Mapping[str, tf.Variable]) -> dict[str, list[tf.Variable]]:
   """tf_keras keeps each kind of slot as a list in the order of the variables."""
   shapes = [variable.shape for variable in variables.values()]
-  found = {}
+  lists = {}
   for name, value in vars(optimizer).items():
     if isinstance(value, (list, tuple)) and len(value) == len(shapes) and all(hasattr(slot, 'shape') for slot in value):
       if [slot.shape for slot in value] == shapes:
-        found[name] = list(value)
-  return found
+        lists[name] = list(value)
+  return lists

@@ -45,12 +45,12 @@ class Memory:
 
   def arrays(self) -> Arrays:
     """All of it, the number of steps aside, as a state has it."""
-    found = {f'value/{name}': value for name, value in self.values.items()}
-    found |= {f'average/{name}': value for name, value in self.averages.items()}
+    arrays = {f'value/{name}': value for name, value in self.values.items()}
+    arrays |= {f'average/{name}': value for name, value in self.averages.items()}
     for kind, parts in (('slot', self.slots), ('pruning', self.pruning)):
       for part, values in parts.items():
-        found |= {f'{kind}/{part}/{name}': value for name, value in values.items()}
-    return found
+        arrays |= {f'{kind}/{part}/{name}': value for name, value in values.items()}
+    return arrays
 
   @classmethod
   def of(cls, state: State) -> 'Memory':

@@ -91,8 +91,8 @@ class Trainer:
     self.groups = self.current_groups
     self.cost_model = importance.cost_model(config.search.cost, arch, task.head) if searching else importance.MACS
     self.survivors = {group.name: list(range(group.units)) for group in self.groups}
-    found = cost.of(self.model)
-    self.initial = {'params': found.params, 'macs': found.macs, 'prunable': current_mask(self.model).size}
+    costs = cost.of(self.model)
+    self.initial = {'params': costs.params, 'macs': costs.macs, 'prunable': current_mask(self.model).size}
     self._compile()
 
   # Beginning.
@@ -247,7 +247,7 @@ class Trainer:
   @property
   def current_groups(self) -> tuple[importance.Group, ...]:
     """The groups of search units of the network as it stands."""
-    return importance.groups(self.model, self.arch, self.task.head)
+    return importance.groups_of(self.model, self.arch, self.task.head)
 
   def factors(self) -> Arrays:
     """Raw importance factors by group name."""

@@ -21,7 +21,7 @@ OPERATION = Operation(kernel=3, stride=2, in_channels=4, units=8, out_channels=6
 
 def test_operations_are_all_groups_of_the_supernet_with_their_macs():
   found = operations(tiny.ARCH, HEAD, tiny.SIDE)
-  groups = {group.name: group for group in importance.groups(build(tiny.ARCH, HEAD, (tiny.SIDE, tiny.SIDE, 3)), tiny.ARCH, HEAD)}
+  groups = {group.name: group for group in importance.groups_of(build(tiny.ARCH, HEAD, (tiny.SIDE, tiny.SIDE, 3)), tiny.ARCH, HEAD)}
   assert sorted(name for names in found.values() for name in names) == sorted(groups)
   for operation, names in found.items():
     positions, after = operation.height * operation.width, operation.height * operation.width // operation.stride**2

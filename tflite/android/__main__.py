@@ -23,8 +23,8 @@ _EXPORTED = ('format', 'sparse')
 
 
 def _as_exported(name: str) -> Any:
-  found = {field.name: field for field in dataclasses.fields(export.Options)}[name]
-  return dataclasses.field(default=found.default, metadata=found.metadata)
+  option = {field.name: field for field in dataclasses.fields(export.Options)}[name]
+  return dataclasses.field(default=option.default, metadata=option.metadata)
 
 
 @dataclasses.dataclass(frozen=True)

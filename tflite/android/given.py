@@ -23,10 +23,10 @@ def model(path: pathlib.Path, ticket: Ticket) -> bytes:
   """
   runner = Runner.load(path)
   content = path.read_bytes()
-  found = labels(content)
-  if not found:
+  named = labels(content)
+  if not named:
     raise UserError(f'The app takes its labels from {LABELS} in the metadata of its model. Received: {path} without it. {_WAY_OUT}')
-  if found != list(ticket.task.labels) or runner.output_shape != (len(found),):
+  if named != list(ticket.task.labels) or runner.output_shape != (len(named),):
     raise UserError(f'The labels of a --model are those of its ticket. Received: others, in {path}. {_WAY_OUT}')
   if runner.image_size != tuple(ticket.input_shape[:2]):
     expected, received = ('x'.join(map(str, size)) for size in (ticket.input_shape[:2], runner.image_size))

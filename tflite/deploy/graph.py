@@ -77,8 +77,8 @@ class Graph:
 
   def sole_reader(self, name: str) -> Node | None:
     """The only node that reads `name`, once; None where there are several or it is the output."""
-    found = self.readers(name)
-    return found[0] if len(found) == 1 and found[0].inputs.count(name) == 1 and name != self.output else None
+    readers = self.readers(name)
+    return readers[0] if len(readers) == 1 and readers[0].inputs.count(name) == 1 and name != self.output else None
 
   def replaced(self, changes: Mapping[str, Iterable[Node]], renamed: Mapping[str, str] | None = None) -> 'Graph':
     """This graph with nodes exchanged.

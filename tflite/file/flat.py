@@ -92,14 +92,14 @@ def read(content: bytes, name: str) -> Model:
   """
   check(content, name)
   try:
-    found = schema.ModelT.InitFromPackedBuf(content, 0)
-    graph = found.subgraphs[0]
-    tensors = tuple(_tensor(tensor, found.buffers) for tensor in graph.tensors)
+    file = schema.ModelT.InitFromPackedBuf(content, 0)
+    graph = file.subgraphs[0]
+    tensors = tuple(_tensor(tensor, file.buffers) for tensor in graph.tensors)
     kinds = {value: key for key, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
     operations = tuple(
       Operation(
         index,
-        kinds[max(found.operatorCodes[entry.opcodeIndex].builtinCode, found.operatorCodes[entry.opcodeIndex].deprecatedBuiltinCode)],
+        kinds[max(file.operatorCodes[entry.opcodeIndex].builtinCode, file.operatorCodes[entry.opcodeIndex].deprecatedBuiltinCode)],
         tuple(int(i) for i in _listed(entry.inputs) if i >= 0),
         tuple(int(i) for i in _listed(entry.outputs)),
         entry.builtinOptions,

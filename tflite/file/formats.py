@@ -23,6 +23,5 @@ class Format:
 
 
 FORMATS = {
-  found.name: found
-  for found in (Format('float32', 1e-4, 0.001, True), Format('float16', 0.02, 0.005, True), Format('int8', 0.3, 0.03, False))
+  form.name: form for form in (Format('float32', 1e-4, 0.001, True), Format('float16', 0.02, 0.005, True), Format('int8', 0.3, 0.03, False))
 }

@@ -73,10 +73,10 @@ class _Doctor:
     findings = list(self._of_the_file(pointwise))
     sparse: list[Operation] = []
     for part in self._parts():
-      found = list(self._of_a_part(part))
+      of_part = list(self._of_a_part(part))
       inside = [operation for operation in part if self._is_pointwise(operation)]
-      if found or not inside:
-        findings += found if inside else []
+      if of_part or not inside:
+        findings += of_part if inside else []
       else:
         sparse += inside
     if not findings and not sparse:
@@ -188,8 +188,8 @@ class _Doctor:
 
   def _values(self, operation: Operation) -> list[int]:
     """What an operation reads that is no constant; a melted padding is passed through."""
-    found = [index for index in operation.inputs if index not in self._constants]
-    return [self._pads[index].inputs[0] if index in self._pads else index for index in found]
+    inputs = [index for index in operation.inputs if index not in self._constants]
+    return [self._pads[index].inputs[0] if index in self._pads else index for index in inputs]
 
   # Connected parts.
 
@@ -287,11 +287,11 @@ class _Doctor:
 def _constants(model: Model) -> set[int]:
   """Tensors that are constants, or made from constants alone by unpacking."""
   made = set(model.makers)
-  found = {index for index in range(len(model.tensors)) if index not in made and index not in model.inputs}
+  constants = {index for index in range(len(model.tensors)) if index not in made and index not in model.inputs}
   for operation in model.operations:
-    if operation.kind in _CONSTANT and found.issuperset(operation.inputs):
-      found.update(operation.outputs)
-  return found
+    if operation.kind in _CONSTANT and constants.issuperset(operation.inputs):
+      constants.update(operation.outputs)
+  return constants
 
 
 def _change(kind: str) -> str:

@@ -64,5 +64,5 @@ def measure(contents: Sequence[bytes], images: np.ndarray, rounds: int = 0) -> l
     if done.returncode:
       last = next(iter(reversed(done.stderr.strip().splitlines())), f'exit code {done.returncode}')
       raise UserError(f'A model runs on ARM64. Received: {last}. Export it again.')
-    with np.load(folder / 'result.npz') as found:
-      return [Measured(found[f'outputs_{i}'], tuple(found[f'milliseconds_{i}'].tolist())) for i in range(len(contents))]
+    with np.load(folder / 'result.npz') as results:
+      return [Measured(results[f'outputs_{i}'], tuple(results[f'milliseconds_{i}'].tolist())) for i in range(len(contents))]

@@ -16,17 +16,17 @@ def main(rounds: int, images_file: str, result_file: str, models: Sequence[str])
 
   images = np.load(images_file)
   interpreters = [Interpreter(model_path=model, num_threads=1) for model in models]
-  found = {}
+  results = {}
   for index, interpreter in enumerate(interpreters):
     interpreter.allocate_tensors()
-    found[f'outputs_{index}'] = np.stack([answer(interpreter, image) for image in images])
-    found[f'milliseconds_{index}'] = np.zeros(rounds)
+    results[f'outputs_{index}'] = np.stack([answer(interpreter, image) for image in images])
+    results[f'milliseconds_{index}'] = np.zeros(rounds)
   for turn in range(rounds):
     for index, interpreter in enumerate(interpreters):
       started = time.perf_counter()
       answer(interpreter, images[0])
-      found[f'milliseconds_{index}'][turn] = 1000 * (time.perf_counter() - started)
-  np.savez(result_file, **found)
+      results[f'milliseconds_{index}'][turn] = 1000 * (time.perf_counter() - started)
+  np.savez(result_file, **results)
 
 
 def answer(interpreter: Any, image: Any) -> Any:

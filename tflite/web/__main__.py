@@ -31,7 +31,7 @@ class Options:
     default='float32',
     metadata={
       'help': 'Numbers in the files.',
-      'choices': tuple(name for name, found in FORMATS.items() if found.runs_sparsely),
+      'choices': tuple(name for name, form in FORMATS.items() if form.runs_sparsely),
     },
   )
   examples: int = dataclasses.field(

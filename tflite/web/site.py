@@ -136,13 +136,13 @@ def _map(ticket: Ticket, files: Mapping[str, bytes]) -> dict[str, Any]:
 def tiles(ticket: Ticket) -> list[dict[str, str]]:
   """The headline numbers: {'title', 'value', 'note'}."""
   metric, labels = ticket.task.primary_metric, ticket.task.labels
-  found = [('Task', ticket.task.name, ''), ('Sparsity', wording.percent(ticket.sparsity), 'of the prunable weights are zero')]
+  rows = [('Task', ticket.task.name, ''), ('Sparsity', wording.percent(ticket.sparsity), 'of the prunable weights are zero')]
   for split in ('validation', 'test'):
     if metric in ticket.metrics.get(split, {}):
-      found.append((f'{split.capitalize()} score', wording.score(metric, ticket.metrics[split][metric]), wording.score_name(metric)))
-  found.append(('Labels', str(len(labels)), ', '.join([*labels[:3], '…'] if len(labels) > 3 else labels)))
-  found.append(('Image size', '×'.join(map(str, ticket.input_shape[:2])), 'pixels, after a centre crop'))
-  return [{'title': title, 'value': value, 'note': note} for title, value, note in found]
+      rows.append((f'{split.capitalize()} score', wording.score(metric, ticket.metrics[split][metric]), wording.score_name(metric)))
+  rows.append(('Labels', str(len(labels)), ', '.join([*labels[:3], '…'] if len(labels) > 3 else labels)))
+  rows.append(('Image size', '×'.join(map(str, ticket.input_shape[:2])), 'pixels, after a centre crop'))
+  return [{'title': title, 'value': value, 'note': note} for title, value, note in rows]
 
 
 def obstacle(sparse: bytes) -> str:
@@ -168,17 +168,17 @@ def examples(task: Task, trained: TaskFacts, count: int, seed: int = 0) -> list[
     TaskError: a picture cannot be read.
   """
   size = task.scored('validation')
-  found = []
+  chosen = []
   for index in np.random.default_rng(seed).choice(size, min(count, size), replace=False).tolist():
     images, targets = next(iter(readable(task.dataset('validation', 1, start_batch=index).as_numpy_iterator())))
     picture = task.normalisation.denormalised(images[0])
     if task.head.kind == 'classification':
-      found.append(Example(picture, trained.labels[int(targets[0].argmax())]))
+      chosen.append(Example(picture, trained.labels[int(targets[0].argmax())]))
     else:
       nothing = np.zeros((1, 1, task.head.outputs), np.float32)
       shown = task.sample(picture, tf.nest.map_structure(lambda target: target[0], targets), nothing).pictures
-      found.append(Example(picture, '', dict(shown)['truth']))
-  return found
+      chosen.append(Example(picture, '', dict(shown)['truth']))
+  return chosen
 
 
 def _png(picture: np.ndarray) -> bytes:

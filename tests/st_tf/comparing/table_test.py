@@ -86,10 +86,10 @@ def test_what_the_other_methods_training_took_is_told_with_the_difference():
     for result in found[3:]
   ]
   rows = table.rows(found, 'top1', RATES)
-  assert [row.cost_ratios for row in rows] == [{}, {0.9: pytest.approx(2 / 3)}, {0.9: pytest.approx(2 / 3)}]
+  assert [row.training_ratios for row in rows] == [{}, {0.9: pytest.approx(2 / 3)}, {0.9: pytest.approx(2 / 3)}]
   first, second = table.differences(rows)
   assert first.endswith(', at 0.67 times its training MACs.') and '+10.0 points at 90%, at 0.67 times its training MACs; one' in second
-  assert table.as_data(rows)[1]['leads'][0]['training_macs_ratio'] == rows[1].cost_ratios[0.9]
+  assert table.as_data(rows)[1]['leads'][0]['training_macs_ratio'] == rows[1].training_ratios[0.9]
 
 
 def test_networks_that_were_trimmed_are_told():

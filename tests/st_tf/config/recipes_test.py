@@ -17,7 +17,7 @@ NAMES = list(RECIPES)
 
 
 def config(name: str, **given) -> Config:
-  return Config.from_flat(recipes.settings(name, given)[0])
+  return Config.from_flat(recipes.combine(name, given)[0])
 
 
 def plan(name: str, **given) -> Plan:
@@ -146,32 +146,32 @@ def test_a_shorter_training_keeps_the_proportions_of_search_and_pruning():
 @pytest.mark.parametrize('name', NAMES)
 def test_what_is_given_wins(name):
   given = {'epochs': 7, 'supernet': 'tiny', 'sparsity': (0.5,), 'optimizer': 'sgd', 'task': 'shapes', 'penalty': 0.0}
-  found = recipes.settings(name, given)[0]
+  found = recipes.combine(name, given)[0]
   assert {key: found[key] for key in given} == given
   assert found == dict(RECIPES[name].settings) | given
 
 
 def test_the_rate_scales_with_the_batch_when_asked_and_says_so():
-  found, notes = recipes.settings('imagenet', {'batch_size': 64}, scale_with_batch=True)
+  found, notes = recipes.combine('imagenet', {'batch_size': 64}, scale_with_batch=True)
   assert found['learning_rate'] == pytest.approx(0.032 / 8)
   assert notes == ['learning rate 0.004: 0.032 for batches of 512, scaled to 64']
 
 
 def test_without_being_asked_the_rate_stays_and_that_is_said():
-  found, notes = recipes.settings('imagenet', {'batch_size': 64})
+  found, notes = recipes.combine('imagenet', {'batch_size': 64})
   assert found['learning_rate'] == 0.032
   assert notes == ['learning rate 0.032 is for batches of 512, not 64; --scale_with_batch scales it']
-  assert recipes.settings('imagenet', {'batch_size': 64, 'learning_rate': 0.01})[1] == recipes.settings('imagenet', {})[1] == []
+  assert recipes.combine('imagenet', {'batch_size': 64, 'learning_rate': 0.01})[1] == recipes.combine('imagenet', {})[1] == []
 
 
 def test_a_rate_that_is_given_is_not_scaled_behind_the_users_back():
   with pytest.raises(ConfigError, match=r"scales the recipe's learning rate\. Received: --learning_rate=0\.1 too\. Leave out one"):
-    recipes.settings('coco', {'learning_rate': 0.1, 'batch_size': 32}, scale_with_batch=True)
+    recipes.combine('coco', {'learning_rate': 0.1, 'batch_size': 32}, scale_with_batch=True)
 
 
 def test_an_unknown_recipe_names_the_nearest():
   with pytest.raises(ConfigError, match=r"--recipe is one of imagenet, cityscapes, ade20k, coco\. Received: 'cocoa'\. Did you mean coco\?"):
-    recipes.settings('cocoa', {})
+    recipes.combine('cocoa', {})
 
 
 def test_a_recipe_fits_tasks_of_its_kind():

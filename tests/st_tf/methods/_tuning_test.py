@@ -101,7 +101,7 @@ def test_tokens_cost_their_square():
 def test_the_macs_of_a_space_are_those_of_the_networks_built():
   arch = ArchSpec((StageSpec((1,), (4,)),), (4, 4), False, 1, (4,), 8, (3, 5), expansion=2, tokens=4)
   model = build(arch, HEAD, (8, 8, 3))
-  groups = tuning.importance.groups(model, arch, HEAD)
+  groups = tuning.importance.groups_of(model, arch, HEAD)
   whole = cost.of(model).macs
   fixed = whole - sum(group.macs for group in groups)
   for fractions in ((0.5,), (0.25, 0.0, 0.5), (0.0,), (1.0,)):

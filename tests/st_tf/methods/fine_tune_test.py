@@ -26,13 +26,13 @@ def source(tmp_path_factory):
   return Ticket.load(folder), folder
 
 
-def settings(folder, **changes):
+def configured(folder, **changes):
   return tiny.config(**{'method': 'fine_tune', 'init_from': str(folder), 'epochs': 2, 'prune_depthwise': True} | changes)
 
 
 def test_architecture_and_mask_stay_and_the_weights_learn(source, tmp_path):
   ticket, folder = source
-  config = settings(folder)
+  config = configured(folder)
   tuned = fine_tune.draw(tiny.task(), config, Workdir(tmp_path / 'run', config))
   assert tuned.arch == ticket.arch and tuned.sparsity == ticket.sparsity == 0.5
   assert set(tuned.masks) == set(ticket.masks)
@@ -49,7 +49,7 @@ def test_architecture_and_mask_stay_and_the_weights_learn(source, tmp_path):
 
 def test_with_no_learning_rate_to_speak_of_it_stays_what_it_was(source, tmp_path):
   ticket, folder = source
-  config = settings(folder, epochs=1, learning_rate=1e-12, weight_decay=0.0)
+  config = configured(folder, epochs=1, learning_rate=1e-12, weight_decay=0.0)
   tuned = fine_tune.draw(tiny.task(), config, Workdir(tmp_path / 'run', config))
   for name in ticket.masks:
     np.testing.assert_allclose(tuned.weights[name], ticket.weights[name], atol=1e-6)
@@ -58,7 +58,7 @@ def test_with_no_learning_rate_to_speak_of_it_stays_what_it_was(source, tmp_path
 @pytest.mark.slow
 def test_the_command_delivers_the_ticket_under_its_own_sparsity_and_an_interrupted_run_goes_on_under_its_mask(source, tmp_path):
   _, folder = source
-  config = settings(folder)
+  config = configured(folder)
   whole, parts = Workdir(tmp_path / 'whole', config), Workdir(tmp_path / 'parts', config)
   fine_tune.draw(tiny.task(), config, whole)
   with tiny.interrupted():
@@ -72,13 +72,13 @@ def test_a_ticket_is_needed(tmp_path):
   with pytest.raises(ConfigError, match=r'--method=fine_tune trains a ticket\. Received: no --init_from'):
     fine_tune.plan(tiny.config(method='fine_tune'), tiny.STEPS_PER_EPOCH)
   with pytest.raises(TicketError, match='A ticket is a folder with ticket.json'):
-    fine_tune.plan(settings(tmp_path / 'gone'), tiny.STEPS_PER_EPOCH)
+    fine_tune.plan(configured(tmp_path / 'gone'), tiny.STEPS_PER_EPOCH)
 
 
 def test_what_is_pruned_is_what_the_mask_covers_whatever_the_settings_say(source, tmp_path):
   ticket, folder = source
   assert any(name.endswith('depthwise_kernel') for name in ticket.masks)
-  config = settings(folder, epochs=1, prune_depthwise=False, prune_stem=True, prune_classifier=True)
+  config = configured(folder, epochs=1, prune_depthwise=False, prune_stem=True, prune_classifier=True)
   assert list(dry_run.describe(tiny.task(), config, tmp_path / 'run'))
   tuned = fine_tune.draw(tiny.task(), config, Workdir(tmp_path / 'run', config))
   assert {name: int(mask.sum()) for name, mask in tuned.masks.items()} == {name: int(mask.sum()) for name, mask in ticket.masks.items()}
@@ -86,7 +86,7 @@ def test_what_is_pruned_is_what_the_mask_covers_whatever_the_settings_say(source
 
 def test_a_mask_of_other_outputs_is_refused(tmp_path):
   tiny.draw(tmp_path / 'run', tiny.SPECK, sparsity=(0.5,), epochs=2, prune_classifier=True)
-  config = settings(tmp_path / 'run' / 'tickets' / 'sparsity_0.5')
+  config = configured(tmp_path / 'run' / 'tickets' / 'sparsity_0.5')
   task = tiny.task()
   task.head = dataclasses.replace(task.head, outputs=task.head.outputs + 1)
   with pytest.raises(
@@ -98,10 +98,10 @@ def test_a_mask_of_other_outputs_is_refused(tmp_path):
 @pytest.mark.slow
 def test_a_finished_run_is_delivered_again_without_its_source(source, tmp_path):
   shutil.copytree(source[1], tmp_path / 'ticket')
-  config = settings(tmp_path / 'ticket', epochs=1)
+  config = configured(tmp_path / 'ticket', epochs=1)
   assert drawing.draw_into(tiny.task(), config, Workdir(tmp_path / 'run', config))
   shutil.rmtree(tmp_path / 'ticket')
-  config = settings(tmp_path / 'ticket', epochs=1)  # As the next process reads them.
+  config = configured(tmp_path / 'ticket', epochs=1)  # As the next process reads them.
   assert drawing.draw_into(tiny.task(), config, Workdir(tmp_path / 'run', config))
 
 
@@ -116,7 +116,7 @@ def test_the_supernet_costs_what_it_costs_at_the_new_size(source):
 
 def test_a_ticket_that_keeps_everything_can_be_tuned(tmp_path):
   tiny.draw(tmp_path / 'run', tiny.SPECK, sparsity=(0.0, 0.5), epochs=2)
-  config = settings(tmp_path / 'run' / 'tickets' / 'sparsity_0', epochs=1, prune_depthwise=False)
+  config = configured(tmp_path / 'run' / 'tickets' / 'sparsity_0', epochs=1, prune_depthwise=False)
   assert fine_tune.draw(tiny.task(), config, Workdir(tmp_path / 'tuned', config)).sparsity == 0.0
 
 
@@ -124,12 +124,12 @@ def test_a_ticket_that_keeps_everything_can_be_tuned(tmp_path):
 def test_a_run_does_not_continue_with_another_ticket_in_the_place_of_its_own(source, tmp_path):
   ticket, folder = source
   shutil.copytree(folder, tmp_path / 'ticket')
-  config = settings(tmp_path / 'ticket')
+  config = configured(tmp_path / 'ticket')
   with tiny.interrupted():
     fine_tune.draw(tiny.task(), config, Workdir(tmp_path / 'run', config))
   shutil.rmtree(tmp_path / 'ticket')
   other = {name: value * 1.01 for name, value in ticket.weights.items()}
   dataclasses.replace(ticket, weights=other).save(tmp_path / 'ticket')
-  config = settings(tmp_path / 'ticket')  # As the next process reads them.
+  config = configured(tmp_path / 'ticket')  # As the next process reads them.
   with pytest.raises(WorkdirError, match=r'belongs to one configuration\. Received: --init_from=.*ticket \(other contents than it had\)'):
     fine_tune.draw(tiny.task(), config, Workdir(tmp_path / 'run', config))

@@ -14,7 +14,7 @@ from st_tf.training import optimizers
 from tests import tiny
 
 
-def settings(**changes):
+def configured(**changes):
   return tiny.config(**{'method': 'rigl', 'sparsity': (0.75,), 'epochs': 2, 'supernet': str(tiny.SUPERNET)} | changes)
 
 
@@ -28,7 +28,7 @@ def test_a_ticket_that_was_never_denser_and_whose_weights_moved(tmp_path, monkey
     seen.append((before, run.trainer.mask, weights, run.trainer.values(), optimizers.slots(run.trainer.optimizer, run.trainer.trainable)))
 
   monkeypatch.setattr(rigl, '_exchange', watched)
-  config = settings()
+  config = configured()
   ticket = rigl.draw(tiny.task(), config, Workdir(tmp_path / 'run', config))
   assert ticket.cost.zeros == int(0.75 * ticket.cost.prunable) and ticket.arch == tiny.ARCH
   assert [row['step'] for row in Workdir(tmp_path / 'run', config).history.rows() if row['event'] == 'prune'] == list(range(1, 10))
@@ -48,7 +48,7 @@ def test_a_ticket_that_was_never_denser_and_whose_weights_moved(tmp_path, monkey
 
 
 def test_densities_are_those_of_the_erdos_renyi_kernel(tmp_path):
-  config = settings(epochs=1)
+  config = configured(epochs=1)
   ticket = rigl.draw(tiny.task(), config, Workdir(tmp_path / 'run', config))
   shapes = {name: mask.shape for name, mask in ticket.masks.items()}
   density = {name: mask.mean() for name, mask in ticket.masks.items()}
@@ -57,7 +57,7 @@ def test_densities_are_those_of_the_erdos_renyi_kernel(tmp_path):
 
 
 def test_layers_have_no_floor(tmp_path):
-  config = settings(epochs=1, sparsity=(0.98,))
+  config = configured(epochs=1, sparsity=(0.98,))
   with pytest.raises(RankingError, match=r'at most 0\.978\d+ is reachable'):
     tiny.trainer(**{'sparsity': (0.98,)}).ranked(0.98)
   assert list(dry_run.describe(tiny.task(), config, tmp_path / 'run'))
@@ -83,7 +83,7 @@ def test_weights_are_exchanged_by_the_gradients_of_all_weights_and_a_falling_sha
     exchange(run, gradients, fraction)
 
   monkeypatch.setattr(rigl, '_exchange', watched)
-  config = settings()
+  config = configured()
   rigl.draw(tiny.task(), config, Workdir(tmp_path / 'run', config))
   end = rigl.plan(config, tiny.STEPS_PER_EPOCH).pruning.end_step
   assert [fraction for _, fraction in seen] == pytest.approx([0.15 * (1 + math.cos(math.pi * step / end)) for step, _ in seen])
@@ -91,7 +91,7 @@ def test_weights_are_exchanged_by_the_gradients_of_all_weights_and_a_falling_sha
 
 @pytest.mark.slow
 def test_an_interrupted_run_goes_on(tmp_path):
-  config = settings()
+  config = configured()
   whole = rigl.draw(tiny.task(), config, Workdir(tmp_path / 'whole', config))
   with tiny.interrupted():
     rigl.draw(tiny.task(), config, Workdir(tmp_path / 'parts', config))
@@ -100,4 +100,4 @@ def test_an_interrupted_run_goes_on(tmp_path):
 
 def test_several_sparsities_are_refused():
   with pytest.raises(ConfigError, match='--method=rigl trains for one sparsity'):
-    rigl.plan(settings(sparsity=(0.5, 0.9)), 6)
+    rigl.plan(configured(sparsity=(0.5, 0.9)), 6)

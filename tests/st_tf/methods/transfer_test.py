@@ -30,13 +30,13 @@ def maps():
     return task.load('shapes_segmentation', task.DataConfig(image_size=32))
 
 
-def settings(folder, **changes):
+def configured(folder, **changes):
   given = {'method': 'transfer', 'init_from': str(folder), 'epochs': 1, 'batch_size': 16, 'task': 'shapes_segmentation', 'image_size': 32}
   return tiny.config(**given | changes)
 
 
 def moved(source, maps, tmp_path, **changes):
-  config = settings(source[1], **changes)
+  config = configured(source[1], **changes)
   return transfer.draw(maps, config, Workdir(tmp_path / 'run', config))
 
 
@@ -83,7 +83,7 @@ def test_the_sparsity_is_that_of_the_weights_that_stay_prunable(source, maps, tm
 def test_a_ticket_that_did_not_begin_with_its_seed_is_not_rewound(source, maps, tmp_path):
   there = moved(source, maps, tmp_path / 'there')
   there.save(tmp_path / 'ticket')
-  config = settings(tmp_path / 'ticket', rewind=True)
+  config = configured(tmp_path / 'ticket', rewind=True)
   with pytest.raises(
     ConfigError, match=r'drew from its seed\. Received: --rewind and a ticket whose run began with the weights of .*source'
   ):
@@ -106,7 +106,7 @@ def test_between_two_tasks_with_maps_the_head_stays_but_for_its_last_layer(sourc
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr('tasks.shapes_keypoints.SIZES', {'train': 32, 'validation': 16, 'test': 16})
     joints = task.load('shapes_keypoints', task.DataConfig(image_size=32))
-  config = settings(
+  config = configured(
     tmp_path / 'ticket', task='shapes_keypoints', learning_rate=1e-12, weight_decay=0.0, recalibration_batches=0, ema_decay=0.0
   )
   found = transfer.draw(joints, config, Workdir(tmp_path / 'joints', config))
@@ -128,13 +128,13 @@ def test_a_frozen_body_stays_bit_for_bit_with_its_statistics_and_the_head_learns
   found = moved(source, maps, tmp_path, freeze_body=True)
   for name, value in body(ticket, ticket.weights, maps.head).items():
     np.testing.assert_array_equal(found.weights[name], value, err_msg=name)
-  first = trainer(maps, settings(source[1]), transfer.plan(settings(source[1]), 2)).values()
+  first = trainer(maps, configured(source[1]), transfer.plan(configured(source[1]), 2)).values()
   assert (found.weights['head/classifier/kernel'] != first['head/classifier/kernel']).any()
 
 
 def start(source, maps, **changes):
   """(trainer before its first step, its effective masked weights)."""
-  config = settings(source[1], **changes)
+  config = configured(source[1], **changes)
   found = trainer(maps, config, transfer.plan(config, 2))
   transfer._give_weights(found, source[0])
   return found, found.values()
@@ -183,7 +183,7 @@ def test_the_input_stride_may_change_and_weights_and_mask_carry_over(source, map
 
 @pytest.mark.slow
 def test_an_interrupted_move_goes_on(source, maps, tmp_path):
-  config = settings(source[1], epochs=2)
+  config = configured(source[1], epochs=2)
   whole = transfer.draw(maps, config, Workdir(tmp_path / 'whole', config))
   with tiny.interrupted():
     transfer.draw(maps, config, Workdir(tmp_path / 'parts', config))
@@ -210,14 +210,14 @@ def test_maps_become_classes_again(source, maps, tmp_path):
 )
 def test_settings_that_contradict_each_other_are_refused(source, changes, message):
   with pytest.raises(ConfigError, match=message):
-    settings(source[1], **changes)
+    configured(source[1], **changes)
 
 
 def test_a_ticket_is_needed_and_no_supernet(source, maps, tmp_path):
   with pytest.raises(ConfigError, match=r'--method=transfer trains a ticket\. Received: no --init_from'):
     transfer.plan(tiny.config(method='transfer'), 2)
   with pytest.raises(TicketError, match='A ticket is a folder with ticket.json'):
-    transfer.plan(settings(tmp_path / 'gone'), 2)
-  config = dataclasses.replace(settings(source[1]), supernet='tiny')
+    transfer.plan(configured(tmp_path / 'gone'), 2)
+  config = dataclasses.replace(configured(source[1]), supernet='tiny')
   with pytest.raises(ConfigError, match=r'A ticket brings its own body\. Received: --supernet=tiny'):
     trainer(maps, config, transfer.plan(config, 2))

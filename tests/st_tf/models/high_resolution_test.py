@@ -91,7 +91,7 @@ def test_parameters_macs_and_penalties_equal_the_reference(name):
   found = cost.of(model)
   assert (found.params, found.macs) == (expected['parameters'], expected['macs_per_image'])
   if 'penalties' in expected:
-    groups = importance.groups(model, arch, head)
+    groups = importance.groups_of(model, arch, head)
     penalties = importance.penalties(groups, importance.normaliser(groups))
     theirs = reference_names(arch, head)
     ours = {f'{theirs[group.factor.removesuffix("/gamma")]}.weight': penalties[group.name] for group in groups}

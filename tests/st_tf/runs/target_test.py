@@ -59,7 +59,7 @@ def test_the_penalty_is_corrected_between_the_ramp_and_the_end_of_the_search(tra
   for step in range(14):
     before = trainer.steering
     trainer.step = step
-    target.steer(trainer, plan)
+    target.correct_penalty(trainer, plan)
     corrected += [step] if trainer.steering is not before else []
   assert corrected == [6, 8, 10]
   assert trainer.steering.strength > 0
@@ -85,7 +85,7 @@ def test_steering_prices_what_is_alive_by_the_table_and_not_in_proportion(tmp_pa
       lambda state, factors, penalty, prices, total, *rest: totals.append(surviving(factors, prices, total, rest[-1])) or state,
     )
     trainer.step = 6
-    target.steer(trainer, Plan.of(trainer.config, tiny.STEPS_PER_EPOCH))
+    target.correct_penalty(trainer, Plan.of(trainer.config, tiny.STEPS_PER_EPOCH))
   assert totals == [pytest.approx(left)] and left > whole * (1 - 0.3 / len(names))
 
 

@@ -42,7 +42,7 @@ def with_tokens():
 
 
 def test_a_group_costs_its_three_convolutions(plain):
-  groups = {group.name: group for group in importance.groups(plain, ARCH, HEAD)}
+  groups = {group.name: group for group in importance.groups_of(plain, ARCH, HEAD)}
   # 64 positions, 4 -> 8 -> 4 channels.
   group = groups['stage1/branch0/block0/k5']
   assert (group.units, group.macs) == (8, 64 * (4 * 8 + 25 * 8 + 8 * 4))
@@ -54,10 +54,10 @@ def test_a_group_costs_its_three_convolutions(plain):
 
 
 def test_groups_are_all_kernels_of_all_blocks_in_network_order(plain, with_tokens):
-  names = [group.name for group in importance.groups(plain, ARCH, HEAD)]
+  names = [group.name for group in importance.groups_of(plain, ARCH, HEAD)]
   assert names[:4] == ['stage1/fuse/0to0/k3', 'stage1/fuse/0to0/k5', 'stage1/branch0/block0/k3', 'stage1/branch0/block0/k5']
   assert len(names) == 2 * 8
-  tokens = [group for group in importance.groups(with_tokens, TOKENS, HEAD) if group.is_tokens]
+  tokens = [group for group in importance.groups_of(with_tokens, TOKENS, HEAD) if group.is_tokens]
   # Blocks that keep their shape: two in the first stage, fuse 0to0 and a block of branch 1 in the second, both increases.
   assert len(tokens) == 6 and {group.units for group in tokens} == {5}
   assert tokens[0].macs == 64 * (4 + 2) * 5 + 64 * 5 * 4 + 2 * (6 * 64 * 64 * 5 + 2 * 64 * 25)
@@ -82,7 +82,7 @@ def test_penalties_equal_the_reference():
   # All five supernets: tests/st_tf/models/high_resolution_test.py, which builds them anyway.
   name = 'tiny_seg'
   arch, head = golden.arch(name)
-  groups = importance.groups(build(arch, head, golden.input_shape(name)), arch, head)
+  groups = importance.groups_of(build(arch, head, golden.input_shape(name)), arch, head)
   penalties, theirs = importance.penalties(groups, importance.normaliser(groups)), reference_names(arch, head)
   ours = {f'{theirs[group.factor.removesuffix("/gamma")]}.weight': penalties[group.name] for group in groups}
   assert ours == pytest.approx(golden.CASES[name]['penalties'], rel=1e-6)
@@ -98,14 +98,14 @@ def test_a_unit_is_alive_above_the_threshold_in_magnitude():
 @pytest.mark.parametrize('tokens', [False, True], ids=['plain', 'transformer'])
 def test_surviving_macs_are_those_of_the_network_that_is_built_without_the_dead(plain, with_tokens, tokens, seed):
   model, arch = (with_tokens, TOKENS) if tokens else (plain, ARCH)
-  groups, rng = importance.groups(model, arch, HEAD), np.random.default_rng(seed)
+  groups, rng = importance.groups_of(model, arch, HEAD), np.random.default_rng(seed)
   alive = {group.name: rng.random(group.units) < rng.choice([0, 0.5, 1]) for group in groups}
   left = build(shrunk_arch(arch, HEAD, alive), HEAD, SHAPE)
   assert importance.MACS.total(cost.of(model).macs, groups, alive) == pytest.approx(cost.of(left).macs, abs=1e-3)
 
 
 def test_with_all_alive_nothing_is_saved_and_with_none_every_group_is_gone(with_tokens):
-  groups, total = importance.groups(with_tokens, TOKENS, HEAD), cost.of(with_tokens).macs
+  groups, total = importance.groups_of(with_tokens, TOKENS, HEAD), cost.of(with_tokens).macs
   assert importance.MACS.total(total, groups, {group.name: np.ones(group.units, bool) for group in groups}) == total
   assert importance.MACS.total(total, groups) == total
   nothing = {group.name: np.zeros(group.units, bool) for group in groups}
@@ -113,7 +113,7 @@ def test_with_all_alive_nothing_is_saved_and_with_none_every_group_is_gone(with_
 
 
 def test_a_latency_table_prices_groups_by_the_units_that_are_left(plain, tmp_path):
-  groups = importance.groups(plain, ARCH, HEAD)
+  groups = importance.groups_of(plain, ARCH, HEAD)
   file = write_table(tmp_path / 'table.json', ARCH, [group.name for group in groups], [(4, 1.0), (8, 3.0)], base=10.0)
   model = importance.cost_model(f'latency:{file}', ARCH, HEAD)
   assert model.symbol == 'ms'

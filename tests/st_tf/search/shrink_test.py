@@ -50,14 +50,14 @@ def randomise(model, seed):
 def kill(model, arch, seed):
   """Zero factors: some everywhere, all of a kernel, all of a few blocks, all tokens of one block; returns who is alive."""
   rng, variables = np.random.default_rng(seed), named_variables(model)
-  for group in importance.groups(model, arch, HEAD):
+  for group in importance.groups_of(model, arch, HEAD):
     living = rng.random(group.units) < 0.6
     if group.block in DEAD_BLOCKS or group.name in (DEAD_KERNEL, 'stage1/fuse/0to0/transformer'):
       living[:] = False
     elif not living.any():
       living[0] = True
     variables[group.factor].assign(variables[group.factor] * living)
-  factors = {group.name: variables[group.factor].numpy() for group in importance.groups(model, arch, HEAD)}
+  factors = {group.name: variables[group.factor].numpy() for group in importance.groups_of(model, arch, HEAD)}
   return importance.alive(factors, 0.0)
 
 

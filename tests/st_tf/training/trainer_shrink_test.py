@@ -16,7 +16,7 @@ THINNED = 'stage2/fuse/0to1/k3'
 
 def alive(trainer, **changes) -> dict[str, np.ndarray]:
   """Everything, but only KEPT of one group and nothing of another."""
-  found = {group.name: np.ones(group.units, bool) for group in importance.groups(trainer.model, trainer.arch, trainer.task.head)}
+  found = {group.name: np.ones(group.units, bool) for group in importance.groups_of(trainer.model, trainer.arch, trainer.task.head)}
   if THINNED in found:
     found[THINNED][[unit for unit in range(len(found[THINNED])) if unit not in KEPT]] = False
   if EMPTY_BLOCK in found:
