@@ -185,7 +185,7 @@ def test_where_other_processes_go_on_the_command_says_so_and_succeeds(tmp_path, 
   def done(*args):
     raise NothingLeft('This worker ends.')
 
-  monkeypatch.setattr('st_tf.methods.supertickets.draw', done)
+  monkeypatch.setattr('st_tf.runs.run.Run.batches', done)
   assert run(tmp_path / 'run', supernet) == 0
   assert capsys.readouterr().out.endswith('This worker ends.\n')
 
