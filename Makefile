@@ -46,7 +46,7 @@ demo: $(STAMP)
 	@echo 'Next: open the report, then $(BIN)/python -m st_tf.evaluate --ticket=runs/demo/tickets/sparsity_0.9 --per_class; your own pictures: README.md.'
 
 test: $(STAMP)
-	$(PYTEST) -m 'not slow' -n $(WORKERS) --dist=loadfile $(PYTEST_FLAGS)
+	$(PYTEST) -m 'not slow' -n $(WORKERS) --dist=loadfile --durations=15 $(PYTEST_FLAGS)
 
 slow: $(STAMP)
 	$(PYTEST) -m slow --timeout=1500 -n $(WORKERS) --dist=loadfile $(PYTEST_FLAGS) || { code=$$?; [ $$code -eq 5 ] && echo 'No test is marked slow.' || exit $$code; }

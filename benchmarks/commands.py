@@ -6,6 +6,7 @@ import shlex
 from typing import Any
 
 from st_tf.config import Config, named_files
+from st_tf.config.config import with_units
 
 # What a moved or fine-tuned ticket brings.
 _DERIVED = {'fine_tune': ('sparsity',), 'transfer': ('sparsity', 'method', 'init_from', 'supernet')}
@@ -17,6 +18,7 @@ def of_run(given: Mapping[str, Any]) -> str:
   Args:
     given: settings in the ticket's provenance.
   """
+  given = with_units(given)
   usual, derived = Config().flat(), _DERIVED.get(given['method'], ())
   kind, colon, argument = given['task'].partition(':')
   hidden = {'init_from': 'TICKET', 'data_dir': 'FOLDER'} | ({'cost': 'latency:TABLE'} if given['cost'] != usual['cost'] else {})

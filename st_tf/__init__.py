@@ -6,7 +6,16 @@ What is here for Python is loaded when it is first used, and TensorFlow with it:
 import importlib
 import sys
 import types
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # For editors and type checkers.
+  from st_tf.api.draw import draw
+  from st_tf.api.evaluate import evaluate
+  from st_tf.api.export import export
+  from st_tf.api.transfer import transfer
+  from st_tf.comparing.compare import compare
+  from st_tf.task import Task
+  from st_tf.ticket import Ticket
 
 __version__ = '0.1.0'
 
@@ -34,6 +43,7 @@ class _Package(types.ModuleType):
       return importlib.import_module('st_tf.pruning')
     if name not in _HOMES:
       raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    importlib.import_module('st_tf.command').prepare()  # Before anything brings TensorFlow.
     value = getattr(importlib.import_module(_HOMES[name]), name)
     setattr(self, name, value)
     return value

@@ -9,6 +9,8 @@ from typing import Any
 
 from st_tf.errors import UserError, did_you_mean
 
+_ROOT = pathlib.Path(__file__).resolve().parents[1]
+
 
 def names(package: str, private: bool = False) -> tuple[str, ...]:
   """The modules of a package, sorted; those whose names begin with an underscore are what the others share, and are none of them.
@@ -19,9 +21,7 @@ def names(package: str, private: bool = False) -> tuple[str, ...]:
     package: its dotted name, 'st_tf.methods'.
     private: whether to list the shared ones too.
   """
-  first, *rest = package.split('.')
-  folders = importlib.util.find_spec(first).submodule_search_locations
-  modules = pkgutil.iter_modules([str(pathlib.Path(folder, *rest)) for folder in folders])
+  modules = pkgutil.iter_modules([str(_ROOT.joinpath(*package.split('.')))])
   return tuple(sorted(module.name for module in modules if private or not module.name.startswith('_')))
 
 
@@ -43,5 +43,14 @@ def load(package: str, name: str, value: str) -> Any:
 
 
 def module(package: str, name: str) -> types.ModuleType:
-  """The module `name` of a package that is reached by its name only."""
+  """The module `name` of a package that is reached by its name only.
+
+  Raises:
+    UserError: a package of that name that is not this library's comes first.
+  """
+  first = package.split('.')[0]
+  spec = importlib.util.find_spec(first)
+  where = list(spec.submodule_search_locations or [spec.origin]) if spec else ['nothing']
+  if str(_ROOT / first) not in where:
+    raise UserError(f'The package {first} is that beside st_tf. Received: {where[0]}, which comes first. Rename it, or work elsewhere.')
   return importlib.import_module(f'{package}.{name}')

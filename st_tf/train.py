@@ -54,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
       print(line, flush=True)
     return 0
   process = Process(command.line(argv), command.again(options.fresh), command.stopping)
-  identity = Identity.of(config)
+  identity = Identity.of(config, task.contents)
   workdir = Workdir(path, identity, process, fresh=options.fresh, stages=options.stages or None, wait=bool(options.stages))
   return command.drawn(lambda: drawing.draw_into(task, config, workdir, options.deliver))
 

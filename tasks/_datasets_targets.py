@@ -50,7 +50,7 @@ def names(labels: Sequence[str], numbers: Sequence[str]) -> tuple[str, ...]:
   """
   if isinstance(labels, str) or not all(isinstance(label, str) and label for label in labels) or len(set(labels)) < len(labels):
     raise TaskError(f"labels are names in order, no two alike. Received: {labels!r:.100}. Write for example labels=['ant', 'bee'].")
-  return tuple(labels) or tuple(numbers)
+  return tuple(map(str, labels)) or tuple(numbers)
 
 
 def labels(given: Given) -> tuple[np.ndarray, int]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from st_tf import command, quiet
 from st_tf.config import flags
+from st_tf.config.fields import check_all
 from st_tf.errors import UserError
 from st_tf.task import DataConfig
 from tflite.file.formats import FORMATS, STORAGES, Format
@@ -43,6 +44,7 @@ class Options:
   samples: int = dataclasses.field(default=32, metadata={'help': 'Validation images on which file and ticket are compared.'})
 
   def __post_init__(self):
+    check_all(self)
     if not self.ticket:
       raise flags.FlagError('--ticket is needed. Received: none. Write --ticket=FOLDER.')
     if self.samples < 1:

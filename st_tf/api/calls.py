@@ -5,16 +5,18 @@ import dataclasses
 import os
 from typing import Any
 
-from st_tf import quiet
-from st_tf.config import DURATIONS, ConfigError
+from st_tf import command, quiet
+from st_tf.config import DURATIONS, ConfigError, named_files
 from st_tf.config.duration import WRITTEN
 from st_tf.config.request import Request
 from st_tf.task import DataConfig, Task
 
+_PRIVATE = ('workdir', 'stages', 'data_dir', 'jobs', 'out', 'records')  # Of the machine.
+
 
 def prepare_tensorflow() -> None:
   """Loads TensorFlow as commands do; where the caller has loaded it, it stays as it is."""
-  quiet.libraries()
+  command.prepare()
   with quiet.imports():
     import tensorflow  # noqa: F401
 
@@ -39,7 +41,12 @@ def requested(
     _check_data(task, settings)
   name = task.name if isinstance(task, Task) else task
   given = {key: os.fspath(value) if isinstance(value, os.PathLike) else value for key, value in settings.items()}
-  return Request.of({'task': name, **given} if name else given, os.fspath(config), recipe, scale_with_batch)
+  request = Request.of({'task': name, **given} if name else given, os.fspath(config), recipe, scale_with_batch)
+  if not isinstance(task, Task):
+    return request
+  # A file or a recipe speaks of other data.
+  ours = {field.name for field in dataclasses.fields(DataConfig)}
+  return dataclasses.replace(request, base={key: value for key, value in request.base.items() if key not in ours})
 
 
 def _check_durations(settings: Mapping[str, Any]) -> None:
@@ -60,7 +67,17 @@ def _check_data(task: Task, settings: Mapping[str, Any]) -> None:
       )
 
 
-def call_of(name: str, task: Task | str, settings: Mapping[str, Any]) -> str:
-  """The call as a ticket names it: "st_tf.draw('shapes', epochs=2)"."""
-  told = [repr(task.name if isinstance(task, Task) else task)] if task else []
-  return f'st_tf.{name}({", ".join([*told, *(f"{key}={value!r}" for key, value in settings.items())])})'
+def call_of(name: str, task: Task | str, said: Mapping[str, Any]) -> str:
+  """The call as a ticket names it: "st_tf.draw('shapes', epochs=2)"; of what lies on this machine the names, or nothing.
+
+  Args:
+    name: of the function.
+    task: what to train on, or its name.
+    said: its other arguments; what is empty or false was not said.
+  """
+  told = [repr(task.name if isinstance(task, Task) else named_files.without_folder(task))] if task else []
+  for key, value in said.items():
+    if key not in _PRIVATE and value not in ('', False):
+      shown = named_files.without_folder(os.fspath(value)) if isinstance(value, (str, os.PathLike)) else value
+      told.append(f'{key}={shown!r}')
+  return f'st_tf.{name}({", ".join(told)})'

@@ -26,8 +26,8 @@ def draw(
 ) -> 'Ticket':
   """Draws a ticket: trains a supernet once, searching its architecture and pruning its weights in the same run.
 
-  It is the command `python -m st_tf.train` without its process: the same settings, the same files, the same ticket. The same call goes on
-  with a run that was interrupted.
+  It is the command `python -m st_tf.train` without its process: the same settings, the same files, the same ticket. The same call,
+  without `fresh`, goes on with a run that was interrupted.
 
   Args:
     task: what to train on, or its name; '' = as `config` or `recipe` says, else the default.
@@ -45,6 +45,7 @@ def draw(
 
   Raises:
     UserError: what the command would say.
+    NothingLeft: the process is one of a tuner's workers, and no trial is left.
     KeyboardInterrupt: by the user, after the step that was going on; the state is saved.
   """
   prepare_tensorflow()
@@ -64,5 +65,7 @@ def draw(
     with contextlib.closing(Workdir(path, identity, process, fresh=fresh, stages=stages or None, wait=bool(stages))) as folder:
       return drawing.draw_into(loaded, run, folder, deliver)
 
-  paths = interruptible(work, call_of('draw', task, settings))
+  paths = interruptible(
+    work, call_of('draw', task, {'config': config, 'recipe': recipe, 'scale_with_batch': scale_with_batch} | settings), fresh
+  )
   return max((Ticket.load(path) for path in paths), key=lambda ticket: ticket.sparsity)

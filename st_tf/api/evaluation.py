@@ -137,7 +137,7 @@ def of_file(path: str | pathlib.Path, given: Mapping[str, Any], task: Task | str
   """A .tflite file as a network, and what it is scored on; as `of_ticket`."""
   runner = Runner.load(str(path))
   if isinstance(task, str):
-    task = tasks.load(task, DataConfig(**tasks.size_settings(runner.image_size) | given))
+    task = tasks.load(task, DataConfig.of(tasks.size_settings(runner.image_size) | dict(given)))
   outputs = runner.output_shape[-1] if runner.output_shape else 1
   infer = _as_normalised(runner, task)
   return Network(str(path), wording.size(runner.bytes), runner.image_size, outputs, lambda images: single(infer(images))), task

@@ -5,6 +5,7 @@ import os
 from typing import Any
 
 from st_tf.api.calls import prepare_tensorflow
+from st_tf.errors import UserError
 from st_tf.task import Task
 
 
@@ -42,6 +43,8 @@ def export(
   from st_tf.ticket.task_of import task_of
   from tflite import export as exporting
 
+  if not isinstance(ticket, (str, os.PathLike)):
+    raise UserError(f'What is exported is the folder of a ticket. Received: {type(ticket).__name__}. Save it, and give the folder.')
   options = exporting.Options(os.fspath(ticket), format, sparse, os.fspath(out), samples)
   loaded = Ticket.load(options.ticket)
   exporting.check_place(options.path)

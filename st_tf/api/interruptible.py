@@ -13,7 +13,7 @@ Result = TypeVar('Result')
 _POLL_SECONDS = 0.5  # A signal that another thread got is noticed by the main thread when it next wakes.
 
 
-def interruptible(work: Callable[[Process], Result], command: str) -> Result:
+def interruptible(work: Callable[[Process], Result], command: str, fresh: bool = False) -> Result:
   """What `work` returns.
 
   It is done in a thread, since a KeyboardInterrupt comes to the main thread alone: Ctrl-C, or the button that interrupts a notebook, asks
@@ -22,12 +22,18 @@ def interruptible(work: Callable[[Process], Result], command: str) -> Result:
   Args:
     work: draws tickets in the process that it is given.
     command: what tickets name as what made them.
+    fresh: whether the call forgets what is there, so that the same call would start over.
 
   Raises:
     KeyboardInterrupt: the work was asked to stop and has.
   """
   asked: list[str] = []
-  process = Process(command, stopping=lambda: contextlib.nullcontext(lambda: asked[-1] if asked else ''))
+
+  def asking() -> str:
+    return asked[-1] if asked else ''
+
+  again = 'the same call without fresh=True' if fresh else 'the same call'
+  process = Process(command, again, stopping=lambda: contextlib.nullcontext(asking), waiting=asking)
   with futures.ThreadPoolExecutor(1) as pool:
     future = pool.submit(work, process)
     while not future.done():
@@ -39,6 +45,9 @@ def interruptible(work: Callable[[Process], Result], command: str) -> Result:
         asked.append('Interrupted')
         print('\nInterrupted: stopping after this step.', file=sys.stderr, flush=True)
     try:
-      return future.result()
+      result = future.result()
+      if asked:
+        raise KeyboardInterrupt(f'Interrupted when all was done; {again} gives it.')
+      return result
     except Interrupted as reason:
       raise KeyboardInterrupt(str(reason)) from None

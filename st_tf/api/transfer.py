@@ -53,6 +53,8 @@ def transfer(
     UserError: what the command would say.
     KeyboardInterrupt: by the user, after the step that was going on; the state is saved.
   """
+  if not isinstance(ticket, (str, os.PathLike)):
+    raise TransferError(f'A transfer begins with the folder of a ticket. Received: {type(ticket).__name__}. Save it, and give the folder.')
   request = requested(task, settings, config, recipe, scale_with_batch)
   check(request, controls, isinstance(task, Task))
   prepare_tensorflow()
@@ -61,7 +63,8 @@ def transfer(
   from st_tf.ticket import Ticket
 
   move = Transfer.prepared(request, ticket, workdir, controls, task if isinstance(task, Task) else None)
-  paths = interruptible(lambda process: move.run(process, fresh), call_of('transfer', task, {'ticket': os.fspath(ticket), **settings}))
+  said = {'ticket': os.fspath(ticket), 'controls': controls, 'config': config, 'recipe': recipe, 'scale_with_batch': scale_with_batch}
+  paths = interruptible(lambda process: move.run(process, fresh), call_of('transfer', task, said | settings), fresh)
   return Ticket.load(paths[0])
 
 

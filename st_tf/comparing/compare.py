@@ -94,6 +94,7 @@ def compare(
   prepare_tensorflow()
   from st_tf.comparing.comparison import Comparison
 
-  comparison = Comparison.prepared(request, options, call_of('compare', task, {'methods': options.methods, **settings}))
+  said = {'methods': options.methods, 'config': config, 'recipe': recipe, 'scale_with_batch': scale_with_batch} | settings
+  comparison = Comparison.prepared(request, options, call_of('compare', task, said))
   rows = comparison.run()
   return Compared(tuple(rows), comparison.task.primary_metric, options.split, comparison.out / 'index.html')

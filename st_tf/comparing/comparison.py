@@ -46,7 +46,7 @@ class Comparison:
     seeds = range(base.seed, base.seed + options.seeds)
     self.cells = entries.cells(chosen, options.sparsities, seeds, options.budget)
     whole = self._whole() if options.budget else 0
-    begun = Identity.of(base)  # A file that settings name counts as it is now.
+    begun = Identity.of(base, task.contents)  # A file that settings name counts as it is now.
     self._runs = {(cell, rate): begun.derived(entries.config_of(cell, base, rate, whole)) for rate in self.rates for cell in self.cells}
     # What no run can have is refused before the first one starts.
     for run in self._runs.values():

@@ -3,6 +3,7 @@
 import dataclasses
 
 from st_tf.config import ConfigError
+from st_tf.config.fields import check_all
 from st_tf.config.request import Request
 
 
@@ -50,6 +51,7 @@ class Options:
   dry_run: bool = dataclasses.field(default=False, metadata={'help': 'Print the plan and stop.'})
 
   def __post_init__(self):
+    check_all(self)
     for name in ('seeds', 'jobs'):
       if getattr(self, name) < 1:
         raise ConfigError(f'--{name} is at least 1. Received: {getattr(self, name)}.')

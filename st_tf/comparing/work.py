@@ -78,7 +78,7 @@ class Work:
   def _launched(self, run: Identity, path: pathlib.Path) -> str:
     """Trains a run, unless it would not be the one that was asked for."""
     try:
-      now = Identity.of(run.settings).digests
+      now = Identity.of(run.settings, run.digests.get('task', '')).digests
     except UserError as error:
       return str(error)
     name = _changed(run, dict.fromkeys(run.digests, '') | now)

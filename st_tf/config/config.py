@@ -11,6 +11,7 @@ from st_tf.arch.presets import PRESETS
 from st_tf.config.duration import Duration
 from st_tf.config.fields import ConfigError, checked, setting, shown
 from st_tf.config.groups import (
+  DURATIONS,
   METHODS,
   RANDOM,
   PipelineConfig,
@@ -97,8 +98,9 @@ class Config:
     rising = len(sparsity) >= 1 and list(sparsity) == sorted(set(sparsity))
     _require(rising, '--sparsity is one number or several rising ones.', sparsity, ' Write for example --sparsity=0.8,0.9.')
     milestones = self.training.learning_rate_milestones
-    order = [milestone.order for milestone in milestones]
-    rises = bool(milestones) and milestones[0].amount > 0 and order == sorted(set(order))
+    # Which of two units comes first only the length of the training says.
+    rises = bool(milestones) and milestones[0].amount > 0
+    rises = rises and all(a.unit != b.unit or a.amount < b.amount for a, b in zip(milestones, milestones[1:]))
     _require(rises, '--learning_rate_milestones are rising positive durations.', shown(milestones), ' Write for example 0.5,0.75.')
     cost = self.search.cost
     named = cost == 'macs' or (cost.startswith(PREFIX) and cost != PREFIX)
@@ -165,6 +167,12 @@ class Config:
       ConfigError: the text is no JSON object of settings.
     """
     return cls.from_flat(parse(text))
+
+
+def with_units(written: Mapping[str, Any]) -> dict[str, Any]:
+  """Settings as JSON has them, durations from before they had units as they are written now; what is no setting stays as it is."""
+  known = {field.name: field for field in leaves() if field.name in DURATIONS}
+  return {name: _written(checked(known[name], value)) if name in known else value for name, value in written.items()}
 
 
 def leaves() -> list[dataclasses.Field]:

@@ -76,11 +76,6 @@ class Duration:
     """As configurations had it before durations had units, where they could; fingerprints are made of it."""
     return self.amount if self.unit == EPOCHS and self.amount > 1 else self.written
 
-  @property
-  def order(self) -> tuple[int, float]:
-    """Durations of one unit are in order of their amounts; shares come before epochs, and these before steps."""
-    return ((SHARE, EPOCHS, STEPS).index(self.unit), self.amount)
-
   def __str__(self) -> str:
     if self.unit == SHARE:
       return str(self.amount)

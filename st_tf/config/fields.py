@@ -45,6 +45,16 @@ def checked(field: dataclasses.Field, value: Any) -> Any:
   return converted
 
 
+def check_all(options: Any) -> None:
+  """Brings every field of a frozen dataclass into its type; to be called when it is made.
+
+  Raises:
+    ConfigError: as `checked`.
+  """
+  for field in dataclasses.fields(options):
+    object.__setattr__(options, field.name, checked(field, getattr(options, field.name)))
+
+
 def _checked_durations(field: dataclasses.Field, value: Any) -> Any:
   several = field.type == _DURATIONS
   entries = value if several and isinstance(value, (list, tuple)) else (value,)

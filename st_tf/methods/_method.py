@@ -71,7 +71,7 @@ class Method:
   plan: Callable[[Config, int], Plan]
   draw: Callable[[Task, Config, Workdir], Ticket]
   reads: tuple[str, ...]
-  trainings: Callable[[Config], Sequence[Training]] = one_training
+  trainings: Callable[[Config], Sequence[Training]]
   first: str = ''
   keeps_everything: bool = False
   is_compared: bool = True

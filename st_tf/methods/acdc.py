@@ -11,7 +11,7 @@ import numpy as np
 from st_tf.config import PRUNED_LAYERS, Config, ConfigError
 from st_tf.config.duration import share
 from st_tf.methods import _first_mask as first_mask
-from st_tf.methods._method import Method
+from st_tf.methods._method import Method, one_training
 from st_tf.pruning import Mask
 from st_tf.pruning.fit import ranked
 from st_tf.pruning.schedules._alternating import Alternating
@@ -77,6 +77,7 @@ METHOD = Method(
   plan=plan,
   draw=draw,
   reads=(*PRUNED_LAYERS, 'prune_begin', 'prune_end', 'ranking', 'layer_floor'),
+  trainings=one_training,
   published={'ranking': 'global', 'prune_end': 0.85},
   pruning='compressed and decompressed in turns',
 )

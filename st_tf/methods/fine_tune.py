@@ -3,7 +3,7 @@
 import dataclasses
 
 from st_tf.config import Config
-from st_tf.methods._method import Method
+from st_tf.methods._method import Method, one_training
 from st_tf.runs.run import Run, train_to_the_end
 from st_tf.runs.start import fresh, source
 from st_tf.runs.workdir import Workdir
@@ -57,4 +57,4 @@ def _plan(config: Config, steps_per_epoch: int, ticket: Ticket) -> Plan:
   return training.holding(ticket.sparsity) if ticket.masks else training
 
 
-METHOD = Method(plan=plan, draw=draw, reads=(), is_compared=False, trainer=trainer)
+METHOD = Method(plan=plan, draw=draw, trainings=one_training, reads=(), is_compared=False, trainer=trainer)

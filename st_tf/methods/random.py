@@ -2,7 +2,7 @@
 
 from st_tf.config import PRUNED_LAYERS, Config
 from st_tf.methods import _first_mask as first_mask
-from st_tf.methods._method import Method
+from st_tf.methods._method import Method, one_training
 from st_tf.pruning import Mask, saliency
 from st_tf.pruning.fit import ranked
 from st_tf.runs.workdir import Workdir
@@ -22,4 +22,4 @@ def _mask(trainer: Trainer) -> Mask:
   return ranked(trainer.model, scores, first_mask.sparsity(trainer.config), how.ranking, how.layer_floor)
 
 
-METHOD = Method(plan=first_mask.plan, draw=draw, reads=(*PRUNED_LAYERS, 'ranking', 'layer_floor'))
+METHOD = Method(plan=first_mask.plan, draw=draw, trainings=one_training, reads=(*PRUNED_LAYERS, 'ranking', 'layer_floor'))

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from st_tf.config import PRUNED_LAYERS, Config
 from st_tf.methods import _first_mask as first_mask
-from st_tf.methods._method import Method
+from st_tf.methods._method import Method, one_training
 from st_tf.pruning import rank, rigl, saliency
 from st_tf.pruning.schedules.constant import Constant
 from st_tf.pruning.wrapper import wrappers
@@ -110,6 +110,7 @@ METHOD = Method(
   plan=plan,
   draw=draw,
   reads=(*PRUNED_LAYERS, 'prune_end', 'prune_interval'),
+  trainings=one_training,
   published={'prune_end': 0.75},
   pruning='sparse from the start; weights are exchanged',
   trainer=trainer,

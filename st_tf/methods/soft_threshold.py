@@ -7,7 +7,7 @@ that the cubic schedule's sparsity has over the whole network.
 import dataclasses
 
 from st_tf.config import PRUNED_LAYERS, Config
-from st_tf.methods._method import Method
+from st_tf.methods._method import Method, one_training
 from st_tf.runs.run import begin, train_to_the_end
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
@@ -40,6 +40,7 @@ METHOD = Method(
   plan=plan,
   draw=draw,
   reads=(*PRUNED_LAYERS, 'prune_begin', 'prune_end', 'prune_interval', 'reactivation_end', 'layer_floor'),
+  trainings=one_training,
   ranking=_RANKING,
   pruning=f'cubic, soft_threshold, {_RANKING} ranking',
 )

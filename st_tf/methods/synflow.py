@@ -2,7 +2,7 @@
 
 from st_tf.config import PRUNED_LAYERS, Config
 from st_tf.methods import _first_mask as first_mask
-from st_tf.methods._method import Method
+from st_tf.methods._method import Method, one_training
 from st_tf.pruning import Mask, saliency
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
@@ -21,4 +21,4 @@ def _mask(trainer: Trainer) -> Mask:
   return saliency.synflow(*first_mask.positive_flow(trainer), first_mask.sparsity(trainer.config))
 
 
-METHOD = Method(plan=first_mask.plan, draw=draw, reads=PRUNED_LAYERS)
+METHOD = Method(plan=first_mask.plan, draw=draw, trainings=one_training, reads=PRUNED_LAYERS)

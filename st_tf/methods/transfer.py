@@ -13,7 +13,7 @@ from st_tf.arch import presets
 from st_tf.arch.specs import ArchSpec
 from st_tf.config import RANDOM, Config, ConfigError, PruningConfig
 from st_tf.config.duration import share
-from st_tf.methods._method import Method
+from st_tf.methods._method import Method, one_training
 from st_tf.models import build, named_variables
 from st_tf.runs.run import Run, train_to_the_end
 from st_tf.runs.start import prunable_weights, source
@@ -152,4 +152,4 @@ def _weights(trainer: Trainer, ticket: Ticket) -> Mapping[str, np.ndarray]:
   return moving.first_values(ticket) if transfer.rewind else ticket.weights
 
 
-METHOD = Method(plan=plan, draw=draw, reads=(), is_compared=False, settled=settled, trainer=trainer)
+METHOD = Method(plan=plan, draw=draw, trainings=one_training, reads=(), is_compared=False, settled=settled, trainer=trainer)

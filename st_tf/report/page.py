@@ -6,6 +6,7 @@ from typing import Any
 
 from st_tf import wording
 from st_tf.config import Config
+from st_tf.config.config import with_units
 from st_tf.report.survivors import NetworkPicture
 from st_tf.ticket import Costs
 
@@ -161,7 +162,7 @@ def classes(per_class: Mapping[str, Mapping[str, float]], metric: str) -> list[t
 def settings(config: Mapping[str, Any]) -> list[tuple[str, Any, bool]]:
   """(name, value, whether it differs from the default) of every setting; what differs comes first."""
   defaults = Config().flat()
-  rows = [(name, _plain(value), _plain(value) != _plain(defaults.get(name))) for name, value in config.items()]
+  rows = [(name, _plain(value), _plain(value) != _plain(defaults.get(name))) for name, value in with_units(config).items()]
   return sorted(rows, key=lambda row: not row[2])
 
 

@@ -1,9 +1,12 @@
 """One process at a time in a folder."""
 
+from collections.abc import Callable
 import contextlib
 import fcntl
 import pathlib
 import time
+
+from st_tf.errors import Interrupted
 
 NAME = '.lock'
 _POLL_SECONDS = 2.0
@@ -15,13 +18,15 @@ class Lock:
   Args:
     folder: that is there.
     wait: whether to wait for another process that uses it.
+    asked_to_stop: asked while waiting; the name of what asks, or nothing.
 
   Raises:
     BlockingIOError: another one does.
+    Interrupted: while waiting.
     OSError: the folder cannot be written.
   """
 
-  def __init__(self, folder: pathlib.Path, wait: bool = False):
+  def __init__(self, folder: pathlib.Path, wait: bool = False, asked_to_stop: Callable[[], str] = lambda: ''):
     self._held = open(folder / NAME, 'w')
     try:
       self._take()
@@ -32,6 +37,8 @@ class Lock:
     print(f'Waiting for another process, which trains {folder.name}.', flush=True)
     while True:  # Asked again and again, since a call that blocks would not hear Ctrl-C before the lock is free.
       time.sleep(_POLL_SECONDS)
+      if asked_to_stop():
+        raise Interrupted(f'{asked_to_stop()}: stopped while waiting for {folder.name}.')
       with contextlib.suppress(BlockingIOError):
         return self._take()
 
@@ -40,4 +47,4 @@ class Lock:
     self._held.close()
 
   def _take(self) -> None:
-    fcntl.lockf(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)  # Not lockf, which would let this process in twice.

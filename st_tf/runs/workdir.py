@@ -58,12 +58,8 @@ class Workdir:
     self.history = History(self.path, process.again)
     try:
       self.path.mkdir(parents=True, exist_ok=True)
-      self._lock = lock.Lock(self.path, wait)
-      if fresh:
-        self._forget()
-      self.checkpoints.tidy()
-      self._claim()
-      tf.io.gfile.makedirs(str(self.path / folder.BOARD))
+      self._lock = lock.Lock(self.path, wait, process.waiting)
+      self._begin(fresh)
     except BlockingIOError as error:
       raise WorkdirError(f'One process at a time uses a workdir. Received: {self.path}, which another one uses. Wait for it.') from error
     except OSError as error:
@@ -71,6 +67,17 @@ class Workdir:
         way_out = f'Make room and give {process.again} again.'
         raise WorkdirError(f'--workdir has room. Received: {self.path} ({error}). {way_out}') from error
       raise WorkdirError(f'--workdir is a folder that can be written. Received: {self.path} ({error}). Choose another.') from error
+
+  def _begin(self, fresh: bool) -> None:
+    try:
+      if fresh:
+        self._forget()
+      self.checkpoints.tidy()
+      self._claim()
+      tf.io.gfile.makedirs(str(self.path / folder.BOARD))
+    except BaseException:  # Who keeps the error, as notebooks do, keeps this folder too.
+      self.close()
+      raise
 
   @property
   def has_checkpoint(self) -> bool:

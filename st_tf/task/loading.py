@@ -4,7 +4,9 @@ The library never imports a task: `load` turns `--task=NAME` into the module `ta
 user's own) and calls its `load` function.
 """
 
+import dataclasses
 import importlib
+from types import MappingProxyType
 from typing import Any
 
 from st_tf import plugins
@@ -14,7 +16,7 @@ from st_tf.task.task import DataConfig, Task, TaskError
 
 def known() -> list[str]:
   """Names of the tasks that come with the project; a name ending in ':' takes an argument."""
-  names = (f'{name}:' if _takes_argument(importlib.import_module(f'tasks.{name}')) else name for name in plugins.names('tasks'))
+  names = (f'{name}:' if _takes_argument(plugins.module('tasks', name)) else name for name in plugins.names('tasks'))
   return sorted(names) + ['module:']
 
 
@@ -28,16 +30,24 @@ def load(name: str, config: DataConfig) -> Task:
   """
   kind, _, argument = name.partition(':')
   if kind == 'module':
-    return _load_module(argument).load('', config)
+    return _with_data(_load_module(argument).load('', config), config)
   if kind not in plugins.names('tasks'):
     names = known()
     hint = did_you_mean(kind, [entry.rstrip(':') for entry in names])
     raise TaskError(f'A task is one of {", ".join(names)}. Received: {name!r}.{hint}')
-  module = importlib.import_module(f'tasks.{kind}')
+  module = plugins.module('tasks', kind)
   if bool(argument) != _takes_argument(module):
     written = f'{kind}:ARGUMENT' if _takes_argument(module) else kind
     raise TaskError(f'This task is written {written}. Received: {name!r}.')
-  return module.load(argument, config)
+  return _with_data(module.load(argument, config), config)
+
+
+def _with_data(task: Task, config: DataConfig) -> Task:
+  """The task with the settings of its data among its own, by which a run that is given the task at hand records them."""
+  chosen = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+  chosen = {name: value for name, value in chosen.items() if value != getattr(DataConfig(), name)}
+  task.settings = MappingProxyType({**task.settings, **chosen})
+  return task
 
 
 def _takes_argument(module: Any) -> bool:

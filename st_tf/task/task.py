@@ -60,6 +60,20 @@ class DataConfig:
     default=False, metadata={'help': 'Segmentation, keypoints: score the mean of an image and its mirror image.'}
   )
 
+  @classmethod
+  def of(cls, settings: Mapping[str, Any]) -> 'DataConfig':
+    """The settings of data by name.
+
+    Raises:
+      TaskError: an unknown name, or a value of another type.
+    """
+    known = [field.name for field in dataclasses.fields(cls)]
+    for name in settings:
+      if name not in known:
+        hint = did_you_mean(name, known)
+        raise TaskError(f'Settings of data are {", ".join(known)}. Received: {name}={settings[name]!r:.60}.{hint}')
+    return cls(**settings)
+
   def __post_init__(self):
     for field in dataclasses.fields(self):
       value = getattr(self, field.name)
@@ -194,12 +208,7 @@ class Task(abc.ABC):
     Raises:
       UserError: what was given makes no task: the rule, what was found, and the way out.
     """
-    known = [field.name for field in dataclasses.fields(DataConfig)]
-    for setting in settings:
-      if setting not in known:
-        hint = did_you_mean(setting, known)
-        raise TaskError(f'Settings of data are {", ".join(known)}. Received: {setting}={settings[setting]!r:.60}.{hint}')
-    module, config = plugins.module('tasks', '_datasets'), DataConfig(**settings)
+    module, config = plugins.module('tasks', '_datasets'), DataConfig.of(settings)
     splits = {'train': train, 'validation': validation, 'test': test}
     task = module.load(splits, labels, kind, name, config, module.Details(void, skeleton, flip_pairs, sigmas))
     # So that a run has them among its own, by which it knows whether it may go on.

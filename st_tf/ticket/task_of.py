@@ -22,6 +22,8 @@ def task_of(ticket: Ticket, given: Mapping[str, Any], other: Task | str = '') ->
     TaskError: there is no such task, or its data is missing.
     TicketError: the task has other labels than the ticket.
   """
+  if isinstance(other, Task) and given:
+    raise tasks.TaskError(f'A task that is at hand has its data. Received: {", ".join(given)} too. Give them where the task is made.')
   task = _loaded(ticket, given, other) if isinstance(other, str) else other
   if list(task.labels) != list(ticket.task.labels):
     raise TicketError(
@@ -37,7 +39,7 @@ def _loaded(ticket: Ticket, given: Mapping[str, Any], name: str) -> Task:
   if name in ('', ticket.task.name):
     settings |= {key: value for key, value in ticket.provenance.config.items() if key in known and value}
   try:
-    return tasks.load(name or ticket.task.name, DataConfig(**settings | given))
+    return tasks.load(name or ticket.task.name, DataConfig.of(settings | dict(given)))
   except tasks.TaskError as error:
     if name:
       raise

@@ -10,10 +10,21 @@ from st_tf.config import ConfigError
 
 
 def prepare(replicas: int) -> None:
-  """Gives a machine without enough GPUs `replicas` logical CPUs, at most one per core; call it before TensorFlow is used."""
+  """Gives a machine without enough GPUs `replicas` logical CPUs, at most one per core.
+
+  Raises:
+    ConfigError: TensorFlow has been used before with another number.
+  """
   if len(tf.config.list_physical_devices('GPU')) < replicas <= (os.cpu_count() or 1) and replicas > 1:
     processor = tf.config.list_physical_devices('CPU')[0]
-    tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * replicas)
+    try:
+      tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * replicas)
+    except RuntimeError as error:
+      if len(tf.config.list_logical_devices('CPU')) < replicas:
+        raise ConfigError(
+          f'--replicas on processors is settled before TensorFlow is used. Received: {replicas} in a process that has used it.'
+          ' Start the program or the kernel again, and draw with it first.'
+        ) from error
 
 
 def strategy(replicas: int) -> tf.distribute.Strategy:

@@ -59,7 +59,7 @@ FILES = {
     """Prunes while it trains, and searches nothing."""
 
     from st_tf.config import PRUNING_SETTINGS, Config
-    from st_tf.methods._method import Method
+    from st_tf.methods._method import Method, one_training
     from st_tf.runs.run import begin, train_to_the_end
     from st_tf.runs.workdir import Workdir
     from st_tf.task import Task
@@ -74,7 +74,7 @@ FILES = {
       return run.save_ticket(max(config.pruning.sparsity))
 
 
-    METHOD = Method(plan=pruning_alone, draw=draw, reads=PRUNING_SETTINGS)
+    METHOD = Method(plan=pruning_alone, draw=draw, reads=PRUNING_SETTINGS, trainings=one_training)
   ''',
 }
 CHOSEN = ('--task=dots', '--supernet=crumb', '--pruning_schedule=linear', '--epochs=1', '--batch_size=8')

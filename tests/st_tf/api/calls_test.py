@@ -38,3 +38,16 @@ def test_a_bare_number_above_one_is_no_duration(given):
 def test_a_task_at_hand_keeps_its_data(shapes):
   with pytest.raises(ConfigError, match='Received: mixup=0.2 for shapes. Give it where the task is made'):
     requested(shapes, {'mixup': 0.2})
+
+
+def test_a_file_or_a_recipe_says_nothing_of_the_data_of_a_task_at_hand(shapes, tmp_path):
+  (tmp_path / 'config.json').write_text('{"image_size": 96, "epochs": 7}')
+  config = requested(shapes, {}, tmp_path / 'config.json').resolved(shapes.settings)
+  assert config.epochs == 7 and config.data.image_size == 0 and config.data.train_examples == 200
+
+
+def test_a_call_names_nothing_of_the_machine():
+  said = {'config': 'runs/a/config.json', 'workdir': '/some/where', 'data_dir': '/data', 'recipe': '', 'supernet': '/nets/mine.json'}
+  assert call_of('draw', 'folder:/my/pictures', said) == (
+    "st_tf.draw('folder:pictures', config='runs/a/config.json', supernet='mine.json')"
+  )

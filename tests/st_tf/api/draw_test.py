@@ -2,7 +2,10 @@
 
 import importlib
 import json
+import os
 import signal
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -15,6 +18,7 @@ from st_tf.config import ConfigError
 from st_tf.runs.folder import WorkdirError
 from st_tf.runs.run import Run
 from tests import tiny
+from tests.conformance.sources import ROOT
 
 SETTINGS = {name: value for name, value in tiny.SETTINGS.items() if name != 'task'} | {'epochs': 2, 'sparsity': 0.5}
 
@@ -89,6 +93,21 @@ def test_own_arrays_are_drawn_from_and_go_on_with_the_same_data_only(supernet, t
   assert found.task.labels == ['even', 'odd'] and 'test' in found.metrics and found.predict(images(1)[0]).label in ('even', 'odd')
   with pytest.raises(WorkdirError, match=r'--task=own \(other contents than it had\)'):
     draw(st_tf.Task.from_datasets((images(96)[::-1], labels), labels=['even', 'odd']), **call)
+
+
+def test_python_calls_have_the_kernels_that_commands_have():
+  script = 'import os, st_tf; st_tf.Task; print(os.environ["TF_ENABLE_ONEDNN_OPTS"])'
+  environment = {name: value for name, value in os.environ.items() if name != 'TF_ENABLE_ONEDNN_OPTS'}
+  done = subprocess.run([sys.executable, '-c', script], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+  assert done.stdout == '1\n'
+
+
+def test_somebody_elses_tasks_are_not_taken_for_ours(tmp_path):
+  (tmp_path / 'tasks.py').write_text('')
+  script = 'from st_tf.errors import UserError\nimport st_tf\ntry:\n  st_tf.draw("shapes")\nexcept UserError as error:\n  print(error)'
+  environment = os.environ | {'PYTHONPATH': os.pathsep.join([str(tmp_path), str(ROOT)])}
+  done = subprocess.run([sys.executable, '-c', script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+  assert done.stdout.startswith('The package tasks is that beside st_tf. Received: ') and 'tasks.py, which comes first' in done.stdout
 
 
 @pytest.mark.slow

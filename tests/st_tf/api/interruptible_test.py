@@ -40,10 +40,15 @@ def test_an_interruption_asks_the_work_to_stop_and_waits_until_it_has(capsys):
   assert len(steps) >= 3 and 'stopping after this step' in capsys.readouterr().err
 
 
-def test_work_that_is_done_all_the_same_is_not_lost():
+def test_an_interruption_after_the_last_step_is_one_all_the_same():
   def work(process):
     _thread.interrupt_main()
-    time.sleep(0.1)
+    time.sleep(1)
     return 'done'
 
-  assert interruptible(work, '') == 'done'
+  with pytest.raises(KeyboardInterrupt, match='when all was done; the same call gives it'):
+    interruptible(work, '')
+
+
+def test_what_forgets_goes_on_by_another_call():
+  assert interruptible(lambda process: process.again, '', fresh=True) == 'the same call without fresh=True'

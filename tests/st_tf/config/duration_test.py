@@ -44,7 +44,3 @@ def test_what_is_written_is_read_back(text):
 
 def test_fingerprints_see_what_they_saw_before_there_were_units():
   assert (share(0.3).plain, epochs(25.0).plain, epochs(1.0).plain) == (0.3, 25.0, '1ep')
-
-
-def test_milestones_can_be_put_in_order():
-  assert sorted([epochs(2), share(0.5), share(0.25)], key=lambda duration: duration.order) == [share(0.25), share(0.5), epochs(2)]

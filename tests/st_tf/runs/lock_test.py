@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from st_tf.errors import Interrupted
 from st_tf.runs import lock
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -38,3 +39,17 @@ def test_whoever_waits_says_so_and_comes_in_when_the_other_has_gone(holder, tmp_
   monkeypatch.setattr(lock.time, 'sleep', lambda seconds: holder.poll() is None and holder.communicate('go\n'))
   lock.Lock(tmp_path, wait=True).release()
   assert capsys.readouterr().out == f'Waiting for another process, which trains {tmp_path.name}.\n'
+
+
+def test_nobody_of_the_same_process_comes_in_twice(tmp_path):
+  first = lock.Lock(tmp_path)
+  with pytest.raises(BlockingIOError):
+    lock.Lock(tmp_path)
+  first.release()
+  lock.Lock(tmp_path).release()
+
+
+def test_whoever_is_asked_to_stop_waits_no_longer(holder, tmp_path, monkeypatch):
+  monkeypatch.setattr(lock.time, 'sleep', lambda seconds: None)
+  with pytest.raises(Interrupted, match='SIGINT: stopped while waiting'):
+    lock.Lock(tmp_path, wait=True, asked_to_stop=lambda: 'SIGINT')

@@ -1,6 +1,6 @@
 /**
  * From a picture to what the network reads, and from what it says to labels: bit for bit what Python makes of both
- * (st_tf/pictures.py, with Pillow's arithmetic, and st_tf/task.py). Nothing here knows of a page.
+ * (st_tf/task/pictures.py, with Pillow's arithmetic, and st_tf/task/task.py). Nothing here knows of a page.
  */
 
 const PRECISION_BITS = 22;
