@@ -8,7 +8,7 @@ from st_tf.api import delivery
 from st_tf.runs.cutting import cut
 from st_tf.runs.workdir import Workdir
 from st_tf.task.scoring import score
-from st_tf.ticket import Ticket, TicketError
+from st_tf.ticket import Provenance, Ticket, TicketError
 from tests import tiny
 from tflite.file.runner import Runner
 
@@ -18,7 +18,7 @@ def delivered(tmp_path_factory):
   """(workdir, what `deliver` returned) of two untrained tickets."""
   trainer = tiny.trainer(tiny.SPECK)
   workdir = Workdir(tmp_path_factory.mktemp('delivered'), trainer.config)
-  origin = {'method': 'supertickets', 'config': trainer.config.flat(), 'seconds': 1.0}
+  origin = Provenance(method='supertickets', config=trainer.config.flat(), seconds=1.0)
   for sparsity in (0.5, 0.8):
     with trainer.pruned_for_now(sparsity):
       ticket = cut(trainer, list(tiny.batches(trainer))[:1], sparsity, origin)

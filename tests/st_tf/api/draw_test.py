@@ -90,7 +90,7 @@ def test_own_arrays_are_drawn_from_and_go_on_with_the_same_data_only(supernet, t
   call = SETTINGS | {'supernet': supernet, 'workdir': tmp_path / 'run', 'epochs': 1, 'sparsity': 0.5}
   task = st_tf.Task.from_datasets((images(96), labels), labels=['even', 'odd'])
   found = draw(task, **call)
-  assert found.task.labels == ['even', 'odd'] and 'test' in found.metrics and found.predict(images(1)[0]).label in ('even', 'odd')
+  assert found.task.labels == ('even', 'odd') and 'test' in found.metrics and found.predict(images(1)[0]).label in ('even', 'odd')
   with pytest.raises(WorkdirError, match=r'--task=own \(other contents than it had\)'):
     draw(st_tf.Task.from_datasets((images(96)[::-1], labels), labels=['even', 'odd']), **call)
 

@@ -6,7 +6,7 @@ import pytest
 
 from st_tf.config import CONTROLS
 from st_tf.report import page, survivors
-from st_tf.ticket import Provenance, TrainingCost
+from st_tf.ticket import Costs, Provenance, TrainingCost
 
 HISTORY = [
   {'event': 'epoch', 'epoch': 1, 'step': 10, 'validation': {'top1': 0.24}},
@@ -86,7 +86,7 @@ def test_what_survived_is_counted(tiny_ticket):
 
 
 def test_reductions_are_fractions_of_the_supernet():
-  cost = {'supernet_macs': 2000, 'macs': 1000, 'nonzero_macs': 100, 'supernet_params': 50, 'params': 40, 'nonzero_params': 10}
+  cost = Costs(supernet_macs=2000, macs=1000, nonzero_macs=100, supernet_params=50, params=40, nonzero_params=10)
   found = {title: [level.fraction for level in levels] for title, levels in page.reductions(cost)}
   assert found == {'MACs per image': [1, 0.5, 0.05], 'Parameters': [1, 0.8, 0.2]}
 

@@ -10,7 +10,7 @@ from st_tf.config import ConfigError
 from st_tf.models.reference import ReferenceWeightsError, reference_names
 from st_tf.runs.cutting import cut
 from st_tf.runs.start import load_weights, network
-from st_tf.ticket import TicketError
+from st_tf.ticket import Provenance, TicketError
 from tests import tiny
 
 HEAD = HeadSpec('classification', 3)
@@ -20,7 +20,7 @@ HEAD = HeadSpec('classification', 3)
 def source(tmp_path_factory):
   """A ticket's folder and the ticket, of a network whose every variable differs from a fresh one's."""
   trainer = tiny.trainer(pruned=False, searching=False, seed=7)
-  ticket = cut(trainer, [], 0.0, {})
+  ticket = cut(trainer, [], 0.0, Provenance())
   path = tmp_path_factory.mktemp('ticket') / 'source'
   ticket.save(path)
   return path, ticket
