@@ -6,16 +6,7 @@ What is here for Python is loaded when it is first used, and TensorFlow with it:
 import importlib
 import sys
 import types
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:  # For editors and type checkers.
-  from st_tf.api.draw import draw
-  from st_tf.api.evaluate import evaluate
-  from st_tf.api.export import export
-  from st_tf.api.transfer import transfer
-  from st_tf.comparing.compare import compare
-  from st_tf.task import Task
-  from st_tf.ticket import Ticket
+from typing import Any
 
 __version__ = '0.1.0'
 

@@ -10,6 +10,7 @@ from st_tf.errors import Interrupted
 from st_tf.runs.process import Process
 
 Result = TypeVar('Result')
+_WORD = 'Interrupted'
 _POLL_SECONDS = 0.5  # A signal that another thread got is noticed by the main thread when it next wakes.
 
 
@@ -35,19 +36,28 @@ def interruptible(work: Callable[[Process], Result], command: str, fresh: bool =
   again = 'the same call without fresh=True' if fresh else 'the same call'
   process = Process(command, again, stopping=lambda: contextlib.nullcontext(asking), waiting=asking)
   with futures.ThreadPoolExecutor(1) as pool:
-    future = pool.submit(work, process)
-    while not future.done():
-      try:
-        futures.wait([future], _POLL_SECONDS)
-      except KeyboardInterrupt:
-        if asked:
-          raise
-        asked.append('Interrupted')
-        print('\nInterrupted: stopping after this step.', file=sys.stderr, flush=True)
+    try:
+      future = pool.submit(work, process)
+      _wait(future, asked)
+    except KeyboardInterrupt:  # A second one, or one at the very start: the work ends with its step, for which leaving the pool waits.
+      asked.append(_WORD)
+      raise
     try:
       result = future.result()
-      if asked:
-        raise KeyboardInterrupt(f'Interrupted when all was done; {again} gives it.')
-      return result
     except Interrupted as reason:
       raise KeyboardInterrupt(str(reason)) from None
+  if asked:
+    raise KeyboardInterrupt(f'{_WORD} when all was done; {again} gives it.')
+  return result
+
+
+def _wait(future: futures.Future, asked: list[str]) -> None:
+  """Until the work has ended; notes the first interruption."""
+  while not future.done():
+    try:
+      futures.wait([future], _POLL_SECONDS)
+    except KeyboardInterrupt:
+      if asked:
+        raise
+      asked.append(_WORD)
+      print(f'\n{_WORD}: stopping after this step.', file=sys.stderr, flush=True)

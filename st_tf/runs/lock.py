@@ -47,4 +47,4 @@ class Lock:
     self._held.close()
 
   def _take(self) -> None:
-    fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)  # Not lockf, which would let this process in twice.
+    fcntl.lockf(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)

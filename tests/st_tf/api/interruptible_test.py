@@ -42,6 +42,7 @@ def test_an_interruption_asks_the_work_to_stop_and_waits_until_it_has(capsys):
 
 def test_an_interruption_after_the_last_step_is_one_all_the_same():
   def work(process):
+    time.sleep(0.2)
     _thread.interrupt_main()
     time.sleep(1)
     return 'done'

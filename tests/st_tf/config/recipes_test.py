@@ -7,6 +7,7 @@ import pytest
 from st_tf import train
 from st_tf.arch.presets import PRESETS
 from st_tf.config import Config, ConfigError, recipes
+from st_tf.config.duration import Duration
 from st_tf.config.recipes import RECIPES
 from st_tf.models import build, cost
 from st_tf.task import size_settings
@@ -52,7 +53,8 @@ def test_a_recipe_is_settings_that_a_run_can_have(name):
 def test_the_values_are_the_papers(name, epochs, batch, rate, decay, penalty, prune, search):
   found = config(name)
   assert (found.epochs, found.batch_size, found.training.learning_rate, found.training.weight_decay) == (epochs, batch, rate, decay)
-  assert (found.search.penalty, found.pruning.prune_interval, found.search.search_interval) == (penalty, prune, search)
+  intervals = (found.pruning.prune_interval, found.search.search_interval)
+  assert found.search.penalty == penalty and intervals == (Duration(prune, 'epochs'), Duration(search, 'epochs'))
   assert found.pruning.sparsity == (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98) and not found.search.has_target
 
 
@@ -115,7 +117,7 @@ def test_ade20ks_supernet_differs_from_cityscapes_in_its_end_alone():
 
 @pytest.mark.parametrize('name', NAMES)
 def test_the_kth_ranking_removes_k_tenths_and_the_last_look_is_not_after_the_last_ranking(name):
-  found, interval = plan(name), config(name).pruning.prune_interval
+  found, interval = plan(name), config(name).pruning.prune_interval.amount
   at = {k: found.pruning.sparsity_at(round(k * interval * found.steps_per_epoch)) for k in (1, 2, 9, 10, 11)}
   assert at == pytest.approx({1: 0.1, 2: 0.2, 9: 0.9, 10: 0.98, 11: 0.98})
   assert all(found.pruning.is_event(round(k * interval * found.steps_per_epoch)) for k in at)

@@ -41,14 +41,6 @@ def test_whoever_waits_says_so_and_comes_in_when_the_other_has_gone(holder, tmp_
   assert capsys.readouterr().out == f'Waiting for another process, which trains {tmp_path.name}.\n'
 
 
-def test_nobody_of_the_same_process_comes_in_twice(tmp_path):
-  first = lock.Lock(tmp_path)
-  with pytest.raises(BlockingIOError):
-    lock.Lock(tmp_path)
-  first.release()
-  lock.Lock(tmp_path).release()
-
-
 def test_whoever_is_asked_to_stop_waits_no_longer(holder, tmp_path, monkeypatch):
   monkeypatch.setattr(lock.time, 'sleep', lambda seconds: None)
   with pytest.raises(Interrupted, match='SIGINT: stopped while waiting'):
