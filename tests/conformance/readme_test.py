@@ -108,7 +108,7 @@ def test_the_python_of_readme_runs_and_its_model_scores_on_pixels_as_the_ticket(
   task = st_tf.task.load('shapes', DataConfig())
   batches = list(task.dataset('test', 500).as_numpy_iterator())
   pictures = np.concatenate([task.normalisation.denormalised(images) for images, _ in batches])
-  labels = np.concatenate([labels for _, labels in batches])
+  labels = np.concatenate([targets.argmax(1) for _, targets in batches])
   Image.fromarray(pictures[0]).save('picture.png')
   np.savez('photos.npz', images=pictures[:200], labels=labels[:200] % 2)
 
