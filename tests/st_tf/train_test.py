@@ -49,7 +49,7 @@ def finished(tmp_path_factory, supernet):
     ('--task=cifar1000', r"A task is one of .*Received: 'cifar1000'\. Did you mean cifar100\?"),
     ('--task=module:no.such_task', r'names an importable Python module'),
     ('--sparsty=0.9', r'Unknown flag --sparsty\. Did you mean --sparsity\?'),
-    ('--supernet=cifer', r"A supernet is one of tiny, .*Received: 'cifer'\. Did you mean cifar\?"),
+    ('--supernet=cifer', r"A supernet is one of cifar, .*Received: 'cifer'\. Did you mean cifar\?"),
     ('--method=supertikets', r'--method.*supertickets'),
     ('--reactivation=hard', r'--reactivation'),
     ('--sparsity=1', r'--sparsity lies in \[0, 1\)'),
