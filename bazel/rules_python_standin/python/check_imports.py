@@ -42,6 +42,8 @@ def defined(path: pathlib.Path) -> set[str]:
       names.add(node.name)
     elif isinstance(node, ast.Assign):
       names.update(target.id for target in node.targets if isinstance(target, ast.Name))
+    elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+      names.add(node.target.id)
   return names
 
 
