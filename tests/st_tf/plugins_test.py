@@ -17,6 +17,7 @@ def package(tmp_path, monkeypatch):
   for name in ('chair', '_shared', 'bed'):
     (folder / f'{name}.py').write_text(f'THING = {name!r}')
   monkeypatch.syspath_prepend(tmp_path)
+  monkeypatch.setattr(plugins, '_ROOT', tmp_path)
   yield 'a_house.room'
   for name in [name for name in sys.modules if name.split('.')[0] == 'a_house']:
     del sys.modules[name]
@@ -39,3 +40,9 @@ def test_a_value_is_loaded_by_the_name_of_its_file(package, tmp_path):
     plugins.load(package, 'chari', 'THING')
   with pytest.raises(UserError, match=r'Every file of a_house.room defines OTHER\. Received: bed.py'):
     plugins.load(package, 'bed', 'OTHER')
+
+
+def test_somebody_elses_package_of_the_same_name_is_not_taken_for_ours(package, tmp_path, monkeypatch):
+  monkeypatch.setattr(plugins, '_ROOT', tmp_path / 'elsewhere')
+  with pytest.raises(UserError, match=r'The package a_house is that beside st_tf\. Received: .*a_house, which comes first'):
+    plugins.module(package, 'chair')
