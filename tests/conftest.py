@@ -110,6 +110,17 @@ def ticket_folder(tiny_ticket, tmp_path_factory):
   return folder
 
 
+@pytest.fixture(scope='session')
+def speck(tmp_path_factory):
+  """The file of `tests.tiny.SPECK`, as `--supernet` names it."""
+  from st_tf.arch import presets
+  from tests import tiny
+
+  path = tmp_path_factory.mktemp('speck') / 'speck.json'
+  path.write_text(presets.to_text(tiny.SPECK))
+  return path
+
+
 def _metrics(labels):
   return {
     'validation': {'top1': 0.75, 'top5': 0.95, 'loss': 0.9},

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -26,6 +27,7 @@ from st_tf.training.trainer import Trainer
 from tests import tiny
 
 SETTINGS = {'target_macs': 0.75, 'sparsity': (0.5, 0.8), 'search_interval': 0.3, 'minimum_saving': 0.1}
+SHORT = {'arch': tiny.SPECK, 'epochs': 2, 'sparsity': (0.0, 0.5)}
 EPOCH_ROW = {
   *('event', 'epoch', 'step', 'loss', 'train_top1', 'validation', 'sparsity', 'params', 'macs', 'nonzero_params', 'nonzero_macs'),
   *('learning_rate', 'penalty', 'seconds'),
@@ -44,7 +46,7 @@ def finished(tmp_path_factory):
 
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(start, 'Trainer', Seen)
-    ticket, workdir = tiny.draw(tmp_path_factory.mktemp('finished'), **SETTINGS)
+    ticket, workdir = tiny.draw(tmp_path_factory.mktemp('finished') / 'run', tiny.SPECK, **SETTINGS)
   return ticket, workdir, made[0]
 
 
@@ -128,7 +130,7 @@ def test_units_that_had_to_go_are_told_by_tickets_from_then_on_whatever_became_o
 
   monkeypatch.setattr(run_module, 'trimmed', one_more)
   monkeypatch.setattr(History, 'record', half_recorded)
-  ticket, workdir = tiny.draw(tmp_path / 'run', **SETTINGS)
+  ticket, workdir = tiny.draw(tmp_path / 'run', tiny.SPECK, **SETTINGS | {'epochs': 2, 'search_interval': 0.6})
   assert ticket.provenance.trimmed == 1
   assert not Ticket.load(workdir.ticket_path(0.5)).provenance.trimmed, 'it was saved before the search had ended'
 
@@ -146,8 +148,9 @@ def interrupt(monkeypatch, number: signal.Signals, step: int) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_interrupted_within_and_at_the_end_of_an_epoch_ends_as_the_undisturbed_one(finished, tmp_path, monkeypatch):
-  ticket, workdir, _ = finished
+def test_a_run_interrupted_within_and_at_the_end_of_an_epoch_ends_as_the_undisturbed_one(tmp_path, monkeypatch):
+  ticket, workdir = tiny.draw(tmp_path / 'undisturbed', **SETTINGS)
+  tmp_path /= 'interrupted'
   before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
   for number, step in ((signal.SIGTERM, 10), (signal.SIGINT, 18)):
     with monkeypatch.context() as patch:
@@ -162,22 +165,34 @@ def test_a_run_interrupted_within_and_at_the_end_of_an_epoch_ends_as_the_undistu
     assert rows(other, event) == rows(workdir, event)
 
 
-def test_a_run_leaves_signals_alone_unless_its_process_says_otherwise(tmp_path, monkeypatch):
-  handlers = []
-  monkeypatch.setattr(signal, 'signal', lambda *given: handlers.append(given))
-  tiny.draw(tmp_path / 'run', tiny.SPECK, epochs=1)
-  assert not handlers
-
-
-def test_progress_is_shown_by_the_process(tmp_path):
-  shown = []
+@pytest.fixture(scope='module')
+def short(tmp_path_factory):
+  """(workdir of a finished run, what its bars were given, handlers of signals that were set meanwhile)."""
+  shown, handlers = [], []
 
   def bar(batches, title, total, **kwargs):
     shown.append((title, total, kwargs['initial']))
     return tqdm.tqdm(batches, disable=True)
 
-  tiny.draw(tmp_path / 'run', tiny.SPECK, epochs=2, process=Process(bar=bar))
-  assert shown == [('epoch 1/2', tiny.STEPS_PER_EPOCH, 0), ('epoch 2/2', tiny.STEPS_PER_EPOCH, 0)]
+  path = tmp_path_factory.mktemp('short') / 'run'
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(signal, 'signal', lambda *given: handlers.append(given))
+    _, workdir = tiny.draw(path, process=Process(bar=bar), **SHORT)
+  return workdir, shown, handlers
+
+
+@pytest.fixture
+def copied(short, tmp_path):
+  """A finished run's folder that may be changed."""
+  return shutil.copytree(short[0].path, tmp_path / 'run')
+
+
+def test_a_run_leaves_signals_alone_unless_its_process_says_otherwise(short):
+  assert not short[2]
+
+
+def test_progress_is_shown_by_the_process(short):
+  assert short[1] == [('epoch 1/2', tiny.STEPS_PER_EPOCH, 0), ('epoch 2/2', tiny.STEPS_PER_EPOCH, 0)]
 
 
 def test_a_loss_that_is_no_number_stops_with_the_step_and_what_to_try(tmp_path):
@@ -190,12 +205,12 @@ def test_a_loss_that_is_no_number_stops_with_the_step_and_what_to_try(tmp_path):
   [(0, np.nan, 'Weights are finite numbers. Received: stem/conv0/kernel'), (-2, 3e38, 'Scores on the validation')],
 )
 def test_a_network_that_has_diverged_is_not_saved(tmp_path, monkeypatch, place, value, rule):
-  def poisoned(self, *args, original=Trainer.train):
-    answer = original(self, *args)
+  def poisoned(self, images, *args):
+    self.step += 1
     if self.step == 2 * tiny.STEPS_PER_EPOCH:
       variable = list(self.trainable.values())[place]
       variable.assign(np.full(variable.shape, value))
-    return answer
+    return 1.0, np.zeros((len(images), len(tiny.LABELS)))
 
   with monkeypatch.context() as patch:
     patch.setattr(Trainer, 'train', poisoned)
@@ -204,9 +219,9 @@ def test_a_network_that_has_diverged_is_not_saved(tmp_path, monkeypatch, place, 
   assert [path.name for path in (tmp_path / 'run' / 'checkpoints').iterdir()] == ['00000006']
 
 
-def test_a_stock_schedule_gives_its_own_curve(tmp_path):
+def test_a_stock_schedule_gives_its_own_curve(speck, tmp_path):
   schedule = PolynomialDecay(0.1, 0.5, begin_step=2, end_step=10, frequency=4)
-  config = tiny.config(supernet=str(tiny.SUPERNET), epochs=2, sparsity=(0.8,), method='supertickets')
+  config = tiny.config(supernet=str(speck), epochs=2, sparsity=(0.8,), method='supertickets')
   plan = dataclasses.replace(Plan.of(config, tiny.STEPS_PER_EPOCH), pruning=schedule)
   run = begin(tiny.task(), config, plan, Workdir(tmp_path, config))
   for epoch in run.epochs():
@@ -220,44 +235,40 @@ def test_a_stock_schedule_gives_its_own_curve(tmp_path):
   assert run.trainer.final
 
 
-def test_the_ticket_of_sparsity_zero_is_saved_once(tmp_path):
-  _, workdir = tiny.draw(tmp_path / 'run', tiny.SPECK, sparsity=(0.0, 0.5))
+def test_the_ticket_of_sparsity_zero_is_saved_once(short):
+  workdir, _, _ = short
   assert [row['sparsity'] for row in rows(workdir, 'ticket')] == [0.0, 0.5]
   assert Ticket.load(workdir.ticket_path(0.0)).metrics['validation'] == rows(workdir, 'ticket')[0]['validation']
 
 
-def test_checkpoints_of_other_settings_are_refused(tmp_path):
-  settings = {'arch': tiny.SPECK, 'epochs': 1, 'sparsity': (0.5,)}
-  tiny.draw(tmp_path / 'run', **settings)
-  (tmp_path / 'run' / 'config.json').unlink()
+def test_checkpoints_of_other_settings_are_refused(copied):
+  (copied / 'config.json').unlink()
   with pytest.raises(WorkdirError, match=r'A run continues with the settings and .* Received: checkpoints of other settings'):
-    tiny.draw(tmp_path / 'run', **settings, optimizer='rmsprop')
+    tiny.draw(copied, **SHORT, optimizer='rmsprop')
 
 
-def test_a_full_disk_at_the_ticket_is_an_error_of_one_line_and_the_run_ends_later(tmp_path, monkeypatch):
+def test_a_full_disk_at_the_ticket_is_an_error_of_one_line_and_the_run_ends_later(copied, monkeypatch):
   def full(*args):
     raise OSError(28, 'No space left on device')
 
-  settings = {'arch': tiny.SPECK, 'epochs': 1, 'sparsity': (0.5,)}
+  shutil.rmtree(copied / 'tickets' / 'sparsity_0.5')
   with monkeypatch.context() as patch:
     patch.setattr(Ticket, 'save', full)
     with pytest.raises(WorkdirError, match=r'A ticket can be written\. Received: .*No space left.* give the same call again'):
-      tiny.draw(tmp_path / 'run', **settings)
-  ticket, workdir = tiny.draw(tmp_path / 'run', **settings)
+      tiny.draw(copied, **SHORT)
+  ticket, workdir = tiny.draw(copied, **SHORT)
   assert Ticket.load(workdir.ticket_path(0.5)).fingerprint == ticket.fingerprint
-  assert len(rows(workdir, 'ticket')) == 1
+  assert [row['sparsity'] for row in rows(workdir, 'ticket')] == [0.0, 0.5]
 
 
-def test_a_run_goes_on_with_the_network_and_the_data_it_began_with_only(tmp_path, monkeypatch):
-  settings = {'arch': tiny.SPECK, 'epochs': 1, 'sparsity': (0.5,)}
-  tiny.draw(tmp_path / 'run', **settings)
+def test_a_run_goes_on_with_the_network_and_the_data_it_began_with_only(copied, monkeypatch):
   with monkeypatch.context() as patch:
     patch.setitem(tiny.SIZES, 'validation', 12)
     with pytest.raises(
       WorkdirError,
       match=r"A run continues with .* the data .*\. Received: .*'validation': 24.*now .*'validation': 12",
     ):
-      tiny.draw(tmp_path / 'run', **settings)
+      tiny.draw(copied, **SHORT)
   monkeypatch.setattr(presets, 'to_text', lambda arch, original=presets.to_text: original(tiny.ARCH))
   with pytest.raises(WorkdirError, match=r'A workdir belongs to one configuration\. Received: --supernet=.*other contents than it had'):
-    tiny.draw(tmp_path / 'run', **settings)
+    tiny.draw(copied, **SHORT)
