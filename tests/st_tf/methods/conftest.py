@@ -6,6 +6,7 @@ import pathlib
 import pytest
 
 from tasks._classification import ClassificationTask
+from tests import tiny
 
 _MAY_SCORE = ('delivery.py', 'samples.py')  # A ticket that is finished, once; pictures for its report.
 
@@ -24,3 +25,12 @@ def the_test_split_is_left_alone():
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(ClassificationTask, 'dataset', watched)
     yield
+
+
+@pytest.fixture(scope='session')
+def searched(tmp_path_factory):
+  """The folder of tickets of a searched network: of all its weights, on the way to a higher sparsity, at the end."""
+  path = tmp_path_factory.mktemp('searched') / 'run'
+  settings = {'target_macs': 0.7, 'search_interval': 0.4, 'search_end': 0.4, 'prune_begin': 0.5, 'prune_depthwise': True}
+  tiny.draw(path, tiny.SPECK, epochs=3, sparsity=(0.0, 0.5, 0.8), **settings)
+  return path / 'tickets'

@@ -9,20 +9,19 @@ from st_tf.config import ConfigError
 from st_tf.methods import fine_tune
 from st_tf.pruning import Constant
 from st_tf.pruning.ranking import RankingError
+from st_tf.runs.cutting import cut
 from st_tf.runs.folder import WorkdirError
 from st_tf.runs.workdir import Workdir
-from st_tf.ticket import Ticket, TicketError
+from st_tf.ticket import Provenance, Ticket, TicketError
 from st_tf.training.descent import Part
 from st_tf.training.trainer import Trainer
 from tests import tiny
 
 
 @pytest.fixture(scope='module')
-def source(tmp_path_factory):
+def source(searched):
   """A ticket that was saved on the way to a higher sparsity, and its folder."""
-  path = tmp_path_factory.mktemp('source') / 'run'
-  tiny.draw(path, target_macs=0.8, sparsity=(0.5, 0.8), search_interval=0.3, minimum_saving=0.1, prune_depthwise=True)
-  folder = path / 'tickets' / 'sparsity_0.5'
+  folder = searched / 'sparsity_0.5'
   return Ticket.load(folder), folder
 
 
@@ -85,8 +84,10 @@ def test_what_is_pruned_is_what_the_mask_covers_whatever_the_settings_say(source
 
 
 def test_a_mask_of_other_outputs_is_refused(tmp_path):
-  tiny.draw(tmp_path / 'run', tiny.SPECK, sparsity=(0.5,), epochs=2, prune_classifier=True)
-  config = configured(tmp_path / 'run' / 'tickets' / 'sparsity_0.5')
+  trainer = tiny.trainer(tiny.SPECK, pruned=True, searching=False, prune_classifier=True)
+  trainer.prune(0.5, final=True)
+  cut(trainer, (), 0.5, Provenance(method='supertickets')).save(tmp_path / 'ticket')
+  config = configured(tmp_path / 'ticket')
   task = tiny.task()
   task.head = dataclasses.replace(task.head, outputs=task.head.outputs + 1)
   with pytest.raises(
@@ -114,9 +115,8 @@ def test_the_supernet_costs_what_it_costs_at_the_new_size(source):
   assert trainer.initial['macs'] > 3 * ticket.cost.supernet_macs and trainer.initial['params'] == ticket.cost.supernet_params
 
 
-def test_a_ticket_that_keeps_everything_can_be_tuned(tmp_path):
-  tiny.draw(tmp_path / 'run', tiny.SPECK, sparsity=(0.0, 0.5), epochs=2)
-  config = configured(tmp_path / 'run' / 'tickets' / 'sparsity_0', epochs=1, prune_depthwise=False)
+def test_a_ticket_that_keeps_everything_can_be_tuned(searched, tmp_path):
+  config = configured(searched / 'sparsity_0', epochs=1)
   assert fine_tune.draw(tiny.task(), config, Workdir(tmp_path / 'tuned', config)).sparsity == 0.0
 
 

@@ -15,11 +15,9 @@ from tests import tiny
 
 
 @pytest.fixture(scope='module')
-def source(tmp_path_factory):
+def source(searched):
   """A ticket of classification, searched and pruned, and its folder."""
-  path = tmp_path_factory.mktemp('source') / 'run'
-  tiny.draw(path, tiny.SPECK, target_macs=0.7, sparsity=(0.5,), search_interval=0.3, minimum_saving=0.1, prune_depthwise=True)
-  folder = path / 'tickets' / 'sparsity_0.5'
+  folder = searched / 'sparsity_0.5'
   return Ticket.load(folder), folder
 
 
@@ -85,7 +83,7 @@ def test_a_ticket_that_did_not_begin_with_its_seed_is_not_rewound(source, maps, 
   there.save(tmp_path / 'ticket')
   config = configured(tmp_path / 'ticket', rewind=True)
   with pytest.raises(
-    ConfigError, match=r'drew from its seed\. Received: --rewind and a ticket whose run began with the weights of .*source'
+    ConfigError, match=r'drew from its seed\. Received: --rewind and a ticket whose run began with the weights of .*searched'
   ):
     transfer.settled(maps, config)
 
