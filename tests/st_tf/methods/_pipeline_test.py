@@ -84,21 +84,21 @@ def test_a_sparsity_that_the_floors_forbid_is_refused_before_the_search(tmp_path
 
 
 @pytest.fixture(scope='module')
-def shared(tmp_path_factory):
+def shared(speck, tmp_path_factory):
   """(folder of stages, its tickets by method): a pipeline without and one with retraining."""
   root = tmp_path_factory.mktemp('pipelines')
   tickets = {}
   for method in (search_then_prune, search_prune_retrain):
     name = method.__name__.rpartition('.')[2]
-    given = config(name)
+    given = config(name, supernet=str(speck))
     tickets[name] = method.draw(tiny.task(), given, Workdir(root / name, given, stages=root / 'stages'))
   return root, tickets
 
 
-def test_stages_are_trained_once_for_all_pipelines(shared):
+def test_stages_are_trained_once_for_all_pipelines(shared, speck):
   root, _ = shared
   assert sorted(path.name.split('-')[0] for path in (root / 'stages').iterdir()) == ['fine_tune', 'search_only']
-  rows = [row for row in Workdir(root / 'search_prune_retrain', config()).history.rows() if row['event'] == 'epoch']
+  rows = [row for row in Workdir(root / 'search_prune_retrain', config(supernet=str(speck))).history.rows() if row['event'] == 'epoch']
   assert [row['epoch'] for row in rows] == [1, 2, 3, 4] and rows[-1]['step'] == 24 and rows[-1]['stage'].startswith('fine_tune-0-')
 
 
@@ -119,11 +119,11 @@ def test_a_pruned_ticket_is_the_searched_one_without_its_smallest_weights(shared
   assert any((ticket.weights[name] != searched.weights[name]).any() for name in moved)  # Recalibrated under the mask.
 
 
-def test_a_stage_keeps_other_processes_out_only_while_it_trains(shared):
+def test_a_stage_keeps_other_processes_out_only_while_it_trains(shared, speck):
   root, _ = shared
   (path,) = (root / 'stages').glob('search_only-*')
   code = f'import fcntl; file = open({str(path / ".lock")!r}, "w"); fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)'
-  given = config()
+  given = config(supernet=str(speck))
   pipeline = Pipeline(tiny.task(), given, Workdir(root / 'search_prune_retrain', given, stages=root / 'stages'))
   pipeline.searched()
   assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0
@@ -155,8 +155,8 @@ def test_retraining_holds_the_mask_and_starts_from_what_is_left(shared):
 
 
 @pytest.mark.slow
-def test_an_interrupted_pipeline_goes_on_inside_its_stage(shared, tmp_path):
-  given = config()
+def test_an_interrupted_pipeline_goes_on_inside_its_stage(shared, speck, tmp_path):
+  given = config(supernet=str(speck))
   with tiny.interrupted():
     search_prune_retrain.draw(tiny.task(), given, Workdir(tmp_path / 'run', given))
   assert Workdir(tmp_path / 'run', given).has_checkpoint
@@ -164,8 +164,8 @@ def test_an_interrupted_pipeline_goes_on_inside_its_stage(shared, tmp_path):
   assert ticket.fingerprint == shared[1]['search_prune_retrain'].fingerprint
 
 
-def test_weights_go_back_to_what_they_were_after_that_step_of_the_first_training(tmp_path, monkeypatch):
-  given = config('lottery', prune_rounds=1, rewind_to=0.25)
+def test_weights_go_back_to_what_they_were_after_that_step_of_the_first_training(speck, tmp_path, monkeypatch):
+  given = config('lottery', prune_rounds=1, rewind_to=0.25, supernet=str(speck))
   seen, starts, step = {}, [], Run.step
 
   def watched(run, images, targets):
