@@ -12,15 +12,14 @@ from tests import tiny
 SETTINGS = {'method': 'gmp', 'sparsity': (0.5,), 'epochs': 2, 'supernet': str(tiny.SUPERNET)}
 
 
-def draw(path, source=None, **settings) -> tuple[Ticket, Workdir]:
-  config = tiny.config(**SETTINGS | settings)
-  workdir = Workdir(path, config)
-  return prune_gradually(tiny.task(), config, workdir, source), workdir
+def draw(path, supernet, source=None, **settings) -> Ticket:
+  config = tiny.config(**SETTINGS | {'supernet': str(supernet)} | settings)
+  return prune_gradually(tiny.task(), config, Workdir(path, config), source)
 
 
 @pytest.fixture(scope='module')
-def drawn(tmp_path_factory):
-  return draw(tmp_path_factory.mktemp('gmp') / 'run')
+def drawn(speck, tmp_path_factory):
+  return draw(tmp_path_factory.mktemp('gmp') / 'run', speck)
 
 
 def test_whole_intervals_lie_between_the_first_event_and_the_last():
@@ -51,15 +50,14 @@ def test_the_wrappers_are_tfmot_s_own():
 
 
 def test_every_layer_is_as_sparse_as_was_asked_for(drawn):
-  ticket, _ = drawn
-  for name, mask in ticket.masks.items():
+  for name, mask in drawn.masks.items():
     assert mask.sum() == max(round(0.5 * mask.size), 1), name
-    assert not ticket.weights[name][~mask].any() and ticket.weights[name][mask].all()
-  assert ticket.arch == tiny.ARCH
+    assert not drawn.weights[name][~mask].any() and drawn.weights[name][mask].all()
+  assert drawn.arch == tiny.SPECK
 
 
-def test_evaluations_leave_the_wrappers_counters_and_masks_alone():
-  config = tiny.config(**SETTINGS)
+def test_evaluations_leave_the_wrappers_counters_and_masks_alone(speck):
+  config = tiny.config(**SETTINGS | {'supernet': str(speck)})
   trainer = gradual.trainer(tiny.task(), config, gradual.plan(config, 6))
   tiny.train(trainer, 4)
   before = trainer.mask, [int(wrapper.pruning_step) for wrapper in collect_prunable_layers(trainer.model)]
@@ -71,17 +69,16 @@ def test_evaluations_leave_the_wrappers_counters_and_masks_alone():
 
 
 @pytest.mark.slow
-def test_an_interrupted_run_goes_on(drawn, tmp_path):
+def test_an_interrupted_run_goes_on(drawn, speck, tmp_path):
   with tiny.interrupted():
-    draw(tmp_path / 'run')
-  assert draw(tmp_path / 'run')[0].fingerprint == drawn[0].fingerprint
+    draw(tmp_path / 'run', speck)
+  assert draw(tmp_path / 'run', speck).fingerprint == drawn.fingerprint
 
 
 @pytest.mark.slow
-def test_a_trained_network_may_be_pruned(drawn, tmp_path):
-  source = drawn[0]
-  whole = Ticket(**{name: getattr(source, name) for name in source.__dataclass_fields__} | {'masks': {}})
-  ticket, _ = draw(tmp_path / 'run', whole, learning_rate=1e-12, epochs=1)
+def test_a_trained_network_may_be_pruned(drawn, speck, tmp_path):
+  whole = Ticket(**{name: getattr(drawn, name) for name in drawn.__dataclass_fields__} | {'masks': {}})
+  ticket = draw(tmp_path / 'run', speck, whole, learning_rate=1e-12, epochs=1)
   assert ticket.provenance.source == whole.fingerprint and ticket.provenance.training.epochs == 3
   for name, mask in ticket.masks.items():
-    np.testing.assert_allclose(ticket.weights[name], np.where(mask, source.weights[name], 0), atol=1e-6)
+    np.testing.assert_allclose(ticket.weights[name], np.where(mask, drawn.weights[name], 0), atol=1e-6)
