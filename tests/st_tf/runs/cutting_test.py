@@ -14,11 +14,11 @@ ORIGIN = Provenance(method='supertickets', seconds=1.5)
 @pytest.fixture(scope='module')
 def trainer():
   """In the middle of a run: soft thresholds, averages, one group of units gone."""
-  found = tiny.trainer()
+  found = tiny.trainer(tiny.SPECK)
   found.prune(0.3)
   tiny.train(found, 4)
   living = {group.name: np.ones(group.units, bool) for group in found.groups}
-  living['head/down0/k3'][2:] = False
+  living['head/increase0/k3'][2:] = False
   found.shrink(living)
   tiny.train(found, 2)
   return found
@@ -93,8 +93,8 @@ def test_the_costs_are_those_of_network_non_zeros_and_supernet(trainer):
 def test_the_ticket_knows_where_it_comes_from(trainer):
   ticket = cut(trainer, calibration(trainer), 0.3, ORIGIN)
   assert ticket.provenance == ORIGIN and ticket.sparsity == 0.3
-  assert (ticket.supernet, ticket.arch) == (tiny.ARCH, trainer.arch) and ticket.arch != tiny.ARCH
-  assert ticket.survivors['head/down0/k3'] == [0, 1]
+  assert (ticket.supernet, ticket.arch) == (tiny.SPECK, trainer.arch) and ticket.arch != tiny.SPECK
+  assert ticket.survivors['head/increase0/k3'] == [0, 1]
   assert ticket.input_shape == (tiny.SIDE, tiny.SIDE, 3)
   assert ticket.task.labels == tiny.LABELS and ticket.task.image_size == (tiny.SIDE, tiny.SIDE)
 
