@@ -13,8 +13,8 @@ def test_several_sparsities_are_refused():
     first_mask.plan(tiny.config(method='snip', sparsity=(0.5, 0.9)), 6)
 
 
-def test_the_mask_is_chosen_once_at_the_first_weights_and_holds(tmp_path):
-  config = tiny.config(method='random', sparsity=(0.5,), epochs=1, supernet=str(tiny.SUPERNET))
+def test_the_mask_is_chosen_once_at_the_first_weights_and_holds(speck, tmp_path):
+  config = tiny.config(method='random', sparsity=(0.5,), epochs=1, supernet=str(speck))
   seen = []
 
   def choose(trainer):
@@ -23,7 +23,7 @@ def test_the_mask_is_chosen_once_at_the_first_weights_and_holds(tmp_path):
 
   weights = first_mask.weights
   ticket = first_mask.draw(tiny.task(), config, Workdir(tmp_path / 'run', config), choose)
-  assert len(seen) == 1 and ticket.arch == tiny.ARCH
+  assert len(seen) == 1 and ticket.arch == tiny.SPECK
   for name, mask in ticket.masks.items():
     assert mask.ravel()[::2].all() and not mask.ravel()[1::2].any()
     assert not ticket.weights[name][~mask].any() and (ticket.weights[name][mask] != seen[0][name][mask]).any()

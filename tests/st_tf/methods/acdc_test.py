@@ -9,7 +9,7 @@ from tests import tiny
 
 
 def config(**settings):
-  return tiny.config(**{'method': 'acdc', 'sparsity': (0.5,), 'epochs': 2, 'supernet': str(tiny.SUPERNET)} | settings)
+  return tiny.config(**{'method': 'acdc', 'sparsity': (0.5,), 'epochs': 2} | settings)
 
 
 def test_phases_take_turns_and_the_last_is_compressed():
@@ -26,7 +26,7 @@ def test_phases_take_turns_and_the_last_is_compressed():
     acdc.plan(config(sparsity=(0.5, 0.8)), 6)
 
 
-def test_what_was_pruned_goes_on_from_zero_without_momentum(tmp_path, monkeypatch):
+def test_what_was_pruned_goes_on_from_zero_without_momentum(speck, tmp_path, monkeypatch):
   seen = []
   hold = Trainer.hold
 
@@ -38,7 +38,7 @@ def test_what_was_pruned_goes_on_from_zero_without_momentum(tmp_path, monkeypatc
     seen.append((mask.sparsity, before, weights, momenta))
 
   monkeypatch.setattr(Trainer, 'hold', watched)
-  given = config()
+  given = config(supernet=str(speck))
   workdir = Workdir(tmp_path / 'run', given)
   ticket = acdc.draw(tiny.task(), given, workdir)
   assert [round(sparsity, 2) for sparsity, *_ in seen][-3:] == [0.5, 0.0, 0.5] and seen[-1][0] == 0.5
@@ -50,4 +50,4 @@ def test_what_was_pruned_goes_on_from_zero_without_momentum(tmp_path, monkeypatc
     assert all(not memory[name][~kept].any() and memory[name][kept].any() for memory in momenta.values())
   rows = [row for row in workdir.history.rows() if row['event'] == 'prune']
   assert any(row['returned'] for row in rows) and rows[-1]['sparsity'] == 0.5
-  assert ticket.cost.zeros == int(0.5 * ticket.cost.prunable) and ticket.arch == tiny.ARCH
+  assert ticket.cost.zeros == int(0.5 * ticket.cost.prunable) and ticket.arch == tiny.SPECK

@@ -6,10 +6,10 @@ from st_tf.runs.workdir import Workdir
 from tests import tiny
 
 
-def test_a_ticket_of_the_sparsity_that_was_asked_for(tmp_path):
-  config = tiny.config(method='random', sparsity=(0.75,), epochs=1, supernet=str(tiny.SUPERNET))
+def test_a_ticket_of_the_sparsity_that_was_asked_for(speck, tmp_path):
+  config = tiny.config(method='random', sparsity=(0.75,), epochs=1, supernet=str(speck))
   ticket = random.draw(tiny.task(), config, Workdir(tmp_path / 'run', config))
-  assert ticket.arch == tiny.ARCH and ticket.sparsity == 0.75
+  assert ticket.arch == tiny.SPECK and ticket.sparsity == 0.75
   assert ticket.cost.zeros == int(0.75 * ticket.cost.prunable) and all(mask.any() for mask in ticket.masks.values())
 
 
