@@ -7,6 +7,7 @@ from st_tf.runs.workdir import Workdir
 from tests import tiny
 
 SETTINGS = {'arch': tiny.SPECK, 'epochs': 2, 'sparsity': (0.7,)}
+TUNED = {'epochs': 3, 'fine_tune_epochs': 1}
 
 
 def events(workdir, name: str) -> list[dict]:
@@ -19,19 +20,24 @@ def test_a_run_depends_on_its_seed_and_on_nothing_else(tmp_path):
   assert prints[0] == prints[1] != prints[2]
 
 
-def test_a_finished_run_gives_its_ticket_again_without_training(tmp_path, monkeypatch):
-  ticket, _ = tiny.draw(tmp_path / 'run', **SETTINGS)
-  monkeypatch.setattr('st_tf.training.trainer.Trainer.train', None)
-  again, workdir = tiny.draw(tmp_path / 'run', **SETTINGS)
-  assert again.fingerprint == ticket.fingerprint
-  assert len(events(workdir, 'epoch')) == 2 and len(events(workdir, 'ticket')) == 1
+@pytest.fixture(scope='module')
+def drawn(tmp_path_factory):
+  """(ticket, workdir) of a run with a fine-tuning epoch at its end."""
+  return tiny.draw(tmp_path_factory.mktemp('supertickets') / 'run', **SETTINGS | TUNED)
 
 
-def test_fine_tuning_is_part_of_the_epochs_and_keeps_the_mask(tmp_path):
-  _, workdir = tiny.draw(tmp_path / 'run', **SETTINGS | {'epochs': 3, 'fine_tune_epochs': 1})
-  epochs, last = events(workdir, 'epoch'), events(workdir, 'prune')[-1]
+def test_fine_tuning_is_part_of_the_epochs_and_keeps_the_mask(drawn):
+  epochs, last = events(drawn[1], 'epoch'), events(drawn[1], 'prune')[-1]
   assert len(epochs) == 3 and last['final'] and last['step'] == round(0.75 * 12)
   assert [row['sparsity'] for row in epochs[1:]] == [last['sparsity']] * 2
+
+
+def test_a_finished_run_gives_its_ticket_again_without_training(drawn, monkeypatch):
+  ticket, workdir = drawn
+  monkeypatch.setattr('st_tf.training.trainer.Trainer.train', None)
+  again, workdir = tiny.draw(workdir.path, **SETTINGS | TUNED)
+  assert again.fingerprint == ticket.fingerprint
+  assert len(events(workdir, 'epoch')) == 3 and len(events(workdir, 'ticket')) == 1
 
 
 @pytest.mark.slow
