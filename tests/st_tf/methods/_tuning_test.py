@@ -1,5 +1,6 @@
 """The space and its bound by hand; keras-tuner's loop with trials that train nothing."""
 
+import functools
 import shutil
 
 import pytest
@@ -20,6 +21,7 @@ BOTH = (WIDE, NARROW)
 PAIR = 4 * SIDE * SIDE
 TOKENS = Group('a/transformer', 'a', units=4, macs=40 + 16 * PAIR, is_tokens=True)
 HEAD = HeadSpec('classification', 3)
+BUILT = functools.cache(build)  # Networks that are counted only.
 
 
 def bounded(wide: int, narrow: int, bound: float) -> tuple[int, int] | None:
@@ -100,25 +102,27 @@ def test_tokens_cost_their_square():
 
 def test_the_macs_of_a_space_are_those_of_the_networks_built():
   arch = ArchSpec((StageSpec((1,), (4,)),), (4, 4), False, 1, (4,), 8, (3, 5), expansion=2, tokens=4)
-  model = build(arch, HEAD, (8, 8, 3))
+  model = BUILT(arch, HEAD, (8, 8, 3))
   groups = tuning.importance.groups_of(model, arch, HEAD)
   whole = cost.of(model).macs
   fixed = whole - sum(group.macs for group in groups)
   for fractions in ((0.5,), (0.25, 0.0, 0.5), (0.0,), (1.0,)):
     left = tuning.units({group.name: fractions[i % len(fractions)] for i, group in enumerate(groups)}, groups)
     found = tuning.arch_of(left, arch, HEAD, groups)
-    assert cost.of(build(found, HEAD, (8, 8, 3))).macs == tuning.macs(left, groups, fixed)
+    assert cost.of(BUILT(found, HEAD, (8, 8, 3))).macs == tuning.macs(left, groups, fixed)
   assert tuning.arch_of(tuning.units(dict.fromkeys(left, 1.0), groups), arch, HEAD, groups) == arch
 
 
 @pytest.mark.parametrize(('wanted', 'bound'), [(0.5, 32920), (1.0, 65840), (40000, 40000), (0, float('inf'))])
-def test_the_bound_is_that_of_the_supernets_search(wanted, bound):
+def test_the_bound_is_that_of_the_supernets_search(monkeypatch, wanted, bound):
+  monkeypatch.setattr(tuning, 'build', BUILT)
   space = tuning.Space.of(tiny.task(), tiny.config(method='tuner', target_macs=wanted))
   assert (space.macs, space.bound) == (65840, bound)
   assert [choice.values for choice in space.hyperparameters().space] == [list(tuning.FRACTIONS)] * len(space.groups)
 
 
-def test_an_architecture_knows_its_supernet_and_which_units_it_has():
+def test_an_architecture_knows_its_supernet_and_which_units_it_has(monkeypatch):
+  monkeypatch.setattr(tuning, 'build', BUILT)
   space = tuning.Space.of(tiny.task(), tiny.config(method='tuner'))
   left = {group.name: 0 if number == 0 else 2 for number, group in enumerate(space.groups)}
   ticket = space.untrained(left)

@@ -2,12 +2,14 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import pathlib
 import socket
 import subprocess
 import sys
+import types
 
 import pytest
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
@@ -15,6 +17,7 @@ from tensorboard.plugins.hparams import plugin_data_pb2
 from tensorboard.util import tensor_util
 
 from st_tf.config import ConfigError
+from st_tf.methods import _tuning as tuning
 from st_tf.methods import tuner
 from st_tf.methods._method import SEARCHED
 from st_tf.methods._pipeline import Pipeline
@@ -27,6 +30,7 @@ from st_tf.ticket.facts import TrainingCost
 from tests import tiny
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+BUILT = functools.cache(build)  # The space, which every search counts anew and none changes.
 SETTINGS = {'method': 'tuner', 'tuner': 'random', 'trials': 2, 'trial_epochs': 1, 'epochs': 1, 'target_macs': 0.6}
 PROCESS = """
 import sys
@@ -79,6 +83,8 @@ def made_up(monkeypatch):
     return dataclasses.replace(source, metrics={'validation': {'top1': outcome}}, provenance=facts)
 
   monkeypatch.setattr(Pipeline, 'stage', stage)
+  monkeypatch.setattr(tuning, 'build', BUILT)
+  monkeypatch.setattr(tuner, 'gc', types.SimpleNamespace(collect=lambda: 0))  # Nothing was trained.
   return outcomes, trained
 
 
@@ -155,11 +161,11 @@ def test_what_is_no_failure_of_the_architecture_ends_the_search(tmp_path, made_u
 
 def test_a_bound_that_no_architecture_meets_is_refused_when_all_trials_have_failed(tmp_path, made_up, capsys):
   with pytest.raises(ConfigError) as error:
-    search(tmp_path, target_macs=100, trials=5)[0].run()
+    search(tmp_path, target_macs=100, trials=3)[0].run()
   rule, received = str(error.value).split(' Received: ')
   assert rule.startswith('--target_macs is at least what is left without any search unit, ')
-  assert received == '100, with which all 5 trials failed. Raise it.'
-  assert capsys.readouterr().out.count('failed: without any unit the network is above --target_macs') == 5
+  assert received == '100, with which all 3 trials failed. Raise it.'
+  assert capsys.readouterr().out.count('failed: without any unit the network is above --target_macs') == 3
   assert not made_up[1]
 
 
