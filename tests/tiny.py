@@ -142,6 +142,22 @@ def map_ticket(name: str) -> tuple[Any, Task]:
   return cut(moved, found.dataset('train', BATCH, training=True).take(2), 0.0, Provenance(method='dense')), found
 
 
+def untrained(on: Task, arch: ArchSpec = SPECK) -> Any:
+  """A ticket for a task as if drawn, half its weights masked; quick to make: nothing is trained, recalibrated or scored."""
+  from st_tf.models import build, named_variables
+  from st_tf.ticket import TaskFacts, Ticket
+
+  shape = (*on.image_size, 3)
+  weights = {name: variable.numpy() for name, variable in named_variables(build(arch, on.head, shape, seed=1)).items()}
+  rng = np.random.default_rng(0)
+  masks = {name: rng.random(value.shape) < 0.5 for name, value in weights.items() if name.endswith(('expand/kernel', 'project/kernel'))}
+  weights |= {name: weights[name] * mask for name, mask in masks.items()}
+  weights['head/classifier/kernel'] *= 50  # Pictures look different to it, though it has learnt nothing.
+  facts = {name: getattr(on, name) for name in ('name', 'primary_metric', 'keep', 'semantics')}
+  facts |= {name: tuple(getattr(on, name)) for name in ('labels', 'mean', 'deviation', 'image_size')}
+  return Ticket(arch, arch, on.head, shape, weights, masks, survivors={}, task=TaskFacts(**facts), sparsity=0.5)
+
+
 def write_table(path: pathlib.Path, arch: ArchSpec, groups: list[str], points: list[tuple[int, float]], base: float) -> pathlib.Path:
   """A made-up latency table in which every group takes the same: (units, milliseconds)."""
   units, milliseconds = zip(*points)

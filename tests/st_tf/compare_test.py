@@ -1,21 +1,24 @@
 import dataclasses
 import importlib
 import json
+import pathlib
 import shutil
 import time
 
 import pytest
 import tensorflow as tf
 
+from st_tf.api import delivery
 from st_tf.arch import presets
 from st_tf.comparing.runner import Launcher
 from st_tf.config import Config, ConfigError
 from st_tf.errors import UserError
 from st_tf.models import build, cost
 from st_tf.pruning.ranking import RankingError
+from st_tf.report import ink
 from st_tf.runs.cutting import cut, origin
 from st_tf.runs.workdir import Workdir
-from st_tf.ticket import TicketError
+from st_tf.ticket import Ticket, TicketError
 from tests import tiny
 from tests.st_tf.comparing.pretended import SCORES, Launch
 
@@ -25,22 +28,60 @@ compare = importlib.import_module('st_tf.compare')
 @pytest.fixture(scope='module')
 def ticket():
   trainer = tiny.trainer(tiny.SPECK, searching=False)
-  tiny.train(trainer, 1)
+  trainer.meter.count(tiny.BATCH, 3 * tiny.BATCH * trainer.macs)
   trainer.prune(0.5, final=True)
   return cut(trainer, tiny.batches(trainer), 0.5, origin(trainer, '', 1.0))
 
 
+@pytest.fixture(scope='module')
+def once():
+  """What takes long, as {name: function that does it the first time}: all tickets here have one's weights, and so scores and size."""
+  scored, stored_bytes, svg = delivery.scored, delivery.stored_bytes, ink.svg
+  scores, sizes, figures = {}, {}, {}
+
+  def scored_once(path, task, batch_size):
+    ticket = Ticket.load(path)
+    if 'test' in ticket.metrics:
+      return ticket
+    if not scores:
+      scores.update(scored(path, task, batch_size).metrics)
+      del scores['validation']
+    ticket = dataclasses.replace(ticket, metrics=ticket.metrics | scores)
+    ticket.save(path)
+    return ticket
+
+  def size_once(ticket):
+    return sizes.get(ticket.fingerprint) or sizes.setdefault(ticket.fingerprint, stored_bytes(ticket))
+
+  def svg_once(figure, title):
+    return figures.get(title) or figures.setdefault(title, svg(figure, title))
+
+  return {'st_tf.api.delivery.scored': scored_once, 'st_tf.api.delivery.stored_bytes': size_once, 'st_tf.report.ink.svg': svg_once}
+
+
 @pytest.fixture
-def launch(ticket, monkeypatch):
+def launch(ticket, once, monkeypatch):
   """What stands for the processes that train."""
   chosen = Launch(ticket)
+  for name, function in once.items():
+    monkeypatch.setattr(name, function)
   monkeypatch.setattr('st_tf.comparing.runner.Launcher', lambda root, jobs: chosen)
   monkeypatch.setattr('st_tf.api.dry_run.seconds_per_step', lambda task, config: 0.1)
   return chosen
 
 
+@pytest.fixture(scope='module', autouse=True)
+def supernet(tmp_path_factory):
+  """The file of a network that is quick to build."""
+  path = tmp_path_factory.mktemp('supernet') / 'speck.json'
+  path.write_text(presets.to_text(tiny.SPECK))
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setitem(tiny.SETTINGS, 'supernet', str(path))
+    yield path
+
+
 def run(tmp_path, **given) -> int:
-  settings = tiny.SETTINGS | {'supernet': str(tiny.SUPERNET), 'workdir': str(tmp_path / 'run'), 'methods': 'gmp,snip', 'seeds': 2}
+  settings = tiny.SETTINGS | {'workdir': str(tmp_path / 'run'), 'methods': 'gmp,snip', 'seeds': 2}
   settings = {name: value for name, value in settings.items() if name != 'sparsity'} | {'sparsities': '0.5'} | given
   return compare.main(['compare', *(f'--{name}={value}' for name, value in settings.items())])
 
@@ -177,9 +218,8 @@ def test_a_method_of_which_no_learning_rate_came_to_a_score_says_so(launch, tmp_
   assert '0.1 (no score)' in capsys.readouterr().out
 
 
-def test_a_file_that_changes_during_a_comparison_costs_the_runs_after_it_and_no_other(launch, ticket, tmp_path, monkeypatch):
-  supernet = tmp_path / 'supernet.json'
-  shutil.copy(tiny.SUPERNET, supernet)
+def test_a_file_that_changes_during_a_comparison_costs_the_runs_after_it_and_no_other(launch, ticket, supernet, tmp_path, monkeypatch):
+  supernet = pathlib.Path(shutil.copy(supernet, tmp_path / 'supernet.json'))
   done = []
 
   class Edited(Launch):
@@ -220,8 +260,8 @@ def test_with_a_budget_trainings_share_it(launch, tmp_path):
 
 
 def test_a_budget_is_in_epochs_of_the_whole_supernet(launch, tmp_path):
-  whole = cost.of(build(presets.supernet(str(tiny.SUPERNET)), tiny.task().head, (tiny.SIDE, tiny.SIDE, 3))).macs
-  assert run(tmp_path, methods='gmp,search_only', budget=4, seeds=1, target_macs=whole // 2) == 0
+  whole = cost.of(build(tiny.ARCH, tiny.task().head, (tiny.SIDE, tiny.SIDE, 3))).macs
+  assert run(tmp_path, methods='gmp,search_only', budget=4, seeds=1, target_macs=whole // 2, supernet=tiny.SUPERNET) == 0
   # An epoch of the search costs 0.7 on average: 0.41 of it are trained before the half is reached.
   assert [(entry[0], entry[4]) for entry in launch.done] == [('gmp', 4), ('search_only', 4), ('search_only', 5)]
 
@@ -231,8 +271,8 @@ def test_a_budget_leaves_out_what_brings_epochs_of_its_own(launch, tmp_path):
   assert [(entry[0], entry[4]) for entry in launch.done] == [('gmp', 4), ('gmp', 2), ('snip', 3)]
 
 
-def test_the_command_is_told_without_what_lies_on_this_machine(launch, tmp_path):
-  shutil.copy(tiny.SUPERNET, tmp_path / 'network.json')
+def test_the_command_is_told_without_what_lies_on_this_machine(launch, supernet, tmp_path):
+  shutil.copy(supernet, tmp_path / 'network.json')
   assert run(tmp_path, seeds=1, supernet=tmp_path / 'network.json') == 0
   for name in ('comparison.md', 'index.html', 'comparison.json'):
     assert str(tmp_path) not in (tmp_path / 'run' / name).read_text()
@@ -257,14 +297,14 @@ def test_a_finished_run_of_other_data_is_not_taken_for_one_of_these(launch, tmp_
     assert not (tmp_path / records).exists()
 
 
-def test_a_network_in_a_file_is_known_elsewhere_by_what_is_in_it(launch, tmp_path):
-  shutil.copy(tiny.SUPERNET, tmp_path / 'network.json')
+def test_a_network_in_a_file_is_known_elsewhere_by_what_is_in_it(launch, supernet, tmp_path):
+  shutil.copy(supernet, tmp_path / 'network.json')
   assert run(tmp_path, methods='gmp', seeds=1, supernet=tmp_path / 'network.json') == 0
   (record,) = (tmp_path / 'run' / 'records').iterdir()
   assert str(tmp_path) not in record.read_text()
   (tmp_path / 'network.json').rename(tmp_path / 'moved.json')
   assert run(tmp_path, methods='gmp', seeds=1, supernet=tmp_path / 'moved.json', collect='true') == 0
-  (tmp_path / 'moved.json').write_text(presets.to_text(tiny.SPECK))
+  (tmp_path / 'moved.json').write_text(presets.to_text(tiny.ARCH))
   with pytest.raises(UserError, match='a table of recorded runs'):
     run(tmp_path, methods='gmp', seeds=1, supernet=tmp_path / 'moved.json', collect='true')
 

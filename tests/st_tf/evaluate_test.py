@@ -9,6 +9,7 @@ import pytest
 from st_tf.errors import UserError
 from st_tf.task import DataConfig
 from st_tf.ticket import Provenance, TicketError
+from tests import tiny
 from tflite.convert import convert
 
 evaluate = importlib.import_module('st_tf.evaluate')
@@ -34,48 +35,58 @@ def test_what_cannot_be_scored_is_said(arguments, message, tmp_path, monkeypatch
   assert message in str(found.value)
 
 
+@pytest.fixture(scope='module')
+def task():
+  return tiny.task()
+
+
+@pytest.fixture(scope='module')
+def ticket(task):
+  return tiny.untrained(task)
+
+
 @pytest.fixture
-def loaded(shapes, monkeypatch):
-  """What tasks were asked for; `shapes`, drawn once, is given for all of them."""
+def loaded(task, monkeypatch):
+  """What tasks were asked for; `task`, drawn once, is given for all of them."""
   asked = []
 
   def load(name, config):
     asked.append((name, config))
-    return shapes
+    return task
 
   monkeypatch.setattr('st_tf.task.load', load)
   return asked
 
 
-def test_a_ticket_is_scored_on_its_own_task_with_its_own_data_settings(tiny_ticket, tmp_path, loaded, capsys):
-  provenance = Provenance(config={'task': 'shapes', 'data_seed': 7, 'data_dir': 'there', 'epochs': 3})
-  dataclasses.replace(tiny_ticket, provenance=provenance).save(tmp_path / 'ticket')
+def test_a_ticket_is_scored_on_its_own_task_with_its_own_data_settings(ticket, tmp_path, loaded, capsys):
+  provenance = Provenance(config={'task': 'module:tests.tiny', 'data_seed': 7, 'data_dir': 'there', 'epochs': 3})
+  dataclasses.replace(ticket, provenance=provenance).save(tmp_path / 'ticket')
   evaluate.main(['evaluate', f'--ticket={tmp_path / "ticket"}', '--data_dir=here', '--split=validation'])
-  assert loaded == [('shapes', DataConfig(data_dir='here', data_seed=7, image_size=32))]
-  assert f'network  {tmp_path / "ticket"}\n         80.0% sparse, fingerprint ' in capsys.readouterr().out
+  assert loaded == [('module:tests.tiny', DataConfig(data_dir='here', data_seed=7, image_size=tiny.SIDE))]
+  assert f'network  {tmp_path / "ticket"}\n         50.0% sparse, fingerprint ' in capsys.readouterr().out
 
 
-def test_another_task_has_settings_of_its_own(tiny_ticket, tmp_path, loaded):
-  dataclasses.replace(tiny_ticket, provenance=Provenance(config={'data_seed': 7})).save(tmp_path / 'ticket')
+def test_another_task_has_settings_of_its_own(ticket, tmp_path, loaded):
+  dataclasses.replace(ticket, provenance=Provenance(config={'data_seed': 7})).save(tmp_path / 'ticket')
   evaluate.main(['evaluate', f'--ticket={tmp_path / "ticket"}', '--task=folder:x', '--split=validation'])
-  assert loaded == [('folder:x', DataConfig(image_size=32))]
+  assert loaded == [('folder:x', DataConfig(image_size=tiny.SIDE))]
 
 
-def test_a_ticket_of_other_labels_is_refused(tiny_ticket, tmp_path, loaded):
-  labels = tuple(f'other {label}' for label in tiny_ticket.task.labels)
-  dataclasses.replace(tiny_ticket, task=dataclasses.replace(tiny_ticket.task, labels=labels)).save(tmp_path / 'ticket')
+def test_a_ticket_of_other_labels_is_refused(ticket, tmp_path, loaded):
+  labels = tuple(f'other {label}' for label in ticket.task.labels)
+  dataclasses.replace(ticket, task=dataclasses.replace(ticket.task, labels=labels)).save(tmp_path / 'ticket')
   with pytest.raises(TicketError, match='on the labels it was trained for'):
     evaluate.main(['evaluate', f'--ticket={tmp_path / "ticket"}'])
 
 
-def test_a_ticket_and_its_file_score_the_same(tiny_ticket, ticket_folder, shapes, loaded, tmp_path, capsys):
-  samples = next(iter(shapes.dataset('test', 4).as_numpy_iterator()))[0]
-  convert(tiny_ticket.build_model(raw=True), samples, tmp_path / 'model.tflite')
-  evaluate.main(['evaluate', f'--ticket={ticket_folder}', '--split=validation', '--json', '--per_class'])
-  ticket = json.loads(capsys.readouterr().out)
+def test_a_ticket_and_its_file_score_the_same(ticket, task, loaded, tmp_path, capsys):
+  ticket.save(tmp_path / 'ticket')
+  convert(ticket.build_model(raw=True), next(task.dataset('test', 4).as_numpy_iterator())[0], tmp_path / 'model.tflite')
+  evaluate.main(['evaluate', f'--ticket={tmp_path / "ticket"}', '--split=validation', '--json', '--per_class'])
+  drawn = json.loads(capsys.readouterr().out)
   evaluate.main(['evaluate', f'--model={tmp_path / "model.tflite"}', '--task=shapes', '--split=validation', '--json'])
   file = json.loads(capsys.readouterr().out)
-  assert file['scores'] == pytest.approx(ticket['scores'], abs=1e-5)
-  assert file['examples'] == ticket['examples'] and 'per_class' not in file
-  assert sum(entry['count'] for entry in ticket['per_class'].values()) == ticket['examples']
-  assert loaded[1] == ('shapes', DataConfig(image_size=32))
+  assert file['scores'] == pytest.approx(drawn['scores'], abs=1e-5)
+  assert file['examples'] == drawn['examples'] and 'per_class' not in file
+  assert sum(entry['count'] for entry in drawn['per_class'].values()) == drawn['examples']
+  assert loaded[1] == ('shapes', DataConfig(image_size=tiny.SIDE))

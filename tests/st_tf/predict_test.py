@@ -7,8 +7,9 @@ from PIL import Image
 import pytest
 
 from st_tf import predict
+from st_tf import task as tasks
 from st_tf.errors import UserError
-from st_tf.task import most_likely
+from st_tf.task import DataConfig, most_likely
 from st_tf.task.pictures import center_crop, open_rgb
 from st_tf.ticket.prediction import prediction
 from tests import tiny
@@ -21,6 +22,22 @@ def picture(tmp_path):
   return path
 
 
+@pytest.fixture(scope='module')
+def task():
+  return tiny.task()
+
+
+@pytest.fixture(scope='module')
+def ticket(task):
+  return tiny.untrained(task)
+
+
+@pytest.fixture
+def folder(ticket, tmp_path):
+  ticket.save(tmp_path / 'ticket')
+  return tmp_path / 'ticket'
+
+
 def test_lines_are_aligned_bars():
   assert predict.lines([('ring', 0.75), ('ox', 0.25), ('star', 0.0)], full='#') == [
     'ring  ##################         75.0%',
@@ -29,20 +46,20 @@ def test_lines_are_aligned_bars():
   ]
 
 
-def test_a_ticket_needs_no_task_to_say_what_it_sees(tiny_ticket, picture, tmp_path, capsys):
+def test_a_ticket_needs_no_task_to_say_what_it_sees(ticket, picture, tmp_path, capsys):
   folder = tmp_path / 'ticket'
-  dataclasses.replace(tiny_ticket, task=dataclasses.replace(tiny_ticket.task, name='tfds:gone')).save(folder)
+  dataclasses.replace(ticket, task=dataclasses.replace(ticket.task, name='tfds:gone')).save(folder)
   predict.main(['predict', f'--ticket={folder}', f'--image={picture}', '--top=3'])
   lines = capsys.readouterr().out.splitlines()
   assert len(lines) == 3 and all(line.endswith('%') for line in lines)
-  assert all(line.split()[0] in tiny_ticket.task.labels for line in lines)
+  assert all(line.split()[0] in ticket.task.labels for line in lines)
 
 
-def test_it_says_what_the_model_says(tiny_ticket, ticket_folder, shapes, picture, capsys):
-  image = shapes.normalisation.normalised(center_crop(open_rgb(picture, 'it'), shapes.image_size))
-  logits = tiny_ticket.build_model(raw=True)(image[None], training=False).numpy()[0]
-  predict.main(['predict', f'--ticket={ticket_folder}', f'--image={picture}', '--top=10'])
-  assert capsys.readouterr().out.splitlines() == predict.lines(most_likely(logits, shapes.labels, 10))
+def test_it_says_what_the_model_says(ticket, folder, task, picture, capsys):
+  image = task.normalisation.normalised(center_crop(open_rgb(picture, 'it'), task.image_size))
+  logits = ticket.build_model(raw=True)(image[None], training=False).numpy()[0]
+  predict.main(['predict', f'--ticket={folder}', f'--image={picture}', '--top=10'])
+  assert capsys.readouterr().out.splitlines() == predict.lines(most_likely(logits, task.labels, 10))
 
 
 @pytest.mark.parametrize(
@@ -63,8 +80,10 @@ def test_what_cannot_be_predicted_is_said(arguments, message, tmp_path, monkeypa
 
 
 @pytest.mark.parametrize('name', ['shapes_segmentation', 'shapes_keypoints'])
-def test_maps_are_said_in_shares_and_drawn(name, picture, tmp_path, capsys):
-  ticket, task = tiny.map_ticket(name)
+def test_maps_are_said_in_shares_and_drawn(name, picture, tmp_path, monkeypatch, capsys):
+  monkeypatch.setattr(f'tasks.{name}.SIZES', {'train': 40, 'validation': 20, 'test': 20})
+  task = tasks.load(name, DataConfig())
+  ticket = tiny.untrained(task)
   ticket.save(tmp_path / 'ticket')
   predict.main(['predict', f'--ticket={tmp_path / "ticket"}', f'--image={picture}', f'--out={tmp_path / "seen.png"}'])
   crop = center_crop(open_rgb(picture, 'it'), task.image_size)
@@ -78,9 +97,9 @@ def test_maps_are_said_in_shares_and_drawn(name, picture, tmp_path, capsys):
   np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / 'seen.png')), expected.picture)
 
 
-def test_what_cannot_be_drawn_is_said(ticket_folder, picture, tmp_path):
+def test_what_cannot_be_drawn_is_said(folder, picture, tmp_path):
   with pytest.raises(UserError, match=r'drawn over a picture\. Received: seen\.png, and a classification ticket'):
-    predict.main(['predict', f'--ticket={ticket_folder}', f'--image={picture}', '--out=seen.png'])
+    predict.main(['predict', f'--ticket={folder}', f'--image={picture}', '--out=seen.png'])
   for name in ('seen.txt', 'none/seen.png'):
     with pytest.raises(UserError, match='--out is a picture file that can be written. Received: '):
       predict.save(np.zeros((2, 2, 3), np.uint8), str(tmp_path / name))

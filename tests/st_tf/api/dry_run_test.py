@@ -18,7 +18,7 @@ from tests import tiny
 @pytest.fixture
 def network_file(tmp_path):
   path = tmp_path / 'network.json'
-  path.write_text(json.dumps(tiny.ARCH.to_json()))
+  path.write_text(json.dumps(tiny.SPECK.to_json()))
   return str(path)
 
 

@@ -4,13 +4,16 @@ import pytest
 
 from st_tf.api.evaluate import evaluate
 from st_tf.errors import UserError
+from tests import tiny
 from tflite.convert import convert
 
 
-def test_a_ticket_its_folder_and_its_file_score_the_same(tiny_ticket, ticket_folder, shapes, tmp_path):
-  samples = next(iter(shapes.dataset('test', 4).as_numpy_iterator()))[0]
-  convert(tiny_ticket.build_model(raw=True), samples, tmp_path / 'model.tflite')
-  scores = [evaluate(network, shapes, split='validation').scores for network in (tiny_ticket, ticket_folder, tmp_path / 'model.tflite')]
+def test_a_ticket_its_folder_and_its_file_score_the_same(tmp_path):
+  task = tiny.task()
+  ticket, folder, file = tiny.untrained(task), tmp_path / 'ticket', tmp_path / 'model.tflite'
+  ticket.save(folder)
+  convert(ticket.build_model(raw=True), next(task.dataset('test', 4).as_numpy_iterator())[0], file)
+  scores = [evaluate(network, task, split='validation').scores for network in (ticket, folder, file)]
   assert scores[0] == scores[1] == pytest.approx(scores[2], abs=1e-5)
 
 

@@ -47,6 +47,7 @@ def test_a_task_from_outside_the_project_is_found_by_its_module_path(tmp_path, m
   (package / '__init__.py').write_text('')
   (package / 'mine.py').write_text(OWN_TASK)
   monkeypatch.syspath_prepend(tmp_path)
+  monkeypatch.setattr('tasks.shapes.SIZES', {'train': 40, 'validation': 20, 'test': 20})
   assert task.load('module:outside_package.mine', DataConfig(train_examples=20)).name == 'mine'
   with pytest.raises(TaskError, match=r'outside_package\.other'):
     task.load('module:outside_package.other', DataConfig())
