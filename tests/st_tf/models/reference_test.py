@@ -11,6 +11,7 @@ from st_tf.models import build, named_variables
 from st_tf.models.reference import ReferenceWeightsError, load_reference, read_tensors, reference_names
 from st_tf.pruning import Cubic
 from st_tf.pruning.fit import wrap_layers
+from tests.tiny import SPECK
 
 ARCH = ArchSpec(
   stages=(StageSpec((1,), (4,)), StageSpec((0, 1), (4, 6))),
@@ -83,7 +84,7 @@ def test_counters_masks_and_the_norms_of_empty_blocks_are_ignored(source, target
 
 @pytest.mark.parametrize('stride', [1, 2])
 def test_both_convolutions_of_the_stem_are_loaded_at_small_input_strides(stride):
-  arch = dataclasses.replace(ARCH, input_stride=stride)
+  arch = dataclasses.replace(SPECK, input_stride=stride)
   first, second = (build(arch, HEAD, SHAPE, seed=seed) for seed in (1, 2))
   load_reference(second, arch, HEAD, exported(first, arch))
   assert all(np.array_equal(value, named_variables(second)[name]) for name, value in named_variables(first).items())
@@ -120,7 +121,7 @@ def test_tensors_that_do_not_fit_are_named_and_change_nothing(source, target, ch
 
 
 def test_a_network_with_a_transformer_has_no_reference_weights(source):
-  arch = ARCH.with_searched({'stage1/fuse/0to0': BlockSpec((), tokens=2)})
+  arch = SPECK.with_searched({'stage1/fuse/0to0': BlockSpec((), tokens=2)})
   with pytest.raises(ReferenceWeightsError, match='no transformer, shifts or separable stem. Received: stage1/fuse/0to0/transformer'):
     load_reference(build(arch, HEAD, SHAPE), arch, HEAD, exported(source))
 

@@ -16,7 +16,14 @@ def test_large_logits_do_not_overflow():
   assert task.most_likely(np.float32([1e4, 0]), ['a', 'b'], 1) == [('a', 1.0)]
 
 
-def test_an_epoch_has_only_full_batches_and_at_least_one():
+@pytest.fixture
+def few_pictures(monkeypatch):
+  """Drawn tasks draw few."""
+  for name in ('shapes', 'shapes_segmentation'):
+    monkeypatch.setattr(f'tasks.{name}.SIZES', {'train': 60, 'validation': 20, 'test': 20})
+
+
+def test_an_epoch_has_only_full_batches_and_at_least_one(few_pictures):
   shapes = task.load('shapes', DataConfig(train_examples=50))
   assert shapes.steps_per_epoch(16) == 3
   with pytest.raises(TaskError, match=r'batch_size=51 for 50 training examples of shapes'):
@@ -71,7 +78,7 @@ def test_a_batch_is_scored_by_the_primary_metric_or_by_the_one_for_training():
   assert found.batch_score(np.asarray([1, 2, 3, 4]), np.asarray([1, 2, 3, 0])) == 0.25
 
 
-def test_settings_that_mean_nothing_to_a_kind_of_task_are_refused():
+def test_settings_that_mean_nothing_to_a_kind_of_task_are_refused(few_pictures):
   task.refuse(DataConfig(mixup=0.2), ('flip_test', 'detections'), 'a kind')
   with pytest.raises(TaskError, match=r'--flip_test means nothing to a kind\. Received: --flip_test=True\. Leave it out'):
     task.refuse(DataConfig(flip_test=True), ('detections', 'flip_test'), 'a kind')
@@ -84,7 +91,7 @@ def test_a_size_is_asked_for_by_one_setting_where_it_is_square():
   assert task.size_settings((24, 32)) == {'image_size': 24, 'image_width': 32}
 
 
-def test_tasks_found_by_name_hold_no_data_of_their_own():
+def test_tasks_found_by_name_hold_no_data_of_their_own(few_pictures):
   assert task.load('shapes_segmentation', DataConfig()).contents == ''
 
 

@@ -63,9 +63,9 @@ def test_a_crop_has_the_resolution_of_its_picture(pixels):
   assert crop_of(Image.fromarray(pixels), (32, 64), 0.5).shape == (18, 35, 3)
 
 
-def test_a_picture_is_cropped_and_normalised_as_the_ticket_was_scored(tiny_ticket, pixels):
-  facts = dataclasses.replace(tiny_ticket.task, mean=(0.2, 0.3, 0.4), deviation=(0.5, 0.6, 0.7), keep=0.875)
-  ticket = dataclasses.replace(tiny_ticket, task=facts)
+def test_a_picture_is_cropped_and_normalised_as_the_ticket_was_scored(small_ticket, pixels):
+  facts = dataclasses.replace(small_ticket.task, mean=(0.2, 0.3, 0.4), deviation=(0.5, 0.6, 0.7), keep=0.875)
+  ticket = dataclasses.replace(small_ticket, task=facts)
   image = facts.normalisation.normalised(center_crop(Image.fromarray(pixels), (32, 32), 0.875))
   output = ticket.build_model(raw=True)(image[None], training=False).numpy()[0]
   found = ticket.predict(pixels)
@@ -73,25 +73,26 @@ def test_a_picture_is_cropped_and_normalised_as_the_ticket_was_scored(tiny_ticke
   assert list(found.guesses) == most_likely(output, facts.labels, 10) and found.crop.shape == (44, 44, 3)
 
 
-def test_a_file_a_picture_and_an_array_give_one_prediction_alike(tiny_ticket, picture, pixels):
-  expected = tiny_ticket.predict(pixels)
+def test_a_file_a_picture_and_an_array_give_one_prediction_alike(small_ticket, picture, pixels):
+  expected = small_ticket.predict(pixels)
   assert isinstance(expected, Prediction)
   for given in (picture, str(picture), Image.open(picture), Image.fromarray(pixels).convert('RGBA')):
-    np.testing.assert_array_equal(tiny_ticket.predict(given).output, expected.output)
+    np.testing.assert_array_equal(small_ticket.predict(given).output, expected.output)
 
 
-def test_several_pictures_give_a_list_in_their_order(tiny_ticket, picture, pixels):
-  one, other = tiny_ticket.predict(pixels), tiny_ticket.predict(pixels[::-1])
+def test_several_pictures_give_a_list_in_their_order(small_ticket, picture, pixels):
+  one, other = small_ticket.predict(pixels), small_ticket.predict(pixels[::-1])
   for given in ([pixels, pixels[::-1]], (picture, pixels[::-1]), np.stack([pixels, pixels[::-1]]), iter([pixels, pixels[::-1]])):
-    found = tiny_ticket.predict(given)
+    found = small_ticket.predict(given)
     assert isinstance(found, list)
     for entry, expected in zip(found, (one, other), strict=True):
       np.testing.assert_allclose(entry.output, expected.output, rtol=1e-4, atol=1e-5)
-  assert len(tiny_ticket.predict([pixels] * 9)) == 9 and tiny_ticket.predict([]) == []
+  assert len(small_ticket.predict([pixels] * 9)) == 9 and small_ticket.predict([]) == []
 
 
-def test_the_network_is_built_once_and_is_no_part_of_the_ticket(ticket_folder, pixels, monkeypatch):
-  ticket = Ticket.load(ticket_folder)
+def test_the_network_is_built_once_and_is_no_part_of_the_ticket(small_ticket, pixels, tmp_path, monkeypatch):
+  small_ticket.save(tmp_path / 'ticket')
+  ticket = Ticket.load(tmp_path / 'ticket')
   built = []
   build_model = Ticket.build_model
   monkeypatch.setattr(Ticket, 'build_model', lambda self, raw=False: built.append(raw) or build_model(self, raw))
@@ -120,18 +121,18 @@ def test_the_network_is_built_once_and_is_no_part_of_the_ticket(ticket_folder, p
     (Image.new('I', (4, 4)), r"Received: mode 'I' of the picture"),
   ],
 )
-def test_what_is_no_picture_is_refused_before_the_network_is_asked(tiny_ticket, given, message, tmp_path, monkeypatch):
+def test_what_is_no_picture_is_refused_before_the_network_is_asked(small_ticket, given, message, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
   monkeypatch.setattr(Ticket, '_network', None)
   with pytest.raises(UserError, match=message):
-    tiny_ticket.predict(given)
+    small_ticket.predict(given)
 
 
-def test_a_file_that_is_cut_off_is_named(tiny_ticket, picture):
+def test_a_file_that_is_cut_off_is_named(small_ticket, picture):
   picture.write_bytes(picture.read_bytes()[:2000])
   for given in (picture, Image.open(picture)):
     with pytest.raises(UserError, match=r'An image can be decoded\. Received: (.*picture\.png|the picture) '):
-      tiny_ticket.predict(given)
+      small_ticket.predict(given)
 
 
 def test_a_notebook_shows_the_picture_and_the_guesses():

@@ -72,11 +72,11 @@ def test_the_fingerprint_does_not_change_with_what_is_said_about_the_ticket(tiny
   assert other.fingerprint == tiny_ticket.fingerprint
 
 
-def test_the_model_has_the_weights_and_no_wrappers(tiny_ticket):
-  model = tiny_ticket.build_model(raw=True)
+def test_the_model_has_the_weights_and_no_wrappers(small_ticket):
+  model = small_ticket.build_model(raw=True)
   variables = named_variables(model)
-  assert variables.keys() == tiny_ticket.weights.keys()
-  assert all(np.array_equal(variable.numpy(), tiny_ticket.weights[name]) for name, variable in variables.items())
+  assert variables.keys() == small_ticket.weights.keys()
+  assert all(np.array_equal(variable.numpy(), small_ticket.weights[name]) for name, variable in variables.items())
   assert not [layer.name for layer in model.layers if 'prune' in layer.name]
 
 
@@ -86,43 +86,43 @@ def pixels():
   return np.random.default_rng(3).random((4, 32, 32, 3), np.float32)
 
 
-def test_the_model_reads_pixels_and_raw_reads_normalised_images(tiny_ticket, pixels):
-  facts = dataclasses.replace(tiny_ticket.task, mean=(0.2, 0.3, 0.4), deviation=(0.5, 0.6, 0.7))
-  ticket = dataclasses.replace(tiny_ticket, task=facts)
+def test_the_model_reads_pixels_and_raw_reads_normalised_images(small_ticket, pixels):
+  facts = dataclasses.replace(small_ticket.task, mean=(0.2, 0.3, 0.4), deviation=(0.5, 0.6, 0.7))
+  ticket = dataclasses.replace(small_ticket, task=facts)
   normalised = ((pixels - [0.2, 0.3, 0.4]) / [0.5, 0.6, 0.7]).astype(np.float32)
   expected = ticket.build_model(raw=True)(normalised, training=False)
   np.testing.assert_allclose(ticket.build_model()(pixels, training=False), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_the_normalisation_is_one_layer_of_the_flat_graph(tiny_ticket):
-  names, raw = ([layer.name for layer in tiny_ticket.build_model(raw).layers] for raw in (False, True))
+def test_the_normalisation_is_one_layer_of_the_flat_graph(small_ticket):
+  names, raw = ([layer.name for layer in small_ticket.build_model(raw).layers] for raw in (False, True))
   assert names == [raw[0], 'normalisation', *raw[1:]]
 
 
 @pytest.mark.parametrize('suffix', ['.keras', '.h5'])
 @pytest.mark.parametrize('raw', [False, True])
-def test_a_keras_file_gives_the_outputs_of_the_model(tiny_ticket, pixels, tmp_path, suffix, raw):
+def test_a_keras_file_gives_the_outputs_of_the_model(small_ticket, pixels, tmp_path, suffix, raw):
   path = tmp_path / f'model{suffix}'
   path.write_bytes(b'an older one')
-  tiny_ticket.save_keras(str(path), raw=raw)
-  expected = tiny_ticket.build_model(raw)(pixels, training=False)
+  small_ticket.save_keras(str(path), raw=raw)
+  expected = small_ticket.build_model(raw)(pixels, training=False)
   np.testing.assert_allclose(keras.models.load_model(path)(pixels, training=False), expected, rtol=1e-6, atol=1e-6)
   assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize('name', ['model', 'model.tflite', 'model.keras/'])
-def test_a_keras_file_has_one_of_two_suffixes(tiny_ticket, tmp_path, name):
+def test_a_keras_file_has_one_of_two_suffixes(small_ticket, tmp_path, name):
   if name.endswith('/'):
     (tmp_path / name).mkdir()
     with pytest.raises(TicketError, match='folder that has room'):
-      tiny_ticket.save_keras(tmp_path / name)
+      small_ticket.save_keras(tmp_path / name)
   else:
     with pytest.raises(TicketError, match=r'is a \.keras or \.h5 file\. Received: .*model.*model\.keras\.$'):
-      tiny_ticket.save_keras(tmp_path / name)
+      small_ticket.save_keras(tmp_path / name)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_keras_file_that_cannot_be_written_leaves_the_old_one(tiny_ticket, tmp_path, monkeypatch):
+def test_a_keras_file_that_cannot_be_written_leaves_the_old_one(small_ticket, tmp_path, monkeypatch):
   def full(model, path):
     pathlib.Path(path).write_bytes(b'half')
     raise OSError(28, 'No space left on device')
@@ -130,25 +130,25 @@ def test_a_keras_file_that_cannot_be_written_leaves_the_old_one(tiny_ticket, tmp
   monkeypatch.setattr(keras.Model, 'save', full)
   (tmp_path / 'model.keras').write_bytes(b'whole')
   with pytest.raises(TicketError, match=r'folder that has room for it\. Received: .*model\.keras .*No space left'):
-    tiny_ticket.save_keras(tmp_path / 'model.keras')
+    small_ticket.save_keras(tmp_path / 'model.keras')
   assert [path.read_bytes() for path in tmp_path.iterdir()] == [b'whole']
 
 
-def test_the_costs_are_counted_with_the_masks(tiny_ticket):
-  found = tiny_ticket.count()
+def test_the_costs_are_counted_with_the_masks(small_ticket):
+  found = small_ticket.count()
   for name in ('params', 'macs', 'nonzero_params', 'nonzero_macs'):
-    assert getattr(found, name) == getattr(tiny_ticket.cost, name)
+    assert getattr(found, name) == getattr(small_ticket.cost, name)
   assert found.nonzero_macs < found.macs
 
 
 @pytest.mark.parametrize('damage', ['missing', 'misshaped'])
-def test_weights_that_do_not_fit_the_network_are_refused(tiny_ticket, damage):
+def test_weights_that_do_not_fit_the_network_are_refused(small_ticket, damage):
   name = 'head/last/kernel'
-  weights = {key: value for key, value in tiny_ticket.weights.items() if key != name}
+  weights = {key: value for key, value in small_ticket.weights.items() if key != name}
   if damage == 'misshaped':
-    weights[name] = tiny_ticket.weights[name][..., :-1]
+    weights[name] = small_ticket.weights[name][..., :-1]
   with pytest.raises(TicketError, match=rf'Weights fit the architecture\. Received: {name} of '):
-    dataclasses.replace(tiny_ticket, weights=weights).build_model()
+    dataclasses.replace(small_ticket, weights=weights).build_model()
 
 
 @pytest.mark.parametrize('name', ['weights.safetensors', 'masks.safetensors'])

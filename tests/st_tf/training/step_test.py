@@ -1,5 +1,7 @@
 """One training step of a two-block network, by hand."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -23,10 +25,26 @@ def silent() -> Silent:
   return task
 
 
+@functools.cache
+def _fresh(**settings):
+  trainer = tiny.trainer(tiny.SPECK, pruned=False, **settings)
+  return trainer, trainer.state()
+
+
+SILENT = silent()
+
+
+def fresh(**settings):
+  """A trainer as if it were new: those of the same settings are one, which has been traced but once."""
+  trainer, state = _fresh(**settings)
+  trainer.restore(state)
+  return trainer
+
+
 def stepped(count: int = 1, strength: float = 0.0, **settings):
   """(trainer, its trainable values before, after `count` steps)."""
   settings = {'momentum': 0.0, 'weight_decay': 0.0, 'ema_decay': 0.0, 'label_smoothing': 0.0} | settings
-  trainer = tiny.trainer(tiny.SPECK, pruned=False, **settings)
+  trainer = fresh(**settings)
   before = {name: variable.numpy() for name, variable in trainer.trainable.items()}
   tiny.train(trainer, count, RATE, strength)
   return trainer, before, {name: variable.numpy() for name, variable in trainer.trainable.items()}
@@ -38,7 +56,7 @@ def kernels(values) -> set[str]:
 
 @pytest.mark.parametrize('optimizer', ['sgd', 'rmsprop', 'adamw'])
 def test_weight_decay_acts_on_kernels_and_never_on_factors_batch_norms_and_biases(optimizer):
-  _, before, after = stepped(on=silent(), optimizer=optimizer, weight_decay=DECAY)
+  _, before, after = stepped(on=SILENT, optimizer=optimizer, weight_decay=DECAY)
   for name, value in before.items():
     if name not in kernels(before):
       assert np.array_equal(after[name], value), name
@@ -51,7 +69,7 @@ def test_weight_decay_acts_on_kernels_and_never_on_factors_batch_norms_and_biase
 
 
 def test_the_proximal_step_shortens_factors_by_rate_times_strength_times_penalty():
-  trainer, before, after = stepped(on=silent(), strength=STRENGTH)
+  trainer, before, after = stepped(on=SILENT, strength=STRENGTH)
   penalties = trainer.penalties()
   for group in trainer.groups:
     np.testing.assert_allclose(after[group.factor], 1 - RATE * STRENGTH * penalties[group.name], rtol=1e-6)
@@ -60,7 +78,7 @@ def test_the_proximal_step_shortens_factors_by_rate_times_strength_times_penalty
 
 
 def test_the_proximal_step_makes_factors_exactly_zero_where_they_stay():
-  trainer, _, _ = stepped(on=silent(), strength=STRENGTH)
+  trainer, _, _ = stepped(on=SILENT, strength=STRENGTH)
   factor = trainer.variables[trainer.groups[0].factor]
   factor.assign(tf.concat([[0.05, -0.05, 0.0], factor[3:]], 0))
   for _ in range(3):
@@ -76,7 +94,7 @@ def test_factors_become_exactly_zero_with_every_optimizer_on_a_real_loss(optimiz
 
 
 def test_the_subgradient_is_an_option():
-  trainer, _, after = stepped(on=silent(), strength=STRENGTH, factor_step='subgradient')
+  trainer, _, after = stepped(on=SILENT, strength=STRENGTH, factor_step='subgradient')
   penalties = trainer.penalties()
   for group in trainer.groups:
     np.testing.assert_allclose(after[group.factor], 1 - RATE * STRENGTH * penalties[group.name], rtol=1e-6)
@@ -88,7 +106,7 @@ def test_the_subgradient_is_an_option():
 
 
 def test_without_search_no_factor_is_pushed():
-  _, before, after = stepped(on=silent(), strength=STRENGTH, searching=False)
+  _, before, after = stepped(on=SILENT, strength=STRENGTH, searching=False)
   assert all(np.array_equal(after[name], value) for name, value in before.items())
 
 
@@ -109,7 +127,7 @@ def expected_step(trainer, images, targets, smoothing: float, decay: float, clip
 @pytest.mark.parametrize(('smoothing', 'decay', 'clip'), [(0.0, 0.0, 0.0), (0.2, 0.05, 0.0), (0.1, 0.01, 0.05)])
 def test_a_step_is_the_gradient_of_smoothed_loss_and_decay_clipped(smoothing, decay, clip):
   settings = {'momentum': 0.0, 'ema_decay': 0.0, 'label_smoothing': smoothing, 'weight_decay': decay, 'gradient_clip': clip}
-  trainer = tiny.trainer(tiny.SPECK, pruned=False, **settings)
+  trainer = fresh(**settings)
   images, targets = next(tiny.batches(trainer))
   loss, values, norm = expected_step(trainer, images, targets, smoothing, decay, clip)
   assert not clip or norm > clip, 'the clip acts'
