@@ -129,6 +129,16 @@ def speck_folder(speck_ticket, tmp_path_factory):
 
 
 @pytest.fixture(scope='session')
+def mobile_network():
+  """The mobile preset as a classifier with random weights; it stays as it is."""
+  from st_tf.arch.presets import PRESETS
+  from st_tf.arch.specs import HeadSpec
+  from tests.graphs import random_network
+
+  return random_network(PRESETS['mobile'], HeadSpec('classification', 10), 64, 0.9)
+
+
+@pytest.fixture(scope='session')
 def ticket_folder(tiny_ticket, tmp_path_factory):
   """The ticket as a folder."""
   folder = tmp_path_factory.mktemp('tickets') / 'sparsity_0.8'
