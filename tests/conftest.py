@@ -122,6 +122,42 @@ def small_ticket(tiny_ticket):
 
 
 @pytest.fixture(scope='session')
+def speck_ticket(tiny_ticket):
+  """The same of `tests.tiny.SPECK`: quick to build and to convert."""
+  from st_tf.arch.specs import BlockSpec
+  from st_tf.models import build, named_variables
+  from tests import tiny
+
+  searched = {'stage1/fuse/0to0': BlockSpec((), shift=True), 'head/increase0': BlockSpec(((3, len(KEPT)),))}
+  arch = tiny.SPECK.with_searched(searched)
+  model = build(arch, tiny_ticket.head, tiny_ticket.input_shape, seed=10)  # It scores better than one answer for all.
+  weights = {name: variable.numpy() for name, variable in named_variables(model).items()}
+  rng = np.random.default_rng(0)
+  masks = {name: rng.random(value.shape) < 0.4 for name, value in weights.items() if name.endswith(('expand/kernel', 'project/kernel'))}
+  weights |= {name: weights[name] * mask for name, mask in masks.items()}
+  survivors = {'head/increase0/k3': [0, 3, 4, 6]}
+  return dataclasses.replace(tiny_ticket, arch=arch, supernet=tiny.SPECK, weights=weights, masks=masks, survivors=survivors)
+
+
+@pytest.fixture(scope='session')
+def speck_folder(speck_ticket, tmp_path_factory):
+  """That ticket as a folder."""
+  folder = tmp_path_factory.mktemp('specks') / 'sparsity_0.8'
+  speck_ticket.save(folder)
+  return folder
+
+
+@pytest.fixture(scope='session')
+def mobile_network():
+  """The mobile preset as a classifier with random weights; it stays as it is."""
+  from st_tf.arch.presets import PRESETS
+  from st_tf.arch.specs import HeadSpec
+  from tests.graphs import random_network
+
+  return random_network(PRESETS['mobile'], HeadSpec('classification', 10), 64, 0.9)
+
+
+@pytest.fixture(scope='session')
 def ticket_folder(tiny_ticket, tmp_path_factory):
   """The ticket as a folder."""
   folder = tmp_path_factory.mktemp('tickets') / 'sparsity_0.8'

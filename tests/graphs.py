@@ -70,8 +70,12 @@ def same(first: Graph, second: Graph) -> None:
 
 def random_network(arch: ArchSpec, head: HeadSpec, side: int, sparsity: float = 0.0, seed: int = 0) -> keras.Model:
   """A network with random weights and statistics; 1x1 kernels are sparse, a third of the factors zero."""
+  return randomise(build(arch, head, (side, side, 3)), sparsity, seed)
+
+
+def randomise(model: keras.Model, sparsity: float = 0.0, seed: int = 0) -> keras.Model:
+  """The same model with the weights of such a network."""
   rng = np.random.default_rng(seed)
-  model = build(arch, head, (side, side, 3))
   for name, variable in named_variables(model).items():
     value = rng.normal(size=variable.shape)
     if name.endswith('kernel'):

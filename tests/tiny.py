@@ -5,6 +5,7 @@ Also a task module: `--task=module:tests.tiny`.
 
 from collections.abc import Iterator
 import contextlib
+import dataclasses
 import json
 import pathlib
 from typing import Any
@@ -39,6 +40,8 @@ SPECK = ArchSpec(
   expansion=2,
   dropout=0.0,
 )
+# The same for maps, which it gives at half the size of its pictures.
+SPECK_MAPS = dataclasses.replace(SPECK, input_stride=2)
 SETTINGS = {
   'task': 'module:tests.tiny',
   'epochs': 4,
@@ -129,7 +132,7 @@ def interrupted() -> Iterator[None]:
     yield
 
 
-def map_ticket(name: str) -> tuple[Any, Task]:
+def map_ticket(name: str, arch: ArchSpec = presets.PRESETS['tiny_dense'], **settings: Any) -> tuple[Any, Task]:
   """(a ticket for a drawn task with maps, never trained, its task with few pictures)."""
   from st_tf import task as tasks
   from st_tf.runs.cutting import cut
@@ -138,7 +141,7 @@ def map_ticket(name: str) -> tuple[Any, Task]:
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(f'tasks.{name}.SIZES', {'train': 40, 'validation': 20, 'test': 20})
     found = tasks.load(name, DataConfig())
-  moved = trainer(presets.PRESETS['tiny_dense'], pruned=False, searching=False, on=found)
+  moved = trainer(arch, pruned=False, searching=False, on=found, **settings)
   return cut(moved, found.dataset('train', BATCH, training=True).take(2), 0.0, Provenance(method='dense')), found
 
 

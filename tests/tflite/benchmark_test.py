@@ -15,14 +15,19 @@ from tflite.runtimes import adb, arm64, wasm
 from tflite.runtimes.measured import Measured
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-  monkeypatch.chdir(tmp_path)
-  for name, side in (('a', 6), ('b', 6), ('large', 8)):
-    (tmp_path / f'{name}.tflite').write_bytes(encode(emit(graph(image(), conv('a', 'image', np.eye(3)))), (side, side, 3)))
+@pytest.fixture(scope='module')
+def files():
+  """What the folder has, by name."""
+  small, large = (encode(emit(graph(image(), conv('a', 'image', np.eye(3)))), (side, side, 3)) for side in (6, 8))
   anything = encode(lambda image: tf.reduce_mean(image, (1, 2)), (None, None, 3))
-  (tmp_path / 'anything.tflite').write_bytes(anything)
-  (tmp_path / 'none.tflite').write_text('not a model')
+  return {'a': small, 'b': small, 'large': large, 'anything': anything, 'none': b'not a model'}
+
+
+@pytest.fixture
+def folder(files, tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  for name, content in files.items():
+    (tmp_path / f'{name}.tflite').write_bytes(content)
   return tmp_path
 
 

@@ -3,7 +3,6 @@
 import dataclasses
 
 import numpy as np
-import pytest
 
 from st_tf.arch.presets import PRESETS
 from st_tf.arch.specs import HeadSpec
@@ -42,13 +41,21 @@ def test_a_map_comes_with_each_pixel_four_times():
   np.testing.assert_allclose(network.single(found), expected, atol=1e-5 * np.abs(expected).max())
 
 
-@pytest.mark.parametrize('kind', ['classification', 'dense'])
-def test_both_heads_of_the_mobile_preset_would_be_executed_sparsely(kind):
-  model = random_network(PRESETS['mobile'], HeadSpec(kind, 5), 64, 0.9)
+def executed_sparsely(model) -> None:
   content = encode(reading_units(deployment(model).function, SOME), (64, 64, 3), sparse=True)
   diagnosis = diagnose(read(content, 'x'))
   inside, every = diagnosis.operations
   assert diagnosis.sparse and inside == every and not diagnosis.findings
+
+
+def test_the_mobile_preset_would_be_executed_sparsely(mobile_network):
+  executed_sparsely(mobile_network)
+
+
+def test_a_map_by_the_mobile_preset_s_first_two_stages_would_be_executed_sparsely():
+  mobile = PRESETS['mobile']
+  arch = dataclasses.replace(mobile, stages=mobile.stages[:2], head_channels=mobile.head_channels[:2])
+  executed_sparsely(random_network(arch, HeadSpec('dense', 5), 64, 0.9))
 
 
 def test_a_network_with_a_layer_of_its_own_goes_in_as_it_stands():

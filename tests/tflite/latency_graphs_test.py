@@ -30,7 +30,7 @@ def test_operations_are_all_groups_of_the_supernet_with_their_macs():
 
 
 def test_operations_that_are_alike_are_one():
-  found = operations(PRESETS['mobile'], HeadSpec('classification', 10), 64)
+  found = operations(PRESETS['tiny'], HeadSpec('classification', 10), 32)
   assert len(found) < sum(map(len, found.values()))
   assert len(
     {(operation.kernel, operation.height, operation.in_channels, operation.out_channels, operation.stride) for operation in found}

@@ -1,6 +1,9 @@
 """The command writes a table that a search takes, goes on where it stopped, and names what it does not accept."""
 
+import contextlib
+import io
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -15,17 +18,32 @@ from tflite.runtimes import native, wasm
 from tflite.runtimes.measured import Measured, RuntimeMissingError
 
 
-@pytest.fixture
-def runtime(monkeypatch):
-  """x86 on which the first file of a call takes 1 ms, the second 2 ms and so on; the calls are counted."""
+def faked(patch):
+  """Makes an x86 on which the first file of a call takes 1 ms, the second 2 ms and so on; its calls are counted."""
   calls = []
 
   def measure(contents, images, rounds):
     calls.append(len(contents))
     return [Measured(np.zeros(1), (float(index + 1),)) for index, _ in enumerate(contents)]
 
-  monkeypatch.setattr(native, 'measure', measure)
+  patch.setattr(native, 'measure', measure)
   return calls
+
+
+@pytest.fixture
+def runtime(monkeypatch):
+  """That x86."""
+  return faked(monkeypatch)
+
+
+@pytest.fixture(scope='module')
+def written(tmp_path_factory):
+  """(a table as the command writes it, what the command shows)."""
+  path, shown = tmp_path_factory.mktemp('written') / 'table.json', io.StringIO()
+  with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(shown):
+    faked(patch)
+    latency_table.main(arguments(path))
+  return path, shown.getvalue()
 
 
 def arguments(path, **changes):
@@ -41,9 +59,9 @@ def arguments(path, **changes):
   return ['latency_table', *(f'--{name}={value}' for name, value in (settings | changes).items())]
 
 
-def test_the_table_is_what_a_search_reads(tmp_path, runtime, capsys):
-  latency_table.main(arguments(tmp_path / 'table.json'))
-  table = LatencyTable.load(tmp_path / 'table.json')
+def test_the_table_is_what_a_search_reads(written):
+  path, text = written
+  table = LatencyTable.load(path)
   table.check(tiny.ARCH, 'classification')
   groups = {name for names in latency_graphs.operations(tiny.ARCH, HeadSpec('classification', 3), tiny.SIDE).values() for name in names}
   assert set(table.groups) == groups
@@ -51,7 +69,6 @@ def test_the_table_is_what_a_search_reads(tmp_path, runtime, capsys):
   # Of files that take 1, 2, 3, 4 ms the pairs differ by 1, which four more copies share.
   assert set(next(iter(table.groups.values()))[1]) == {0.25}
   assert table.settings['runtime'] == 'x86' and table.settings['image_size'] == tiny.SIDE
-  text = capsys.readouterr().out
   assert '2.00 ms measured whole' in text and 'slowest operations' in text
 
 
@@ -70,13 +87,11 @@ def test_an_interrupted_table_is_continued(tmp_path, runtime):
 
 
 @pytest.mark.parametrize('content', ['{}', 'nothing', '[]', 'damaged', 'unknown'])
-def test_a_file_of_something_else_is_left_alone(tmp_path, runtime, content):
+def test_a_file_of_something_else_is_left_alone(written, tmp_path, runtime, content):
   if content in ('damaged', 'unknown'):
-    latency_table.main(arguments(tmp_path / 'table.json'))
-    facts = json.loads((tmp_path / 'table.json').read_text())
+    facts = json.loads(written[0].read_text())
     damaged = {} if content == 'damaged' else facts['operations'][0] | {'operation': {'x': 1}}
     content = json.dumps(facts | {'operations': [damaged]})
-    runtime.clear()
   (tmp_path / 'table.json').write_text(content)
   with pytest.raises(
     UserError, match=r'continued with the settings it was begun with\. Received: .*table\.json, which is another table or none'
@@ -85,8 +100,8 @@ def test_a_file_of_something_else_is_left_alone(tmp_path, runtime, content):
   assert (tmp_path / 'table.json').read_text() == content and not runtime
 
 
-def test_a_table_of_other_settings_is_left_alone(tmp_path, runtime):
-  latency_table.main(arguments(tmp_path / 'table.json'))
+def test_a_table_of_other_settings_is_left_alone(written, tmp_path, runtime):
+  shutil.copy(written[0], tmp_path)
   before = (tmp_path / 'table.json').read_bytes()
   with pytest.raises(UserError, match='which is another table or none'):
     latency_table.main(arguments(tmp_path / 'table.json', rounds=3))

@@ -38,12 +38,12 @@ EXPECTED = (
 
 
 @pytest.fixture(scope='module')
-def exported(tiny_ticket, shapes, tmp_path_factory):
+def exported(speck_ticket, shapes, tmp_path_factory):
   """An export of the ticket."""
   path = tmp_path_factory.mktemp('exported') / 'given.tflite'
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(wasm, 'missing', lambda: 'No browser in this test.')
-    export.export(tiny_ticket, shapes, export.Options(ticket='x', format='float16', out=str(path)))
+    export.export(speck_ticket, shapes, export.Options(ticket='x', format='float16', out=str(path)))
   return path
 
 
@@ -59,33 +59,33 @@ def run(folder: pathlib.Path, *arguments: str) -> None:
 
 
 def test_a_project_has_everything_and_the_very_file_that_an_export_gives(
-  ticket_folder, tiny_ticket, shapes, exported, here, capsys, monkeypatch
+  speck_folder, speck_ticket, shapes, exported, here, capsys, monkeypatch
 ):
   monkeypatch.setattr(wasm, 'missing', lambda: 'No browser in this test.')
   monkeypatch.setattr('st_tf.task.load', lambda name, config: shapes)
-  run(ticket_folder, '--format=float16', '--out=app')
+  run(speck_folder, '--format=float16', '--out=app')
   shown = capsys.readouterr().out
   files = {path.relative_to('app').as_posix() for path in pathlib.Path('app').rglob('*') if path.is_file()}
   assert set(EXPECTED) <= files and [entry.name for entry in here.iterdir()] == ['app']
   assert pathlib.Path('app/app/src/main/assets/model.tflite').read_bytes() == exported.read_bytes()
   facts = json.loads(pathlib.Path('app/model.export.json').read_text())
-  assert facts['ticket'] == tiny_ticket.fingerprint and facts['format'] == 'float16'
+  assert facts['ticket'] == speck_ticket.fingerprint and facts['format'] == 'float16'
   assert 'scores   top-1 accuracy' in shown and shown.endswith('project  app; its README.md says how to build it\n')
   assert 'file ' not in shown, 'the temporary one is gone'
 
 
-def test_a_file_that_was_exported_is_taken_as_it_is_without_data(ticket_folder, exported, here, monkeypatch):
+def test_a_file_that_was_exported_is_taken_as_it_is_without_data(speck_folder, exported, here, monkeypatch):
   monkeypatch.setattr('st_tf.task.load', lambda *arguments: pytest.fail('needs no data'))
-  run(ticket_folder, f'--model={exported}', '--out=app', '--application_id=com.example.Birds_2')
+  run(speck_folder, f'--model={exported}', '--out=app', '--application_id=com.example.Birds_2')
   assert pathlib.Path('app/app/src/main/assets/model.tflite').read_bytes() == exported.read_bytes()
   assert not pathlib.Path('app/model.export.json').exists()
   assert 'applicationId = "com.example.Birds_2"' in pathlib.Path('app/app/build.gradle.kts').read_text()
 
 
-def test_sparse_without_a_runtime_that_could_tell_is_written_with_a_warning(ticket_folder, shapes, here, capsys, monkeypatch):
+def test_sparse_without_a_runtime_that_could_tell_is_written_with_a_warning(speck_folder, shapes, here, capsys, monkeypatch):
   monkeypatch.setattr(wasm, 'missing', lambda: 'No browser in this test.')
   monkeypatch.setattr('st_tf.task.load', lambda name, config: shapes)
-  run(ticket_folder, '--sparse=always', '--out=app')
+  run(speck_folder, '--sparse=always', '--out=app')
   assert capsys.readouterr().err.startswith('warning: sparse, as --sparse=always asks for; not seen to run sparsely. No browser')
 
 
@@ -113,8 +113,8 @@ def test_what_cannot_be_made_into_an_app_is_said(arguments, message, here):
   assert [entry.name for entry in here.rglob('*')] == ['there']
 
 
-def test_a_ticket_that_names_no_picture_is_refused(tiny_ticket, here):
-  dataclasses.replace(tiny_ticket, head=HeadSpec('dense', tiny_ticket.head.outputs)).save(here / 'ticket')
+def test_a_ticket_that_names_no_picture_is_refused(speck_ticket, here):
+  dataclasses.replace(speck_ticket, head=HeadSpec('dense', speck_ticket.head.outputs)).save(here / 'ticket')
   with pytest.raises(UserError, match=r'labels of a whole picture\. Received: a ticket with a dense head\. Use one of classification'):
     run(here / 'ticket', '--out=app')
   assert not (here / 'app').exists()
@@ -145,36 +145,36 @@ def with_another_normalisation(content: bytes) -> bytes:
     (with_another_normalisation, r'reads pixels from 0 to 1.*Received: another normalisation'),
   ],
 )
-def test_a_file_that_is_no_export_of_the_ticket_is_refused(ticket_folder, exported, here, change, message):
+def test_a_file_that_is_no_export_of_the_ticket_is_refused(speck_folder, exported, here, change, message):
   if change:
     (here / 'model.tflite').write_bytes(change(exported.read_bytes()))
   with pytest.raises(UserError, match=message):
-    run(ticket_folder, '--model=model.tflite', '--out=app')
+    run(speck_folder, '--model=model.tflite', '--out=app')
   assert [entry.name for entry in here.iterdir()] == (['model.tflite'] if change else [])
 
 
-def test_a_file_of_another_image_size_is_refused(tiny_ticket, exported, here):
-  dataclasses.replace(tiny_ticket, input_shape=(64, 48, 3)).save(here / 'ticket')
+def test_a_file_of_another_image_size_is_refused(speck_ticket, exported, here):
+  dataclasses.replace(speck_ticket, input_shape=(64, 48, 3)).save(here / 'ticket')
   with pytest.raises(UserError, match=r'size of its ticket, 64x48\. Received: 32x32, in .*given\.tflite\. Export it'):
     run(here / 'ticket', f'--model={exported}', '--out=app')
   assert not (here / 'app').exists()
 
 
-def test_a_file_that_differs_from_its_ticket_becomes_no_app(ticket_folder, shapes, here, monkeypatch):
+def test_a_file_that_differs_from_its_ticket_becomes_no_app(speck_folder, shapes, here, monkeypatch):
   monkeypatch.setattr(wasm, 'missing', lambda: 'No browser in this test.')
   monkeypatch.setattr('st_tf.task.load', lambda name, config: shapes)
   monkeypatch.setattr('tflite.convert.difference', lambda *arguments: 0.5)
   with pytest.raises(UserError, match=r'gives the outputs of its ticket'):
-    run(ticket_folder, '--out=app')
+    run(speck_folder, '--out=app')
   assert not list(here.iterdir())
 
 
-def test_a_project_is_written_whole_or_not_at_all(ticket_folder, exported, here, monkeypatch):
+def test_a_project_is_written_whole_or_not_at_all(speck_folder, exported, here, monkeypatch):
   def full(*arguments, **settings):
     shutil.copytree(*arguments, **settings)
     raise OSError(28, 'No space left on device')
 
   monkeypatch.setattr('tflite.android.template.shutil', type('full', (), {'copytree': full, 'copyfile': shutil.copyfile}))
   with pytest.raises(UserError, match=r'A project is written to app\. Received: No space left on device\. Free some space'):
-    run(ticket_folder, f'--model={exported}', '--out=app')
+    run(speck_folder, f'--model={exported}', '--out=app')
   assert not list(here.iterdir())

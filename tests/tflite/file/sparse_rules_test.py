@@ -7,9 +7,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from st_tf.arch.presets import PRESETS
-from st_tf.arch.specs import HeadSpec
-from tests.graphs import random_network
 from tests.sparse_graphs import CASES, Case, files
 from tflite.deploy import deployed
 from tflite.deploy.emit import emit
@@ -50,8 +47,8 @@ def test_the_diagnosis_is_what_was_measured(case: Case):
 
 
 @pytest.mark.slow
-def test_an_exported_mobile_network_runs_sparsely_and_the_network_as_trained_does_not():
-  model = random_network(PRESETS['mobile'], HeadSpec('classification', 10), 64, 0.9)
+def test_an_exported_mobile_network_runs_sparsely_and_the_network_as_trained_does_not(mobile_network):
+  model = mobile_network
   found = diagnose(flat.read(encode(emit(deployed(model)), (64, 64, 3), sparse=True), 'x'))
   assert found.sparse and not found.findings and found.operations[0] == found.operations[1] > 100
   as_trained = encode(lambda image: model(image, training=False), (64, 64, 3), sparse=True, variables=model.variables)

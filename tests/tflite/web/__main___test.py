@@ -38,8 +38,8 @@ def get(address: str) -> bytes:
     return answer.read()
 
 
-def test_page_runtime_files_and_examples_are_served(ticket_folder, loaded):
-  with web.serving(web.Options(ticket=str(ticket_folder), port=0, examples=2), {}) as address:
+def test_page_runtime_files_and_examples_are_served(speck_folder, loaded):
+  with web.serving(web.Options(ticket=str(speck_folder), port=0, examples=2), {}) as address:
     assert address.startswith('http://127.0.0.1:')
     facts = json.loads(get(f'{address}facts.json'))
     for name, file in facts['files'].items():
@@ -48,12 +48,12 @@ def test_page_runtime_files_and_examples_are_served(ticket_folder, loaded):
     assert b'<title>' in get(address) and get(f'{address}litert/core/dist/index.js') == b'export {};'
 
 
-def test_without_the_data_the_page_has_no_examples_and_the_terminal_says_so(ticket_folder, monkeypatch, capsys):
+def test_without_the_data_the_page_has_no_examples_and_the_terminal_says_so(speck_folder, monkeypatch, capsys):
   def gone(name, config):
     raise TaskError('The data is on the disk or can be downloaded. Received: nothing. Ways out: --data_dir.')
 
   monkeypatch.setattr('st_tf.task.load', gone)
-  with web.serving(web.Options(ticket=str(ticket_folder), port=0), {}) as address:
+  with web.serving(web.Options(ticket=str(speck_folder), port=0), {}) as address:
     assert json.loads(get(f'{address}facts.json'))['examples'] == []
   assert capsys.readouterr().err == (
     'note: the page has no example pictures. The data is on the disk or can be downloaded. Received: nothing. Ways out: --data_dir.'
@@ -61,9 +61,9 @@ def test_without_the_data_the_page_has_no_examples_and_the_terminal_says_so(tick
   )
 
 
-def test_with_no_examples_the_data_is_not_looked_for(ticket_folder, monkeypatch, capsys):
+def test_with_no_examples_the_data_is_not_looked_for(speck_folder, monkeypatch, capsys):
   monkeypatch.setattr('st_tf.task.load', lambda name, config: pytest.fail('looked for'))
-  with web.serving(web.Options(ticket=str(ticket_folder), port=0, examples=0), {}) as address:
+  with web.serving(web.Options(ticket=str(speck_folder), port=0, examples=0), {}) as address:
     assert json.loads(get(f'{address}facts.json'))['examples'] == []
   assert capsys.readouterr().err == ''
 
@@ -86,10 +86,10 @@ def test_what_cannot_be_shown_is_said(arguments, message, tmp_path, monkeypatch)
     web.main(['web', *arguments])
 
 
-def test_without_the_runtime_nothing_is_served(ticket_folder, monkeypatch, tmp_path):
+def test_without_the_runtime_nothing_is_served(speck_folder, monkeypatch, tmp_path):
   monkeypatch.setenv(browser.PACKAGE_VARIABLE, str(tmp_path))
   with pytest.raises(UserError, match=r'LiteRT\.js is needed\. Received: none in .* Run: make web'):
-    web.main(['web', f'--ticket={ticket_folder}'])
+    web.main(['web', f'--ticket={speck_folder}'])
 
 
 def test_a_port_that_is_taken_is_said_before_the_ticket_is_read(tmp_path):
@@ -109,13 +109,13 @@ def interruptible():
 
 @pytest.mark.usefixtures('interruptible')
 @pytest.mark.parametrize('signal_number', [signal.SIGINT, signal.SIGTERM])
-def test_the_command_prints_its_address_and_ends_quietly(ticket_folder, signal_number):
-  command = [sys.executable, '-m', 'tflite.web', f'--ticket={ticket_folder}', '--port=0', '--examples=0']
+def test_the_command_prints_its_address_and_ends_quietly(speck_folder, signal_number):
+  command = [sys.executable, '-m', 'tflite.web', f'--ticket={speck_folder}', '--port=0', '--examples=0']
   with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)) as process:
     try:
       assert 'dense and sparse' in process.stdout.readline()
       line = process.stdout.readline()
-      assert f'shows {ticket_folder}' in line
+      assert f'shows {speck_folder}' in line
       assert b'What does this network see' in get(line.split()[0])
       process.send_signal(signal_number)
       rest, errors = process.communicate(timeout=200)

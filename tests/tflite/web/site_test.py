@@ -106,7 +106,7 @@ def test_the_first_obstacle_is_named(name, expected):
 
 @pytest.mark.parametrize(('name', 'top'), [('shapes_segmentation', 5), ('shapes_keypoints', 3)])
 def test_of_a_map_the_page_knows_its_places_its_colours_and_the_true_pictures(name, top):
-  ticket, task = tiny.map_ticket(name)
+  ticket, task = tiny.map_ticket(name, tiny.SPECK_MAPS)
   files = site.models(ticket, 'float32')
   examples = site.examples(task, ticket.task, 2)
   served = site.site(ticket, 'float32', files, examples)
