@@ -8,18 +8,17 @@ import time
 import pytest
 import tensorflow as tf
 
-from st_tf.api import delivery
 from st_tf.arch import presets
 from st_tf.comparing.runner import Launcher
 from st_tf.config import Config, ConfigError
 from st_tf.errors import UserError
 from st_tf.models import build, cost
 from st_tf.pruning.ranking import RankingError
-from st_tf.report import ink
 from st_tf.runs.cutting import cut, origin
 from st_tf.runs.workdir import Workdir
-from st_tf.ticket import Ticket, TicketError
+from st_tf.ticket import TicketError
 from tests import tiny
+from tests.st_tf.comparing import pretended
 from tests.st_tf.comparing.pretended import SCORES, Launch
 
 compare = importlib.import_module('st_tf.compare')
@@ -33,37 +32,11 @@ def ticket():
   return cut(trainer, tiny.batches(trainer), 0.5, origin(trainer, '', 1.0))
 
 
-@pytest.fixture(scope='module')
-def once():
-  """What takes long, as {name: function that does it the first time}: all tickets here have one's weights, and so scores and size."""
-  scored, stored_bytes, svg = delivery.scored, delivery.stored_bytes, ink.svg
-  scores, sizes, figures = {}, {}, {}
-
-  def scored_once(path, task, batch_size):
-    ticket = Ticket.load(path)
-    if 'test' in ticket.metrics:
-      return ticket
-    if not scores:
-      scores.update(scored(path, task, batch_size).metrics)
-      del scores['validation']
-    ticket = dataclasses.replace(ticket, metrics=ticket.metrics | scores)
-    ticket.save(path)
-    return ticket
-
-  def size_once(ticket):
-    return sizes.get(ticket.fingerprint) or sizes.setdefault(ticket.fingerprint, stored_bytes(ticket))
-
-  def svg_once(figure, title):
-    return figures.get(title) or figures.setdefault(title, svg(figure, title))
-
-  return {'st_tf.api.delivery.scored': scored_once, 'st_tf.api.delivery.stored_bytes': size_once, 'st_tf.report.ink.svg': svg_once}
-
-
 @pytest.fixture
-def launch(ticket, once, monkeypatch):
+def launch(ticket, monkeypatch):
   """What stands for the processes that train."""
   chosen = Launch(ticket)
-  for name, function in once.items():
+  for name, function in pretended.once().items():
     monkeypatch.setattr(name, function)
   monkeypatch.setattr('st_tf.comparing.runner.Launcher', lambda root, jobs: chosen)
   monkeypatch.setattr('st_tf.api.dry_run.seconds_per_step', lambda task, config: 0.1)

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 import dataclasses
+import functools
 import json
 import pathlib
 
+from st_tf.api import delivery
+from st_tf.report import ink
 from st_tf.ticket import Ticket
 
 # Validation scores by (method, learning rate): the first method trains best with 0.3, the second with 0.1.
@@ -43,3 +46,29 @@ class Launch:
     own.save(path / 'tickets' / f'sparsity_{sparsity:g}')
     (path / 'finished.json').write_text(json.dumps([f'sparsity_{sparsity:g}']))
     return ''
+
+
+@functools.cache
+def once():
+  """What takes long, as {name: function that does it the first time}: all tickets here have one's weights, and so scores and size."""
+  scored, stored_bytes, svg = delivery.scored, delivery.stored_bytes, ink.svg
+  scores, sizes, figures = {}, {}, {}
+
+  def scored_once(path, task, batch_size):
+    ticket = Ticket.load(path)
+    if 'test' in ticket.metrics:
+      return ticket
+    if not scores:
+      scores.update(scored(path, task, batch_size).metrics)
+      del scores['validation']
+    ticket = dataclasses.replace(ticket, metrics=ticket.metrics | scores)
+    ticket.save(path)
+    return ticket
+
+  def size_once(ticket):
+    return sizes.get(ticket.fingerprint) or sizes.setdefault(ticket.fingerprint, stored_bytes(ticket))
+
+  def svg_once(figure, title):
+    return figures.get(title) or figures.setdefault(title, svg(figure, title))
+
+  return {'st_tf.api.delivery.scored': scored_once, 'st_tf.api.delivery.stored_bytes': size_once, 'st_tf.report.ink.svg': svg_once}
