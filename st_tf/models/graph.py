@@ -1,0 +1,213 @@
+"""Keras models as graphs of data, and graphs as Keras models."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+from tf_keras.src.applications.convnext import LayerScale, StochasticDepth
+from tf_keras.src.applications.inception_resnet_v2 import CustomScaleLayer
+
+from st_tf.arch.graph import INPUT, Graph, Node, call_name
+from st_tf.arch.specs import SpecError
+from st_tf.models.activations import ACTIVATIONS
+from st_tf.models.layers import ChannelShift, CountedDropout, GroupedConv2D
+from st_tf.models.variables import short_name
+
+Wrap = Callable[[keras.layers.Layer], keras.layers.Layer]
+
+# What Keras has not in keras.layers.
+_MORE = {kind.__name__: kind for kind in (ChannelShift, CountedDropout, CustomScaleLayer, GroupedConv2D, LayerScale, StochasticDepth)}
+# What matters to a first training only, or to how it is computed.
+_LEFT_OUT = frozenset({
+  'name', 'dtype', 'trainable', 'batch_input_shape', 'activity_regularizer', 'noise_shape', 'synchronized', 'renorm', 'renorm_clipping',
+  'renorm_momentum', 'virtual_batch_size', 'adjustment', 'fused', 'autocast', 'ragged', 'sparse',
+})  # fmt: skip
+_LEFT_OUT_ENDINGS = ('_initializer', '_regularizer', '_constraint')
+_CODE = frozenset({'Lambda', 'TFOpLambda', 'SlicingOpLambda', 'ClassMethod', 'InstanceMethod', 'InstanceProperty'})
+_OPERATORS = {'__operators__.add': 'add', 'math.add': 'add', 'math.multiply': 'multiply', '__operators__.mul': 'multiply',
+              'math.subtract': 'subtract', '__operators__.sub': 'subtract', 'math.truediv': 'divide',
+              '__operators__.truediv': 'divide'}  # fmt: skip
+_MERGES = {'add': 'Add', 'multiply': 'Multiply', 'subtract': 'Subtract'}
+
+
+def read(model: keras.Model) -> tuple[Graph, dict[str, tf.Variable]]:
+  """(the graph of a functional model, its variables by 'layer/variable'); models inside it are taken apart, operators become layers.
+
+  Args:
+    model: with or without pruning wrappers.
+
+  Raises:
+    SpecError: it is no functional model, has several inputs, or layers that only its own code knows.
+  """
+  if not _is_functional(model):
+    raise SpecError(
+      f'A network is a functional or sequential Keras model that is built. Received: {type(model).__name__} {model.name!r}.'
+      ' Build it by keras.Model(inputs, outputs), or call it once.'
+    )
+  if len(model.inputs) != 1:
+    raise SpecError(f'A network has one input, images. Received: {len(model.inputs)} ({", ".join(model.input_names)}).')
+  reading = _Reading()
+  name = model.inputs[0]._keras_history.layer.name
+  reading.nodes.append(Node(name, INPUT, {}, (), tuple(model.inputs[0].shape[1:])))
+  outputs = reading.take(model, [name], '')
+  return Graph(tuple(reading.nodes), tuple(outputs)), reading.variables
+
+
+def graph_of(model: keras.Model) -> Graph:
+  """The graph of a functional model; see `read`."""
+  return read(model)[0]
+
+
+def build_graph(graph: Graph, input_shape: tuple[int, ...] | None = None, wrap: Wrap = lambda layer: layer) -> keras.Model:
+  """The Keras model of a graph, with fresh weights.
+
+  Args:
+    graph: what to build.
+    input_shape: of one image; None = as the graph says.
+    wrap: applied to every layer with a kernel; it may return the layer itself.
+
+  Raises:
+    SpecError: a layer is none that Keras brings, or does not fit the images.
+  """
+  tensors: dict[str, Any] = {}
+  made: dict[str, keras.layers.Layer] = {}
+  image = None
+  for node in graph.nodes:
+    if node.kind == INPUT:
+      image = tensors[node.name] = keras.Input(input_shape or node.shape, name=node.layer)
+      continue
+    if node.layer not in made:
+      layer = _layer(node)
+      made[node.layer] = wrap(layer) if any(name.endswith('kernel') for name in node.weights) else layer
+    inputs = [tensors[name] for name in node.inputs]
+    try:
+      tensors[node.name] = made[node.layer](inputs if len(inputs) > 1 else inputs[0])
+    except (ValueError, TypeError) as error:
+      shapes = ', '.join(str(tuple(tensor.shape[1:])) for tensor in inputs)
+      raise SpecError(f'Images have a size that every layer can read. Received: {node.layer} ({node.kind}) reads {shapes}.') from error
+  return keras.Model(image, [tensors[name] for name in graph.outputs] if len(graph.outputs) > 1 else tensors[graph.outputs[0]])
+
+
+class _Reading:
+  """What was found so far."""
+
+  def __init__(self):
+    self.nodes: list[Node] = []
+    self.variables: dict[str, tf.Variable] = {}
+    self._calls: dict[str, int] = {}
+
+  def take(self, model: keras.Model, inputs: Sequence[str], path: str) -> list[str]:
+    """Adds a model's nodes; names of what it returns.
+
+    Args:
+      model: which.
+      inputs: names of what goes into it.
+      path: what the names of its layers begin with.
+    """
+    names = {_key(tensor): name for tensor, name in zip(model.inputs, inputs, strict=True)}
+    for _, nodes in sorted(model._nodes_by_depth.items(), reverse=True):
+      for node in nodes:
+        if isinstance(node.layer, keras.layers.InputLayer):
+          continue
+        read = [names[_key(tensor)] for tensor in node.keras_inputs]
+        written = self._call(node, read, path)
+        names.update(zip((_key(tensor) for tensor in tf.nest.flatten(node.outputs)), written, strict=True))
+    return [names[_key(tensor)] for tensor in model.outputs]
+
+  def _call(self, node: Any, read: list[str], path: str) -> list[str]:
+    layer = node.layer.layer if isinstance(node.layer, keras.layers.Wrapper) else node.layer
+    if isinstance(layer, keras.Model):
+      if not _is_functional(layer):
+        raise SpecError(f'Models inside a network are functional or sequential. Received: {type(layer).__name__} {layer.name!r}.')
+      return self.take(layer, read, f'{path}{layer.name}/')
+    if len(tf.nest.flatten(node.outputs)) != 1:
+      raise SpecError(f'A layer has one output. Received: {layer.name} ({type(layer).__name__}) with several.')
+    kind, config = _operator(node, layer) if type(layer).__name__ in _CODE else _described(layer)
+    name = f'{path}{layer.name}'
+    call = self._calls[name] = self._calls.get(name, -1) + 1
+    variables = {short_name(variable): variable for variable in layer.weights}
+    weights = {short: tuple(variable.shape) for short, variable in variables.items()}
+    self.variables.update((f'{name}/{short}', variable) for short, variable in variables.items())
+    self.nodes.append(Node(call_name(name, call), kind, config, tuple(read), tuple(node.outputs.shape[1:]), weights))
+    return [self.nodes[-1].name]
+
+
+def _described(layer: keras.layers.Layer) -> tuple[str, dict[str, Any]]:
+  kind = type(layer).__name__
+  if _class_of(kind) is not type(layer):
+    raise SpecError(
+      f'A network has layers that Keras brings. Received: {layer.name}, a {kind}. Build the network without it; what it computes'
+      ' is often had by several of Keras.'
+    )
+  config = {name: value for name, value in layer.get_config().items() if name not in _LEFT_OUT and not name.endswith(_LEFT_OUT_ENDINGS)}
+  if kind == 'Activation':
+    config['activation'] = next((name for name, function in ACTIVATIONS.items() if function is layer.activation), config['activation'])
+  if not isinstance(config.get('activation', ''), (str, type(None))):
+    raise SpecError(f'An activation is one of Keras, by name. Received: {layer.name} with {config["activation"]}.')
+  return kind, {name: _plain(value) for name, value in config.items()}
+
+
+def _operator(node: Any, layer: keras.layers.Layer) -> tuple[str, dict[str, Any]]:
+  """(kind, settings) of the layer that does what an operator does."""
+  operator = _OPERATORS.get(getattr(layer, 'symbol', '') or layer.get_config().get('function', ''))
+  values = [_number(value) for value in (*node.call_args, *node.call_kwargs.values()) if value is not None]
+  if operator in _MERGES and len(node.keras_inputs) == len(values) == 2:
+    return _MERGES[operator], {}
+  if operator in ('add', 'multiply') and isinstance(values[0], float):  # Either order.
+    values.reverse()
+  if operator and len(values) == 2 and len(node.keras_inputs) == 1 and isinstance(values[1], float):
+    scale = {'multiply': values[1], 'divide': 1 / values[1] if values[1] else 1.0}.get(operator, 1.0)
+    return 'Rescaling', {'scale': scale, 'offset': {'add': values[1], 'subtract': -values[1]}.get(operator, 0.0)}
+  name = getattr(layer, 'symbol', '') or layer.get_config().get('function', '')
+  raise SpecError(
+    f'A network has layers that Keras brings. Received: {layer.name}, a {type(layer).__name__}'
+    + (f' of tf.{name}.' if isinstance(name, str) and name else '.')
+    + ' Build the network by layers: keras.layers.Rescaling, Add, Activation and others.'
+  )
+
+
+def _number(value: Any) -> Any:
+  """A number as Python's, anything else as it is."""
+  if isinstance(value, (int, float, np.number, tf.Tensor)) and np.ndim(value) == 0:
+    return float(value)
+  return value
+
+
+def _layer(node: Node) -> keras.layers.Layer:
+  kind = _class_of(node.kind)
+  if kind is None:
+    raise SpecError(f'A network has layers that Keras brings. Received: {node.layer}, a {node.kind}.')
+  config = dict(node.config)
+  if node.kind == 'Activation':
+    config['activation'] = ACTIVATIONS.get(config['activation'], config['activation'])
+  try:
+    return kind(**config, name=node.layer)
+  except (TypeError, ValueError) as error:
+    raise SpecError(f'A layer has settings that Keras knows. Received: {node.layer} ({node.kind}): {error}.') from error
+
+
+def _class_of(kind: str) -> type | None:
+  found = _MORE.get(kind) or (None if kind in _CODE else getattr(keras.layers, kind, None))
+  return found if isinstance(found, type) and issubclass(found, keras.layers.Layer) else None
+
+
+def _plain(value: Any) -> Any:
+  """What JSON gives back as it was."""
+  if isinstance(value, Mapping):
+    return {str(name): _plain(item) for name, item in value.items()}
+  if isinstance(value, (list, tuple)) or type(value).__name__ == 'ListWrapper':
+    return [_plain(item) for item in value]
+  return (
+    value.item() if hasattr(value, 'item') and getattr(value, 'ndim', 1) == 0 else value.tolist() if hasattr(value, 'tolist') else value
+  )
+
+
+def _key(tensor: Any) -> tuple[int, int, int]:
+  history = tensor._keras_history
+  return id(history.layer), history.node_index, history.tensor_index
+
+
+def _is_functional(model: Any) -> bool:
+  return isinstance(model, keras.Model) and bool(getattr(model, '_is_graph_network', False)) and bool(model.inputs)
