@@ -9,10 +9,11 @@ from st_tf import methods
 from st_tf.api.delivery import deliver
 from st_tf.api.stand_in import StandIn
 from st_tf.api.summary import summary
-from st_tf.arch.presets import supernet
+from st_tf.arch import presets
 from st_tf.config import Config, recipes
 from st_tf.config.request import Request
 from st_tf.errors import Interrupted
+from st_tf.models import families
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task, TaskError, load
 from st_tf.training import replicas
@@ -33,13 +34,24 @@ def prepared(request: Request, task: Task | None = None, planned_only: bool = Fa
   """
   config = request.resolved()
   if config.supernet:
-    supernet(config.supernet)  # Told before data are read.
+    presets.check(config.supernet)  # Told before data are read.
   replicas.prepare(config.replicas)
   task = task or _problem(config, request.recipe, planned_only)
   if request.recipe:
     recipes.check_fits(request.recipe, config.task, task.primary_metric)
   print(''.join(f'{note}\n' for note in (*request.notes, *task.notes)), end='', flush=True)
-  return task, request.resolved(task.settings)
+  return task, _suited(task, request)
+
+
+def _suited(task: Task, request: Request) -> Config:
+  """The settings with those that suit the task and its network; pixels become what the network's weights want."""
+  config = request.resolved(task.settings)
+  name = config.supernet or task.default_supernet
+  if name not in presets.FAMILIES or config.init_from:
+    return config
+  family = families.named(name)
+  task.mean, task.deviation = family.mean, family.deviation
+  return request.resolved({**task.settings, **families.settings(name, config.weights)})
 
 
 def with_supernet(task: Task, config: Config) -> Config:

@@ -9,7 +9,7 @@ import dataclasses
 import json
 from typing import Any
 
-from st_tf.arch.specs import SpecError
+from st_tf.arch.specs import ArchSpec, SpecError
 
 INPUT = 'InputLayer'
 _AGAIN = '#'  # 'name#2' is the second call of layer 'name'.
@@ -62,6 +62,9 @@ class Graph:
     _require(bool(self.outputs) and known.issuperset(self.outputs), 'The outputs are nodes of the graph.', self.outputs)
     _require(sum(node.kind == INPUT for node in self.nodes) == 1, 'A network has one input.', self.inputs)
 
+  def __hash__(self) -> int:
+    return hash((*(node.name for node in self.nodes), *(node.shape for node in self.nodes)))
+
   def __getitem__(self, name: str) -> Node:
     """The node of that name."""
     return self.by_name[name]
@@ -105,6 +108,18 @@ class Graph:
       raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
       raise SpecError(f'A graph has the fields and types that to_json writes. Received: {type(error).__name__}: {error}.') from error
+
+
+Architecture = ArchSpec | Graph  # The high-resolution network, or any other.
+
+
+def architecture(data: Mapping[str, Any]) -> Architecture:
+  """The network that `to_json` of either kind described.
+
+  Raises:
+    SpecError: it describes none.
+  """
+  return Graph.from_json(data) if isinstance(data, Mapping) and 'nodes' in data else ArchSpec.from_json(data)
 
 
 def call_name(layer: str, call: int) -> str:

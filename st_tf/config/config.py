@@ -59,6 +59,9 @@ _NOT_NEGATIVE = (
 )
 
 
+_LATER = ('weights', 'unit_search')  # Settings that were added: at their defaults a run is what it was without them.
+
+
 @dataclasses.dataclass(frozen=True)
 class Config:
   """All settings of a run."""
@@ -68,6 +71,9 @@ class Config:
   )
   method: str = setting('supertickets', 'How the ticket is drawn.', METHODS)
   supernet: str = setting('', f"Preset ({', '.join(PRESETS)}) or a JSON file with an ArchSpec; empty = the task's default.")
+  weights: str = setting(
+    '', 'Trained weights of a supernet that has them: imagenet, none, or a file; empty = imagenet where they are at hand.'
+  )
   epochs: int = setting(16, 'Passes over the training data, fine-tuning included.')
   batch_size: int = setting(128, 'Images per training step.')
   seed: int = setting(0, 'Seed of initialisation, data order, augmentation and dropout.')
@@ -130,7 +136,11 @@ class Config:
 
   def plain(self) -> dict[str, Any]:
     """As `flat`, durations as they were written before they had units: what fingerprints are made of."""
-    return {name: _plain(value) for name, value in self._checked().items()}
+    values = self._checked()
+    for name in _LATER:  # A fingerprint of before knows nothing of them.
+      if values[name] == next(field.default for field in leaves() if field.name == name):
+        del values[name]
+    return {name: _plain(value) for name, value in values.items()}
 
   def _checked(self) -> dict[str, Any]:
     """Every setting by its flag's name, in its own type."""

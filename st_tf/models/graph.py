@@ -13,10 +13,11 @@ from st_tf.arch.graph import INPUT, Graph, Node, call_name
 from st_tf.arch.specs import SpecError
 from st_tf.models.activations import ACTIVATIONS
 from st_tf.models.layers import ChannelShift, CountedDropout, GroupedConv2D
-from st_tf.models.variables import short_name
+from st_tf.models.variables import seed_of, short_name
 
 Wrap = Callable[[keras.layers.Layer], keras.layers.Layer]
 
+_DENSE_DEVIATION = 0.01
 # What Keras has not in keras.layers.
 _MORE = {kind.__name__: kind for kind in (ChannelShift, CountedDropout, CustomScaleLayer, GroupedConv2D, LayerScale, StochasticDepth)}
 # What matters to a first training only, or to how it is computed.
@@ -60,13 +61,25 @@ def graph_of(model: keras.Model) -> Graph:
   return read(model)[0]
 
 
-def build_graph(graph: Graph, input_shape: tuple[int, ...] | None = None, wrap: Wrap = lambda layer: layer) -> keras.Model:
+def build_graph(
+  graph: Graph,
+  input_shape: tuple[int, ...] | None = None,
+  wrap: Wrap = lambda layer: layer,
+  seed: int = 0,
+  synchronized: bool = False,
+  deviation: float = 0.0,
+  first: keras.layers.Layer | None = None,
+) -> keras.Model:
   """The Keras model of a graph, with fresh weights.
 
   Args:
     graph: what to build.
     input_shape: of one image; None = as the graph says.
     wrap: applied to every layer with a kernel; it may return the layer itself.
+    seed: of the initial weights; each layer's depend on it and on the layer's name only.
+    synchronized: whether batch norms share their statistics over replicas.
+    deviation: standard deviation of the initial kernels; 0 = He, by fan-out; of dense layers 0.01.
+    first: a layer that images pass before all others.
 
   Raises:
     SpecError: a layer is none that Keras brings, or does not fit the images.
@@ -76,10 +89,11 @@ def build_graph(graph: Graph, input_shape: tuple[int, ...] | None = None, wrap: 
   image = None
   for node in graph.nodes:
     if node.kind == INPUT:
-      image = tensors[node.name] = keras.Input(input_shape or node.shape, name=node.layer)
+      image = keras.Input(input_shape or node.shape, name=node.layer)
+      tensors[node.name] = first(image) if first else image
       continue
     if node.layer not in made:
-      layer = _layer(node)
+      layer = _layer(node, seed, synchronized, deviation)
       made[node.layer] = wrap(layer) if any(name.endswith('kernel') for name in node.weights) else layer
     inputs = [tensors[name] for name in node.inputs]
     try:
@@ -175,13 +189,23 @@ def _number(value: Any) -> Any:
   return value
 
 
-def _layer(node: Node) -> keras.layers.Layer:
+def _layer(node: Node, seed: int, synchronized: bool, deviation: float) -> keras.layers.Layer:
   kind = _class_of(node.kind)
   if kind is None:
     raise SpecError(f'A network has layers that Keras brings. Received: {node.layer}, a {node.kind}.')
   config = dict(node.config)
   if node.kind == 'Activation':
     config['activation'] = ACTIVATIONS.get(config['activation'], config['activation'])
+  if node.kind == 'BatchNormalization':
+    config['synchronized'] = synchronized
+  for name in node.weights:
+    if name.endswith('kernel'):
+      own = seed_of(seed, f'{node.layer}/{name}')
+      config[f'{name.removesuffix("_kernel")}_initializer' if name != 'kernel' else 'kernel_initializer'] = (
+        keras.initializers.RandomNormal(0.0, deviation or _DENSE_DEVIATION, own)
+        if deviation or node.kind == 'Dense'
+        else keras.initializers.VarianceScaling(2.0, 'fan_out', 'untruncated_normal', own)
+      )
   try:
     return kind(**config, name=node.layer)
   except (TypeError, ValueError) as error:

@@ -11,6 +11,7 @@ function of the network then stays the same.
 
 from collections.abc import Callable, Iterable, Mapping
 import dataclasses
+import functools
 import math
 
 import numpy as np
@@ -183,6 +184,7 @@ class Channels:
     return dataclasses.replace(node, config=config, shape=(*node.shape[:-1], channels), weights=weights)
 
 
+@functools.lru_cache(maxsize=4)
 def analyse(graph: Graph) -> Channels:
   """The channel groups of a graph."""
   return _Analysis(graph).result()

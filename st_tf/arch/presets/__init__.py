@@ -10,6 +10,18 @@ from st_tf.errors import did_you_mean
 
 PRESETS: dict[str, ArchSpec] = {name: plugins.load(__name__, name, 'ARCH') for name in plugins.names(__name__)}
 
+FAMILIES = plugins.names('st_tf.models.families')  # Networks that need TensorFlow to be built: models.families has them.
+
+
+def check(name: str) -> None:
+  """Refuses a name that no supernet has.
+
+  Raises:
+    SpecError: listing those that there are.
+  """
+  if name not in FAMILIES:
+    supernet(name)
+
 
 def supernet(name: str) -> ArchSpec:
   """The preset called `name`, or the ArchSpec in the JSON file at that path.
@@ -21,8 +33,9 @@ def supernet(name: str) -> ArchSpec:
     return PRESETS[name]
   path = pathlib.Path(os.path.expanduser(name))
   if path.suffix != '.json' and not path.is_file():
-    rule = f'A supernet is one of {", ".join(PRESETS)}, or a .json file with an ArchSpec.'
-    raise SpecError(f'{rule} Received: {name!r}.{did_you_mean(name, PRESETS)}')
+    known = (*PRESETS, *FAMILIES)
+    rule = f'A supernet is one of {", ".join(known)}, or a .json file with an ArchSpec.'
+    raise SpecError(f'{rule} Received: {name!r}.{did_you_mean(name, known)}')
   try:
     return ArchSpec.from_json(path.read_text(encoding='utf-8'))
   except (OSError, UnicodeDecodeError) as error:
