@@ -30,6 +30,12 @@ _MAKING = (
 )
 
 
+_THEIRS = {'gamma': 'weight', 'beta': 'bias', 'moving_mean': 'running_mean', 'moving_variance': 'running_var'}
+_PARTS = {'expand': '_expand_conv', 'expand_bn': '_bn0', 'depthwise': '_depthwise_conv', 'depthwise_bn': '_bn1', 'project': '_project_conv',
+          'project_bn': '_bn2'}  # fmt: skip
+_ENDS = {'stem/conv0': '_conv_stem', 'stem/bn0': '_bn0', 'head/last': '_conv_head', 'head/last_bn': '_bn1'}
+
+
 def drawn(seed: int) -> keras.Model:
   """A network of a dozen layers: chains, skips, concatenations in concatenations, gates, grouped convolutions, one layer called twice."""
   rng = np.random.default_rng(seed)
@@ -104,3 +110,21 @@ def shrunk(model: keras.Model, channels: Channels, alive: dict[str, np.ndarray])
       value = np.take(value, indices, axis)
     variable.assign(value)
   return smaller
+
+
+def published(graph):
+  """Arrays for an EfficientNet-Lite as they are published, by their names, of random numbers."""
+  rng, tensors = np.random.default_rng(0), {}
+  for node in graph.nodes:
+    block, _, part = node.layer.partition('/')
+    name = _ENDS.get(node.layer) or (f'_blocks.{block.removeprefix("block")}.{_PARTS[part]}' if part in _PARTS else '')
+    for variable, shape in node.weights.items() if name else ():
+      if variable in _THEIRS:
+        tensors[f'{name}.{_THEIRS[variable]}'] = (
+          rng.uniform(0.5, 1.5, shape) if variable in ('gamma', 'moving_variance') else rng.normal(0, 0.1, shape)
+        )
+      else:
+        height, width, inputs, outputs = shape
+        order = (outputs, inputs, height, width) if variable == 'kernel' else (inputs, outputs, height, width)
+        tensors[f'{name}.weight'] = rng.normal(0, 0.1, order)
+  return tensors

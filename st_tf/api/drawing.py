@@ -13,7 +13,7 @@ from st_tf.arch import presets
 from st_tf.config import Config, recipes
 from st_tf.config.request import Request
 from st_tf.errors import Interrupted
-from st_tf.models import families
+from st_tf.models import starts
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task, TaskError, load
 from st_tf.training import replicas
@@ -47,11 +47,11 @@ def _suited(task: Task, request: Request) -> Config:
   """The settings with those that suit the task and its network; pixels become what the network's weights want."""
   config = request.resolved(task.settings)
   name = config.supernet or task.default_supernet
-  if name not in presets.FAMILIES or config.init_from:
+  if not presets.is_graph(name) or config.init_from:
     return config
-  family = families.named(name)
-  task.mean, task.deviation = family.mean, family.deviation
-  return request.resolved({**task.settings, **families.settings(name, config.weights)})
+  begun = starts.start(name, config.weights, config.pixels, task.head, task.image_size)
+  task.mean, task.deviation = begun.mean, begun.deviation
+  return request.resolved({**task.settings, **(starts.FINE_TUNING if begun.values else starts.FROM_SCRATCH)})
 
 
 def with_supernet(task: Task, config: Config) -> Config:

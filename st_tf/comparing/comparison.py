@@ -80,7 +80,7 @@ class Comparison:
 
   def _whole(self) -> int:
     """MACs of the supernet."""
-    return cost.of(build(supernet(self.base.supernet, self.task), self.task.head, (*self.task.image_size, 3))).macs
+    return cost.of(build(supernet(self.base.supernet, self.task, self.base), self.task.head, (*self.task.image_size, 3))).macs
 
   def plan(self) -> list[str]:
     """What will be run, and how long it takes."""

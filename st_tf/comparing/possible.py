@@ -48,4 +48,4 @@ def check(configs: Iterable[Config], task: Task) -> None:
 def _untrained(config: Config, task: Task) -> Trainer:
   config = dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, reactivation='masked'))
   schedule = training_alone(config, task.steps_per_epoch(config.batch_size)).holding(max(config.pruning.sparsity)).pruning
-  return Trainer(supernet(config.supernet, task), task, config, schedule, searching=True)
+  return Trainer(supernet(config.supernet, task, config), task, config, schedule, searching=True)

@@ -7,7 +7,7 @@ import re
 
 from st_tf import files
 from st_tf.arch.latency import PREFIX
-from st_tf.arch.presets import FAMILIES, PRESETS
+from st_tf.arch.presets import FAMILIES, KERAS, PRESETS
 from st_tf.errors import UserError
 
 SETTINGS = ('supernet', 'cost', 'class_names', 'detections', 'init_from', 'weights')
@@ -39,7 +39,7 @@ def digest(setting: str, text: str) -> str:
   }
   if not text or names_none.get(setting):
     return ''
-  path = pathlib.Path(os.path.expanduser(text.removeprefix(PREFIX)))
+  path = pathlib.Path(os.path.expanduser(text.removeprefix(PREFIX).removeprefix(KERAS)))
   try:
     if setting == 'init_from' and os.path.isfile(path / TICKET):
       return _fingerprint(path / TICKET)

@@ -33,26 +33,77 @@ _OPERATORS = {'__operators__.add': 'add', 'math.add': 'add', 'math.multiply': 'm
 _MERGES = {'add': 'Add', 'multiply': 'Multiply', 'subtract': 'Subtract'}
 
 
-def read(model: keras.Model) -> tuple[Graph, dict[str, tf.Variable]]:
+class Dialect:
+  """How tf_keras calls what `read` looks at."""
+
+  def functional(self, model: Any) -> Any:
+    """The model with a graph; None where it has none."""
+    has_graph = isinstance(model, keras.Model) and bool(getattr(model, '_is_graph_network', False)) and bool(model.inputs)
+    return model if has_graph else None
+
+  def is_model(self, layer: Any) -> bool:
+    """Whether the layer is a model itself."""
+    return isinstance(layer, keras.Model)
+
+  def is_input(self, layer: Any) -> bool:
+    """Whether it is where images enter."""
+    return isinstance(layer, keras.layers.InputLayer)
+
+  def layer(self, node: Any) -> Any:
+    """What the node calls, without a wrapper."""
+    return node.layer.layer if isinstance(node.layer, keras.layers.Wrapper) else node.layer
+
+  def inputs(self, node: Any) -> Sequence[Any]:
+    """The tensors that it reads."""
+    return node.keras_inputs
+
+  def outputs(self, node: Any) -> Sequence[Any]:
+    """The tensors that it gives."""
+    return tf.nest.flatten(node.outputs)
+
+  def key(self, tensor: Any) -> tuple[int, int, int]:
+    """Where a tensor comes from."""
+    history = tensor._keras_history
+    return id(history.layer), history.node_index, history.tensor_index
+
+  def short_name(self, layer: Any, variable: Any) -> str:
+    """'kernel' and the like."""
+    return short_name(variable)
+
+  def described(self, node: Any, layer: Any) -> tuple[str, dict[str, Any]]:
+    """(kind, settings) of a layer.
+
+    Raises:
+      SpecError: it is not one that Keras brings.
+    """
+    return _operator(node, layer) if type(layer).__name__ in _CODE else _described(layer)
+
+
+TF_KERAS = Dialect()
+
+
+def read(model: Any, dialect: Dialect = TF_KERAS) -> tuple[Graph, dict[str, Any]]:
   """(the graph of a functional model, its variables by 'layer/variable'); models inside it are taken apart, operators become layers.
 
   Args:
     model: with or without pruning wrappers.
+    dialect: of its Keras.
 
   Raises:
     SpecError: it is no functional model, has several inputs, or layers that only its own code knows.
   """
-  if not _is_functional(model):
+  whole = dialect.functional(model)
+  if whole is None:
     raise SpecError(
       f'A network is a functional or sequential Keras model that is built. Received: {type(model).__name__} {model.name!r}.'
       ' Build it by keras.Model(inputs, outputs), or call it once.'
     )
-  if len(model.inputs) != 1:
-    raise SpecError(f'A network has one input, images. Received: {len(model.inputs)} ({", ".join(model.input_names)}).')
-  reading = _Reading()
-  name = model.inputs[0]._keras_history.layer.name
-  reading.nodes.append(Node(name, INPUT, {}, (), tuple(model.inputs[0].shape[1:])))
-  outputs = reading.take(model, [name], '')
+  names = [tensor.name.split(':')[0] for tensor in whole.inputs]
+  if len(names) != 1:
+    raise SpecError(f'A network has one input, images. Received: {len(names)} ({", ".join(names)}).')
+  reading = _Reading(dialect)
+  reading.nodes.append(Node(names[0], INPUT, {}, (), tuple(whole.inputs[0].shape[1:])))
+  outputs = reading.take(whole, names, '')
   return Graph(tuple(reading.nodes), tuple(outputs)), reading.variables
 
 
@@ -107,12 +158,13 @@ def build_graph(
 class _Reading:
   """What was found so far."""
 
-  def __init__(self):
+  def __init__(self, dialect: Dialect):
+    self._dialect = dialect
     self.nodes: list[Node] = []
-    self.variables: dict[str, tf.Variable] = {}
+    self.variables: dict[str, Any] = {}
     self._calls: dict[str, int] = {}
 
-  def take(self, model: keras.Model, inputs: Sequence[str], path: str) -> list[str]:
+  def take(self, model: Any, inputs: Sequence[str], path: str) -> list[str]:
     """Adds a model's nodes; names of what it returns.
 
     Args:
@@ -120,47 +172,62 @@ class _Reading:
       inputs: names of what goes into it.
       path: what the names of its layers begin with.
     """
-    names = {_key(tensor): name for tensor, name in zip(model.inputs, inputs, strict=True)}
+    key = self._dialect.key
+    names = {key(tensor): name for tensor, name in zip(model.inputs, inputs, strict=True)}
     for _, nodes in sorted(model._nodes_by_depth.items(), reverse=True):
       for node in nodes:
-        if isinstance(node.layer, keras.layers.InputLayer):
-          continue
-        read = [names[_key(tensor)] for tensor in node.keras_inputs]
-        written = self._call(node, read, path)
-        names.update(zip((_key(tensor) for tensor in tf.nest.flatten(node.outputs)), written, strict=True))
-    return [names[_key(tensor)] for tensor in model.outputs]
+        if not self._dialect.is_input(self._dialect.layer(node)):
+          written = self._call(node, [names[key(tensor)] for tensor in self._dialect.inputs(node)], path)
+          names.update(zip((key(tensor) for tensor in self._dialect.outputs(node)), written, strict=True))
+    return [names[key(tensor)] for tensor in model.outputs]
 
   def _call(self, node: Any, read: list[str], path: str) -> list[str]:
-    layer = node.layer.layer if isinstance(node.layer, keras.layers.Wrapper) else node.layer
-    if isinstance(layer, keras.Model):
-      if not _is_functional(layer):
+    layer, outputs = self._dialect.layer(node), self._dialect.outputs(node)
+    if self._dialect.is_model(layer):
+      inner = self._dialect.functional(layer)
+      if inner is None:
         raise SpecError(f'Models inside a network are functional or sequential. Received: {type(layer).__name__} {layer.name!r}.')
-      return self.take(layer, read, f'{path}{layer.name}/')
-    if len(tf.nest.flatten(node.outputs)) != 1:
+      return self.take(inner, read, f'{path}{layer.name}/')
+    if len(outputs) != 1:
       raise SpecError(f'A layer has one output. Received: {layer.name} ({type(layer).__name__}) with several.')
-    kind, config = _operator(node, layer) if type(layer).__name__ in _CODE else _described(layer)
+    kind, config = self._dialect.described(node, layer)
     name = f'{path}{layer.name}'
     call = self._calls[name] = self._calls.get(name, -1) + 1
-    variables = {short_name(variable): variable for variable in layer.weights}
+    variables = {self._dialect.short_name(layer, variable): variable for variable in getattr(layer, 'weights', ())}
     weights = {short: tuple(variable.shape) for short, variable in variables.items()}
     self.variables.update((f'{name}/{short}', variable) for short, variable in variables.items())
-    self.nodes.append(Node(call_name(name, call), kind, config, tuple(read), tuple(node.outputs.shape[1:]), weights))
+    self.nodes.append(Node(call_name(name, call), kind, config, tuple(read), tuple(outputs[0].shape[1:]), weights))
     return [self.nodes[-1].name]
 
 
 def _described(layer: keras.layers.Layer) -> tuple[str, dict[str, Any]]:
   kind = type(layer).__name__
   if _class_of(kind) is not type(layer):
-    raise SpecError(
-      f'A network has layers that Keras brings. Received: {layer.name}, a {kind}. Build the network without it; what it computes'
-      ' is often had by several of Keras.'
-    )
-  config = {name: value for name, value in layer.get_config().items() if name not in _LEFT_OUT and not name.endswith(_LEFT_OUT_ENDINGS)}
+    raise foreign(layer)
+  config = layer.get_config()
   if kind == 'Activation':
     config['activation'] = next((name for name, function in ACTIVATIONS.items() if function is layer.activation), config['activation'])
+  return kind, cleaned(layer.name, config)
+
+
+def foreign(layer: Any) -> SpecError:
+  """What is wrong with a layer that Keras does not bring."""
+  return SpecError(
+    f'A network has layers that Keras brings. Received: {layer.name}, a {type(layer).__name__}. Build the network without it; what it'
+    ' computes is often had by several of Keras.'
+  )
+
+
+def cleaned(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+  """The settings of a layer that decide what it computes.
+
+  Raises:
+    SpecError: its activation is code.
+  """
+  config = {key: _plain(value) for key, value in config.items() if key not in _LEFT_OUT and not key.endswith(_LEFT_OUT_ENDINGS)}
   if not isinstance(config.get('activation', ''), (str, type(None))):
-    raise SpecError(f'An activation is one of Keras, by name. Received: {layer.name} with {config["activation"]}.')
-  return kind, {name: _plain(value) for name, value in config.items()}
+    raise SpecError(f'An activation is one of Keras, by name. Received: {name} with {config["activation"]}.')
+  return config
 
 
 def _operator(node: Any, layer: keras.layers.Layer) -> tuple[str, dict[str, Any]]:
@@ -226,12 +293,3 @@ def _plain(value: Any) -> Any:
   return (
     value.item() if hasattr(value, 'item') and getattr(value, 'ndim', 1) == 0 else value.tolist() if hasattr(value, 'tolist') else value
   )
-
-
-def _key(tensor: Any) -> tuple[int, int, int]:
-  history = tensor._keras_history
-  return id(history.layer), history.node_index, history.tensor_index
-
-
-def _is_functional(model: Any) -> bool:
-  return isinstance(model, keras.Model) and bool(getattr(model, '_is_graph_network', False)) and bool(model.inputs)

@@ -40,7 +40,8 @@ class DensityTable:
 def table(masks: Mapping[str, np.ndarray], supernet: Architecture, head: HeadSpec) -> DensityTable:
   """Densities from masks 'layer/variable' -> bool; blocks of the supernet without a mask keep an empty column."""
   if isinstance(supernet, Graph):
-    blocks = list(dict.fromkeys(key.rpartition('/')[0].rpartition('/')[0] for key in masks if key.count('/') > 1))
+    layers = (node.layer for node in supernet.nodes if any(f'{node.layer}/{name}' in masks for name in node.weights))
+    blocks = list(dict.fromkeys(layer.rpartition('/')[0] or layer for layer in layers))
   else:
     blocks = [block.name for block in layout(supernet, head)]
   places = {}

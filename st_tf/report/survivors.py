@@ -59,11 +59,13 @@ class NetworkPicture:
     columns: (stage, module) of each column, in the order of computation.
     rows: (name, height×width in pixels) of each branch, finest first.
     cells: (row, column) -> blocks, in order.
+    has_branches: whether rows are branches and cells search blocks; else they are sizes of maps and channel groups.
   """
 
   columns: tuple[tuple[str, str], ...]
   rows: tuple[tuple[str, str], ...]
   cells: Mapping[tuple[int, int], tuple[BlockPicture, ...]]
+  has_branches: bool = True
 
   @property
   def blocks(self) -> tuple[BlockPicture, ...]:
@@ -120,7 +122,7 @@ def _of_graph(supernet: Graph, arch: Graph, survivors: Mapping[str, Sequence[int
       sizes.append(size)
     cells.setdefault((sizes.index(size), 0), []).append(BlockPicture(group.name, group.name, (Strip('units', group.units, alive),)))
   rows = tuple((f'maps {row}', size) for row, size in enumerate(sizes))
-  return NetworkPicture((('network', 'channel groups'),), rows, {key: tuple(blocks) for key, blocks in cells.items()})
+  return NetworkPicture((('network', 'channel groups'),), rows, {key: tuple(blocks) for key, blocks in cells.items()}, False)
 
 
 def place(name: str) -> tuple[int, tuple[str, str], str]:

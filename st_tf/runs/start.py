@@ -10,7 +10,7 @@ from st_tf.arch import presets
 from st_tf.arch.graph import Architecture
 from st_tf.arch.specs import HeadSpec
 from st_tf.config import Config, ConfigError
-from st_tf.models import build, families
+from st_tf.models import build, starts
 from st_tf.models.high_resolution import CLASSIFIER
 from st_tf.models.reference import load_reference, read_tensors
 from st_tf.task import Task
@@ -29,7 +29,7 @@ def network(task: Task, config: Config) -> Architecture:
     TicketError: no ticket is there.
   """
   if not _is_ticket(config):
-    return supernet(config.supernet or task.default_supernet, task)
+    return supernet(config.supernet or task.default_supernet, task, config)
   arch = Ticket.load(config.init_from).arch
   if config.supernet:
     raise ConfigError(
@@ -39,14 +39,14 @@ def network(task: Task, config: Config) -> Architecture:
   return arch
 
 
-def supernet(name: str, task: Task) -> Architecture:
-  """The network called `name`: a family's with the task's head, a preset, or that of a JSON file.
+def supernet(name: str, task: Task, config: Config) -> Architecture:
+  """The network called `name`: a family's or a file's with the task's head, a preset, or that of a JSON file.
 
   Raises:
     SpecError: there is none, or it does not suit the task.
   """
-  if name in presets.FAMILIES:
-    return families.supernet(name, task.head, task.image_size)
+  if presets.is_graph(name):
+    return starts.start(name, config.weights, config.pixels, task.head, task.image_size).graph
   return presets.supernet(name)
 
 
@@ -92,9 +92,11 @@ def load_weights(trainer: Trainer) -> None:
   """
   config = trainer.config
   if not config.init_from:
-    path = families.file_of(config.supernet, config.weights) if config.supernet in presets.FAMILIES else ''
-    if path:
-      trainer.give(families.weights(config.supernet, path))
+    if presets.is_graph(config.supernet):
+      task = trainer.task
+      values = starts.start(config.supernet, config.weights, config.pixels, task.head, task.image_size).values
+      if values:
+        trainer.give(values)
     return
   if _is_ticket(config):
     ticket = Ticket.load(config.init_from)

@@ -92,15 +92,19 @@ def least_valuable(channels: Channels, groups: Iterable[ChannelGroup], score: np
     target: multiply-accumulates that the network may have.
   """
   groups = tuple(groups)
-  worth = {group.name: score[group.ids] ** 2 / np.maximum(channels.unit_macs(group), 1e-12) for group in groups}
-  for name, value in worth.items():
-    worth[name][np.argmax(value)] = np.inf
-  limits = np.unique(np.concatenate([value[np.isfinite(value)] for value in worth.values()])) if groups else np.zeros(0)
+  ids, worth = np.zeros(0, int), np.zeros(0)
+  for group in groups:
+    value = score[group.ids] ** 2 / np.maximum(channels.unit_macs(group), 1e-12)
+    going = np.arange(group.units) != np.argmax(value)
+    ids, worth = np.concatenate([ids, group.ids[going]]), np.concatenate([worth, value[going]])
+  order = ids[np.argsort(worth, kind='stable')]
 
   def left(count: int) -> dict[str, np.ndarray]:
-    return {name: value > (limits[count - 1] if count else -1.0) for name, value in worth.items()}
+    gone = np.zeros(channels.units, bool)
+    gone[order[:count]] = True
+    return {group.name: ~gone[group.ids] for group in groups}
 
-  few, many = 0, len(limits)
+  few, many = 0, len(order)
   while few < many:
     middle = (few + many) // 2
     few, many = (few, middle) if channels.macs(left(middle)) <= target else (middle + 1, many)

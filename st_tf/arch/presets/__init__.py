@@ -11,6 +11,12 @@ from st_tf.errors import did_you_mean
 PRESETS: dict[str, ArchSpec] = {name: plugins.load(__name__, name, 'ARCH') for name in plugins.names(__name__)}
 
 FAMILIES = plugins.names('st_tf.models.families')  # Networks that need TensorFlow to be built: models.families has them.
+KERAS = 'keras:'  # What the name of a network in a file of Keras begins with.
+
+
+def is_graph(name: str) -> bool:
+  """Whether the supernet is one by name or by file, and not of presets."""
+  return name in FAMILIES or name.startswith(KERAS)
 
 
 def check(name: str) -> None:
@@ -19,7 +25,11 @@ def check(name: str) -> None:
   Raises:
     SpecError: listing those that there are.
   """
-  if name not in FAMILIES:
+  if name.startswith(KERAS):
+    path = pathlib.Path(os.path.expanduser(name.removeprefix(KERAS)))
+    if not path.exists():
+      raise SpecError(f'--supernet={KERAS}FILE names a file that is there. Received: {path}.')
+  elif name not in FAMILIES:
     supernet(name)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 import os
 import pathlib
-from typing import Any
 
 import numpy as np
 import tf_keras as keras
@@ -20,8 +19,6 @@ from st_tf.models.variables import seed_of
 _HEADS = ('classification',)
 IMAGENET = 'imagenet'
 _CACHE = pathlib.Path('~/.keras/models')
-# What a trial on two sets of pictures was done with; units and weights with these were ahead of all others.
-_FINE_TUNING = {'learning_rate': 0.02, 'batch_size': 32, 'epochs': 10, 'ranking': 'global', 'weight_decay': 4e-5}
 
 
 def named(name: str) -> Family:
@@ -51,16 +48,6 @@ def supernet(name: str, head: HeadSpec, image_size: tuple[int, int]) -> Graph:
   x = keras.layers.GlobalAveragePooling2D(name='head/pool')(family.features(image))
   x = CountedDropout(family.dropout, seed_of(0, 'head/dropout'), name='head/dropout')(x)
   return graph_of(keras.Model(image, keras.layers.Dense(head.outputs, name=CLASSIFIER)(x)))
-
-
-def settings(name: str, given: str) -> dict[str, Any]:
-  """Settings that suit a family's network, by flag; of one with trained weights, a fine-tuning.
-
-  Args:
-    name: of the family.
-    given: as of `file_of`.
-  """
-  return {'unit_search': 'scores', **(_FINE_TUNING if file_of(name, given) else {})}
 
 
 def file_of(name: str, given: str) -> str:
@@ -102,7 +89,7 @@ def weights(name: str, path: str) -> Mapping[str, np.ndarray]:
     raise SpecError(f'Weights of {name} are an .npz file with {family.file_of}. Received: {path!r}.')
   try:
     with np.load(file) as archive:
-      return family.read(dict(archive))
+      return {name: value.astype(np.float32) for name, value in family.read(dict(archive)).items()}
   except (OSError, ValueError) as error:
     raise SpecError(f'Weights of {name} are an .npz file with {family.file_of}. Received: {path!r} ({error}).') from error
   except KeyError as error:
