@@ -12,10 +12,12 @@ import zipfile
 import numpy as np
 import tf_keras
 
+from st_tf import files
 from st_tf.arch.graph import INPUT, Graph, Node
 from st_tf.arch.specs import SpecError
 from st_tf.models import graph as graphs
 
+_DIGITS = 12
 _SUFFIXES = ('.keras', '.h5', '.hdf5')
 # Of Keras 3 -> of tf_keras: names of arguments by layer, and of activations. A hard sigmoid is another function there.
 _ARGUMENTS = {'LeakyReLU': {'negative_slope': 'alpha'}}
@@ -43,18 +45,47 @@ def load(path: str) -> tuple[Graph, dict[str, np.ndarray]]:
       import keras
 
       model = keras.saving.load_model(file, compile=False)
-      graph, variables = graphs.read(model, _Keras3(keras))
-      return graph, {name: np.asarray(variable) for name, variable in variables.items()}
-    model = tf_keras.models.load_model(file, compile=False)
-  except SpecError:
-    raise
+    else:
+      model = tf_keras.models.load_model(file, compile=False)
   except Exception as error:  # Each kind of damage is another exception in Keras.
     reason = str(error).strip().splitlines()
     raise SpecError(
       f'A model of Keras is a file that Keras reads without code of its own. Received: {path} ({reason[0][:200] if reason else error!r}).'
     ) from error
-  graph, variables = graphs.read(model)
-  return graph, {name: variable.numpy() for name, variable in variables.items()}
+  return read_any(model)
+
+
+def read_any(model: Any) -> tuple[Graph, dict[str, np.ndarray]]:
+  """(network, its weights by 'layer/variable') of a model in memory, of either version of Keras.
+
+  Raises:
+    SpecError: it is no functional model, or has layers that only its own code knows.
+  """
+  if isinstance(model, tf_keras.Model):
+    graph, variables = graphs.read(model)
+    return graph, {name: variable.numpy() for name, variable in variables.items()}
+  import keras
+
+  if not isinstance(model, keras.Model):
+    raise SpecError(f'A network is a model of Keras. Received: {type(model).__name__}.')
+  graph, variables = graphs.read(model, _Keras3(keras))
+  return graph, {name: np.asarray(variable) for name, variable in variables.items()}
+
+
+def kept(model: Any, stem: pathlib.Path) -> pathlib.Path:
+  """The file of a model in memory, whose name begins with `stem` and ends with what sets the model apart; written once.
+
+  Raises:
+    SpecError: as of `read_any`.
+    OSError: it cannot be written.
+  """
+  graph, values = read_any(model)
+  arrays = values | {'graph': np.frombuffer(json.dumps(graph.to_json()).encode(), np.uint8)}
+  path = stem.with_name(f'{stem.name}-{files.digest(arrays)[:_DIGITS]}.keras')
+  if not path.is_file():
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.write_file(path, model.save)
+  return path
 
 
 def save(graph: Graph, values: dict[str, np.ndarray], path: str | pathlib.Path) -> None:
