@@ -12,7 +12,7 @@ import pathlib
 from absl import flags as absl_flags
 
 from st_tf import command, quiet
-from st_tf.arch.presets import supernet
+from st_tf.arch import presets
 from st_tf.config import Identity, flags
 
 
@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
   request, options = flags.request(values), flags.options_from(values, Options)
   config = request.resolved()  # Mistakes are told before TensorFlow is loaded.
   if config.supernet:
-    supernet(config.supernet)
+    presets.check(config.supernet)
   with quiet.imports():
     from st_tf.api import drawing, dry_run
     from st_tf.runs.process import Process

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 import dataclasses
 import os
+import pathlib
 from typing import Any
 
 from st_tf import command, quiet
@@ -47,6 +48,25 @@ def requested(
   # A file or a recipe speaks of other data.
   ours = {field.name for field in dataclasses.fields(DataConfig)}
   return dataclasses.replace(request, base={key: value for key, value in request.base.items() if key not in ours})
+
+
+def kept_model(model: Any, settings: Mapping[str, Any], workdir: str | os.PathLike[str]) -> str:
+  """The supernet's name of a model in memory, which is kept in a file beside the run's folder.
+
+  Raises:
+    UserError: it is no network that can be drawn from, a supernet is named too, or there is no folder.
+  """
+  from st_tf.arch.presets import KERAS
+  from st_tf.models import keras_files
+
+  if settings.get('supernet'):
+    raise ConfigError(f'A run has one supernet. Received: model and supernet={settings["supernet"]!r}. Leave out one.')
+  if not workdir:
+    raise ConfigError('A model in memory is kept beside the folder of the run. Received: no workdir. Write workdir=FOLDER.')
+  try:
+    return f'{KERAS}{keras_files.kept(model, pathlib.Path(workdir))}'
+  except OSError as error:
+    raise ConfigError(f'A model in memory is kept beside the folder of the run. Received: {workdir} ({error}).') from error
 
 
 def _check_durations(settings: Mapping[str, Any]) -> None:

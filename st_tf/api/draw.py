@@ -5,7 +5,7 @@ import os
 import pathlib
 from typing import TYPE_CHECKING, Any
 
-from st_tf.api.calls import call_of, prepare_tensorflow, requested
+from st_tf.api.calls import call_of, kept_model, prepare_tensorflow, requested
 from st_tf.task import Task
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def draw(
   task: Task | str = '',
   *,
+  model: Any = None,
   workdir: str | os.PathLike[str] = '',
   fresh: bool = False,
   stages: str | os.PathLike[str] = '',
@@ -31,6 +32,8 @@ def draw(
 
   Args:
     task: what to train on, or its name; '' = as `config` or `recipe` says, else the default.
+    model: a trained network, of tf_keras or Keras 3, in the place of `supernet`; it is kept in a file beside the workdir. Say by `pixels`
+      what it was trained on, where it does not begin by bringing bytes to scale.
     workdir: folder for checkpoints, metrics and tickets; '' = runs/TASK-METHOD-SUPERNET-SEED.
     fresh: whether to forget what is in the folder and start over.
     stages: folder of the trainings that runs of several are made of, for runs to share; '' = in the workdir.
@@ -55,6 +58,8 @@ def draw(
   from st_tf.runs.workdir import Workdir
   from st_tf.ticket import Ticket
 
+  if model is not None:
+    settings['supernet'] = kept_model(model, settings, workdir)
   request = requested(task, settings, config, recipe, scale_with_batch)
   loaded, run = drawing.prepared(request, task if isinstance(task, Task) else None)
   run = drawing.with_supernet(loaded, run)

@@ -9,12 +9,16 @@ from st_tf import methods
 from st_tf.api.delivery import deliver
 from st_tf.api.stand_in import StandIn
 from st_tf.api.summary import summary
-from st_tf.arch.presets import supernet
+from st_tf.arch import presets
+from st_tf.arch.graph import Graph
 from st_tf.config import Config, recipes
+from st_tf.config.named_files import TICKET
 from st_tf.config.request import Request
 from st_tf.errors import Interrupted
+from st_tf.models import starts
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task, TaskError, load
+from st_tf.ticket import Ticket
 from st_tf.training import replicas
 
 _FEW_STEPS = 1000  # On CIFAR-100 a quarter of 3,372 were too few (docs/results/comparison/screening).
@@ -33,13 +37,34 @@ def prepared(request: Request, task: Task | None = None, planned_only: bool = Fa
   """
   config = request.resolved()
   if config.supernet:
-    supernet(config.supernet)  # Told before data are read.
+    presets.check(config.supernet)  # Told before data are read.
   replicas.prepare(config.replicas)
   task = task or _problem(config, request.recipe, planned_only)
   if request.recipe:
     recipes.check_fits(request.recipe, config.task, task.primary_metric)
   print(''.join(f'{note}\n' for note in (*request.notes, *task.notes)), end='', flush=True)
-  return task, request.resolved(task.settings)
+  return task, _suited(task, request)
+
+
+def _suited(task: Task, request: Request) -> Config:
+  """The settings with those that suit the task and its network; pixels become what the network's weights want."""
+  config = request.resolved(task.settings)
+  name = config.supernet or task.default_supernet
+  if config.init_from:
+    _normalise_as_source(task, config)
+  if not presets.is_graph(name) or config.init_from:
+    return config
+  begun = starts.start(name, config.weights, config.pixels, task.head, task.image_size)
+  task.mean, task.deviation = begun.mean, begun.deviation
+  return request.resolved({**task.settings, **(starts.FINE_TUNING if begun.values else starts.FROM_SCRATCH)})
+
+
+def _normalise_as_source(task: Task, config: Config) -> None:
+  """A ticket of a trained network goes on with the pixels that this wants."""
+  if (pathlib.Path(config.init_from) / TICKET).is_file():
+    ticket = Ticket.load(config.init_from)
+    if isinstance(ticket.arch, Graph):
+      task.mean, task.deviation = ticket.task.mean, ticket.task.deviation
 
 
 def with_supernet(task: Task, config: Config) -> Config:

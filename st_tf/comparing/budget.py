@@ -71,7 +71,7 @@ def _share(config: Config, network: str, whole: int) -> float:
   if network == WHOLE:
     return 1.0
   left, search = _left(config, whole), config.search
-  if network == SEARCHED:
+  if network == SEARCHED or search.unit_search == 'scores':  # What goes before the first step costs nothing after it.
     return left
   begin, end, interval = (_fraction(config, duration) for duration in (search.penalty_ramp, search.search_end, search.search_interval))
   return steering.mean_on_path(1.0, left, begin, end, interval)

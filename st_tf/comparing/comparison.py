@@ -6,7 +6,6 @@ import time
 
 from st_tf import wording
 from st_tf.api import delivery, drawing, dry_run
-from st_tf.arch import presets
 from st_tf.comparing import budget, entries, outputs, possible, table
 from st_tf.comparing.entries import Cell, Entry, departures
 from st_tf.comparing.options import Options
@@ -19,6 +18,7 @@ from st_tf.config.fields import shown
 from st_tf.config.request import Request
 from st_tf.errors import UserError
 from st_tf.models import build, cost
+from st_tf.runs.start import supernet
 from st_tf.task import Task
 from st_tf.ticket import Ticket
 
@@ -80,7 +80,7 @@ class Comparison:
 
   def _whole(self) -> int:
     """MACs of the supernet."""
-    return cost.of(build(presets.supernet(self.base.supernet), self.task.head, (*self.task.image_size, 3))).macs
+    return cost.of(build(supernet(self.base.supernet, self.task, self.base), self.task.head, (*self.task.image_size, 3))).macs
 
   def plan(self) -> list[str]:
     """What will be run, and how long it takes."""

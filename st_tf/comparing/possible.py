@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 import dataclasses
 
-from st_tf.arch import presets
 from st_tf.comparing.entries import ranking, reads
 from st_tf.config import PRUNED_LAYERS, Config
 from st_tf.pruning.fit import ranked
+from st_tf.runs.start import supernet
 from st_tf.runs.target import check_target
 from st_tf.task import Task
 from st_tf.training.plan import training_alone
@@ -48,4 +48,4 @@ def check(configs: Iterable[Config], task: Task) -> None:
 def _untrained(config: Config, task: Task) -> Trainer:
   config = dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, reactivation='masked'))
   schedule = training_alone(config, task.steps_per_epoch(config.batch_size)).holding(max(config.pruning.sparsity)).pruning
-  return Trainer(presets.supernet(config.supernet), task, config, schedule, searching=True)
+  return Trainer(supernet(config.supernet, task, config), task, config, schedule, searching=True)

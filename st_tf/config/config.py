@@ -7,7 +7,7 @@ from typing import Any
 
 from st_tf import plugins
 from st_tf.arch.latency import PREFIX
-from st_tf.arch.presets import PRESETS
+from st_tf.arch.presets import FAMILIES, PRESETS
 from st_tf.config.duration import Duration
 from st_tf.config.fields import ConfigError, checked, setting, shown
 from st_tf.config.groups import (
@@ -59,6 +59,10 @@ _NOT_NEGATIVE = (
 )
 
 
+PIXELS = ('', 'bytes', 'units', 'signed', 'imagenet')
+_LATER = ('weights', 'pixels', 'unit_search')  # Settings that were added: at their defaults a run is what it was without them.
+
+
 @dataclasses.dataclass(frozen=True)
 class Config:
   """All settings of a run."""
@@ -67,7 +71,15 @@ class Config:
     'cifar100', f'What to train on: {", ".join(plugins.names("tasks"))}, or module:PATH; some as NAME:ARGUMENT, such as folder:PATH.'
   )
   method: str = setting('supertickets', 'How the ticket is drawn.', METHODS)
-  supernet: str = setting('', f"Preset ({', '.join(PRESETS)}) or a JSON file with an ArchSpec; empty = the task's default.")
+  supernet: str = setting(
+    '',
+    f'Preset ({", ".join(PRESETS)}), a JSON file with an ArchSpec, a trained network by name ({", ".join(FAMILIES)}) or keras:FILE;'
+    " empty = the task's default.",
+  )
+  weights: str = setting(
+    '', 'Trained weights of a supernet that has them: imagenet, none, or a file; empty = imagenet where they are at hand.'
+  )
+  pixels: str = setting('', 'Pixels that a trained network wants; empty = as its family or its file says.', PIXELS)
   epochs: int = setting(16, 'Passes over the training data, fine-tuning included.')
   batch_size: int = setting(128, 'Images per training step.')
   seed: int = setting(0, 'Seed of initialisation, data order, augmentation and dropout.')
@@ -130,7 +142,11 @@ class Config:
 
   def plain(self) -> dict[str, Any]:
     """As `flat`, durations as they were written before they had units: what fingerprints are made of."""
-    return {name: _plain(value) for name, value in self._checked().items()}
+    values = self._checked()
+    for name in _LATER:  # A fingerprint of before knows nothing of them.
+      if values[name] == next(field.default for field in leaves() if field.name == name):
+        del values[name]
+    return {name: _plain(value) for name, value in values.items()}
 
   def _checked(self) -> dict[str, Any]:
     """Every setting by its flag's name, in its own type."""

@@ -20,6 +20,7 @@ PRUNING_SCHEDULES = plugins.names('st_tf.pruning.schedules')
 OPTIMIZERS = ('sgd', 'rmsprop', 'adam', 'adamw')
 LEARNING_RATE_SCHEDULES = ('cosine', 'exponential', 'one_cycle', 'step', 'milestones')
 PRUNED_LAYERS = ('prune_depthwise', 'prune_stem', 'prune_classifier', 'prune_head', 'prune_skip')
+UNIT_SEARCHES = ('factors', 'scores')
 FACTOR_STEPS = ('proximal', 'subgradient')
 OF_THE_MACHINE = ('keep_checkpoints', 'data_dir')  # They change nothing about the result.
 DURATIONS = (
@@ -50,6 +51,12 @@ class SearchConfig:
   )
   target_latency_ms: float = setting(
     0.0, 'Milliseconds the surviving network may take, by the table of --cost=latency:FILE; in place of --target_macs. 0 = no such target.'
+  )
+  unit_search: str = setting(
+    'factors',
+    'How units are searched. factors: by their learned importance, while weights are trained; scores: by what they say about training'
+    ' pictures, before the first step, which trained weights need.',
+    UNIT_SEARCHES,
   )
   cost: str = setting('macs', "What the penalty charges for a unit: 'macs', or latency:FILE with a table by tflite.latency_table.")
   factor_step: str = setting('proximal', 'How the penalty acts on the factors.', FACTOR_STEPS)

@@ -7,10 +7,10 @@ import re
 
 from st_tf import files
 from st_tf.arch.latency import PREFIX
-from st_tf.arch.presets import PRESETS
+from st_tf.arch.presets import FAMILIES, KERAS, PRESETS
 from st_tf.errors import UserError
 
-SETTINGS = ('supernet', 'cost', 'class_names', 'detections', 'init_from')
+SETTINGS = ('supernet', 'cost', 'class_names', 'detections', 'init_from', 'weights')
 TICKET = 'ticket.json'  # Of a folder with a ticket, the file that has its fingerprint.
 _PORTABLE = re.compile('#([0-9a-f]{16})$')
 _DIGITS = 16
@@ -31,10 +31,15 @@ def digest(setting: str, text: str) -> str:
   written = _PORTABLE.search(text)
   if written:
     return written[1]
-  names_none = {'cost': not text.startswith(PREFIX), 'class_names': ',' in text, 'supernet': text in PRESETS}
+  names_none = {
+    'cost': not text.startswith(PREFIX),
+    'class_names': ',' in text,
+    'supernet': text in PRESETS or text in FAMILIES,
+    'weights': text in ('imagenet', 'none'),
+  }
   if not text or names_none.get(setting):
     return ''
-  path = pathlib.Path(os.path.expanduser(text.removeprefix(PREFIX)))
+  path = pathlib.Path(os.path.expanduser(text.removeprefix(PREFIX).removeprefix(KERAS)))
   try:
     if setting == 'init_from' and os.path.isfile(path / TICKET):
       return _fingerprint(path / TICKET)

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from st_tf.arch.graph import Graph
 from st_tf.config import Config, ConfigError
 from st_tf.models import build, named_variables
 from st_tf.pruning import Mask
@@ -109,7 +110,12 @@ def positive_flow(trainer: Trainer) -> tuple[Weights, Callable[[], tf.Tensor]]:
   """(the prunable weights, the sum of outputs for an input of ones) of a copy with positive parameters, in double precision.
 
   Activations are ReLU, which changes nothing that is positive: those that saturate would stop the flow.
+
+  Raises:
+    ConfigError: the network is no preset, of which a copy could have other activations.
   """
+  if isinstance(trainer.arch, Graph):
+    raise ConfigError('--method=synflow goes with presets. Received: a network by name or file. Choose another method.')
   floatx = keras.backend.floatx()
   keras.backend.set_floatx('float64')
   try:

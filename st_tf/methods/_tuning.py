@@ -21,7 +21,7 @@ import warnings
 import keras_tuner as kt
 import numpy as np
 
-from st_tf.arch.presets import supernet
+from st_tf.arch.presets import is_graph, supernet
 from st_tf.arch.specs import ArchSpec, HeadSpec
 from st_tf.config import Config, ConfigError
 from st_tf.methods._pipeline import trial_epochs
@@ -103,7 +103,10 @@ class Space:
     Raises:
       UserError: there is no such supernet, or no unit in it to search.
     """
-    arch, shape, wanted = supernet(config.supernet or task.default_supernet), (*task.image_size, 3), config.search.target_macs
+    name = config.supernet or task.default_supernet
+    if is_graph(name):
+      raise ConfigError(f'--method=tuner goes with presets. Received: --supernet={name}. Choose another method.')
+    arch, shape, wanted = supernet(name), (*task.image_size, 3), config.search.target_macs
     model = build(arch, task.head, shape)
     costs, groups = cost.of(model), importance.groups_of(model, arch, task.head)
     if not groups:

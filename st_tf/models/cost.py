@@ -14,7 +14,7 @@ import tf_keras as keras
 from st_tf.models.transformer import TokenTransformer
 from st_tf.models.variables import layers, short_name
 
-_KERNELS = ('kernel', 'depthwise_kernel')
+_KERNELS = ('kernel', 'depthwise_kernel', 'pointwise_kernel')
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,6 @@ the model itself.
 
 from collections.abc import Callable
 import math
-import zlib
 
 import tensorflow as tf
 import tf_keras as keras
@@ -15,6 +14,7 @@ from st_tf.arch.specs import ArchSpec, Block, HeadSpec, SpecError, layout
 from st_tf.models.activations import ACTIVATIONS
 from st_tf.models.layers import ChannelShift, CountedDropout, GroupedConv2D
 from st_tf.models.transformer import transformer
+from st_tf.models.variables import seed_of
 
 Wrap = Callable[[keras.layers.Layer], keras.layers.Layer]
 STEM = 'stem'
@@ -81,7 +81,7 @@ class _Graph:
     self.deviation = deviation
 
   def seed_of(self, name: str) -> int:
-    return (self.seed * 1_000_003 + zlib.crc32(name.encode())) % 2**31
+    return seed_of(self.seed, name)
 
   def conv(
     self, filters: int, name: str, size: int = 1, stride: int = 1, groups: int = 1, bias: bool = False, deviation: float = 0.0

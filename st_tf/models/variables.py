@@ -1,6 +1,7 @@
 """Variables by name: 'layer/variable', the same with and without pruning wrappers."""
 
 from collections.abc import Iterator
+import zlib
 
 import tensorflow as tf
 import tf_keras as keras
@@ -24,3 +25,8 @@ def named_variables(model: keras.Model) -> dict[str, tf.Variable]:
 def short_name(variable: tf.Variable) -> str:
   """'kernel' for 'any/scope/kernel:0'."""
   return variable.name.rsplit('/', 1)[-1].split(':')[0]
+
+
+def seed_of(seed: int, name: str) -> int:
+  """The seed of a layer's initial weights: another for each seed and name, whatever else the network has."""
+  return (seed * 1_000_003 + zlib.crc32(name.encode())) % 2**31

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 import numpy as np
 
-from st_tf.arch.specs import ArchSpec, HeadSpec, layout
+from st_tf.arch.graph import Architecture, Graph
+from st_tf.arch.specs import HeadSpec, layout
 from st_tf.report import ink
 
 # Upper bounds of the shades: most layers of a sparse network lie at the low end.
@@ -36,9 +37,13 @@ class DensityTable:
   totals: np.ndarray
 
 
-def table(masks: Mapping[str, np.ndarray], supernet: ArchSpec, head: HeadSpec) -> DensityTable:
+def table(masks: Mapping[str, np.ndarray], supernet: Architecture, head: HeadSpec) -> DensityTable:
   """Densities from masks 'layer/variable' -> bool; blocks of the supernet without a mask keep an empty column."""
-  blocks = [block.name for block in layout(supernet, head)]
+  if isinstance(supernet, Graph):
+    layers = (node.layer for node in supernet.nodes if any(f'{node.layer}/{name}' in masks for name in node.weights))
+    blocks = list(dict.fromkeys(layer.rpartition('/')[0] or layer for layer in layers))
+  else:
+    blocks = [block.name for block in layout(supernet, head)]
   places = {}
   for key in masks:
     layer = key.rpartition('/')[0]

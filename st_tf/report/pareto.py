@@ -41,9 +41,10 @@ def draw(points: Sequence[Point], cost_title: str, labels: Sequence[str] = ()) -
 
   Args:
     points: of it.
-    cost_title: of the horizontal axis.
+    cost_title: of the horizontal axis, which is logarithmic: what costs nothing has no place on it.
     labels: methods whose place decides on colour and shape, so that a method looks alike in all figures; empty = those of `points`.
   """
+  points = [point for point in points if point.cost > 0]
   if not points:
     return None
   labels = labels or list(dict.fromkeys(point.label for point in points))

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 import dataclasses
 import re
 
-from st_tf.arch.specs import ArchSpec, Block, HeadSpec, layout
+from st_tf.arch.graph import Architecture, Graph
+from st_tf.arch.specs import Block, HeadSpec, layout
+from st_tf.search.channels import analyse
 
 _PLACES = (
   (re.compile(r'stage(\d+)/fuse/(?P<label>\d+to(?P<row>\d+))'), 'fuse'),
@@ -57,11 +59,13 @@ class NetworkPicture:
     columns: (stage, module) of each column, in the order of computation.
     rows: (name, height×width in pixels) of each branch, finest first.
     cells: (row, column) -> blocks, in order.
+    has_branches: whether rows are branches and cells search blocks; else they are sizes of maps and channel groups.
   """
 
   columns: tuple[tuple[str, str], ...]
   rows: tuple[tuple[str, str], ...]
   cells: Mapping[tuple[int, int], tuple[BlockPicture, ...]]
+  has_branches: bool = True
 
   @property
   def blocks(self) -> tuple[BlockPicture, ...]:
@@ -75,7 +79,7 @@ class NetworkPicture:
 
 
 def network(
-  supernet: ArchSpec, arch: ArchSpec, head: HeadSpec, survivors: Mapping[str, Sequence[int]], image_size: tuple[int, int]
+  supernet: Architecture, arch: Architecture, head: HeadSpec, survivors: Mapping[str, Sequence[int]], image_size: tuple[int, int]
 ) -> NetworkPicture:
   """The picture of what is left.
 
@@ -90,6 +94,8 @@ def network(
   Raises:
     ValueError: `survivors` and `arch` do not fit together.
   """
+  if isinstance(supernet, Graph):
+    return _of_graph(supernet, arch, survivors)
   left = {block.name: block for block in layout(arch, head)}
   cells, columns = {}, []
   for block in layout(supernet, head):
@@ -101,6 +107,22 @@ def network(
   count = 1 + max(row for row, _ in cells)
   rows = tuple((f'branch {row}', _resolution(image_size, supernet.input_stride << row)) for row in range(count))
   return NetworkPicture(tuple(columns), rows, {key: tuple(blocks) for key, blocks in cells.items()})
+
+
+def _of_graph(supernet: Graph, arch: Graph, survivors: Mapping[str, Sequence[int]]) -> NetworkPicture:
+  """One column of channel groups, and a row for each size of maps."""
+  left = {group.name: group.units for group in analyse(arch).groups}
+  cells, sizes = {}, []
+  for group in analyse(supernet).searchable():
+    alive = tuple(survivors.get(group.name, range(group.units)))
+    if len(alive) != left[group.name]:
+      raise ValueError(f'Survivors are the units the network has left. Received: {len(alive)} for {left[group.name]} of {group.name}.')
+    size = '×'.join(str(side) for side in supernet[group.name].shape[:-1]) or '1×1'
+    if size not in sizes:
+      sizes.append(size)
+    cells.setdefault((sizes.index(size), 0), []).append(BlockPicture(group.name, group.name, (Strip('units', group.units, alive),)))
+  rows = tuple((f'maps {row}', size) for row, size in enumerate(sizes))
+  return NetworkPicture((('network', 'channel groups'),), rows, {key: tuple(blocks) for key, blocks in cells.items()}, False)
 
 
 def place(name: str) -> tuple[int, tuple[str, str], str]:

@@ -11,13 +11,14 @@ import numpy as np
 import tensorflow as tf
 
 from st_tf import wording
-from st_tf.arch.specs import ArchSpec
+from st_tf.arch.graph import architecture
 from st_tf.config import Config
 from st_tf.errors import Interrupted, UserError
 from st_tf.models import cost
 from st_tf.pruning.fit import is_last, may_return
 from st_tf.runs.cutting import cut, origin
 from st_tf.runs.folder import WorkdirError
+from st_tf.runs.removal import remove_least_valuable
 from st_tf.runs.start import fresh, load_weights
 from st_tf.runs.target import check_sparsity, check_target, correct_penalty, target_flag, trimmed
 from st_tf.runs.workdir import Workdir
@@ -72,6 +73,8 @@ class Run:
     state = workdir.checkpoints.latest()
     if state is None:
       prepare(trainer)
+      if plan.removes_first:
+        self.record('shrink', **remove_least_valuable(trainer))
     else:
       self._check_same(state)
       trainer.restore(state)
@@ -258,7 +261,7 @@ class Run:
     facts, sizes = state.facts, dict(self.task.sizes)
     if facts['sizes'] != sizes:
       received = f'{facts["sizes"]} examples, now {sizes}'
-    elif facts['config'] != self._fingerprint or ArchSpec.from_json(facts['supernet']) != self.trainer.supernet:
+    elif facts['config'] != self._fingerprint or architecture(facts['supernet']) != self.trainer.supernet:
       received = 'checkpoints of other settings, or of another version of this program'
     else:
       return

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from st_tf.arch import presets
-from st_tf.arch.specs import ArchSpec, HeadSpec
+from st_tf.arch.graph import Architecture
+from st_tf.arch.specs import HeadSpec
 from st_tf.config import Config, ConfigError
-from st_tf.models import build
+from st_tf.models import build, starts
 from st_tf.models.high_resolution import CLASSIFIER
 from st_tf.models.reference import load_reference, read_tensors
 from st_tf.task import Task
@@ -20,7 +21,7 @@ from st_tf.training.scope import EVERYTHING, Scope
 from st_tf.training.trainer import Trainer
 
 
-def network(task: Task, config: Config) -> ArchSpec:
+def network(task: Task, config: Config) -> Architecture:
   """The network to train: the ticket's that the run starts from, else the chosen supernet, else the task's default.
 
   Raises:
@@ -28,7 +29,7 @@ def network(task: Task, config: Config) -> ArchSpec:
     TicketError: no ticket is there.
   """
   if not _is_ticket(config):
-    return presets.supernet(config.supernet or task.default_supernet)
+    return supernet(config.supernet or task.default_supernet, task, config)
   arch = Ticket.load(config.init_from).arch
   if config.supernet:
     raise ConfigError(
@@ -36,6 +37,17 @@ def network(task: Task, config: Config) -> ArchSpec:
       ' Leave out --supernet.'
     )
   return arch
+
+
+def supernet(name: str, task: Task, config: Config) -> Architecture:
+  """The network called `name`: a family's or a file's with the task's head, a preset, or that of a JSON file.
+
+  Raises:
+    SpecError: there is none, or it does not suit the task.
+  """
+  if presets.is_graph(name):
+    return starts.start(name, config.weights, config.pixels, task.head, task.image_size).graph
+  return presets.supernet(name)
 
 
 def fresh(task: Task, config: Config, plan: Plan, source: Ticket | None = None, scope: Scope = EVERYTHING) -> Trainer:
@@ -71,7 +83,7 @@ def source(config: Config) -> Ticket:
 
 
 def load_weights(trainer: Trainer) -> None:
-  """Gives a fresh trainer the weights of `--init_from`, if there is one.
+  """Gives a fresh trainer the weights of `--init_from`, if there is one, or those that its family of networks brings.
 
   A ticket's final layer is taken over only where the outputs are as many; else it stays as initialised.
 
@@ -80,6 +92,11 @@ def load_weights(trainer: Trainer) -> None:
   """
   config = trainer.config
   if not config.init_from:
+    if presets.is_graph(config.supernet):
+      task = trainer.task
+      values = starts.start(config.supernet, config.weights, config.pixels, task.head, task.image_size).values
+      if values:
+        trainer.give(values)
     return
   if _is_ticket(config):
     ticket = Ticket.load(config.init_from)
@@ -89,7 +106,7 @@ def load_weights(trainer: Trainer) -> None:
     trainer.network.restart_averages()
 
 
-def prunable_weights(arch: ArchSpec, head: HeadSpec, shape: tuple[int, int, int], stays_dense: Callable[[Any], bool]) -> int:
+def prunable_weights(arch: Architecture, head: HeadSpec, shape: tuple[int, int, int], stays_dense: Callable[[Any], bool]) -> int:
   """How many weights of a network may be pruned.
 
   Args:

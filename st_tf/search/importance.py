@@ -10,10 +10,12 @@ import dataclasses
 import numpy as np
 import tf_keras as keras
 
+from st_tf.arch.graph import Architecture, Graph
 from st_tf.arch.latency import PREFIX, LatencyTable
-from st_tf.arch.specs import ArchSpec, HeadSpec, layout
+from st_tf.arch.specs import HeadSpec, layout
 from st_tf.models import cost
 from st_tf.models.transformer import SIDE
+from st_tf.search.channels import analyse
 
 _PENALISED_PAIR = 2 * SIDE * SIDE  # MACs per pair of tokens, as the reference's penalty counts them: one attention.
 _PAIR = 2 * _PENALISED_PAIR  # What they are: the encoder's attention and the decoder's.
@@ -25,7 +27,7 @@ class Group:
 
   Attributes:
     name: 'block/k3' or 'block/transformer'.
-    factor: name of the variable with the factors.
+    factor: name of the variable with the factors; empty where the units have none.
     units: how many there are.
     macs: multiply-accumulates of the whole group, per image.
     is_tokens: whether the units are tokens.
@@ -57,8 +59,11 @@ class Group:
     return linear + _PENALISED_PAIR * (alive**2 - max(alive - 1, 0) ** 2)
 
 
-def groups_of(model: keras.Model, arch: ArchSpec, head: HeadSpec) -> tuple[Group, ...]:
+def groups_of(model: keras.Model, arch: Architecture, head: HeadSpec) -> tuple[Group, ...]:
   """Every group of search units of `model`, in network order."""
+  if isinstance(arch, Graph):
+    channels = analyse(arch)
+    return tuple(Group(group.name, '', group.units, channels.group_macs(group), False) for group in channels.searchable())
   macs = {layer.name: layer.macs for layer in cost.of(model).layers}
   groups = []
   for block in layout(arch, head):
@@ -100,7 +105,7 @@ class CostModel:
 MACS = CostModel('MACs', Group.macs_of, Group.unit_macs, lambda macs, groups: macs - sum(group.macs for group in groups))
 
 
-def cost_model(name: str, supernet: ArchSpec, head: HeadSpec) -> CostModel:
+def cost_model(name: str, supernet: Architecture, head: HeadSpec) -> CostModel:
   """The cost model that `--cost` names.
 
   Args:

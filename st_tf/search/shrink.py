@@ -12,7 +12,7 @@ import numpy as np
 
 from st_tf.arch.specs import ArchSpec, Block, BlockSpec, HeadSpec, layout
 
-Slices = dict[str, tuple[int, np.ndarray]]
+Slices = Mapping[str, tuple[tuple[int, np.ndarray], ...]]
 Values = dict[str, np.ndarray]
 
 
@@ -37,11 +37,11 @@ def shrunk_arch(arch: ArchSpec, head: HeadSpec, alive: Mapping[str, np.ndarray])
 
 
 def slices(arch: ArchSpec, head: HeadSpec, alive: Mapping[str, np.ndarray]) -> Slices:
-  """Which entries of which axis survive: {'layer/variable': (axis, indices)}; what is not named stays whole."""
-  entries: Slices = {}
+  """Which entries of which axis survive: {'layer/variable': ((axis, indices), ...)}; what is not named stays whole."""
+  entries: dict[str, tuple[tuple[int, np.ndarray], ...]] = {}
 
   def keep(name: str, axis: int, kept: np.ndarray) -> None:
-    entries[name] = (axis, np.flatnonzero(kept))
+    entries[name] = ((axis, np.flatnonzero(kept)),)
 
   for block in layout(arch, head):
     for size, _ in block.spec.kernels:
@@ -77,8 +77,7 @@ def take(values: Mapping[str, np.ndarray], kept: Slices, names: Mapping[str, tup
     if name not in values:
       taken[name] = np.zeros(shape, np.float32)
     elif name in kept and values[name].ndim:
-      axis, indices = kept[name]
-      taken[name] = np.take(values[name], indices, axis)
+      taken[name] = _cut(values[name], kept[name])
     else:
       taken[name] = values[name]
   return taken
@@ -86,7 +85,13 @@ def take(values: Mapping[str, np.ndarray], kept: Slices, names: Mapping[str, tup
 
 def take_masks(entries: Mapping[str, np.ndarray], kept: Slices) -> Values:
   """Slices masks; scalars, and what belongs to layers that are gone, pass through."""
-  return {name: np.take(value, kept[name][1], kept[name][0]) if name in kept and value.ndim else value for name, value in entries.items()}
+  return {name: _cut(value, kept[name]) if name in kept and value.ndim else value for name, value in entries.items()}
+
+
+def _cut(value: np.ndarray, cuts: tuple[tuple[int, np.ndarray], ...]) -> np.ndarray:
+  for axis, indices in cuts:
+    value = np.take(value, indices, axis)
+  return value
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,6 +8,7 @@ import dataclasses
 
 import numpy as np
 
+from st_tf.arch.graph import Architecture, Graph
 from st_tf.arch.specs import ArchSpec, HeadSpec, layout
 from st_tf.config import ConfigError
 from st_tf.models import build, named_variables
@@ -21,7 +22,7 @@ def is_body(name: str, before: HeadSpec, after: HeadSpec) -> bool:
   return not name.startswith(f'{CLASSIFIER}/' if before.kind == after.kind else HEAD)
 
 
-def moved(arch: ArchSpec, before: HeadSpec, after: HeadSpec, ends: ArchSpec, input_stride: int = 0) -> ArchSpec:
+def moved(arch: Architecture, before: HeadSpec, after: HeadSpec, ends: ArchSpec, input_stride: int = 0) -> ArchSpec:
   """The network whose body is that of `arch`, for the head `after`.
 
   Args:
@@ -30,7 +31,14 @@ def moved(arch: ArchSpec, before: HeadSpec, after: HeadSpec, ends: ArchSpec, inp
     after: the other task's head.
     ends: where the widths of a new kind of head come from, the last of them for further branches: the other task's supernet.
     input_stride: how much the stem shrinks the image from now on; 0 = as before.
+
+  Raises:
+    ConfigError: the network is none of the high-resolution family.
   """
+  if isinstance(arch, Graph):
+    raise ConfigError(
+      'A ticket of a preset moves to another task. Received: one of a network by name or file. Draw one for the task itself.'
+    )
   changes = {'input_stride': input_stride or arch.input_stride}
   if before.kind != after.kind:
     changes['last_channel'] = ends.last_channel

@@ -12,7 +12,8 @@ from PIL import Image
 import tf_keras as keras
 
 from st_tf import files
-from st_tf.arch.specs import ArchSpec, HeadSpec, SpecError
+from st_tf.arch.graph import Architecture, Graph, architecture
+from st_tf.arch.specs import HeadSpec, SpecError
 from st_tf.config.named_files import TICKET as FACTS
 from st_tf.errors import UserError
 from st_tf.models import build, named_variables
@@ -51,8 +52,8 @@ class Ticket:
     provenance: where it comes from.
   """
 
-  arch: ArchSpec
-  supernet: ArchSpec
+  arch: Architecture
+  supernet: Architecture
   head: HeadSpec
   input_shape: tuple[int, int, int]
   weights: dict[str, np.ndarray]
@@ -187,8 +188,8 @@ class Ticket:
         found = facts.get('format') if isinstance(facts, Mapping) else type(facts).__name__
         raise TicketError(f'This program reads tickets of format {FORMAT}. Received: format {found} in {path}. Update the program.')
       ticket = cls(
-        arch=ArchSpec.from_json(facts['arch']),
-        supernet=ArchSpec.from_json(facts['supernet']),
+        arch=architecture(facts['arch']),
+        supernet=architecture(facts['supernet']),
         head=HeadSpec(**facts['head']),
         input_shape=tuple(facts['input_shape']),
         weights=files.read_arrays(path / _WEIGHTS),
@@ -223,8 +224,10 @@ class Ticket:
     }
 
 
-def _without_defaults(arch: ArchSpec) -> dict[str, Any]:
+def _without_defaults(arch: Architecture) -> dict[str, Any]:
   """What sets a network apart; a field that a later version adds leaves the fingerprints of older tickets as they are."""
+  if isinstance(arch, Graph):
+    return arch.to_json()
   defaults = {field.name: field.default for field in dataclasses.fields(arch)}
   return {name: value for name, value in arch.to_json().items() if value != defaults[name]}
 

@@ -5,7 +5,8 @@ import dataclasses
 
 import numpy as np
 
-from st_tf.arch.specs import ArchSpec, HeadSpec
+from st_tf.arch.graph import Architecture
+from st_tf.arch.specs import HeadSpec
 from st_tf.models import build, cost
 from st_tf.ticket import Ticket
 
@@ -26,7 +27,7 @@ class Part:
   ticket: Ticket
   masks: Mapping[str, np.ndarray]
   sparsity: float
-  supernet: ArchSpec
+  supernet: Architecture
   survivors: Mapping[str, Sequence[int]]
   prunable: int
 

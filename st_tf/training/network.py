@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from st_tf.arch.specs import ArchSpec
+from st_tf.arch.graph import Architecture
 from st_tf.config import Config
 from st_tf.models import build, cost, named_variables
 from st_tf.models.variables import layers
@@ -41,7 +41,7 @@ class Network:
     infer: outputs [batch, ...] of images [batch, height, width, 3].
   """
 
-  def __init__(self, arch: ArchSpec, task: Task, config: Config, schedule: Any, scope: Scope, synchronized: bool):
+  def __init__(self, arch: Architecture, task: Task, config: Config, schedule: Any, scope: Scope, synchronized: bool):
     """To be called in the strategy's scope."""
     wrap, shape, training = scope.wrapping(schedule, config.pruning), (*task.image_size, 3), config.training
     self.model = build(arch, task.head, shape, wrap, config.seed, synchronized, training.initial_deviation)

@@ -60,6 +60,7 @@ class Plan:
     search_end: last look.
     ramp_steps: steps over which the penalty grows.
     pruning: when and how much to prune; None = never.
+    removes_first: whether units go before the first step.
   """
 
   steps_per_epoch: int
@@ -69,6 +70,7 @@ class Plan:
   search_end: int
   ramp_steps: int
   pruning: RegrowthSchedule | None
+  removes_first: bool
   _rates: tuple[LearningRate, LearningRate | None]
 
   @classmethod
@@ -85,7 +87,8 @@ class Plan:
     def steps(duration: Duration) -> int:
       return duration.steps(main, steps_per_epoch)
 
-    searches = search.penalty > 0 or search.has_target
+    removes_first = search.unit_search == 'scores' and search.has_target
+    searches = (search.penalty > 0 or search.has_target) and search.unit_search == 'factors'
     prunes = max(pruning.sparsity) > 0
     search_end = min(steps(search.search_end), main) if searches else 0
     last_prune = min(steps(pruning.prune_end), main)
@@ -119,6 +122,7 @@ class Plan:
       search_end=search_end,
       ramp_steps=steps(search.penalty_ramp),
       pruning=_pruning(config, steps, last_prune) if prunes else None,
+      removes_first=removes_first,
       _rates=(_rate(config, main, steps_per_epoch), _rate(config, total - main, steps_per_epoch) if total > main else None),
     )
 

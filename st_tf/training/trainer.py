@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from st_tf.arch.specs import ArchSpec
+from st_tf.arch.graph import Architecture, Graph, architecture
 from st_tf.config import Config
 from st_tf.models import cost
 from st_tf.models.activations import ACTIVATIONS
@@ -21,6 +21,7 @@ from st_tf.pruning import Mask
 from st_tf.pruning.fit import apply_ranking, hold_mask, is_closed, ranked
 from st_tf.pruning.wrapper import current_mask, get_state, set_state
 from st_tf.search import importance, shrink, steering
+from st_tf.search.channels import analyse
 from st_tf.search.steering import Steering
 from st_tf.task import Metrics, Task
 from st_tf.task.scoring import readable, score
@@ -60,11 +61,12 @@ class Trainer:
     steering: state of the penalty's controller.
     requested: sparsity that the last ranking was asked for.
     final: whether the mask stays as it is from now on.
+    untrained: layers that begin with random weights where others were given theirs.
   """
 
   def __init__(
     self,
-    arch: ArchSpec,
+    arch: Architecture,
     task: Task,
     config: Config,
     schedule: Any = None,
@@ -80,6 +82,7 @@ class Trainer:
     self.steering = Steering()
     self.requested = 0.0
     self.final = False
+    self.untrained: set[str] = set()
     self.source = ''
     self.meter = Meter(task.sizes['train'])
     self._schedule, self._scope = schedule, scope
@@ -106,6 +109,7 @@ class Trainer:
       before: what making them cost; None = what is known already.
     """
     self.network.give(values)
+    self.untrained = {name.rpartition('/')[0] for name in self.network.trainable if name not in values}
     self.step = step
     if before is not None:
       self.meter.before = before
@@ -252,7 +256,7 @@ class Trainer:
   def factors(self) -> Arrays:
     """Raw importance factors by group name."""
     values = self.values()
-    return {group.name: values[group.factor] for group in self.current_groups}
+    return {group.name: values[group.factor] for group in self.current_groups if group.factor}
 
   def price(self, model: importance.CostModel | None = None) -> float:
     """What the network as it stands costs by `model`, or by the run's own cost model."""
@@ -273,11 +277,15 @@ class Trainer:
   def shrink(self, alive: Mapping[str, np.ndarray]) -> None:
     """Rebuilds the network without its dead units, `alive` by group name; weights, masks, slots and averages follow."""
     arch, head = self.arch, self.task.head
-    kept = shrink.slices(arch, head, alive)
-    memory = self.network.carried(shrink.Carrier(arch, head, alive, lambda x: ACTIVATIONS[arch.activation](tf.constant(x)).numpy()))
+    if isinstance(arch, Graph):
+      channels = analyse(arch)
+      kept, left, memory = channels.slices(alive), channels.shrunk(alive), self.network.memory()
+    else:
+      kept, left = shrink.slices(arch, head, alive), shrink.shrunk_arch(arch, head, alive)
+      memory = self.network.carried(shrink.Carrier(arch, head, alive, lambda x: ACTIVATIONS[arch.activation](tf.constant(x)).numpy()))
     for name, units in alive.items():
       self.survivors[name] = [index for index, living in zip(self.survivors[name], units, strict=True) if living]
-    self.arch = shrink.shrunk_arch(arch, head, alive)
+    self.arch = left
     self._rebuild()
     self.network.take_over(memory, kept)
 
@@ -309,7 +317,7 @@ class Trainer:
     self.step, self.requested, self.survivors = facts['step'], facts['requested'], copy.deepcopy(facts['survivors'])
     self.final, self.steering = facts['final'], Steering(**facts['steering'])
     self.meter.restore(facts['meter'])
-    arch = ArchSpec.from_json(facts['arch'])
+    arch = architecture(facts['arch'])
     if arch != self.arch:
       self.arch = arch
       self._rebuild()

@@ -10,6 +10,28 @@ from st_tf.errors import did_you_mean
 
 PRESETS: dict[str, ArchSpec] = {name: plugins.load(__name__, name, 'ARCH') for name in plugins.names(__name__)}
 
+FAMILIES = plugins.names('st_tf.models.families')  # Networks that need TensorFlow to be built: models.families has them.
+KERAS = 'keras:'  # What the name of a network in a file of Keras begins with.
+
+
+def is_graph(name: str) -> bool:
+  """Whether the supernet is one by name or by file, and not of presets."""
+  return name in FAMILIES or name.startswith(KERAS)
+
+
+def check(name: str) -> None:
+  """Refuses a name that no supernet has.
+
+  Raises:
+    SpecError: listing those that there are.
+  """
+  if name.startswith(KERAS):
+    path = pathlib.Path(os.path.expanduser(name.removeprefix(KERAS)))
+    if not path.exists():
+      raise SpecError(f'--supernet={KERAS}FILE names a file that is there. Received: {path}.')
+  elif name not in FAMILIES:
+    supernet(name)
+
 
 def supernet(name: str) -> ArchSpec:
   """The preset called `name`, or the ArchSpec in the JSON file at that path.
@@ -21,8 +43,9 @@ def supernet(name: str) -> ArchSpec:
     return PRESETS[name]
   path = pathlib.Path(os.path.expanduser(name))
   if path.suffix != '.json' and not path.is_file():
-    rule = f'A supernet is one of {", ".join(PRESETS)}, or a .json file with an ArchSpec.'
-    raise SpecError(f'{rule} Received: {name!r}.{did_you_mean(name, PRESETS)}')
+    known = (*PRESETS, *FAMILIES)
+    rule = f'A supernet is one of {", ".join(known)}, or a .json file with an ArchSpec.'
+    raise SpecError(f'{rule} Received: {name!r}.{did_you_mean(name, known)}')
   try:
     return ArchSpec.from_json(path.read_text(encoding='utf-8'))
   except (OSError, UnicodeDecodeError) as error:

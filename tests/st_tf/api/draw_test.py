@@ -10,11 +10,13 @@ import threading
 
 import numpy as np
 import pytest
+import tf_keras as keras
 
 import st_tf
 from st_tf.api.draw import draw
 from st_tf.arch import presets
 from st_tf.config import ConfigError
+from st_tf.errors import UserError
 from st_tf.runs.folder import WorkdirError
 from st_tf.runs.run import Run
 from tests import tiny
@@ -121,3 +123,32 @@ def test_own_masks_and_joints_are_drawn_from(kind, tmp_path):
   assert found.kind == kind and (tmp_path / 'run' / 'tickets' / 'sparsity_0.5' / 'report' / 'index.html').is_file()
   seen = found.predict(pictures[0])
   assert seen.labels.shape == seen.crop.shape[:2] if kind == 'segmentation' else seen.joints.shape == (4, 3)
+
+
+def trained_model():
+  image = keras.Input((tiny.SIDE, tiny.SIDE, 3), name='image')
+  x = keras.layers.ReLU()(keras.layers.Conv2D(6, 3, padding='same')(keras.layers.Rescaling(1 / 255)(image)))
+  x = keras.layers.ReLU()(keras.layers.Conv2D(8, 1, name='hidden')(x))
+  return keras.Model(image, keras.layers.Dense(3, 'softmax')(keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 1)(x))))
+
+
+def test_a_model_in_memory_is_drawn_from_and_the_same_call_goes_on(tmp_path):
+  settings = {'task': 'module:tests.tiny', 'workdir': tmp_path / 'run', 'epochs': 1, 'batch_size': 16, 'sparsity': 0.5, 'deliver': False}
+  model = trained_model()
+  ticket = st_tf.draw(model=model, **settings)
+  assert ticket.input_shape == (tiny.SIDE, tiny.SIDE, 3) and 0.3 < ticket.cost.macs / ticket.cost.supernet_macs <= 0.6
+  again = st_tf.draw(model=model, **settings)
+  assert again.fingerprint == ticket.fingerprint and len(list(tmp_path.glob('run-*.keras'))) == 1
+
+
+@pytest.mark.parametrize(
+  'given, message',
+  [
+    ({'model': 3, 'workdir': 'run'}, 'A network is a model of Keras. Received: int'),
+    ({'model': 3, 'workdir': 'run', 'supernet': 'tiny'}, 'one supernet. Received: model and supernet='),
+    ({'model': 3}, 'beside the folder of the run. Received: no workdir'),
+  ],
+)
+def test_a_model_that_cannot_be_drawn_from_is_refused(given, message):
+  with pytest.raises(UserError, match=message):
+    st_tf.draw('module:tests.tiny', **given)

@@ -214,8 +214,8 @@ def test_slices_name_every_variable_with_an_axis_of_units():
   kept, model = slices(arch, HEAD, alive), build(arch, HEAD, SHAPE)
   shapes = {name: variable.shape for name, variable in named_variables(model).items()}
   assert set(kept) <= set(shapes)
-  assert all(max(indices) < shapes[name][axis] for name, (axis, indices) in kept.items())
-  axis, indices = kept[f'{BLOCK}/k3/project/kernel']
+  assert all(max(indices) < shapes[name][axis] for name, cuts in kept.items() for axis, indices in cuts)
+  ((axis, indices),) = kept[f'{BLOCK}/k3/project/kernel']
   assert axis == 2 and indices.tolist() == [0, 2, 4, 6]
   # Per kernel an expansion, a depthwise convolution, a projection and two batch norms; per transformer three and one.
   kernels = sum(len(block.spec.kernels) for block in layout(arch, HEAD))
@@ -225,7 +225,7 @@ def test_slices_name_every_variable_with_an_axis_of_units():
 
 def test_taking_slices_what_is_named_and_keeps_the_rest():
   values = {'a': np.arange(6).reshape(2, 3), 'b': np.arange(2), 'scalar': np.float32(7), 'gone': np.ones(3)}
-  kept = {'a': (1, np.array([0, 2])), 'scalar': (0, np.array([1]))}
-  taken = take(values, kept, {'a': (2, 2), 'b': (2,), 'scalar': (), 'shift': (4,)})
-  assert taken['a'].tolist() == [[0, 2], [3, 5]] and taken['b'].tolist() == [0, 1]
+  kept = {'a': ((1, np.array([0, 2])), (0, np.array([1]))), 'scalar': ((0, np.array([1])),)}
+  taken = take(values, kept, {'a': (1, 2), 'b': (2,), 'scalar': (), 'shift': (4,)})
+  assert taken['a'].tolist() == [[3, 5]] and taken['b'].tolist() == [0, 1]
   assert taken['scalar'] == 7 and taken['shift'].tolist() == [0] * 4 and 'gone' not in taken

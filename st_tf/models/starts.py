@@ -1,0 +1,175 @@
+"""What a run of a network by name or by file begins with: its graph under the task's head, its weights, the pixels it wants."""
+
+from collections.abc import Mapping
+import dataclasses
+import functools
+import os
+
+import numpy as np
+import tf_keras as keras
+
+from st_tf.arch import presets
+from st_tf.arch.graph import INPUT, Graph, Node
+from st_tf.arch.specs import HeadSpec, SpecError
+from st_tf.models import families, keras_files
+from st_tf.models.graph import build_graph, read
+from st_tf.models.high_resolution import CLASSIFIER, STEM
+from st_tf.models.layers import CountedDropout
+from st_tf.models.variables import seed_of
+
+# (mean, deviation) of pixels from 0 to 1 that make what a network was trained on.
+PIXELS = {
+  'bytes': ((0.0,) * 3, (1 / 255,) * 3),
+  'units': ((0.0,) * 3, (1.0,) * 3),
+  'signed': ((0.5,) * 3, (0.5,) * 3),
+  'imagenet': ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+}
+# What suits a network that is trained already (units and weights with these were ahead of all else on two sets of pictures), or not.
+FROM_SCRATCH = {'unit_search': 'scores'}
+FINE_TUNING = {**FROM_SCRATCH, 'learning_rate': 0.02, 'batch_size': 32, 'epochs': 10, 'ranking': 'global', 'weight_decay': 4e-5}
+_DROPOUT = 0.2
+_POOLING = ('GlobalAveragePooling2D', 'GlobalMaxPooling2D', 'Flatten')
+_FINAL = frozenset({'softmax', 'sigmoid'})
+_MEANS = 'bytes: 0 to 255, units: 0 to 1, signed: -1 to 1, imagenet: normalised by the statistics of ImageNet'
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+  """A network before its training.
+
+  Attributes:
+    graph: it, with the head of a task.
+    values: its trained weights by 'layer/variable'; empty where it has none. Layers that are not among them begin at random.
+    mean: per channel, that it wants to be subtracted from images in [0, 1].
+    deviation: likewise, that they are divided by.
+  """
+
+  graph: Graph
+  values: Mapping[str, np.ndarray]
+  mean: tuple[float, ...]
+  deviation: tuple[float, ...]
+
+
+def start(name: str, weights: str, pixels: str, head: HeadSpec, image_size: tuple[int, int]) -> Start:
+  """What a run of the network `name` begins with.
+
+  Args:
+    name: one of `presets.FAMILIES`, or keras:FILE.
+    weights: as of `families.file_of`; of a file of Keras 'none' leaves its weights where they are.
+    pixels: one of `PIXELS`; '' = as the family or the file says.
+    head: what the task asks of the network's end.
+    image_size: (height, width) of the images, in pixels.
+
+  Raises:
+    SpecError: there is no such network, it does not suit the task, or it does not say what pixels it wants.
+  """
+  if name.startswith(presets.KERAS):
+    path = os.path.expanduser(name.removeprefix(presets.KERAS))
+    changed = os.stat(path).st_mtime_ns if os.path.exists(path) else 0
+    return _of_file(path, weights, pixels, head, tuple(image_size), changed)
+  family = families.named(name)
+  path = families.file_of(name, weights)
+  mean, deviation = PIXELS[pixels] if pixels else (family.mean, family.deviation)
+  return Start(families.supernet(name, head, image_size), families.weights(name, path) if path else {}, mean, deviation)
+
+
+@functools.lru_cache(maxsize=2)
+def _of_file(path: str, weights: str, pixels: str, head: HeadSpec, image_size: tuple[int, int], changed: int) -> Start:
+  del changed  # A file that was written anew is another one.
+  graph, values = keras_files.load(path)
+  mean, deviation = PIXELS[pixels or _wanted_pixels(graph, path)]
+  graph, values = _with_head(graph, values, head, image_size, path)
+  return Start(graph, {} if weights == 'none' else values, mean, deviation)
+
+
+def _wanted_pixels(graph: Graph, path: str) -> str:
+  """Bytes, where the network begins by bringing them to another scale."""
+  first = [node for node in graph.nodes if node.inputs and graph[node.inputs[0]].kind == INPUT]
+  if first and all(node.kind in ('Rescaling', 'Normalization') for node in first):
+    return 'bytes'
+  raise SpecError(f'A network says by --pixels what it was trained on ({_MEANS}). Received: none for {path}.')
+
+
+def _with_head(
+  graph: Graph, values: Mapping[str, np.ndarray], head: HeadSpec, image_size: tuple[int, int], path: str
+) -> tuple[Graph, dict[str, np.ndarray]]:
+  """(the graph for images of that size with the task's head, its weights)."""
+  if head.kind != 'classification':
+    raise SpecError(f'A network of a file ends in classification. Received: a task that wants maps, and {path}.')
+  if len(graph.outputs) != 1:
+    raise SpecError(f'A network has one output. Received: {len(graph.outputs)} ({", ".join(graph.outputs)}) in {path}.')
+  renamed = _renamed(graph)
+  graph = _without_final(_rename(graph, renamed))
+  own = graph[graph.outputs[0]]
+  is_its_own = own.layer == CLASSIFIER and own.shape[-1] == head.outputs
+  graph = graph if is_its_own else _new_top(graph, head, path)
+  graph = read(build_graph(graph, (*image_size, 3)))[0]
+  trained = {node.layer for node in graph.nodes if is_its_own or node.layer != CLASSIFIER}
+  given = {}
+  for name, value in values.items():
+    layer, _, short = name.rpartition('/')
+    layer = renamed.get(layer, layer)
+    if layer in trained:
+      given[f'{layer}/{short}'] = value
+  return graph, given
+
+
+def _renamed(graph: Graph) -> dict[str, str]:
+  """New names of the layers that are treated by theirs: the first convolution and the last dense layer."""
+  kernels = [node for node in graph.nodes if 'kernel' in node.weights]
+  names = {}
+  if kernels and not kernels[0].layer.startswith(f'{STEM}/'):
+    names[kernels[0].layer] = f'{STEM}/{kernels[0].layer}'
+  if kernels and kernels[-1].kind == 'Dense' and kernels[-1] is not kernels[0]:
+    names[kernels[-1].layer] = CLASSIFIER
+  return names
+
+
+def _rename(graph: Graph, names: Mapping[str, str]) -> Graph:
+  def new(name: str) -> str:
+    layer, mark, call = name.partition('#')
+    return f'{names.get(layer, layer)}{mark}{call}'
+
+  nodes = (dataclasses.replace(node, name=new(node.name), inputs=tuple(new(name) for name in node.inputs)) for node in graph.nodes)
+  return Graph(tuple(nodes), tuple(new(name) for name in graph.outputs))
+
+
+def _without_final(graph: Graph) -> Graph:
+  """The network up to its logits."""
+  last = graph[graph.outputs[0]]
+  if last.kind in ('Softmax', 'Activation') and last.config.get('activation', 'softmax') in _FINAL:
+    return _up_to(graph, last.inputs[0])
+  if last.config.get('activation') in _FINAL:
+    logits = dataclasses.replace(last, config={**last.config, 'activation': 'linear'})
+    return Graph(tuple(logits if node is last else node for node in graph.nodes), graph.outputs)
+  return graph
+
+
+def _new_top(graph: Graph, head: HeadSpec, path: str) -> Graph:
+  """The network's maps under a new pooling, dropout and last layer."""
+  features = _up_to(graph, _maps(graph, path).name)
+  model = build_graph(features)
+  x = keras.layers.GlobalAveragePooling2D(name='head/pool')(model.output)
+  x = CountedDropout(_DROPOUT, seed_of(0, 'head/dropout'), name='head/dropout')(x)
+  return read(keras.Model(model.input, keras.layers.Dense(head.outputs, name=CLASSIFIER)(x)))[0]
+
+
+def _maps(graph: Graph, path: str) -> Node:
+  """The last maps of a classifier: what it pools or flattens at its end, or its output where that is maps."""
+  node = graph[graph.outputs[0]]
+  while node.inputs:
+    if node.kind in _POOLING and len(graph[node.inputs[0]].shape) == 3:
+      return graph[node.inputs[0]]
+    if len(node.shape) == 3 and node.name == graph.outputs[0]:
+      return node
+    node = graph[node.inputs[0]]
+  raise SpecError(f'A classifier pools or flattens maps [height, width, channels] at its end. Received: {path}, which does not.')
+
+
+def _up_to(graph: Graph, name: str) -> Graph:
+  """The part of a graph that makes one node."""
+  needed = {name}
+  for node in reversed(graph.nodes):
+    if node.name in needed:
+      needed.update(node.inputs)
+  return Graph(tuple(node for node in graph.nodes if node.name in needed or node.kind == INPUT), (name,))

@@ -1,0 +1,41 @@
+import json
+
+import pytest
+
+from st_tf.arch.graph import INPUT, Graph, Node, call_name
+from st_tf.arch.specs import SpecError
+
+IMAGE = Node('image', INPUT, {}, (), (None, None, 3))
+CONV = Node('conv', 'Conv2D', {'filters': 4, 'strides': [2, 2]}, ('image',), (None, None, 4), {'kernel': (3, 3, 3, 4), 'bias': (4,)})
+
+
+def test_a_graph_survives_json():
+  graph = Graph((IMAGE, CONV), ('conv',))
+  assert Graph.from_json(json.dumps(graph.to_json())) == graph
+  assert graph['conv'] is CONV and graph.inputs == ('image',)
+
+
+def test_a_second_call_has_a_name_of_its_own_and_the_same_layer():
+  node = Node(call_name('conv', 1), 'Conv2D', {}, ('conv',), (4,))
+  assert node.name == 'conv#2' and node.layer == 'conv' and call_name('conv', 0) == 'conv'
+
+
+@pytest.mark.parametrize(
+  'nodes, outputs, message',
+  [
+    ((IMAGE, CONV, CONV), ('conv',), 'names of their own. Received: conv'),
+    ((CONV, IMAGE), ('conv',), 'after what it reads. Received: conv, which reads image'),
+    ((IMAGE, CONV), ('end',), r'outputs are nodes of the graph. Received: \(.end.,\)'),
+    ((IMAGE,), (), 'outputs are nodes'),
+    ((IMAGE, Node('second', INPUT, {}, (), (3,)), CONV), ('conv',), 'one input. Received: .*second'),
+  ],
+)
+def test_what_is_no_network_is_refused(nodes, outputs, message):
+  with pytest.raises(SpecError, match=message):
+    Graph(nodes, outputs)
+
+
+@pytest.mark.parametrize('text', ['', '[]', '{}', '{"nodes": [{}], "outputs": []}', '{"nodes": 3, "outputs": ["a"]}'])
+def test_other_json_is_refused(text):
+  with pytest.raises(SpecError, match='A graph has the fields|outputs are nodes'):
+    Graph.from_json(text)

@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+
+from st_tf.arch import presets
+from st_tf.arch.specs import HeadSpec, SpecError
+from st_tf.errors import UserError
+from st_tf.models import build, cost, families, named_variables
+from st_tf.search.channels import analyse
+from tests import networks
+
+HEAD = HeadSpec('classification', 10)
+
+
+@pytest.fixture(scope='module')
+def lite0():
+  return families.supernet('efficientnet_lite0', HEAD, (96, 96))
+
+
+def test_lite0_has_the_macs_and_units_that_were_measured(lite0):
+  channels = analyse(lite0)
+  assert channels.macs() == 70_526_432
+  hidden = [group for group in channels.searchable() if group.name.endswith('expand') or group.name == 'stem/conv0']
+  assert sum(group.units for group in hidden) == 8960
+
+
+def test_larger_ones_are_larger():
+  sizes = [analyse(families.supernet(f'efficientnet_lite{i}', HEAD, (64, 64))).macs() for i in range(5)]
+  assert sizes == sorted(set(sizes))
+
+
+def test_all_is_padded_alike_on_both_sides(lite0):
+  for node in lite0.nodes:
+    if node.config.get('strides') == [2, 2]:
+      (before,) = node.inputs
+      assert node.config['padding'] == 'valid' and lite0[before].kind == 'ZeroPadding2D'
+      pads = {pad for pair in lite0[before].config['padding'] for pad in pair}
+      assert pads == {(node.config['kernel_size'][0] - 1) // 2}
+
+
+def test_published_weights_are_all_of_the_network_but_its_last_layer(lite0, tmp_path):
+  tensors = networks.published(lite0)
+  np.savez(tmp_path / 'weights.npz', **tensors)
+  values = families.weights('efficientnet_lite0', str(tmp_path / 'weights.npz'))
+  variables = named_variables(build(lite0, HEAD, (96, 96, 3)))
+  assert set(variables) - set(values) == {'head/classifier/kernel', 'head/classifier/bias', 'head/dropout/calls'}
+  assert all(variables[name].shape == value.shape for name, value in values.items())
+  kernel = tensors['_blocks.3._project_conv.weight']
+  np.testing.assert_array_equal(values['block3/project/kernel'][0, 0], kernel[:, :, 0, 0].T)
+  depthwise = tensors['_blocks.3._depthwise_conv.weight']
+  np.testing.assert_array_equal(values['block3/depthwise/depthwise_kernel'][1, 2, :, 0], depthwise[:, 0, 1, 2])
+
+
+@pytest.mark.parametrize('name, content, message', [
+  ('gone.npz', None, 'an .npz file with arrays by the names .* Received: .*gone.npz'),
+  ('other.npz', {'a': np.zeros(3)}, "which has no '_conv_stem.weight'"),
+  ('weights.h5', b'x', 'are an .npz file'),
+  ('broken.npz', b'x', 'are an .npz file'),
+])  # fmt: skip
+def test_a_file_of_something_else_is_refused(name, content, message, tmp_path):
+  if isinstance(content, bytes):
+    (tmp_path / name).write_bytes(content)
+  elif content:
+    np.savez(tmp_path / name, **content)
+  with pytest.raises(SpecError, match=message):
+    families.weights('efficientnet_lite0', str(tmp_path / name))
+
+
+def test_trained_weights_are_looked_for_where_keras_keeps_them(tmp_path, monkeypatch):
+  monkeypatch.setenv('HOME', str(tmp_path))
+  assert families.file_of('efficientnet_lite0', '') == families.file_of('efficientnet_lite0', 'none') == ''
+  with pytest.raises(SpecError, match=r'--weights=imagenet reads .*efficientnet_lite0.npz. Received: no such file.*--weights=FILE'):
+    families.file_of('efficientnet_lite0', 'imagenet')
+  folder = tmp_path / '.keras' / 'models'
+  folder.mkdir(parents=True)
+  (folder / 'efficientnet_lite0.npz').write_bytes(b'')
+  assert (
+    families.file_of('efficientnet_lite0', '')
+    == families.file_of('efficientnet_lite0', 'imagenet')
+    == str(folder / 'efficientnet_lite0.npz')
+  )
+  assert families.file_of('efficientnet_lite0', 'my.npz') == 'my.npz'
+
+
+def test_names_are_checked_without_building_anything():
+  presets.check('efficientnet_lite4')
+  with pytest.raises(UserError, match='efficientnet_lite0.*Received: .efficientnet_lite9.*Did you mean efficientnet_lite'):
+    presets.check('efficientnet_lite9')
+
+
+def test_a_head_for_maps_is_refused():
+  with pytest.raises(SpecError, match='ends in classification. Received: a task that wants maps'):
+    families.supernet('efficientnet_lite0', HeadSpec('dense', 3), (64, 64))
+
+
+def test_costs_are_those_of_the_built_network(lite0):
+  assert analyse(lite0).macs() == cost.of(build(lite0, HEAD, (96, 96, 3))).macs

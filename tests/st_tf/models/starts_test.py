@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+import tf_keras as keras
+
+from st_tf.arch import presets
+from st_tf.arch.specs import HeadSpec, SpecError
+from st_tf.models import starts
+from st_tf.models.graph import build_graph, read
+
+RNG = np.random.default_rng(0)
+THREE, FOUR = (HeadSpec('classification', outputs) for outputs in (3, 4))
+
+
+def network(*before, size=(16, 16), outputs=4, activation='softmax', pool=keras.layers.GlobalAveragePooling2D):
+  image = keras.Input((*size, 3), name='image')
+  x = image
+  for layer in before:
+    x = layer(x)
+  x = keras.layers.ReLU()(keras.layers.Conv2D(6, 3, 2, name='first')(x))
+  x = keras.layers.ReLU(name='maps')(keras.layers.Conv2D(8, 1, name='second')(x))
+  return keras.Model(image, keras.layers.Dense(outputs, activation=activation, name='answers')(keras.layers.Dropout(0.1)(pool()(x))))
+
+
+@pytest.fixture
+def saved(tmp_path):
+  def save(model, name='model.keras'):
+    model.save(tmp_path / name)
+    return f'{presets.KERAS}{tmp_path / name}'
+
+  return save
+
+
+def started(name, head=FOUR, size=(16, 16), weights='', pixels='units'):
+  return starts.start(name, weights, pixels, head, size)
+
+
+def test_a_head_of_as_many_outputs_stays_and_gives_logits(saved):
+  model = network()
+  begun = started(saved(model))
+  built = build_graph(begun.graph)
+  for name, variable in read(built)[1].items():
+    variable.assign(begun.values[name])
+  images = RNG.normal(size=(2, 16, 16, 3)).astype(np.float32)
+  np.testing.assert_allclose(keras.activations.softmax(built(images)), model(images), atol=1e-6)
+  assert [node.layer for node in begun.graph.nodes if 'kernel' in node.weights] == ['stem/first', 'second', 'head/classifier']
+
+
+def test_a_head_of_other_outputs_is_replaced(saved):
+  begun = started(saved(network()), THREE)
+  assert begun.graph[begun.graph.outputs[0]].shape == (3,) and 'head/classifier/kernel' not in begun.values
+  assert {'stem/first/kernel', 'second/kernel', 'second/bias'} <= set(begun.values)
+
+
+@pytest.mark.parametrize('end', [keras.layers.Softmax, lambda: keras.layers.Activation('softmax')])
+def test_a_last_layer_that_is_no_more_than_a_softmax_goes(saved, end):
+  model = network(activation=None)
+  begun = started(saved(keras.Model(model.input, end()(model.output))))
+  assert begun.graph.outputs == ('head/classifier',)
+
+
+def test_images_of_another_size_are_read_where_the_network_can(saved):
+  assert started(saved(network()), size=(24, 20)).graph.nodes[0].shape == (24, 20, 3)
+  assert started(saved(network(size=(None, None))), size=(24, 20)).graph['maps'].shape == (11, 9, 8)
+  with pytest.raises(SpecError, match='size that every layer can read'):
+    weights = network(pool=keras.layers.Flatten)
+    image = keras.Input((16, 16, 3))
+    reshaped = keras.layers.Reshape((16 * 16, 3))(image)
+    started(saved(keras.Model(image, weights(keras.layers.Reshape((16, 16, 3))(reshaped)))), size=(24, 20))
+
+
+def test_a_flattened_end_is_pooled_under_a_new_head(saved):
+  begun = started(saved(network(pool=keras.layers.Flatten)), THREE, size=(20, 20))
+  assert begun.graph['head/pool'].inputs == ('maps',)
+
+
+def test_without_weights_all_begins_at_random(saved):
+  assert started(saved(network()), weights='none').values == {}
+
+
+def test_a_file_that_changes_is_read_again(saved, tmp_path):
+  name = saved(network())
+  before = started(name).values['second/bias']
+  changed = network()
+  changed.get_layer('second').bias.assign(np.arange(8))
+  saved(changed)
+  assert not before.any() and started(name).values['second/bias'].tolist() == list(range(8))
+
+
+@pytest.mark.parametrize('first', [keras.layers.Rescaling(1 / 127.5, -1), keras.layers.Normalization(mean=[1.0] * 3, variance=[2.0] * 3)])
+def test_a_network_that_brings_pixels_to_scale_wants_bytes(saved, first):
+  begun = started(saved(network(first)), pixels='')
+  assert begun.mean == (0, 0, 0) and begun.deviation == (1 / 255,) * 3
+
+
+def test_one_that_does_not_say_is_asked(saved):
+  with pytest.raises(SpecError, match=r'by --pixels what it was trained on .*signed: -1 to 1.* Received: none for .*model.keras'):
+    started(saved(network()), pixels='')
+
+
+@pytest.mark.parametrize(
+  'model, head, message',
+  [
+    (lambda: network(), HeadSpec('dense', 3), 'ends in classification. Received: a task that wants maps'),
+    (lambda: keras.Sequential([keras.layers.Flatten(input_shape=(4, 4, 3)), keras.layers.Dense(5)]), THREE, None),
+    (lambda: keras.Sequential([keras.layers.Dense(5, input_shape=(4,)), keras.layers.Dense(5)]), THREE, 'pools or flattens maps'),
+  ],
+)
+def test_what_is_no_classifier_is_refused(saved, model, head, message):
+  if message is None:
+    assert started(saved(model()), head, (4, 4)).graph.outputs == ('head/classifier',)
+  else:
+    with pytest.raises(SpecError, match=message):
+      started(saved(model()), head)
+
+
+def test_a_file_that_is_not_there_is_told_before_anything_is_read():
+  with pytest.raises(SpecError, match='--supernet=keras:FILE names a file that is there. Received: gone.keras'):
+    presets.check('keras:gone.keras')

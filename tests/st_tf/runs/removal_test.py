@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+import tf_keras as keras
+
+from st_tf.api import drawing
+from st_tf.arch.specs import HeadSpec
+from st_tf.config import ConfigError
+from st_tf.config.request import Request
+from st_tf.models import cost, families
+from st_tf.runs.run import begin
+from st_tf.runs.workdir import Workdir
+from st_tf.search.channels import analyse
+from st_tf.ticket import Ticket
+from st_tf.training.plan import Plan
+from tests import networks, tiny
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+  """(file of a small trained network with two inverted residuals, the model)."""
+  image = keras.Input((tiny.SIDE, tiny.SIDE, 3), name='image')
+  x = keras.layers.ReLU(6.0)(keras.layers.BatchNormalization()(keras.layers.Conv2D(4, 3, padding='same', use_bias=False)(image)))
+  for index in range(2):
+    y = keras.layers.ReLU(6.0)(keras.layers.BatchNormalization()(keras.layers.Conv2D(16, 1, use_bias=False, name=f'expand{index}')(x)))
+    y = keras.layers.ReLU(6.0)(keras.layers.BatchNormalization()(keras.layers.DepthwiseConv2D(3, padding='same', use_bias=False)(y)))
+    x = keras.layers.Add()([x, keras.layers.BatchNormalization()(keras.layers.Conv2D(4, 1, use_bias=False)(y))])
+  x = keras.layers.ReLU(6.0, name='maps')(keras.layers.Conv2D(8, 1)(x))
+  model = keras.Model(image, keras.layers.Dense(5, 'softmax')(keras.layers.GlobalAveragePooling2D()(x)))
+  networks.stirred(model, np.random.default_rng(0))
+  path = tmp_path_factory.mktemp('trained') / 'model.keras'
+  model.save(path)
+  return path, model
+
+
+def request(trained, **changes):
+  own = {'supernet': f'keras:{trained[0]}', 'pixels': 'signed', 'epochs': 1, 'target_macs': 0.6}
+  return Request.of(tiny.SETTINGS | own | changes)
+
+
+def started(trained, path, **changes):
+  task, config = drawing.prepared(request(trained, **changes), tiny.task())
+  return begin(task, config, Plan.of(config, tiny.STEPS_PER_EPOCH), Workdir(path, config))
+
+
+@pytest.fixture(scope='module')
+def finished(trained, tmp_path_factory):
+  """(task, settings, workdir, folders of the tickets) of a whole run."""
+  path = tmp_path_factory.mktemp('lite') / 'run'
+  task, config = drawing.prepared(request(trained), tiny.task())
+  workdir = Workdir(path, config)
+  return task, config, workdir, drawing.draw_into(task, config, workdir)
+
+
+def test_units_go_before_the_first_step_until_the_target_is_met(finished):
+  _, _, workdir, (folder,) = finished
+  ticket = Ticket.load(folder)
+  (shrink,) = [row for row in workdir.history.rows() if row['event'] == 'shrink']
+  assert shrink['step'] == 0 and shrink['macs_after'] <= 0.6 * shrink['macs_before'] == pytest.approx(0.6 * ticket.cost.supernet_macs)
+  assert shrink['macs_after'] > 0.56 * shrink['macs_before'] and ticket.cost.macs == shrink['macs_after']
+  assert analyse(ticket.arch).macs() == ticket.cost.macs and analyse(ticket.supernet).macs() == ticket.cost.supernet_macs
+  left = {group.name: group.units for group in analyse(ticket.arch).groups}
+  assert all(len(units) == left[name] for name, units in ticket.survivors.items()) and left['expand0'] <= 16
+
+
+def test_the_ticket_comes_back_with_its_network_and_its_zeros(finished):
+  task, _, _, (folder,) = finished
+  ticket = Ticket.load(folder)
+  model = ticket.build_model(raw=True)
+  assert cost.of(model).macs == ticket.cost.macs
+  kept = sum(int(mask.sum()) for mask in ticket.masks.values())
+  assert kept == pytest.approx(0.2 * sum(mask.size for mask in ticket.masks.values()), abs=2)
+  assert (folder / 'model.tflite').is_file() and (folder / 'report' / 'index.html').is_file()
+  assert ticket.predict(np.zeros((8, 8, 3), np.uint8)).label in task.labels
+
+
+def test_pixels_are_what_the_trained_network_wants(finished):
+  task, _, _, (folder,) = finished
+  images, _ = next(iter(task.dataset('validation', 4)))
+  pixels = tiny.task().normalisation.denormalised(next(iter(tiny.task().dataset('validation', 4)))[0])
+  np.testing.assert_allclose(images, pixels.astype(np.float32) / 127.5 - 1, atol=1e-5)
+  assert Ticket.load(folder).task.mean == task.mean == (0.5, 0.5, 0.5)
+
+
+def test_the_run_begins_with_the_trained_weights(trained, tmp_path):
+  run = started(trained, tmp_path / 'run', target_macs=0.0)
+  np.testing.assert_array_equal(run.trainer.values()['expand1/kernel'], trained[1].get_layer('expand1').kernel)
+  assert run.trainer.untrained == {'head/classifier'}  # The file's own has other outputs.
+
+
+def test_the_same_run_removes_the_same_units(trained, finished, tmp_path):
+  survivors = Ticket.load(finished[3][0]).survivors
+  assert started(trained, tmp_path / 'run').trainer.survivors == survivors
+
+
+def test_a_target_below_what_is_left_of_the_least_is_refused(trained, tmp_path):
+  with pytest.raises(
+    ConfigError, match=r'--target_macs is at least what is left with one unit of each group, [\d,]+ MACs here .* Received: 0.01'
+  ):
+    started(trained, tmp_path / 'run', target_macs=0.01)
+
+
+def test_settings_suit_the_network_and_are_overridden(trained):
+  task = tiny.task()
+  given = {'task': 'module:tests.tiny', 'supernet': f'keras:{trained[0]}', 'pixels': 'units'}
+  _, config = drawing.prepared(Request.of(given), task)
+  assert config.search.unit_search == 'scores' and config.pruning.ranking == 'global' and config.training.learning_rate == 0.02
+  _, config = drawing.prepared(Request.of(given | {'learning_rate': 0.3}), task)
+  assert config.training.learning_rate == 0.3
+  _, config = drawing.prepared(Request.of(given | {'weights': 'none'}), task)
+  assert config.search.unit_search == 'scores' and config.training.learning_rate == 0.1
+
+
+@pytest.mark.slow
+def test_a_family_with_its_published_weights_is_drawn_from(tmp_path):
+  name = 'efficientnet_lite0'
+  np.savez(tmp_path / 'weights.npz', **networks.published(families.supernet(name, HeadSpec('classification', 3), (8, 8))))
+  wanted = Request.of(tiny.SETTINGS | {'supernet': name, 'weights': str(tmp_path / 'weights.npz'), 'epochs': 1, 'target_macs': 0.6})
+  task, config = drawing.prepared(wanted, tiny.task())
+  (folder,) = drawing.draw_into(task, config, Workdir(tmp_path / 'run', config))
+  ticket = Ticket.load(folder)
+  assert 0.59 * ticket.cost.supernet_macs < ticket.cost.macs <= 0.6 * ticket.cost.supernet_macs
+  assert ticket.task.mean == pytest.approx([127 / 255] * 3) and ticket.task.deviation == pytest.approx([128 / 255] * 3)
+
+
+def test_a_preset_has_no_scores(tmp_path):
+  config = tiny.config(unit_search='scores', target_macs=0.6)
+  with pytest.raises(ConfigError, match='goes with a network by name. Received: a preset'):
+    begin(tiny.task(), config, Plan.of(config, tiny.STEPS_PER_EPOCH), Workdir(tmp_path / 'run', config))

@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+
+from st_tf.models.graph import graph_of, read
+from st_tf.search import scores
+from st_tf.search.channels import analyse
+
+SHAPE = (6, 6, 3)
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(scope='module')
+def model():
+  """An expansion, a depthwise convolution, a projection with its norm onto a skip, and a classifier."""
+  image = keras.Input(SHAPE, name='image')
+  x = keras.layers.Conv2D(4, 1, name='stem')(image)
+  y = keras.layers.ReLU(name='act')(keras.layers.Conv2D(8, 1, name='expand')(x))
+  y = keras.layers.ReLU(6.0, name='depthwise_act')(keras.layers.DepthwiseConv2D(3, padding='same', name='depthwise')(y))
+  y = keras.layers.BatchNormalization(name='norm')(keras.layers.Conv2D(4, 1, name='project')(y))
+  x = keras.layers.Add(name='sum')([x, y])
+  x = keras.layers.ReLU(name='last_act')(keras.layers.Conv2D(5, 1, name='last')(x))
+  x = keras.layers.Dense(3, name='classifier')(keras.layers.GlobalAveragePooling2D()(x))
+  built = keras.Model(image, x)
+  for variable in built.variables:
+    low = 0.3 if 'variance' in variable.name or 'gamma' in variable.name else -0.6
+    variable.assign(RNG.uniform(low, 1.0, variable.shape))
+  return built
+
+
+@pytest.fixture(scope='module')
+def images():
+  return [tf.constant(RNG.normal(size=(count, *SHAPE)), tf.float32) for count in (4, 3)]
+
+
+def values(model):
+  return {name: variable.numpy() for name, variable in read(model)[1].items()}
+
+
+def test_deviations_are_those_over_all_pictures_and_places(model, images):
+  found = scores.deviations(model, graph_of(model), images)
+  activation = keras.Model(model.input, model.get_layer('depthwise_act').output)
+  together = np.concatenate([activation(batch).numpy() for batch in images]).reshape(-1, 8)
+  np.testing.assert_allclose(found['depthwise_act'], together.std(0), rtol=1e-4)
+  assert {'image', 'stem', 'act', 'depthwise_act', 'sum'} <= set(found)
+
+
+def test_without_pictures_nothing_is_scored(model):
+  with pytest.raises(ValueError, match='scored on pictures'):
+    scores.deviations(model, graph_of(model), [])
+
+
+def test_a_score_is_the_deviation_times_the_column_with_the_norm_folded_in(model, images):
+  graph = graph_of(model)
+  channels, deviation, weights = analyse(graph), scores.deviations(model, graph, images), values(model)
+  (group,) = [group for group in channels.groups if group.name == 'expand']
+  scale = weights['norm/gamma'] / np.sqrt(weights['norm/moving_variance'] + 1e-3)
+  columns = np.sqrt(np.square(weights['project/kernel'][0, 0] * scale).sum(1))
+  found = scores.scores(channels, weights, deviation)
+  np.testing.assert_allclose(found[group.ids], deviation['depthwise_act'] * columns, rtol=1e-5)
+
+
+def test_units_are_candidates_that_pass_an_activation_and_are_read_by_trained_layers(model):
+  channels = analyse(graph_of(model))
+  assert [group.name for group in scores.candidates(channels)] == ['expand', 'last']
+  assert [group.name for group in scores.candidates(channels, fresh=['classifier'])] == ['expand']
+
+
+def test_units_of_the_least_squared_score_per_mac_go_until_the_target_is_met(model):
+  channels = analyse(graph_of(model))
+  expand, last = scores.candidates(channels)
+  score = np.zeros(channels.units)
+  score[expand.ids] = [1, 2, 3, 4, 5, 6, 7, 8]
+  score[last.ids] = 100
+  kept = scores.least_valuable(channels, (expand, last), score, channels.macs() - 3 * channels.unit_macs(expand)[0])
+  assert kept['expand'].tolist() == [False] * 3 + [True] * 5 and kept['last'].all()
+  assert channels.macs(kept) == channels.macs() - 3 * channels.unit_macs(expand)[0]
+  whole = scores.least_valuable(channels, (expand, last), score, channels.macs())
+  assert all(units.all() for units in whole.values())
+
+
+def test_a_group_keeps_its_best_unit_whatever_is_asked(model):
+  channels = analyse(graph_of(model))
+  groups = scores.candidates(channels)
+  kept = scores.least_valuable(channels, groups, np.arange(channels.units, dtype=float), 0)
+  assert {name: np.flatnonzero(units).tolist() for name, units in kept.items()} == {'expand': [7], 'last': [4]}
+
+
+def test_a_unit_that_says_nothing_goes_first(model, images):
+  weights = values(model)
+  weights['project/kernel'] = weights['project/kernel'].copy()
+  weights['project/kernel'][:, :, 5] = 0
+  graph = graph_of(model)
+  channels = analyse(graph)
+  (group,) = scores.candidates(channels, fresh=['classifier'])
+  found = scores.scores(channels, weights, scores.deviations(model, graph, images))
+  kept = scores.least_valuable(channels, (group,), found, channels.macs() - 1)
+  assert np.flatnonzero(~kept['expand']).tolist() == [5]
