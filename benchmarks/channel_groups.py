@@ -6,7 +6,8 @@ python -m benchmarks.channel_groups
 import tf_keras as keras
 
 from st_tf.models.graph import graph_of
-from st_tf.search.channels import ChannelGroup, Channels, analyse
+from st_tf.search.analysis import analyse
+from st_tf.search.channels import ChannelGroup, Channels
 
 NAMES = (
   'ConvNeXtTiny', 'DenseNet121', 'EfficientNetB0', 'EfficientNetV2B0', 'InceptionResNetV2', 'InceptionV3', 'MobileNet', 'MobileNetV2',

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import tf_keras as keras
 
+from st_tf.arch.graph import INPUT, Graph, Node
 from st_tf.models.graph import build_graph, read
 from st_tf.search.channels import Channels
 
@@ -127,4 +128,43 @@ def published(graph):
         height, width, inputs, outputs = shape
         order = (outputs, inputs, height, width) if variable == 'kernel' else (inputs, outputs, height, width)
         tensors[f'{name}.weight'] = rng.normal(0, 0.1, order)
-  return tensors
+  return {name: value.astype(np.float32) for name, value in tensors.items()}
+
+
+def conv(name, reads, inputs, outputs, size=1, side=4, **config):
+  weights = {'kernel': (size, size, inputs // config.get('groups', 1), outputs)}
+  return Node(name, 'Conv2D', {'filters': outputs, 'groups': 1, **config}, (reads,), (side, side, outputs), weights)
+
+
+def node(name, kind, reads, channels, side=4, weights=(), **config):
+  return Node(name, kind, config, reads, (side, side, channels), {weight: (channels,) for weight in weights})
+
+
+def image(channels=3, side=4):
+  return Node('image', INPUT, {}, (), (side, side, channels))
+
+
+def inverted(residual=True):
+  """A pointwise expansion, a depthwise convolution and a projection onto the skip."""
+  depthwise = Node('depthwise', 'DepthwiseConv2D', {}, ('expand_bn',), (4, 4, 12), {'depthwise_kernel': (3, 3, 12, 1)})
+  nodes = [
+    image(),
+    conv('stem', 'image', 3, 4),
+    conv('expand', 'stem', 4, 12),
+    node('expand_bn', 'BatchNormalization', ('expand',), 12, weights=('gamma', 'beta'), axis=[3]),
+    depthwise,
+    conv('project', 'depthwise', 12, 4),
+  ]
+  return Graph((*nodes, node('sum', 'Add', ('stem', 'project'), 4)) if residual else tuple(nodes), ('sum' if residual else 'project',))
+
+
+def published_millions(name: str) -> float:
+  """Millions of parameters of a family's network for ImageNet's 1,000 classes, as they are published: to one decimal place."""
+  from st_tf.arch.specs import HeadSpec
+  from st_tf.models import families
+
+  graph = families.supernet(name, HeadSpec('classification', 1000), (64, 64))
+  counted = (
+    np.prod(shape) for node in graph.nodes for variable, shape in node.weights.items() if not variable.startswith(('moving', 'calls'))
+  )
+  return round(float(sum(counted)) / 1e6, 1)

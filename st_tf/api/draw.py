@@ -32,8 +32,7 @@ def draw(
 
   Args:
     task: what to train on, or its name; '' = as `config` or `recipe` says, else the default.
-    model: a trained network, of tf_keras or Keras 3, in the place of `supernet`; it is kept in a file beside the workdir. Say by `pixels`
-      what it was trained on, where it does not begin by bringing bytes to scale.
+    model: a trained network of tf_keras or Keras 3, in the place of `supernet`, kept in a file beside the workdir; see also `pixels`.
     workdir: folder for checkpoints, metrics and tickets; '' = runs/TASK-METHOD-SUPERNET-SEED.
     fresh: whether to forget what is in the folder and start over.
     stages: folder of the trainings that runs of several are made of, for runs to share; '' = in the workdir.
@@ -44,7 +43,7 @@ def draw(
     **settings: every other setting of a run by the name of its flag: `supernet='mobile', sparsity=0.9, epochs=60`.
 
   Returns:
-    The ticket of the highest sparsity; those of the others are in the workdir too.
+    The ticket of the highest sparsity; others are in the workdir.
 
   Raises:
     UserError: what the command would say.
@@ -70,7 +69,6 @@ def draw(
     with contextlib.closing(Workdir(path, identity, process, fresh=fresh, stages=stages or None, wait=bool(stages))) as folder:
       return drawing.draw_into(loaded, run, folder, deliver)
 
-  paths = interruptible(
-    work, call_of('draw', task, {'config': config, 'recipe': recipe, 'scale_with_batch': scale_with_batch} | settings), fresh
-  )
+  said = {'config': config, 'recipe': recipe, 'scale_with_batch': scale_with_batch} | settings
+  paths = interruptible(work, call_of('draw', task, said), fresh)
   return max((Ticket.load(path) for path in paths), key=lambda ticket: ticket.sparsity)

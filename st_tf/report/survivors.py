@@ -6,7 +6,7 @@ import re
 
 from st_tf.arch.graph import Architecture, Graph
 from st_tf.arch.specs import Block, HeadSpec, layout
-from st_tf.search.channels import analyse
+from st_tf.search.analysis import analyse
 
 _PLACES = (
   (re.compile(r'stage(\d+)/fuse/(?P<label>\d+to(?P<row>\d+))'), 'fuse'),

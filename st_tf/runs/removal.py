@@ -10,7 +10,7 @@ from st_tf.config import ConfigError
 from st_tf.models import cost
 from st_tf.runs.target import shown, target, target_flag
 from st_tf.search import scores
-from st_tf.search.channels import analyse
+from st_tf.search.analysis import analyse
 from st_tf.task.scoring import readable
 from st_tf.training.trainer import Trainer
 

@@ -15,7 +15,7 @@ from st_tf.arch.latency import PREFIX, LatencyTable
 from st_tf.arch.specs import HeadSpec, layout
 from st_tf.models import cost
 from st_tf.models.transformer import SIDE
-from st_tf.search.channels import analyse
+from st_tf.search.analysis import analyse
 
 _PENALISED_PAIR = 2 * SIDE * SIDE  # MACs per pair of tokens, as the reference's penalty counts them: one attention.
 _PAIR = 2 * _PENALISED_PAIR  # What they are: the encoder's attention and the decoder's.

@@ -9,8 +9,12 @@ from collections.abc import Callable, Mapping
 import dataclasses
 
 import numpy as np
+import tensorflow as tf
 
+from st_tf.arch.graph import Architecture, Graph
 from st_tf.arch.specs import ArchSpec, Block, BlockSpec, HeadSpec, layout
+from st_tf.models.activations import ACTIVATIONS
+from st_tf.search.analysis import analyse
 
 Slices = Mapping[str, tuple[tuple[int, np.ndarray], ...]]
 Values = dict[str, np.ndarray]
@@ -86,6 +90,21 @@ def take(values: Mapping[str, np.ndarray], kept: Slices, names: Mapping[str, tup
 def take_masks(entries: Mapping[str, np.ndarray], kept: Slices) -> Values:
   """Slices masks; scalars, and what belongs to layers that are gone, pass through."""
   return {name: _cut(value, kept[name]) if name in kept and value.ndim else value for name, value in entries.items()}
+
+
+def without(arch: Architecture, head: HeadSpec, alive: Mapping[str, np.ndarray]) -> tuple[Architecture, Slices, 'Carrier | None']:
+  """(the network that is left, which entries survive, what carries constants on; None where dead units leave none).
+
+  Args:
+    arch: the network as it stands.
+    head: its head.
+    alive: booleans per unit by group name.
+  """
+  if isinstance(arch, Graph):
+    channels = analyse(arch)
+    return channels.shrunk(alive), channels.slices(alive), None
+  carrier = Carrier(arch, head, alive, lambda values: ACTIVATIONS[arch.activation](tf.constant(values)).numpy())
+  return shrunk_arch(arch, head, alive), slices(arch, head, alive), carrier
 
 
 def _cut(value: np.ndarray, cuts: tuple[tuple[int, np.ndarray], ...]) -> np.ndarray:

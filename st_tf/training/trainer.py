@@ -13,15 +13,13 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from st_tf.arch.graph import Architecture, Graph, architecture
+from st_tf.arch.graph import Architecture, architecture
 from st_tf.config import Config
 from st_tf.models import cost
-from st_tf.models.activations import ACTIVATIONS
 from st_tf.pruning import Mask
 from st_tf.pruning.fit import apply_ranking, hold_mask, is_closed, ranked
 from st_tf.pruning.wrapper import current_mask, get_state, set_state
 from st_tf.search import importance, shrink, steering
-from st_tf.search.channels import analyse
 from st_tf.search.steering import Steering
 from st_tf.task import Metrics, Task
 from st_tf.task.scoring import readable, score
@@ -276,13 +274,8 @@ class Trainer:
 
   def shrink(self, alive: Mapping[str, np.ndarray]) -> None:
     """Rebuilds the network without its dead units, `alive` by group name; weights, masks, slots and averages follow."""
-    arch, head = self.arch, self.task.head
-    if isinstance(arch, Graph):
-      channels = analyse(arch)
-      kept, left, memory = channels.slices(alive), channels.shrunk(alive), self.network.memory()
-    else:
-      kept, left = shrink.slices(arch, head, alive), shrink.shrunk_arch(arch, head, alive)
-      memory = self.network.carried(shrink.Carrier(arch, head, alive, lambda x: ACTIVATIONS[arch.activation](tf.constant(x)).numpy()))
+    left, kept, carrier = shrink.without(self.arch, self.task.head, alive)
+    memory = self.network.carried(carrier) if carrier else self.network.memory()
     for name, units in alive.items():
       self.survivors[name] = [index for index, living in zip(self.survivors[name], units, strict=True) if living]
     self.arch = left

@@ -138,13 +138,17 @@ def test_imports_are_absolute():
 
 
 def test_sources_do_not_import_tests_or_the_keras_of_tensorflow():
-  """tfmot is Keras 2; whoever imports Keras 3 first decides for everybody (keras_tuner alone uses it, inside)."""
+  """tfmot is Keras 2; whoever imports Keras 3 first decides for everybody (keras_tuner alone uses it, inside).
+
+  Files that Keras 3 has written it reads itself, where one is given: `keras_files` imports it in its functions.
+  """
   banned = ('tests', 'keras', 'tensorflow.keras')
   wrong = [
     f'{file}:{entry.line}: imports {entry.name}'
     for file in python_files(*PACKAGES)
     for entry in imports(file)
     if any(entry.name == name or entry.name.startswith(f'{name}.') for name in banned)
+    and (file, entry.name) != ('st_tf/models/keras_files.py', 'keras')
   ]
   assert not wrong, '\n'.join(wrong)
 

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 
 from st_tf.arch.presets import PRESETS
 from st_tf.arch.specs import HeadSpec
@@ -56,6 +57,11 @@ def test_a_map_by_the_mobile_preset_s_first_two_stages_would_be_executed_sparsel
   mobile = PRESETS['mobile']
   arch = dataclasses.replace(mobile, stages=mobile.stages[:2], head_channels=mobile.head_channels[:2])
   executed_sparsely(random_network(arch, HeadSpec('dense', 5), 64, 0.9))
+
+
+@pytest.mark.slow
+def test_a_map_by_the_whole_mobile_preset_would_be_executed_sparsely():
+  executed_sparsely(random_network(PRESETS['mobile'], HeadSpec('dense', 5), 64, 0.9))
 
 
 def test_a_network_with_a_layer_of_its_own_goes_in_as_it_stands():

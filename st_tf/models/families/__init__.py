@@ -1,8 +1,10 @@
 """Networks by name that may bring weights: a file for each, which defines it as FAMILY."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+import dataclasses
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 import tf_keras as keras
@@ -10,7 +12,6 @@ import tf_keras as keras
 from st_tf import plugins
 from st_tf.arch.graph import Graph
 from st_tf.arch.specs import HeadSpec, SpecError
-from st_tf.models.families._family import Family
 from st_tf.models.graph import graph_of
 from st_tf.models.high_resolution import CLASSIFIER
 from st_tf.models.layers import CountedDropout
@@ -19,6 +20,27 @@ from st_tf.models.variables import seed_of
 _HEADS = ('classification',)
 IMAGENET = 'imagenet'
 _CACHE = pathlib.Path('~/.keras/models')
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+  """One network that is known by name.
+
+  Attributes:
+    features: images [batch, height, width, 3], normalised -> maps before the global pooling, as Keras tensors.
+    mean: per channel, that its weights want to be subtracted from images in [0, 1].
+    deviation: likewise, that they are divided by.
+    dropout: before the last layer.
+    file_of: what its files of weights are, for messages.
+    read: {name: array} of such a file -> {'layer/variable': array}; raises KeyError where one is missing.
+  """
+
+  features: Callable[[Any], Any]
+  mean: tuple[float, float, float]
+  deviation: tuple[float, float, float]
+  dropout: float
+  file_of: str
+  read: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 
 
 def named(name: str) -> Family:

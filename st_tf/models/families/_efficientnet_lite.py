@@ -12,7 +12,7 @@ import numpy as np
 import tf_keras as keras
 
 from st_tf.models.activations import ACTIVATIONS
-from st_tf.models.families._family import Family
+from st_tf.models.families import Family
 
 # Kernel, stride, expansion, channels, repeats.
 _STAGES = ((3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3), (5, 1, 6, 112, 3), (5, 2, 6, 192, 4), (3, 1, 6, 320, 1))

@@ -9,7 +9,7 @@ from st_tf.config.request import Request
 from st_tf.models import cost, families
 from st_tf.runs.run import begin
 from st_tf.runs.workdir import Workdir
-from st_tf.search.channels import analyse
+from st_tf.search.analysis import analyse
 from st_tf.ticket import Ticket
 from st_tf.training.plan import Plan
 from tests import networks, tiny

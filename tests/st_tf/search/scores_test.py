@@ -5,7 +5,7 @@ import tf_keras as keras
 
 from st_tf.models.graph import graph_of, read
 from st_tf.search import scores
-from st_tf.search.channels import analyse
+from st_tf.search.analysis import analyse
 
 SHAPE = (6, 6, 3)
 RNG = np.random.default_rng(0)

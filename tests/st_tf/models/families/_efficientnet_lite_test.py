@@ -5,7 +5,7 @@ from st_tf.arch import presets
 from st_tf.arch.specs import HeadSpec, SpecError
 from st_tf.errors import UserError
 from st_tf.models import build, cost, families, named_variables
-from st_tf.search.channels import analyse
+from st_tf.search.analysis import analyse
 from tests import networks
 
 HEAD = HeadSpec('classification', 10)
