@@ -64,7 +64,7 @@ def draw(
   run = drawing.with_supernet(loaded, run)
   path = pathlib.Path(workdir or drawing.default_workdir(run))
 
-  def work(process) -> list[pathlib.Path]:
+  def work(process: Any) -> list[pathlib.Path]:
     identity = Identity.of(run, loaded.contents)
     with contextlib.closing(Workdir(path, identity, process, fresh=fresh, stages=stages or None, wait=bool(stages))) as folder:
       return drawing.draw_into(loaded, run, folder, deliver)

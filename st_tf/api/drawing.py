@@ -1,9 +1,11 @@
 """Drawing a ticket: what every way to it does, from a request to the tickets in a folder."""
 
+import copy
 import dataclasses
 import os
 import pathlib
 import time
+from typing import Any
 
 from st_tf import methods
 from st_tf.api.delivery import deliver
@@ -43,28 +45,36 @@ def prepared(request: Request, task: Task | None = None, planned_only: bool = Fa
   if request.recipe:
     recipes.check_fits(request.recipe, config.task, task.primary_metric)
   print(''.join(f'{note}\n' for note in (*request.notes, *task.notes)), end='', flush=True)
-  return task, _suited(task, request)
+  return _suited(task, request)
 
 
-def _suited(task: Task, request: Request) -> Config:
-  """The settings with those that suit the task and its network; pixels become what the network's weights want."""
+def _suited(task: Task, request: Request) -> tuple[Task, Config]:
+  """(the task, of which a copy gives the pixels that the network's weights want, settings with those that suit both)."""
   config = request.resolved(task.settings)
   name = config.supernet or task.default_supernet
   if config.init_from:
-    _normalise_as_source(task, config)
-  if not presets.is_graph(name) or config.init_from:
-    return config
+    return _as_source(task, config), config
+  if not presets.is_graph(name):
+    return task, config
   begun = starts.start(name, config.weights, config.pixels, task.head, task.image_size)
-  task.mean, task.deviation = begun.mean, begun.deviation
-  return request.resolved({**task.settings, **(starts.FINE_TUNING if begun.values else starts.FROM_SCRATCH)})
+  own = starts.FINE_TUNING if begun.values else starts.FROM_SCRATCH
+  return _giving(task, begun), request.resolved({**task.settings, **own})
 
 
-def _normalise_as_source(task: Task, config: Config) -> None:
+def _as_source(task: Task, config: Config) -> Task:
   """A ticket of a trained network goes on with the pixels that this wants."""
   if (pathlib.Path(config.init_from) / TICKET).is_file():
     ticket = Ticket.load(config.init_from)
     if isinstance(ticket.arch, Graph):
-      task.mean, task.deviation = ticket.task.mean, ticket.task.deviation
+      return _giving(task, ticket.task)
+  return task
+
+
+def _giving(task: Task, wanted: Any) -> Task:
+  """The task with the mean and deviation of `wanted`; the caller's own stays as it is."""
+  copied = copy.copy(task)
+  copied.mean, copied.deviation = tuple(wanted.mean), tuple(wanted.deviation)
+  return copied
 
 
 def with_supernet(task: Task, config: Config) -> Config:

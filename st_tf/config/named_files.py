@@ -51,7 +51,7 @@ def digest(setting: str, text: str) -> str:
 
 def portable(text: str, digest: str) -> str:
   """The value of a setting with the name of its file and a digest of what is in it, instead of where it lies."""
-  prefix = PREFIX if text.startswith(PREFIX) else ''
+  prefix = next((kind for kind in (PREFIX, KERAS) if text.startswith(kind)), '')
   name = pathlib.Path(_PORTABLE.sub('', text.removeprefix(prefix))).name
   return f'{prefix}{name}#{digest}'
 

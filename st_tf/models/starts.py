@@ -6,7 +6,6 @@ import functools
 import os
 
 import numpy as np
-import tf_keras as keras
 
 from st_tf.arch import presets
 from st_tf.arch.graph import INPUT, Graph, Node
@@ -14,8 +13,6 @@ from st_tf.arch.specs import HeadSpec, SpecError
 from st_tf.models import families, keras_files
 from st_tf.models.graph import build_graph, read
 from st_tf.models.high_resolution import CLASSIFIER, STEM
-from st_tf.models.layers import CountedDropout
-from st_tf.models.variables import seed_of
 
 # (mean, deviation) of pixels from 0 to 1 that make what a network was trained on.
 PIXELS = {
@@ -147,11 +144,8 @@ def _without_final(graph: Graph) -> Graph:
 
 def _new_top(graph: Graph, head: HeadSpec, path: str) -> Graph:
   """The network's maps under a new pooling, dropout and last layer."""
-  features = _up_to(graph, _maps(graph, path).name)
-  model = build_graph(features)
-  x = keras.layers.GlobalAveragePooling2D(name='head/pool')(model.output)
-  x = CountedDropout(_DROPOUT, seed_of(0, 'head/dropout'), name='head/dropout')(x)
-  return read(keras.Model(model.input, keras.layers.Dense(head.outputs, name=CLASSIFIER)(x)))[0]
+  model = build_graph(_up_to(graph, _maps(graph, path).name))
+  return families.under_head(model.input, model.output, head, _DROPOUT)
 
 
 def _maps(graph: Graph, path: str) -> Node:

@@ -47,7 +47,7 @@ def deviations(model: keras.Model, graph: Graph, batches: Iterable[tf.Tensor]) -
   watched = keras.Model(model.inputs, [outer[name].output for name in names])
 
   @tf.function(autograph=False)
-  def moments(images):
+  def moments(images: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
     outputs = watched(images, training=False)
     return [_sums(output) for output in (outputs if len(names) > 1 else [outputs])]
 

@@ -15,8 +15,8 @@ from st_tf.arch.graph import Architecture, Graph
 from st_tf.arch.specs import ArchSpec, Block, BlockSpec, HeadSpec, layout
 from st_tf.models.activations import ACTIVATIONS
 from st_tf.search.analysis import analyse
+from st_tf.search.channels import Slices
 
-Slices = Mapping[str, tuple[tuple[int, np.ndarray], ...]]
 Values = dict[str, np.ndarray]
 
 

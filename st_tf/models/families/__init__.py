@@ -67,8 +67,13 @@ def supernet(name: str, head: HeadSpec, image_size: tuple[int, int]) -> Graph:
   if head.kind not in _HEADS:
     raise SpecError(f'{name} ends in {", ".join(_HEADS)}. Received: a task that wants maps. Choose another --supernet.')
   image = keras.Input((*image_size, 3), name='image')
-  x = keras.layers.GlobalAveragePooling2D(name='head/pool')(family.features(image))
-  x = CountedDropout(family.dropout, seed_of(0, 'head/dropout'), name='head/dropout')(x)
+  return under_head(image, family.features(image), head, family.dropout)
+
+
+def under_head(image: Any, maps: Any, head: HeadSpec, dropout: float) -> Graph:
+  """The network from an image to maps, both Keras tensors, under a new pooling, dropout and last layer."""
+  x = keras.layers.GlobalAveragePooling2D(name='head/pool')(maps)
+  x = CountedDropout(dropout, seed_of(0, 'head/dropout'), name='head/dropout')(x)
   return graph_of(keras.Model(image, keras.layers.Dense(head.outputs, name=CLASSIFIER)(x)))
 
 

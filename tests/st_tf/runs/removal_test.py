@@ -81,6 +81,13 @@ def test_pixels_are_what_the_trained_network_wants(finished):
   assert Ticket.load(folder).task.mean == task.mean == (0.5, 0.5, 0.5)
 
 
+def test_the_callers_task_keeps_its_own_pixels(trained):
+  task = tiny.task()
+  mean = task.mean
+  prepared, _ = drawing.prepared(request(trained), task)
+  assert task.mean == mean != prepared.mean
+
+
 def test_the_run_begins_with_the_trained_weights(trained, tmp_path):
   run = started(trained, tmp_path / 'run', target_macs=0.0)
   np.testing.assert_array_equal(run.trainer.values()['expand1/kernel'], trained[1].get_layer('expand1').kernel)
