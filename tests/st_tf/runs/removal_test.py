@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tf_keras as keras
 
+from st_tf import methods
 from st_tf.api import drawing
 from st_tf.arch.specs import HeadSpec
 from st_tf.config import ConfigError
@@ -133,3 +134,27 @@ def test_a_preset_has_no_scores(tmp_path):
   config = tiny.config(unit_search='scores', target_macs=0.6)
   with pytest.raises(ConfigError, match='goes with a network by name. Received: a preset'):
     begin(tiny.task(), config, Plan.of(config, tiny.STEPS_PER_EPOCH), Workdir(tmp_path / 'run', config))
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_ends_as_the_undisturbed_one(trained, tmp_path):
+  task, config = drawing.prepared(request(trained, epochs=2), tiny.task())
+  (whole,) = drawing.draw_into(task, config, Workdir(tmp_path / 'whole', config), delivered=False)
+  with tiny.interrupted():
+    methods.named(config.method).draw(task, config, Workdir(tmp_path / 'parts', config))
+  (parts,) = drawing.draw_into(task, config, Workdir(tmp_path / 'parts', config), delivered=False)
+  first, second = Ticket.load(whole), Ticket.load(parts)
+  assert first.fingerprint == second.fingerprint and first.survivors == second.survivors
+  assert first.provenance.training.macs == second.provenance.training.macs
+
+
+@pytest.mark.slow
+def test_a_ticket_of_a_trained_network_is_trained_further_with_the_pixels_it_wants(finished, tmp_path):
+  folder = finished[3][0]
+  wanted = Request.of(tiny.SETTINGS | {'method': 'fine_tune', 'init_from': str(folder), 'epochs': 1})
+  task, config = drawing.prepared(wanted, tiny.task())
+  assert tuple(task.mean) == (0.5, 0.5, 0.5)
+  (tuned,) = drawing.draw_into(task, config, Workdir(tmp_path / 'run', config), delivered=False)
+  before, after = Ticket.load(folder), Ticket.load(tuned)
+  assert after.arch == before.arch and after.sparsity == before.sparsity
+  assert all(np.array_equal(mask, after.masks[name]) for name, mask in before.masks.items())
