@@ -21,7 +21,6 @@ from tasks._splits import Examples
 from tasks._statistics import PHOTOGRAPHS
 
 _LARGEST_ARRAY_SIDE = 64  # Larger images are shown in random crops, as those of folders are; smaller ones are shifted.
-_KEEP = 0.875  # Share of the shorter side that evaluation keeps where training shows random crops.
 _LARGEST_SIDE = 512  # Of images that a network reads as they are, in pixels.
 _SMALLEST_SIDES = {'classification': 8, 'segmentation': 16, 'keypoints': 16}
 
@@ -68,13 +67,11 @@ def _classification(data: Data, config: DataConfig) -> Task:
       pictures = ArrayImages(images if own[0] == size else np.stack([_resized(image, size) for image in images]), source)
     else:
       names = [f'image {index} of {source}' for index in range(len(images))]
-      pictures = EncodedImages([_encoded(image) for image in images], names, size, _KEEP)
+      pictures = EncodedImages([_encoded(image) for image in images], names, size)
     splits[split] = Examples(pictures, data.targets[split])
   if in_memory:
     return ClassificationTask(data.name, data.labels, splits, config, size=size, default_supernet='cifar')
-  return ClassificationTask(
-    data.name, data.labels, splits, config, size=size, default_supernet='mobile', statistics=PHOTOGRAPHS, keep=_KEEP
-  )
+  return ClassificationTask(data.name, data.labels, splits, config, size=size, default_supernet='mobile', statistics=PHOTOGRAPHS)
 
 
 def _segmentation(data: Data, config: DataConfig) -> Task:

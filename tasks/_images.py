@@ -85,7 +85,7 @@ class EncodedImages(Images):
     items: Sequence[pathlib.Path | bytes],
     names: Sequence[str],
     size: int,
-    keep: float,
+    keep: float = 1.0,
     smallest_area: float = _augment.SMALLEST_AREA,
   ):
     """Does not look into the files.
@@ -94,7 +94,7 @@ class EncodedImages(Images):
       items: files or their contents.
       names: what messages call them.
       size: side of the squares that come out, in pixels.
-      keep: share of the shorter side that evaluation keeps.
+      keep: share of the shorter side that evaluation keeps; all of it suits the crops below, and less those of smaller areas.
       smallest_area: share of a picture that the smallest random crop shows.
     """
     self._items, self._names, self._size, self._keep, self._smallest_area = list(items), list(names), size, keep, smallest_area

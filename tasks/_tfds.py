@@ -22,7 +22,6 @@ from tasks._statistics import PHOTOGRAPHS
 
 _LARGEST_ARRAY_SIDE = 64  # Larger pictures stay encoded until their batch is due.
 _DEFAULT_SIDE = 96
-_KEEP = 0.875  # Share of the shorter side that evaluation keeps of larger pictures (the usual 224 of 256).
 _MAX_BYTES = 8 * 2**30  # What a set may take in memory.
 _STRIDE = 32  # The networks halve a picture up to five times.
 _PROBE_SECONDS = 3
@@ -59,7 +58,7 @@ def load(task_name: str, name: str, config: DataConfig) -> Task:
   labels = builder.info.features[label_key].names
   if in_memory:
     return ClassificationTask(task_name, labels, splits, config, size=size, default_supernet='cifar')
-  return ClassificationTask(task_name, labels, splits, config, size=size, default_supernet='mobile', statistics=PHOTOGRAPHS, keep=_KEEP)
+  return ClassificationTask(task_name, labels, splits, config, size=size, default_supernet='mobile', statistics=PHOTOGRAPHS)
 
 
 @contextlib.contextmanager
@@ -165,7 +164,7 @@ def _read_encoded(builder: tfds.core.DatasetBuilder, split: str, image_key: str,
   decoders = tfds.decode.PartialDecoding({image_key: True, label_key: True}, decoders={image_key: tfds.decode.SkipDecoding()})
   rows = list(tfds.as_numpy(builder.as_dataset(split=split, decoders=decoders)))
   names = [f'image {index} of {builder.name}/{split}' for index in range(len(rows))]
-  return Examples(EncodedImages([row[image_key] for row in rows], names, size, _KEEP), np.asarray([row[label_key] for row in rows]))
+  return Examples(EncodedImages([row[image_key] for row in rows], names, size), np.asarray([row[label_key] for row in rows]))
 
 
 def _first_line(error: Exception) -> str:

@@ -18,7 +18,6 @@ from tasks._statistics import PHOTOGRAPHS
 
 TAKES_ARGUMENT = True
 _DEFAULT_SIDE = 96
-_KEEP = 0.875  # Share of the shorter side that evaluation keeps (the usual 224 of 256).
 
 
 def load(argument: str, config: DataConfig) -> Task:
@@ -38,7 +37,5 @@ def load(argument: str, config: DataConfig) -> Task:
   splits = {}
   for split, pairs in files.items():
     paths = [path for path, _ in pairs]
-    splits[split] = Examples(EncodedImages(paths, [str(path) for path in paths], size, _KEEP), np.asarray([label for _, label in pairs]))
-  return ClassificationTask(
-    f'folder:{argument}', labels, splits, config, size=size, default_supernet='mobile', statistics=PHOTOGRAPHS, keep=_KEEP
-  )
+    splits[split] = Examples(EncodedImages(paths, [str(path) for path in paths], size), np.asarray([label for _, label in pairs]))
+  return ClassificationTask(f'folder:{argument}', labels, splits, config, size=size, default_supernet='mobile', statistics=PHOTOGRAPHS)

@@ -49,7 +49,7 @@ def test_small_squares_may_be_resized():
 
 def test_larger_or_different_images_are_shown_in_crops():
   large = build(data(pictures(*[(80, 80)] * 4)), DataConfig())
-  assert (large.image_size, large.default_supernet, large.keep) == ((80, 80), 'mobile', 0.875)
+  assert (large.image_size, large.default_supernet, large.keep) == ((80, 80), 'mobile', 1.0)
   task = build(data(pictures((20, 30), (30, 20))), DataConfig(image_size=16))
   assert task.image_size == (16, 16) and task.mean == (0.485, 0.456, 0.406)
   assert next(task.dataset('train', 2, training=True).as_numpy_iterator())[0].shape == (2, 16, 16, 3)
