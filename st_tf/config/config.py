@@ -26,7 +26,7 @@ from st_tf.task import DataConfig
 
 # What each setting may be; the names are flags.
 _AT_LEAST_ONE = ('epochs', 'batch_size', 'replicas', 'keep_checkpoints', 'trials')
-_POSITIVE = ('learning_rate', 'learning_rate_decay', 'decay_interval', 'search_interval', 'prune_interval')
+_POSITIVE = ('teacher_temperature', 'learning_rate', 'learning_rate_decay', 'decay_interval', 'search_interval', 'prune_interval')
 _BELOW_ONE = ('momentum', 'label_smoothing', 'ema_decay', 'minimum_saving', 'layer_floor')
 _NOT_NEGATIVE = (
   'seed',
@@ -60,7 +60,7 @@ _NOT_NEGATIVE = (
 
 
 PIXELS = ('', 'bytes', 'units', 'signed', 'imagenet')
-_LATER = ('weights', 'pixels', 'unit_search')  # Settings that were added: at their defaults a run is what it was without them.
+_LATER = ('weights', 'pixels', 'unit_search', 'teacher', 'teacher_share', 'teacher_temperature')  # Settings that were added: at their defaults a run is what it was without them.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,6 +104,7 @@ class Config:
       _require(values[name] >= 0, f'--{name} is not negative.', values[name])
     for name in _BELOW_ONE:
       _require(0 <= values[name] < 1, f'--{name} lies in [0, 1).', values[name])
+    _require(0 < self.training.teacher_share <= 1, '--teacher_share lies in (0, 1].', self.training.teacher_share)
     sparsity = self.pruning.sparsity
     _require(isinstance(sparsity, tuple), 'PruningConfig.sparsity is a tuple.', repr(sparsity), ' Write for example (0.9,).')
     _require(all(0 <= entry < 1 for entry in sparsity), '--sparsity lies in [0, 1).', sparsity, ' Write 90 percent as --sparsity=0.9.')

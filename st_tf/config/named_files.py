@@ -10,7 +10,8 @@ from st_tf.arch.latency import PREFIX
 from st_tf.arch.presets import FAMILIES, KERAS, PRESETS
 from st_tf.errors import UserError
 
-SETTINGS = ('supernet', 'cost', 'class_names', 'detections', 'init_from', 'weights')
+SETTINGS = ('supernet', 'cost', 'class_names', 'detections', 'init_from', 'weights', 'teacher')
+START = 'start'  # As a teacher: the network as it came.
 TICKET = 'ticket.json'  # Of a folder with a ticket, the file that has its fingerprint.
 _PORTABLE = re.compile('#([0-9a-f]{16})$')
 _DIGITS = 16
@@ -36,12 +37,13 @@ def digest(setting: str, text: str) -> str:
     'class_names': ',' in text,
     'supernet': text in PRESETS or text in FAMILIES,
     'weights': text in ('imagenet', 'none'),
+    'teacher': text == START,
   }
   if not text or names_none.get(setting):
     return ''
   path = pathlib.Path(os.path.expanduser(text.removeprefix(PREFIX).removeprefix(KERAS)))
   try:
-    if setting == 'init_from' and os.path.isfile(path / TICKET):
+    if setting in ('init_from', 'teacher') and os.path.isfile(path / TICKET):
       return _fingerprint(path / TICKET)
     # Not of pathlib, which a long name is too much for.
     return _of_bytes(path) if os.path.isfile(path) else ''

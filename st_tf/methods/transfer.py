@@ -17,6 +17,7 @@ from st_tf.methods._method import Method, one_training
 from st_tf.models import build, named_variables
 from st_tf.runs.run import Run, train_to_the_end
 from st_tf.runs.start import prunable_weights, source
+from st_tf.runs.teaching import teacher
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
 from st_tf.ticket import Ticket, moving
@@ -107,7 +108,7 @@ def _trainer(task: Task, config: Config, plan: Plan, ticket: Ticket) -> Trainer:
     prunable=None if transfer.reactivate else frozenset(masks),
     is_frozen=lambda name: transfer.freeze_body and moving.is_body(f'{name}/', before, after),
   )
-  trainer = Trainer(arch, task, config, plan.pruning, scope=scope)
+  trainer = Trainer(arch, task, config, plan.pruning, scope=scope, teacher=teacher(task, config))
   survivors = trainer.survivors | {name: units for name, units in ticket.survivors.items() if moving.is_body(name, before, after)}
   whole = supernet(task, ticket, transfer.input_stride)
   prunable = _prunable_weights(whole, config, ticket, task) if plan.pruning else 0

@@ -13,6 +13,7 @@ from st_tf.config import Config, ConfigError
 from st_tf.models import build, starts
 from st_tf.models.high_resolution import CLASSIFIER
 from st_tf.models.reference import load_reference, read_tensors
+from st_tf.runs.teaching import teacher
 from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.training.descent import Part
@@ -64,7 +65,7 @@ def fresh(task: Task, config: Config, plan: Plan, source: Ticket | None = None, 
     UserError: there is no such network, or the mask covers other weights than these settings prune.
   """
   arch = network(task, config) if source is None or config.init_from else source.arch
-  trainer = Trainer(arch, task, config, plan.pruning, searching=plan.search_every > 0, scope=scope)
+  trainer = Trainer(arch, task, config, plan.pruning, searching=plan.search_every > 0, scope=scope, teacher=teacher(task, config))
   if source is not None:
     trainer.descend(Part.whole(source))
   return trainer

@@ -9,6 +9,7 @@ from st_tf.config import Config
 from st_tf.pruning.wrapper import wrappers
 from st_tf.task import Task
 from st_tf.training.averaging import Averages
+from st_tf.training.teacher import Teacher, distillation
 
 _KERNELS = ('kernel', 'depthwise_kernel')
 
@@ -30,6 +31,7 @@ class TrainingStep:
     config: the run's settings.
     penalties: (factors, penalty of each) by group name.
     on_trace: called once per trace.
+    teacher: whose outputs are learned from too; None = no one's.
   """
 
   def __init__(
@@ -42,6 +44,7 @@ class TrainingStep:
     config: Config,
     penalties: Mapping[str, tuple[tf.Variable, float]],
     on_trace: Callable[[], None],
+    teacher: Teacher | None = None,
   ):
     self._model = model
     self._optimizer = optimizer
@@ -50,6 +53,7 @@ class TrainingStep:
     self._config = config
     self._penalties = penalties
     self._on_trace = on_trace
+    self._teacher = teacher
     self._strategy = tf.distribute.get_strategy()
     self._trainable = dict(trainable)
     self._decayed = set(decayed(self._trainable)) if config.training.optimizer != 'adamw' else set()
@@ -89,7 +93,7 @@ class TrainingStep:
     variables = list(self._trainable.values())
     with tf.GradientTape() as tape:
       outputs = self._model(images, training=True)
-      loss = tf.reduce_sum(self._task.loss(targets, outputs, training.label_smoothing)) / self._config.batch_size
+      loss = tf.reduce_sum(self._losses(images, targets, outputs)) / self._config.batch_size
     gradients = tape.gradient(loss, variables, unconnected_gradients='zero')
     if self._strategy.num_replicas_in_sync > 1:
       gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
@@ -103,6 +107,16 @@ class TrainingStep:
       values, _ = tf.clip_by_global_norm(values, training.gradient_clip)
     self._optimizer.apply_gradients(zip(values, variables), skip_gradients_aggregation=True)
     return loss, outputs
+
+  def _losses(self, images, targets, outputs):
+    """[batch]."""
+    training, task = self._config.training, self._task
+    losses = task.loss(targets, outputs, training.label_smoothing)
+    if self._teacher is None:
+      return losses
+    taught = self._teacher(images, task.normalisation)
+    apart = distillation(task.semantics['kind'], outputs, taught, training.teacher_temperature)
+    return (1 - training.teacher_share) * losses + training.teacher_share * apart
 
   def _add_subgradients(self, gradients, strength):
     names = {id(variable): name for name, variable in self._trainable.items()}

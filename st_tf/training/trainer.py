@@ -31,6 +31,7 @@ from st_tf.training.network import Network
 from st_tf.training.scope import EVERYTHING, Scope
 from st_tf.training.state import Arrays, Memory, State
 from st_tf.training.step import TrainingStep
+from st_tf.training.teacher import Teacher
 
 
 class Trainer:
@@ -44,6 +45,7 @@ class Trainer:
     searching: whether factors are penalised.
     synchronized: whether batch norms work as over several replicas also where there is one.
     scope: which layers are pruned and trained.
+    teacher: whose outputs are learned from too; None = no one's.
 
   Attributes:
     arch: the network as it stands.
@@ -71,6 +73,7 @@ class Trainer:
     searching: bool = False,
     synchronized: bool = False,
     scope: Scope = EVERYTHING,
+    teacher: Teacher | None = None,
   ):
     self.task = task
     self.config = config
@@ -84,7 +87,7 @@ class Trainer:
     self.source = ''
     self.meter = Meter(task.sizes['train'])
     self._schedule, self._scope = schedule, scope
-    self._searching = searching
+    self._searching, self._teacher = searching, teacher
     self._synchronized = synchronized or config.replicas > 1
     self.strategy = replicas.strategy(config.replicas)
     with self.strategy.scope():
@@ -141,7 +144,7 @@ class Trainer:
       replicas.spread(self.strategy, images), replicas.spread(self.strategy, targets), learning_rate, strength, self._average_decay()
     )
     self.step += 1
-    self.meter.count(self.config.batch_size, self.config.batch_size * STEP_PASSES * self.macs)
+    self.meter.count(self.config.batch_size, self.config.batch_size * (STEP_PASSES * self.macs + (self._teacher.macs if self._teacher else 0)))
     return loss, replicas.gathered(self.strategy, outputs)
 
   def _average_decay(self) -> float:
@@ -335,7 +338,7 @@ class Trainer:
         penalty = self.penalties()
         penalised = {group.name: (self.variables[group.factor], penalty[group.name]) for group in self.current_groups}
       here, count = self.network, self._count_trace
-      step = TrainingStep(here.model, here.trainable, here.optimizer, here.averages, self.task, self.config, penalised, count)
+      step = TrainingStep(here.model, here.trainable, here.optimizer, here.averages, self.task, self.config, penalised, count, self._teacher)
       self._training_step = step
 
   def penalties(self) -> dict[str, float]:

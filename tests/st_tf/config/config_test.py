@@ -20,6 +20,7 @@ OTHER_VALUES = {
     'weights': 'none',
     'pixels': 'bytes',
     'unit_search': 'scores',
+    'teacher': 'start',
   },
   **{'sparsity': (0.5, 0.8), 'pruning_schedule': 'stepwise', 'reactivation': 'masked', 'ranking': 'lamp', 'optimizer': 'adamw'},
   **{'class_names': 'a,b', 'detections': 'boxes.json', 'learning_rate_milestones': (share(0.3), share(0.6))},
