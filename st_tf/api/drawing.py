@@ -56,7 +56,8 @@ def _suited(task: Task, request: Request) -> tuple[Task, Config]:
     return _as_source(task, config), config
   if not presets.is_graph(name):
     return task, config
-  begun = starts.start(name, config.weights, config.pixels, task.head, task.image_size)
+  begun = starts.of(dataclasses.replace(config, supernet=name), task.head, task.image_size)
+  print(''.join(f'{note}\n' for note in begun.notes), end='', flush=True)
   own = starts.FINE_TUNING if begun.values else starts.FROM_SCRATCH
   return _giving(task, begun), request.resolved({**task.settings, **own})
 

@@ -1,6 +1,7 @@
 """What a run starts as: its network, and the weights that `--init_from` gives it."""
 
 from collections.abc import Callable
+import dataclasses
 import pathlib
 from typing import Any
 
@@ -46,7 +47,7 @@ def supernet(name: str, task: Task, config: Config) -> Architecture:
     SpecError: there is none, or it does not suit the task.
   """
   if presets.is_graph(name):
-    return starts.start(name, config.weights, config.pixels, task.head, task.image_size).graph
+    return starts.of(dataclasses.replace(config, supernet=name), task.head, task.image_size).graph
   return presets.supernet(name)
 
 
@@ -93,8 +94,7 @@ def load_weights(trainer: Trainer) -> None:
   config = trainer.config
   if not config.init_from:
     if presets.is_graph(config.supernet):
-      task = trainer.task
-      values = starts.start(config.supernet, config.weights, config.pixels, task.head, task.image_size).values
+      values = starts.of(config, trainer.task.head, trainer.task.image_size).values
       if values:
         trainer.give(values)
     return

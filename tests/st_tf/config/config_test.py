@@ -19,6 +19,7 @@ OTHER_VALUES = {
     'factor_step': 'subgradient',
     'weights': 'none',
     'pixels': 'bytes',
+    'padding': 'exact',
     'unit_search': 'scores',
   },
   **{'sparsity': (0.5, 0.8), 'pruning_schedule': 'stepwise', 'reactivation': 'masked', 'ranking': 'lamp', 'optimizer': 'adamw'},
