@@ -12,6 +12,7 @@ from st_tf import methods, wording
 from st_tf.api.stand_in import StandIn
 from st_tf.config import Config
 from st_tf.models import cost
+from st_tf.runs import removal
 from st_tf.runs.start import fresh
 from st_tf.runs.target import check_sparsity, check_target, initial, limited, shown, target
 from st_tf.task import Task
@@ -80,6 +81,9 @@ def _rates(plan: Plan) -> str:
 
 def _search_lines(trainer: Trainer, plan: Plan) -> Iterator[str]:
   search = trainer.config.search
+  if plan.removes_first:
+    yield f'  search      {removal.planned(trainer)}'
+    return
   if not plan.search_every:
     yield '  search      none'
     return

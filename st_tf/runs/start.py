@@ -65,7 +65,7 @@ def fresh(task: Task, config: Config, plan: Plan, source: Ticket | None = None, 
     UserError: there is no such network, or the mask covers other weights than these settings prune.
   """
   arch = network(task, config) if source is None or config.init_from else source.arch
-  trainer = Trainer(arch, task, config, plan.pruning, searching=plan.search_every > 0, scope=scope)
+  trainer = Trainer(arch, task, config, plan.pruning, searching=plan.search_every > 0, scope=scope, priced=plan.removes_first)
   if source is not None:
     trainer.descend(Part.whole(source))
   return trainer

@@ -64,10 +64,10 @@ def test_the_table_is_what_a_search_reads(written):
   table = LatencyTable.load(path)
   table.check(tiny.ARCH, 'classification')
   groups = {name for names in latency_graphs.operations(tiny.ARCH, HeadSpec('classification', 3), tiny.SIDE).values() for name in names}
-  assert set(table.groups) == groups
+  assert set(table.curves) == groups
   assert (table.base, table.whole) == (1.0, 2.0)
   # Of files that take 1, 2, 3, 4 ms the pairs differ by 1, which four more copies share.
-  assert set(next(iter(table.groups.values()))[1]) == {0.25}
+  assert set(next(iter(table.curves.values()))[1]) == {0.25}
   assert table.settings['runtime'] == 'x86' and table.settings['image_size'] == tiny.SIDE
   assert '2.00 ms measured whole' in text and 'slowest operations' in text
 
