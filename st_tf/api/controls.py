@@ -5,6 +5,7 @@ import dataclasses
 import pathlib
 from typing import Any
 
+from st_tf.arch.graph import Graph
 from st_tf.config import CONTROLS, RANDOM, Config, TransferConfig
 from st_tf.methods import supertickets, transfer
 from st_tf.models import cost
@@ -38,20 +39,23 @@ def drawn_here(task: Task, ticket: Ticket, config: Config, supernet: pathlib.Pat
     task: what it is drawn on.
     ticket: as it was before it moved.
     config: the transfer's settings.
-    supernet: file with the supernet of the ticket's body for the task.
+    supernet: file with the supernet of the ticket's body for the task; a trained network is the one that the ticket's run names.
     moved: 'sparsity', 'macs' and 'supernet_macs' of the moved ticket.
   """
   pruning = dataclasses.replace(config.pruning, sparsity=(moved['sparsity'],), **moving.pruned_layers(ticket, task.head))
+  start = {'supernet': str(supernet)}
+  if isinstance(ticket.supernet, Graph):  # It begins with the weights that the ticket's own run began with.
+    start = {name: ticket.provenance.config[name] for name in ('supernet', 'weights', 'pixels')}
   is_smaller = moved['macs'] < moved['supernet_macs']
   search = {'target_macs': float(moved['macs'])} if is_smaller else {'target_macs': 0.0, 'penalty': 0.0}
   return dataclasses.replace(
     config,
     method='supertickets',
     init_from='',
-    supernet=str(supernet),
     pruning=pruning,
     transfer=TransferConfig(),
     search=dataclasses.replace(config.search, target_latency_ms=0.0, **search),
+    **start,
   )
 
 

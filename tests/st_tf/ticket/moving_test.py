@@ -12,6 +12,7 @@ from st_tf.ticket import moving
 from tests import tiny
 
 CLASSES, MAPS = HeadSpec('classification', 3), HeadSpec('dense', 5)
+SIZE = (32, 32)
 # As the presets `mobile` and `mobile_dense`, with two small branches of four.
 SMALL = dataclasses.replace(
   PRESETS['mobile'], stages=(StageSpec((1,), (4,)), StageSpec((1, 0), (4, 8))), stem_channels=(4, 4), head_channels=(8, 12), last_channel=16
@@ -30,7 +31,7 @@ def test_all_variables_of_the_body_stay_in_their_shapes(before, after):
   block = layout(arch, before)[3]
   arch = arch.with_searched({block.name: BlockSpec(((3, 2),))})
   ends = SMALL if after.kind == 'classification' else SMALL_DENSE
-  found, old = names(moving.moved(arch, before, after, ends), after), names(arch, before)
+  found, old = names(moving.moved(arch, before, after, ends, SIZE), after), names(arch, before)
   body = {name for name in old if moving.is_body(name, before, after)}
   assert {name: old[name] for name in body} == {name: found[name] for name in body}
   assert any(f'{block.name}/k3' in name for name in body) and not any(f'{block.name}/k5' in name for name in body)
@@ -41,9 +42,9 @@ def test_all_variables_of_the_body_stay_in_their_shapes(before, after):
 
 def test_a_new_head_has_the_widths_of_the_other_task_and_none_of_the_old_search():
   arch = PRESETS['mobile'].with_searched({'head/increase0': BlockSpec(((3, 1),))})
-  found = moving.moved(arch, CLASSES, MAPS, PRESETS['mobile_dense'])
+  found = moving.moved(arch, CLASSES, MAPS, PRESETS['mobile_dense'], SIZE)
   assert found == PRESETS['mobile_dense']
-  back = moving.moved(found, MAPS, CLASSES, PRESETS['mobile'])
+  back = moving.moved(found, MAPS, CLASSES, PRESETS['mobile'], SIZE)
   assert back == PRESETS['mobile']
 
 
@@ -51,14 +52,14 @@ def test_a_body_of_other_branches_gets_a_width_for_each():
   body, ends = dataclasses.replace(PRESETS['tiny_dense'], head_channels=()), PRESETS['mobile']
   branches = len(body.stages[-1].channels)
   assert 0 < branches < len(ends.head_channels)
-  found = moving.moved(body, MAPS, CLASSES, ends)
+  found = moving.moved(body, MAPS, CLASSES, ends, SIZE)
   assert found.head_channels == ends.head_channels[:branches] and found.last_channel == 960 and layout(found, CLASSES)
-  found = moving.moved(PRESETS['mobile_dense'], MAPS, CLASSES, dataclasses.replace(PRESETS['tiny'], head_channels=(8, 16)))
+  found = moving.moved(PRESETS['mobile_dense'], MAPS, CLASSES, dataclasses.replace(PRESETS['tiny'], head_channels=(8, 16)), SIZE)
   assert found.head_channels == (8, 16) + (16,) * (len(PRESETS['mobile_dense'].stages[-1].channels) - 2) and layout(found, CLASSES)
 
 
 def test_the_input_stride_may_change():
-  found = moving.moved(SMALL_DENSE, MAPS, MAPS, SMALL_DENSE, input_stride=2)
+  found = moving.moved(SMALL_DENSE, MAPS, MAPS, SMALL_DENSE, SIZE, input_stride=2)
   assert found == dataclasses.replace(SMALL_DENSE, input_stride=2)
   assert names(found, MAPS) == names(SMALL_DENSE, MAPS)
 
