@@ -35,11 +35,12 @@ def lines(trainer: Trainer, plan: Plan, trainings: Sequence[Training], has_data:
   units = sum(group.units for group in groups)
   if has_data:
     found = remove_least_valuable(trainer)
-    after, gone = found['macs_after'], f'{units - found["units_after"]:,} of {units:,} units in {len(groups)} groups'
+    after, gone = found['macs_after'], f'{units - found["units_after"]:,} of {units:,} units in {len(groups)} groups go'
   else:
-    after, gone = min(round(target(trainer)), before), f'some of {units:,} units in {len(groups)} groups; which, scores say'
-  yield f'  search      before the first step: {gone} go'
-  yield f'              from {before:,} to {shown(after, "MACs")} ({after / before:.1%}); every later epoch costs {after / before:.1%} of a whole one'
+    after, gone = min(round(target(trainer)), before), f'some of {units:,} units in {len(groups)} groups go; which, scores say'
+  yield f'  search      before the first step: {gone}'
+  left = f'{after / before:.1%}'
+  yield f'              from {before:,} to {shown(after, "MACs")} ({left}); every later epoch costs {left} of a whole one'
   scoring = scored * before
   yield f'              their scores: {scored} training pictures, {scoring:,} MACs'
   images = plan.steps_per_epoch * trainer.config.batch_size

@@ -40,6 +40,7 @@ from st_tf.ticket.facts import TrainingCost
 from st_tf.training.plan import Plan, training_alone
 from st_tf.training.scope import EVERYTHING
 
+_NOTHING = TrainingCost()
 _EPOCHS = 'tuner/epochs'  # What Hyperband adds to the choices.
 
 
@@ -264,7 +265,7 @@ def best_of(trials: tuple[Trial, ...]) -> Trial:
   return max((trial for trial in trials if trial.score is not None), key=lambda trial: trial.score)
 
 
-def charged(ticket: Ticket, trials: tuple[Trial, ...], config: Config, before: TrainingCost = TrainingCost()) -> Ticket:
+def charged(ticket: Ticket, trials: tuple[Trial, ...], config: Config, before: TrainingCost = _NOTHING) -> Ticket:
   """The ticket with what the trials cost added to what its own trainings did, and what they came to.
 
   At the end, since the trainings before may be shared with runs of other searches. A training counts once: also of two trials

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import tf_keras as keras
 
 from st_tf import methods
 from st_tf.api import drawing
@@ -19,15 +18,7 @@ from tests import networks, tiny
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory):
   """(file of a small trained network with two inverted residuals, the model)."""
-  image = keras.Input((tiny.SIDE, tiny.SIDE, 3), name='image')
-  x = keras.layers.ReLU(6.0)(keras.layers.BatchNormalization()(keras.layers.Conv2D(4, 3, padding='same', use_bias=False)(image)))
-  for index in range(2):
-    y = keras.layers.ReLU(6.0)(keras.layers.BatchNormalization()(keras.layers.Conv2D(16, 1, use_bias=False, name=f'expand{index}')(x)))
-    y = keras.layers.ReLU(6.0)(keras.layers.BatchNormalization()(keras.layers.DepthwiseConv2D(3, padding='same', use_bias=False)(y)))
-    x = keras.layers.Add()([x, keras.layers.BatchNormalization()(keras.layers.Conv2D(4, 1, use_bias=False)(y))])
-  x = keras.layers.ReLU(6.0, name='maps')(keras.layers.Conv2D(8, 1)(x))
-  model = keras.Model(image, keras.layers.Dense(5, 'softmax')(keras.layers.GlobalAveragePooling2D()(x)))
-  networks.stirred(model, np.random.default_rng(0))
+  model = networks.residual(tiny.SIDE)
   path = tmp_path_factory.mktemp('trained') / 'model.keras'
   model.save(path)
   return path, model
