@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from st_tf.arch import presets
-from st_tf.arch.graph import Architecture
+from st_tf.arch.graph import Architecture, Graph
 from st_tf.config import RANDOM, Config, ConfigError, PruningConfig
 from st_tf.config.duration import share
 from st_tf.methods._method import Method, one_training
@@ -87,8 +87,11 @@ def supernet(task: Task, ticket: Ticket, input_stride: int = 0) -> Architecture:
 
 
 def _moved(arch: Architecture, task: Task, ticket: Ticket, input_stride: int) -> Architecture:
-  ends = presets.supernet(task.default_supernet)
-  return moving.moved(arch, ticket.head, task.head, ends, task.image_size, input_stride)
+  if not isinstance(arch, Graph):
+    return moving.moved(arch, ticket.head, task.head, presets.supernet(task.default_supernet), input_stride)
+  if input_stride:
+    raise ConfigError(f'--input_stride is of presets. Received: {input_stride}, and a ticket of a trained network. Leave it out.')
+  return moving.moved_graph(arch, ticket.head, task.head, task.image_size)
 
 
 def _sparsity(config: Config, ticket: Ticket, task: Task) -> float:

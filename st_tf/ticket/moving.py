@@ -8,7 +8,7 @@ import dataclasses
 
 import numpy as np
 
-from st_tf.arch.graph import Architecture, Graph
+from st_tf.arch.graph import Graph
 from st_tf.arch.specs import ArchSpec, HeadSpec, layout
 from st_tf.config import ConfigError
 from st_tf.models import build, named_variables, starts
@@ -24,9 +24,7 @@ def is_body(name: str, before: HeadSpec, after: HeadSpec) -> bool:
   return not name.startswith(f'{CLASSIFIER}/' if before.kind == after.kind else HEAD)
 
 
-def moved(
-  arch: Architecture, before: HeadSpec, after: HeadSpec, ends: ArchSpec, image_size: tuple[int, int], input_stride: int = 0
-) -> Architecture:
+def moved(arch: ArchSpec, before: HeadSpec, after: HeadSpec, ends: ArchSpec, input_stride: int = 0) -> ArchSpec:
   """The network whose body is that of `arch`, for the head `after`.
 
   Args:
@@ -34,14 +32,8 @@ def moved(
     before: its head.
     after: the other task's head.
     ends: where the widths of a new kind of head come from, the last of them for further branches: the other task's supernet.
-    image_size: (height, width) of the other task's images, in pixels; a preset takes any.
     input_stride: how much the stem shrinks the image from now on; 0 = as before.
-
-  Raises:
-    ConfigError: a trained network cannot end as the task wants it, take its images, or have another stem.
   """
-  if isinstance(arch, Graph):
-    return _moved_graph(arch, before, after, image_size, input_stride)
   changes = {'input_stride': input_stride or arch.input_stride}
   if before.kind != after.kind:
     changes['last_channel'] = ends.last_channel
@@ -51,15 +43,25 @@ def moved(
   return dataclasses.replace(arch, **changes)
 
 
-def _moved_graph(graph: Graph, before: HeadSpec, after: HeadSpec, image_size: tuple[int, int], input_stride: int) -> Graph:
-  """The network with as many outputs as the other task has labels, for its images."""
+def moved_graph(graph: Graph, before: HeadSpec, after: HeadSpec, image_size: tuple[int, int]) -> Graph:
+  """A trained network with as many outputs as another task has labels, for its images.
+
+  Args:
+    graph: the network.
+    before: its head.
+    after: the other task's head.
+    image_size: (height, width) of its images, in pixels.
+
+  Raises:
+    ConfigError: the network cannot end as the task wants it, or take its images.
+  """
   if before.kind != after.kind:
     raise ConfigError(
       f'A ticket of a trained network moves between tasks of one kind. Received: one of {before.kind}, and a task of {after.kind}.'
       ' Draw a ticket on the task itself.'
     )
-  if input_stride:
-    raise ConfigError(f'--input_stride is of presets. Received: {input_stride}, and a ticket of a trained network. Leave it out.')
+  if before == after and graph[graph.inputs[0]].shape[:2] == tuple(image_size):
+    return graph
   nodes = tuple(
     dataclasses.replace(node, config={**node.config, 'units': after.outputs}) if node.layer == CLASSIFIER else node for node in graph.nodes
   )

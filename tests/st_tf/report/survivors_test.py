@@ -82,8 +82,8 @@ def test_a_trained_network_shows_which_channels_of_which_layer_are_left(trained_
   found = network(ticket.supernet, ticket.arch, ticket.head, ticket.survivors, ticket.input_shape[:2])
   assert found.rows == (('maps 0', '8×8'),) and not found.has_branches
   first, second = found.cells[0, 0]
-  assert (first.label, first.strips) == ('expand0', (Strip('7 of 16', 16, tuple(ticket.survivors['expand0'])),))
-  assert (second.label, second.strips[0].label) == ('maps', '8 of 8')
+  assert (first.label, first.strips) == ('expand0: 7 of 16', (Strip('', 16, tuple(ticket.survivors['expand0'])),))
+  assert second.label == 'maps: 8 of 8'
   with pytest.raises(ValueError, match='Received: 1 for 7 of expand0'):
     network(ticket.supernet, ticket.arch, ticket.head, {'expand0': [4]}, ticket.input_shape[:2])
 

@@ -16,7 +16,6 @@ from tests import networks, tiny
 
 CLASSES, MAPS = HeadSpec('classification', 3), HeadSpec('dense', 5)
 FOUR = HeadSpec('classification', 4)
-SIZE = (32, 32)
 # As the presets `mobile` and `mobile_dense`, with two small branches of four.
 SMALL = dataclasses.replace(
   PRESETS['mobile'], stages=(StageSpec((1,), (4,)), StageSpec((1, 0), (4, 8))), stem_channels=(4, 4), head_channels=(8, 12), last_channel=16
@@ -35,7 +34,7 @@ def test_all_variables_of_the_body_stay_in_their_shapes(before, after):
   block = layout(arch, before)[3]
   arch = arch.with_searched({block.name: BlockSpec(((3, 2),))})
   ends = SMALL if after.kind == 'classification' else SMALL_DENSE
-  found, old = names(moving.moved(arch, before, after, ends, SIZE), after), names(arch, before)
+  found, old = names(moving.moved(arch, before, after, ends), after), names(arch, before)
   body = {name for name in old if moving.is_body(name, before, after)}
   assert {name: old[name] for name in body} == {name: found[name] for name in body}
   assert any(f'{block.name}/k3' in name for name in body) and not any(f'{block.name}/k5' in name for name in body)
@@ -46,9 +45,9 @@ def test_all_variables_of_the_body_stay_in_their_shapes(before, after):
 
 def test_a_new_head_has_the_widths_of_the_other_task_and_none_of_the_old_search():
   arch = PRESETS['mobile'].with_searched({'head/increase0': BlockSpec(((3, 1),))})
-  found = moving.moved(arch, CLASSES, MAPS, PRESETS['mobile_dense'], SIZE)
+  found = moving.moved(arch, CLASSES, MAPS, PRESETS['mobile_dense'])
   assert found == PRESETS['mobile_dense']
-  back = moving.moved(found, MAPS, CLASSES, PRESETS['mobile'], SIZE)
+  back = moving.moved(found, MAPS, CLASSES, PRESETS['mobile'])
   assert back == PRESETS['mobile']
 
 
@@ -56,14 +55,14 @@ def test_a_body_of_other_branches_gets_a_width_for_each():
   body, ends = dataclasses.replace(PRESETS['tiny_dense'], head_channels=()), PRESETS['mobile']
   branches = len(body.stages[-1].channels)
   assert 0 < branches < len(ends.head_channels)
-  found = moving.moved(body, MAPS, CLASSES, ends, SIZE)
+  found = moving.moved(body, MAPS, CLASSES, ends)
   assert found.head_channels == ends.head_channels[:branches] and found.last_channel == 960 and layout(found, CLASSES)
-  found = moving.moved(PRESETS['mobile_dense'], MAPS, CLASSES, dataclasses.replace(PRESETS['tiny'], head_channels=(8, 16)), SIZE)
+  found = moving.moved(PRESETS['mobile_dense'], MAPS, CLASSES, dataclasses.replace(PRESETS['tiny'], head_channels=(8, 16)))
   assert found.head_channels == (8, 16) + (16,) * (len(PRESETS['mobile_dense'].stages[-1].channels) - 2) and layout(found, CLASSES)
 
 
 def test_the_input_stride_may_change():
-  found = moving.moved(SMALL_DENSE, MAPS, MAPS, SMALL_DENSE, SIZE, input_stride=2)
+  found = moving.moved(SMALL_DENSE, MAPS, MAPS, SMALL_DENSE, input_stride=2)
   assert found == dataclasses.replace(SMALL_DENSE, input_stride=2)
   assert names(found, MAPS) == names(SMALL_DENSE, MAPS)
 
@@ -74,24 +73,24 @@ def trained(trained_ticket):
 
 
 def test_a_trained_network_gets_as_many_outputs_as_the_other_task_and_its_images(trained):
-  found = moving.moved(trained.arch, trained.head, FOUR, tiny.ARCH, (12, 10))
+  found = moving.moved_graph(trained.arch, trained.head, FOUR, (12, 10))
   before, after = names(trained.arch, trained.head), names(found, FOUR)
   assert {name for name in after if after[name] != before[name]} == {'head/classifier/kernel', 'head/classifier/bias'}
   assert after['head/classifier/bias'] == (4,) and found['expand0'].shape == (12, 10, 7) and found[found.outputs[0]].shape == (4,)
-  assert moving.moved(trained.arch, trained.head, trained.head, tiny.ARCH, trained.input_shape[:2]) == trained.arch
+  assert moving.moved_graph(trained.arch, trained.head, trained.head, trained.input_shape[:2]) is trained.arch
+  back = moving.moved_graph(found, FOUR, trained.head, trained.input_shape[:2])
+  assert back == trained.arch
 
 
 def test_a_trained_network_does_not_go_where_it_cannot(trained):
   with pytest.raises(ConfigError, match='between tasks of one kind. Received: one of classification, and a task of dense. Draw'):
-    moving.moved(trained.arch, trained.head, MAPS, tiny.ARCH, (12, 12))
-  with pytest.raises(ConfigError, match='--input_stride is of presets. Received: 2, and a ticket of a trained network. Leave it out'):
-    moving.moved(trained.arch, trained.head, FOUR, tiny.ARCH, (12, 12), input_stride=2)
+    moving.moved_graph(trained.arch, trained.head, MAPS, (12, 12))
   image = keras.Input((8, 8, 3))
   flat = keras.layers.Dense(4, name='hidden')(keras.layers.Flatten()(keras.layers.Conv2D(2, 3)(image)))
   graph = graph_of(keras.Model(image, keras.layers.Dense(3, name='head/classifier')(flat)))
-  assert moving.moved(graph, CLASSES, FOUR, tiny.ARCH, (8, 8))['hidden'] == graph['hidden']
+  assert moving.moved_graph(graph, CLASSES, FOUR, (8, 8))['hidden'] == graph['hidden']
   with pytest.raises(ConfigError, match='Received: pictures of 12x12 pixels, for which hidden has others. Give the size of its own'):
-    moving.moved(graph, CLASSES, FOUR, tiny.ARCH, (12, 12))
+    moving.moved_graph(graph, CLASSES, FOUR, (12, 12))
 
 
 def test_what_a_trained_networks_ticket_has_of_its_supernet_are_the_units_that_are_left(trained):
