@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from st_tf.arch import presets
-from st_tf.arch.graph import Architecture
+from st_tf.arch.graph import Architecture, Graph
 from st_tf.arch.specs import HeadSpec
 from st_tf.config import Config, ConfigError
 from st_tf.models import build, starts
 from st_tf.models.high_resolution import CLASSIFIER
 from st_tf.models.reference import load_reference, read_tensors
 from st_tf.task import Task
-from st_tf.ticket import Ticket
+from st_tf.ticket import Ticket, moving
 from st_tf.training.descent import Part
 from st_tf.training.plan import Plan
 from st_tf.training.scope import EVERYTHING, Scope
@@ -26,18 +26,23 @@ def network(task: Task, config: Config) -> Architecture:
   """The network to train: the ticket's that the run starts from, else the chosen supernet, else the task's default.
 
   Raises:
-    ConfigError: both a ticket and a supernet are given.
+    ConfigError: both a ticket and a supernet are given, or the ticket is of a trained network that does not suit the task.
     TicketError: no ticket is there.
   """
   if not _is_ticket(config):
     return supernet(config.supernet or task.default_supernet, task, config)
-  arch = Ticket.load(config.init_from).arch
+  ticket = Ticket.load(config.init_from)
   if config.supernet:
     raise ConfigError(
       f'A ticket brings its own architecture. Received: --init_from={config.init_from} and --supernet={config.supernet}.'
       ' Leave out --supernet.'
     )
-  return arch
+  return _for_task(ticket.arch, ticket, task)
+
+
+def _for_task(arch: Architecture, ticket: Ticket, task: Task) -> Architecture:
+  """The network of a ticket, or its supernet: a graph for the outputs and the images of the task, which a preset is built for anyway."""
+  return moving.moved_graph(arch, ticket.head, task.head, task.image_size) if isinstance(arch, Graph) else arch
 
 
 def supernet(name: str, task: Task, config: Config) -> Architecture:
@@ -67,7 +72,7 @@ def fresh(task: Task, config: Config, plan: Plan, source: Ticket | None = None, 
   arch = network(task, config) if source is None or config.init_from else source.arch
   trainer = Trainer(arch, task, config, plan.pruning, searching=plan.search_every > 0, scope=scope, priced=plan.removes_first)
   if source is not None:
-    trainer.descend(Part.whole(source))
+    trainer.descend(dataclasses.replace(Part.whole(source), supernet=_for_task(source.supernet, source, task)))
   return trainer
 
 
