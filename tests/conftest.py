@@ -166,6 +166,28 @@ def ticket_folder(tiny_ticket, tmp_path_factory):
 
 
 @pytest.fixture(scope='session')
+def trained_file(tmp_path_factory):
+  """A small trained network in a file of Keras, for five classes of small pictures; `--supernet=keras:FILE` names it."""
+  from tests import networks, tiny
+
+  path = tmp_path_factory.mktemp('trained') / 'small.keras'
+  networks.residual(tiny.SIDE, blocks=1).save(path)
+  return path
+
+
+@pytest.fixture(scope='session')
+def trained_ticket(trained_file, tmp_path_factory):
+  """(folder of a ticket that was drawn from it in a short run, its task, its settings), with test scores, model file and report."""
+  from st_tf.api import drawing
+  from st_tf.runs.workdir import Workdir
+  from tests import tiny
+
+  task, config = drawing.prepared(tiny.of_file(trained_file), tiny.task())
+  (folder,) = drawing.draw_into(task, config, Workdir(tmp_path_factory.mktemp('trained') / 'run', config))
+  return folder, task, config
+
+
+@pytest.fixture(scope='session')
 def speck(tmp_path_factory):
   """The file of `tests.tiny.SPECK`, as `--supernet` names it."""
   from st_tf.arch import presets

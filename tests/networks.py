@@ -113,6 +113,19 @@ def shrunk(model: keras.Model, channels: Channels, alive: dict[str, np.ndarray])
   return smaller
 
 
+def residual(side: int, blocks: int = 2, outputs: int = 5) -> keras.Model:
+  """A small classifier of inverted residuals with stirred weights."""
+  image = keras.Input((side, side, 3), name='image')
+  x = keras.layers.ReLU(6.0)(keras.layers.BatchNormalization()(keras.layers.Conv2D(4, 3, padding='same', use_bias=False)(image)))
+  for index in range(blocks):
+    y = keras.layers.ReLU(6.0)(keras.layers.BatchNormalization()(keras.layers.Conv2D(16, 1, use_bias=False, name=f'expand{index}')(x)))
+    y = keras.layers.ReLU(6.0)(keras.layers.BatchNormalization()(keras.layers.DepthwiseConv2D(3, padding='same', use_bias=False)(y)))
+    x = keras.layers.Add()([x, keras.layers.BatchNormalization()(keras.layers.Conv2D(4, 1, use_bias=False)(y))])
+  x = keras.layers.ReLU(6.0, name='relu_maps')(keras.layers.Conv2D(8, 1, name='maps')(x))
+  model = keras.Model(image, keras.layers.Dense(outputs, 'softmax')(keras.layers.GlobalAveragePooling2D()(x)))
+  return stirred(model, np.random.default_rng(0))
+
+
 def published(graph):
   """Arrays for an EfficientNet-Lite as they are published, by their names, of random numbers."""
   rng, tensors = np.random.default_rng(0), {}

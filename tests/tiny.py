@@ -65,6 +65,13 @@ def load(argument: str, config: DataConfig) -> Task:
   return ClassificationTask('module:tests.tiny', LABELS, splits, config, size=SIDE, default_supernet=str(SUPERNET))
 
 
+def four(side: int = 12) -> Task:
+  """Another task: four kinds of noise, on pictures of another size."""
+  splits = {split: _draw(stream, count, side, 4) for stream, (split, count) in enumerate(SIZES.items())}
+  labels = ('red', 'green', 'blue', 'grey')
+  return ClassificationTask('four', labels, splits, DataConfig(), size=side, default_supernet=str(SUPERNET))
+
+
 def task() -> Task:
   """The task with its default settings."""
   return load('', DataConfig())
@@ -73,6 +80,14 @@ def task() -> Task:
 def config(**settings: Any) -> Config:
   """`SETTINGS`, some of them replaced."""
   return Config.from_flat(SETTINGS | settings)
+
+
+def of_file(path: pathlib.Path, **settings: Any) -> Any:
+  """The request of a short run of the trained network in a file of Keras."""
+  from st_tf.config.request import Request
+
+  own = {'supernet': f'keras:{path}', 'pixels': 'signed', 'epochs': 1, 'target_macs': 0.6, 'learning_rate': 0.02}
+  return Request.of(SETTINGS | own | settings)
 
 
 def trainer(arch: ArchSpec = ARCH, searching: bool = True, pruned: bool = True, on: Task | None = None, **settings: Any):
@@ -185,9 +200,10 @@ def same_state(first: Any, second: Any) -> None:
   assert not different
 
 
-def _draw(stream: int, count: int) -> Examples:
+def _draw(stream: int, count: int, side: int = SIDE, kinds: int = len(LABELS)) -> Examples:
   rng = np.random.default_rng((11, stream))
-  labels = np.arange(count) % len(LABELS)
-  pixels = rng.integers(0, 160, (count, SIDE, SIDE, 3))
-  pixels[np.arange(count), :, :, labels] += 60
+  labels = np.arange(count) % kinds
+  pixels = rng.integers(0, 160, (count, side, side, 3))
+  coloured = np.flatnonzero(labels < len(LABELS))
+  pixels[coloured, :, :, labels[coloured]] += 60
   return Examples(ArrayImages(pixels.astype(np.uint8), f'tests.tiny/{list(SIZES)[stream]}'), labels)

@@ -5,8 +5,9 @@ of it stand side by side between the two, as the kernels of a block do; what the
 them, is what one takes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import dataclasses
+from typing import Any
 
 import numpy as np
 import tf_keras as keras
@@ -21,7 +22,7 @@ from tflite.deploy.simplify import repeat_pixels
 from tflite.file.encode import encode
 from tflite.runtimes.measured import Measured
 
-_COPIES = 5
+COPIES = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,23 +87,62 @@ class Meter:
 
   def times(self, operation: Operation, units: Sequence[int]) -> list[float]:
     """Milliseconds of an operation with each number of units; noise can make one negative."""
-    pairs = [(dataclasses.replace(operation, units=count), copies) for count in units for copies in (1, _COPIES)]
+    pairs = [(dataclasses.replace(operation, units=count), copies) for count in units for copies in (1, COPIES)]
     measured = self._measured([harness(*pair, self.activation, self.density) for pair in pairs])
-    return [(many.latency - one.latency) / (_COPIES - 1) for one, many in zip(measured[::2], measured[1::2])]
+    return [(many.latency - one.latency) / (COPIES - 1) for one, many in zip(measured[::2], measured[1::2])]
 
   def networks(self, arch: ArchSpec, head: HeadSpec, image_size: int) -> tuple[float, float]:
     """Milliseconds of the supernet (without any unit, as it is)."""
     empty = arch.with_searched({block.name: BlockSpec(()) for block in layout(arch, head)})
     shape = (image_size, image_size, 3)
     # As they are exported: a map must end where sparse inference may.
-    graphs = [repeat_pixels(deployed(_thinned(build(each, head, shape), self.density))) for each in (empty, arch)]
+    graphs = [repeat_pixels(deployed(thinned(build(each, head, shape), self.density))) for each in (empty, arch)]
     measured = self._measured(graphs)
     return measured[0].latency, measured[1].latency
 
+  def timed(self, contents: Sequence[bytes], shape: tuple[int, ...]) -> list[Measured]:
+    """What files take, in turns, that read an image of `shape`."""
+    return self.measure(contents, np.random.default_rng(0).random((1, *shape), np.float32), self.rounds)
+
   def _measured(self, graphs: Sequence[Graph]) -> list[Measured]:
     shape = graphs[0].nodes[0].shape
-    contents = [encode(emit(graph), shape, sparse=self.sparse) for graph in graphs]
-    return self.measure(contents, np.random.default_rng(0).random((1, *shape), np.float32), self.rounds)
+    return self.timed([encode(emit(graph), shape, sparse=self.sparse) for graph in graphs], shape)
+
+
+@dataclasses.dataclass(frozen=True)
+class Blocks:
+  """What a table of a preset is made of.
+
+  Attributes:
+    arch: the supernet.
+    head: its head.
+    image_size: side of the images it reads, in pixels.
+    fractions: shares of the units at which operations are measured.
+    meter: measures.
+  """
+
+  arch: ArchSpec
+  head: HeadSpec
+  image_size: int
+  fractions: tuple[float, ...]
+  meter: Meter
+
+  def entries(self) -> list[dict[str, Any]]:
+    """What is measured: operations, with the groups that are such ones and the numbers of their units."""
+    found = []
+    for operation, groups in operations(self.arch, self.head, self.image_size).items():
+      units = sorted({max(round(fraction * operation.units), 1) for fraction in self.fractions})
+      found.append({'operation': dataclasses.asdict(operation), 'groups': groups, 'units': units})
+    return found
+
+  def times(self, entry: Mapping[str, Any]) -> list[float]:
+    """Milliseconds of an entry's operation with each number of units; noise can make one negative."""
+    return self.meter.times(Operation(**entry['operation']), entry['units'])
+
+  def networks(self, entries: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+    """Milliseconds of the supernet (without any unit, as it is)."""
+    del entries  # What no unit carries is measured by itself.
+    return self.meter.networks(self.arch, self.head, self.image_size)
 
 
 def harness(operation: Operation, copies: int, activation: str, density: float) -> Graph:
@@ -143,8 +183,13 @@ def harness(operation: Operation, copies: int, activation: str, density: float) 
   return Graph(tuple(nodes), 'mean')
 
 
-def _thinned(model: keras.Model, density: float) -> keras.Model:
-  """The model with so many of the 1x1 weights left, by chance, and larger: numbers that vanish would take long to compute with."""
+def thinned(model: keras.Model, density: float) -> keras.Model:
+  """The model with so many of the 1x1 weights left, by chance, and larger: numbers that vanish would take long to compute with.
+
+  Args:
+    model: is changed.
+    density: share of these weights that stays.
+  """
   rng = np.random.default_rng(0)
   for name, variable in named_variables(model).items():
     if name.endswith('/kernel') and tuple(variable.shape[:2]) == (1, 1):

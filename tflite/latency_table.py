@@ -1,7 +1,8 @@
 """Measures what each operation of a supernet takes: python -m tflite.latency_table --supernet=mobile --image_size=224 --out=FILE
 
-A search that is told --cost=latency:FILE then trades accuracy for milliseconds on that runtime. An operation is one (block,
-kernel): expansion, depthwise convolution, projection. The same command continues a table that was interrupted.
+A search that is told --cost=latency:FILE then trades accuracy for milliseconds on that runtime. An operation of a preset is one
+(block, kernel): expansion, depthwise convolution, projection; of a network by name or by file it is a layer with its padding and
+activation. The same command continues a table that was interrupted.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,8 +16,10 @@ import tqdm
 
 from st_tf import command, quiet
 from st_tf.arch import presets
+from st_tf.arch.graph import Architecture, Graph
 from st_tf.arch.specs import HEADS, HeadSpec
 from st_tf.config import flags
+from st_tf.config.config import PADDINGS
 from st_tf.errors import UserError
 from st_tf.files import write_bytes
 from tflite.runtimes.measured import RuntimeMissingError
@@ -30,13 +33,18 @@ _SPARSE_BELOW = 1 / 3  # Runtimes skip zeros where less than a third of a kernel
 class Options:
   """What to measure, where."""
 
-  supernet: str = dataclasses.field(default='mobile', metadata={'help': 'Preset or JSON file with an ArchSpec.'})
+  supernet: str = dataclasses.field(
+    default='mobile', metadata={'help': 'Preset, JSON file with an ArchSpec, network by name, or keras:FILE.'}
+  )
   runtime: str = dataclasses.field(
     default='wasm', metadata={'help': 'This processor, LiteRT.js in Chromium, or an Android device.', 'choices': _RUNTIMES}
   )
   image_size: int = dataclasses.field(default=224, metadata={'help': 'Side in pixels of the images that the deployed network reads.'})
   outputs: int = dataclasses.field(default=1000, metadata={'help': 'Labels of the network.'})
   head: str = dataclasses.field(default='classification', metadata={'help': 'End of the network.', 'choices': HEADS})
+  padding: str = dataclasses.field(
+    default='', metadata={'help': 'As the training has it, of a network by name or by file.', 'choices': PADDINGS}
+  )
   density: float = dataclasses.field(default=0.1, metadata={'help': 'Share of the 1x1 weights that is not zero; 1 = measure dense.'})
   fractions: tuple[float, ...] = dataclasses.field(
     default=(0.25, 0.5, 1.0), metadata={'help': 'Shares of the units of an operation at which it is measured, rising to 1.'}
@@ -67,66 +75,96 @@ class Options:
 def main(argv: Sequence[str]) -> None:
   """Runs the command."""
   options = flags.read_options(argv, Options, __doc__)
-  arch = presets.supernet(options.supernet)
-  if arch.tokens:
-    raise UserError('A latency table is of convolutions. Received: a supernet with transformer tokens. Use one with tokens=0.')
+  presets.check(options.supernet)
   if not options.path.parent.is_dir():
     raise UserError(f'--out is a file in an existing folder. Received: {options.out}. Create the folder first.')
-  with quiet.imports():
-    from tflite import latency_graphs
-  facts, known = _begun(options, arch, latency_graphs.Operation)
-  _check_runtime(RUNTIMES[options.runtime], options.density)
-  measure = RUNTIMES[options.runtime].measure
-  meter = latency_graphs.Meter(measure, options.density, options.density < _SPARSE_BELOW, arch.activation, options.rounds)
   head = HeadSpec(options.head, options.outputs)
-  operations = latency_graphs.operations(arch, head, options.image_size)
-  for operation, groups in tqdm.tqdm(operations.items(), 'operations', unit='operation', disable=None):
-    if operation in known:
-      continue
-    units = sorted({max(round(fraction * operation.units), 1) for fraction in options.fractions})
-    entry = {'operation': dataclasses.asdict(operation), 'groups': groups, 'units': units, 'milliseconds': meter.times(operation, units)}
-    facts['operations'].append(entry)
-    _write(options.path, facts)
+  arch = _network(options, head)
+  work = _work(options, arch, head)
+  entries = json.loads(json.dumps(work.entries()))
+  facts = _begun(options, arch, entries)
+  _check_runtime(RUNTIMES[options.runtime], options.density)
+  known = [_unmeasured(entry) for entry in facts['operations']]
+  for entry in tqdm.tqdm(entries, 'operations', unit='operation', disable=None):
+    if entry not in known:
+      facts['operations'].append(entry | {'milliseconds': work.times(entry)})
+      _write(options.path, facts)
   if 'whole' not in facts:
-    facts['base'], facts['whole'] = meter.networks(arch, head, options.image_size)
+    facts['base'], facts['whole'] = work.networks(facts['operations'])
     _write(options.path, facts)
   print('\n'.join(lines(facts, options.path)))
 
 
+def _network(options: Options, head: HeadSpec) -> Architecture:
+  """The supernet, as a training with these settings would begin with it."""
+  if not presets.is_graph(options.supernet):
+    arch = presets.supernet(options.supernet)
+    if arch.tokens:
+      raise UserError('A latency table is of convolutions. Received: a supernet with transformer tokens. Use one with tokens=0.')
+    return arch
+  with quiet.imports():
+    from st_tf.models import starts
+  size = (options.image_size, options.image_size)
+  # What its weights and pixels are changes no time.
+  return starts.start(options.supernet, 'none', 'units', head, size, options.padding).graph
+
+
+def _work(options: Options, arch: Architecture, head: HeadSpec) -> Any:
+  """What is measured, and how."""
+  with quiet.imports():
+    from tflite import latency_graphs, latency_layers
+  activation = '' if isinstance(arch, Graph) else arch.activation
+  measure = RUNTIMES[options.runtime].measure
+  meter = latency_graphs.Meter(measure, options.density, options.density < _SPARSE_BELOW, activation, options.rounds)
+  if isinstance(arch, Graph):
+    return latency_layers.Layers(arch, options.fractions, meter)
+  return latency_graphs.Blocks(arch, head, options.image_size, options.fractions, meter)
+
+
 def lines(facts: dict[str, Any], path: pathlib.Path) -> Iterator[str]:
   """The table in short, for people."""
-  total = sum(entry['milliseconds'][-1] * len(entry['groups']) for entry in facts['operations'])
-  groups, settings = sum(len(entry['groups']) for entry in facts['operations']), facts['settings']
-  yield f'table     {path}: {len(facts["operations"])} operations for {groups} groups'
+  kind = 'layers' if any('layers' in entry for entry in facts['operations']) else 'groups'
+  total = sum(entry['milliseconds'][-1] * len(entry[kind]) for entry in facts['operations'])
+  count, settings = sum(len(entry[kind]) for entry in facts['operations']), facts['settings']
+  yield f'table     {path}: {len(facts["operations"])} operations for {count} {kind}'
   yield f'runtime   {settings["runtime"]}, {settings["image_size"]} pixels, {settings["density"]:.0%} of the 1x1 weights not zero'
   yield f'supernet  {facts["whole"]:.2f} ms measured whole; {facts["base"] + total:.2f} ms by the table, {facts["base"]:.2f} ms of it fixed'
   yield 'slowest operations, ms with all units:'
-  slowest = sorted(facts['operations'], key=lambda entry: -entry['milliseconds'][-1] * len(entry['groups']))
+  slowest = sorted(facts['operations'], key=lambda entry: -entry['milliseconds'][-1] * len(entry[kind]))
   for entry in slowest[:5]:
-    operation = entry['operation']
-    kernel, channels = operation['kernel'], [operation[name] for name in ('in_channels', 'units', 'out_channels')]
-    yield (
-      f'  {entry["milliseconds"][-1]:6.3f} x {len(entry["groups"])}  {kernel}x{kernel}, stride {operation["stride"]},'
-      f' {" -> ".join(map(str, channels))} channels, from {operation["height"]}x{operation["width"]}'
-    )
+    described = _of_layer(entry) if kind == 'layers' else _of_block(entry['operation'])
+    yield f'  {entry["milliseconds"][-1]:6.3f} x {len(entry[kind])}  {described}'
 
 
-def _begun(options: Options, arch: Any, operation: type) -> tuple[dict[str, Any], set]:
-  """(the table as far as it is there, the operations in it).
+def _of_block(operation: dict[str, Any]) -> str:
+  kernel, channels = operation['kernel'], [operation[name] for name in ('in_channels', 'units', 'out_channels')]
+  return (
+    f'{kernel}x{kernel}, stride {operation["stride"]}, {" -> ".join(map(str, channels))} channels,'
+    f' from {operation["height"]}x{operation["width"]}'
+  )
+
+
+def _of_layer(entry: dict[str, Any]) -> str:
+  whole = entry['operation']['at'][-1]
+  shapes = ['x'.join(map(str, whole[name])) for name in ('reads', 'writes')]
+  return f'{entry["layers"][0]} ({whole["kind"]}), {" -> ".join(shapes)}'
+
+
+def _begun(options: Options, arch: Architecture, entries: list[dict[str, Any]]) -> dict[str, Any]:
+  """The table as far as it is there.
 
   Raises:
     UserError: the file is something else, or was begun with other settings.
   """
-  settings = {name: value for name, value in dataclasses.asdict(options).items() if name not in ('supernet', 'head', 'out')}
+  settings = {name: value for name, value in dataclasses.asdict(options).items() if name not in ('supernet', 'head', 'out', 'padding')}
   settings = json.loads(json.dumps(settings | {'machine': platform.platform()}))
   fresh = {'supernet': json.loads(json.dumps(arch.to_json())), 'head': options.head, 'settings': settings, 'operations': []}
   if not options.path.exists():
-    return fresh, set()
+    return fresh
   try:
     facts = json.loads(options.path.read_text(encoding='utf-8'))
     same = all(facts[name] == fresh[name] for name in ('supernet', 'head', 'settings')) and ('base' in facts) == ('whole' in facts)
-    same &= all({'operation', 'groups', 'units', 'milliseconds'} == set(entry) for entry in facts['operations'])
-    known = {operation(**entry['operation']) for entry in facts['operations']}
+    same &= all('milliseconds' in entry and _unmeasured(entry) in entries for entry in facts['operations'])
   except (OSError, ValueError, KeyError, TypeError):
     same = False
   if not same:
@@ -134,7 +172,11 @@ def _begun(options: Options, arch: Any, operation: type) -> tuple[dict[str, Any]
       f'A table is continued with the settings it was begun with. Received: {options.path}, which is another table or none.'
       ' Choose another --out, or remove it.'
     )
-  return facts, known
+  return facts
+
+
+def _unmeasured(entry: dict[str, Any]) -> dict[str, Any]:
+  return {name: value for name, value in entry.items() if name != 'milliseconds'}
 
 
 def _check_runtime(runtime: Runtime, density: float) -> None:

@@ -5,9 +5,11 @@ import dataclasses
 import pathlib
 from typing import Any
 
+from st_tf.arch.graph import Graph
 from st_tf.config import CONTROLS, RANDOM, Config, TransferConfig
 from st_tf.methods import supertickets, transfer
 from st_tf.models import cost
+from st_tf.runs import start
 from st_tf.runs.target import check_sparsity
 from st_tf.task import Task
 from st_tf.ticket import Ticket, moving
@@ -38,20 +40,23 @@ def drawn_here(task: Task, ticket: Ticket, config: Config, supernet: pathlib.Pat
     task: what it is drawn on.
     ticket: as it was before it moved.
     config: the transfer's settings.
-    supernet: file with the supernet of the ticket's body for the task.
+    supernet: file with the supernet of the ticket's body for the task; a trained network is the one that the ticket's run names.
     moved: 'sparsity', 'macs' and 'supernet_macs' of the moved ticket.
   """
   pruning = dataclasses.replace(config.pruning, sparsity=(moved['sparsity'],), **moving.pruned_layers(ticket, task.head))
+  begun = {'supernet': str(supernet)}
+  if isinstance(ticket.supernet, Graph):  # It begins with the weights that the ticket's own run began with.
+    begun = {name: ticket.provenance.config[name] for name in ('supernet', 'weights', 'pixels')}
   is_smaller = moved['macs'] < moved['supernet_macs']
   search = {'target_macs': float(moved['macs'])} if is_smaller else {'target_macs': 0.0, 'penalty': 0.0}
   return dataclasses.replace(
     config,
     method='supertickets',
     init_from='',
-    supernet=str(supernet),
     pruning=pruning,
     transfer=TransferConfig(),
     search=dataclasses.replace(config.search, target_latency_ms=0.0, **search),
+    **begun,
   )
 
 
@@ -68,7 +73,8 @@ def check_drawn_here(task: Task, ticket: Ticket, config: Config, supernet: pathl
   asked = {'sparsity': sparsity, 'macs': cost.of(moved.model).macs, 'supernet_macs': moved.initial['macs']}
   own = drawn_here(task, ticket, config, supernet, asked)
   plan = supertickets.plan(own, steps)
-  arch = transfer.supernet(task, ticket, config.transfer.input_stride)
+  is_graph = isinstance(ticket.supernet, Graph)  # Whose file has to be there.
+  arch = start.supernet(own.supernet, task, own) if is_graph else transfer.supernet(task, ticket, config.transfer.input_stride)
   check_sparsity(Trainer(arch, task, own, plan.pruning, searching=plan.search_every > 0), plan)
 
 

@@ -53,21 +53,21 @@ def _suited(task: Task, request: Request) -> tuple[Task, Config]:
   config = request.resolved(task.settings)
   name = config.supernet or task.default_supernet
   if config.init_from:
-    return _as_source(task, config), config
+    is_ticket = (pathlib.Path(config.init_from) / TICKET).is_file()
+    return _going_on(Ticket.load(config.init_from), task, request) if is_ticket else (task, config)
   if not presets.is_graph(name):
     return task, config
-  begun = starts.start(name, config.weights, config.pixels, task.head, task.image_size)
+  begun = starts.of(dataclasses.replace(config, supernet=name), task.head, task.image_size)
+  print(''.join(f'{note}\n' for note in begun.notes), end='', flush=True)
   own = starts.FINE_TUNING if begun.values else starts.FROM_SCRATCH
   return _giving(task, begun), request.resolved({**task.settings, **own})
 
 
-def _as_source(task: Task, config: Config) -> Task:
-  """A ticket of a trained network goes on with the pixels that this wants."""
-  if (pathlib.Path(config.init_from) / TICKET).is_file():
-    ticket = Ticket.load(config.init_from)
-    if isinstance(ticket.arch, Graph):
-      return _giving(task, ticket.task)
-  return task
+def _going_on(ticket: Ticket, task: Task, request: Request) -> tuple[Task, Config]:
+  """What a training that goes on with a ticket has: of a trained network its pixels, and settings that suit a fine-tuning."""
+  if not isinstance(ticket.arch, Graph):
+    return task, request.resolved(task.settings)
+  return _giving(task, ticket.task), request.resolved({**task.settings, **starts.FINE_TUNING})
 
 
 def _giving(task: Task, wanted: Any) -> Task:

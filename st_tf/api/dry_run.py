@@ -9,6 +9,7 @@ import time
 import tensorflow as tf
 
 from st_tf import methods, wording
+from st_tf.api import removals
 from st_tf.api.stand_in import StandIn
 from st_tf.config import Config
 from st_tf.models import cost
@@ -54,7 +55,10 @@ def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]
   yield f'  rate        {_rates(plan)}; warm-up {plan.warmup_steps} steps'
   if plan.fine_tune_step < plan.total_steps:
     yield f'  fine-tuning from step {plan.fine_tune_step}, on a rate cycle of its own'
-  yield from _search_lines(trainer, plan)
+  if plan.removes_first:
+    yield from removals.lines(trainer, plan, trainings, not without_data)
+  else:
+    yield from _search_lines(trainer, plan)
   yield from _pruning_lines(trainer, plan, method.pruning)
   if without_data:
     yield '  time        not measured, since no data was read; --data_dir=FOLDER reads some'

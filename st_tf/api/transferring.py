@@ -10,6 +10,7 @@ from typing import Any
 from st_tf import files
 from st_tf.api import controls, drawing, dry_run
 from st_tf.arch import presets
+from st_tf.arch.graph import Graph
 from st_tf.config import Config, Identity
 from st_tf.config.request import Request
 from st_tf.methods import transfer
@@ -56,10 +57,8 @@ class Transfer:
       UserError: no ticket is there, no such task, or settings that no transfer has.
     """
     ticket = Ticket.load(path)
-    task, config = drawing.prepared(request, task)
-    # Files and recipes name a supernet; the ticket brings its own.
-    supernet = request.given.get('supernet', '')
-    config = dataclasses.replace(config, method='transfer', init_from=str(path), supernet=supernet)
+    task, config = drawing.prepared(dataclasses.replace(request, given={**request.given, 'init_from': str(path)}), task)
+    config = dataclasses.replace(config, method='transfer')
     named = dataclasses.replace(config, init_from=ticket.fingerprint[:_DIGITS], supernet='')
     root = pathlib.Path(root or drawing.default_workdir(named))
     if controlled:
@@ -105,5 +104,6 @@ class Transfer:
       return controls.exchanged(self.config, name)
     own = self.root / 'supernet.json'
     config = controls.drawn_here(self.task, self.ticket, self.config, own, results['none'])
-    files.write_text(own, presets.to_text(transfer.supernet(self.task, self.ticket, self.config.transfer.input_stride)))
+    if not isinstance(self.ticket.supernet, Graph):
+      files.write_text(own, presets.to_text(transfer.supernet(self.task, self.ticket, self.config.transfer.input_stride)))
     return config

@@ -7,7 +7,7 @@ import os
 import pathlib
 from typing import TYPE_CHECKING, Any
 
-from st_tf.api.calls import call_of, prepare_tensorflow, requested
+from st_tf.api.calls import call_of, kept_model, prepare_tensorflow, requested
 from st_tf.comparing.options import Options, check
 from st_tf.config import ConfigError
 from st_tf.task import Task
@@ -55,6 +55,7 @@ class Compared:
 def compare(
   task: str = '',
   *,
+  model: Any = None,
   methods: str | Sequence[str] = Options.methods,
   config: str | os.PathLike[str] = '',
   recipe: str = '',
@@ -68,6 +69,7 @@ def compare(
 
   Args:
     task: name of what to train on.
+    model: a trained network of tf_keras or Keras 3, in the place of `supernet`, kept in a file beside the workdir; see also `pixels`.
     methods: the first of which the others are compared with; 'supertickets:reactivation=masked' brings a setting.
     config: a JSON file of settings.
     recipe: settings of the paper in the place of the defaults.
@@ -83,6 +85,9 @@ def compare(
       'The runs of a comparison are processes of their own, which find the task by its name. Received: a task in memory. Write a module'
       " with load(argument, config) -> Task, and give task='module:NAME'."
     )
+  if model is not None:
+    prepare_tensorflow()
+    settings['supernet'] = kept_model(model, settings, settings.get('workdir', ''))
   own = {field.name for field in dataclasses.fields(Options)} - {'dry_run'}
   chosen = {name: os.fspath(value) if isinstance(value, os.PathLike) else value for name, value in settings.items() if name in own}
   for name in ('sparsities', 'learning_rates'):

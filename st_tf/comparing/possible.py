@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 import dataclasses
 
+from st_tf.arch.graph import Graph
 from st_tf.comparing.entries import ranking, reads
 from st_tf.config import PRUNED_LAYERS, Config
 from st_tf.pruning.fit import ranked
-from st_tf.runs.start import supernet
+from st_tf.runs.start import load_weights, supernet
 from st_tf.runs.target import check_target
 from st_tf.task import Task
 from st_tf.training.plan import training_alone
@@ -48,4 +49,8 @@ def check(configs: Iterable[Config], task: Task) -> None:
 def _untrained(config: Config, task: Task) -> Trainer:
   config = dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, reactivation='masked'))
   schedule = training_alone(config, task.steps_per_epoch(config.batch_size)).holding(max(config.pruning.sparsity)).pruning
-  return Trainer(supernet(config.supernet, task, config), task, config, schedule, searching=True)
+  arch = supernet(config.supernet, task, config)
+  trainer = Trainer(arch, task, config, schedule, searching=not isinstance(arch, Graph))
+  if isinstance(arch, Graph):
+    load_weights(trainer)  # Units whose readers have no weights yet are not removed.
+  return trainer

@@ -60,7 +60,9 @@ _NOT_NEGATIVE = (
 
 
 PIXELS = ('', 'bytes', 'units', 'signed', 'imagenet')
-_LATER = ('weights', 'pixels', 'unit_search', 'teacher', 'teacher_share', 'teacher_temperature')  # Settings that were added: at their defaults a run is what it was without them.
+PADDINGS = ('', 'symmetric', 'exact', 'kept')
+# Settings that were added: at their defaults a run is what it was without them.
+_LATER = ('weights', 'pixels', 'padding', 'unit_search', 'teacher', 'teacher_share', 'teacher_temperature')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +82,12 @@ class Config:
     '', 'Trained weights of a supernet that has them: imagenet, none, or a file; empty = imagenet where they are at hand.'
   )
   pixels: str = setting('', 'Pixels that a trained network wants; empty = as its family or its file says.', PIXELS)
+  padding: str = setting(
+    '',
+    'Padding on one side, in a network by name or by file: made symmetric (kernels move and are trained), exact (larger depthwise'
+    ' kernels), or kept; empty = symmetric where that can make the network run sparsely.',
+    PADDINGS,
+  )
   epochs: int = setting(16, 'Passes over the training data, fine-tuning included.')
   batch_size: int = setting(128, 'Images per training step.')
   seed: int = setting(0, 'Seed of initialisation, data order, augmentation and dropout.')

@@ -2,16 +2,11 @@
 
 from collections.abc import Callable, Iterator
 import contextlib
-import dataclasses
 import math
 
-import numpy as np
 import tensorflow as tf
-import tf_keras as keras
 
-from st_tf.arch.graph import Graph
 from st_tf.config import Config, ConfigError
-from st_tf.models import build, named_variables
 from st_tf.pruning import Mask
 from st_tf.pruning.saliency import Loss, Weights
 from st_tf.pruning.wrapper import prunable
@@ -104,27 +99,3 @@ def first_batches(trainer: Trainer, temperature: float = 1.0, gradients: int = 1
   finally:
     for name, variable in trainer.variables.items():
       variable.assign(before[name])
-
-
-def positive_flow(trainer: Trainer) -> tuple[Weights, Callable[[], tf.Tensor]]:
-  """(the prunable weights, the sum of outputs for an input of ones) of a copy with positive parameters, in double precision.
-
-  Activations are ReLU, which changes nothing that is positive: those that saturate would stop the flow.
-
-  Raises:
-    ConfigError: the network is no preset, of which a copy could have other activations.
-  """
-  if isinstance(trainer.arch, Graph):
-    raise ConfigError('--method=synflow goes with presets. Received: a network by name or file. Choose another method.')
-  floatx = keras.backend.floatx()
-  keras.backend.set_floatx('float64')
-  try:
-    arch = dataclasses.replace(trainer.arch, activation='relu')
-    model = build(arch, trainer.task.head, (*trainer.task.image_size, 3))
-  finally:
-    keras.backend.set_floatx(floatx)
-  variables, values = named_variables(model), trainer.values()
-  for name, variable in variables.items():
-    variable.assign(np.abs(values[name]))
-  ones = tf.ones((1, *model.input_shape[1:]), tf.float64)
-  return {name: variables[name] for name in weights(trainer)}, lambda: tf.reduce_sum(model(ones, training=False))

@@ -15,13 +15,14 @@ import os
 import pathlib
 import sys
 import time
-from typing import Any
+from typing import Any, ClassVar
 import warnings
 
 import keras_tuner as kt
 import numpy as np
 
-from st_tf.arch.presets import is_graph, supernet
+from st_tf.arch.graph import Architecture
+from st_tf.arch.presets import supernet
 from st_tf.arch.specs import ArchSpec, HeadSpec
 from st_tf.config import Config, ConfigError
 from st_tf.methods._pipeline import trial_epochs
@@ -31,6 +32,7 @@ from st_tf.search.importance import Group
 from st_tf.task import Task
 from st_tf.ticket import Costs, TaskFacts, Ticket
 from st_tf.ticket.facts import TrainingCost
+from st_tf.training.trainer import Trainer
 
 FRACTIONS = (0.0, 0.25, 0.5, 0.75, 1.0)  # Of a group's units.
 OBJECTIVE = 'validation'
@@ -53,19 +55,25 @@ def macs(left: Mapping[str, int], groups: tuple[Group, ...], fixed: float) -> fl
   return fixed + sum(group.macs_of(left[group.name]) for group in groups)
 
 
-def within(left: Mapping[str, int], groups: tuple[Group, ...], fixed: float, bound: float) -> dict[str, int] | None:
+def within(left: Mapping[str, int], macs: Callable[[dict[str, int]], float], bound: float, least: int = 0) -> dict[str, int] | None:
   """The units times the largest common factor up to 1, rounded down, with which a network has at most `bound` MACs.
 
+  Args:
+    left: units by group name.
+    macs: of a network with so many.
+    bound: that is kept to.
+    least: units that each group keeps.
+
   Returns:
-    Units by group name; None when a network without any unit has more.
+    Units by group name; None when the smallest network has more.
   """
 
   def scaled(factor: Fraction) -> dict[str, int]:
-    return {name: int(kept * factor) for name, kept in left.items()}
+    return {name: max(int(kept * factor), least) for name, kept in left.items()}
 
   # A count changes at these factors and at no others.
   factors = sorted({Fraction(1), *(Fraction(fewer, kept) for kept in left.values() for fewer in range(kept))} | {Fraction(0)})
-  fitting = bisect.bisect_right(factors, bound, key=lambda factor: macs(scaled(factor), groups, fixed))
+  fitting = bisect.bisect_right(factors, bound, key=lambda factor: macs(scaled(factor)))
   return scaled(factors[fitting - 1]) if fitting else None
 
 
@@ -86,15 +94,19 @@ class Space:
     params: its parameters.
     macs: its MACs.
     bound: MACs that an architecture may have; infinity = no bound.
+    spent: what it took to know the space.
   """
 
-  supernet: ArchSpec
+  supernet: Architecture
   head: HeadSpec
   shape: tuple[int, int, int]
   groups: tuple[Group, ...]
   params: int
   macs: int
   bound: float
+  spent: TrainingCost = dataclasses.field(default=TrainingCost(), kw_only=True)
+  fractions: ClassVar[tuple[float, ...]] = FRACTIONS  # Of a group's units, that are tried.
+  smallest: ClassVar[str] = 'without any search unit'
 
   @classmethod
   def of(cls, task: Task, config: Config) -> 'Space':
@@ -103,43 +115,74 @@ class Space:
     Raises:
       UserError: there is no such supernet, or no unit in it to search.
     """
-    name = config.supernet or task.default_supernet
-    if is_graph(name):
-      raise ConfigError(f'--method=tuner goes with presets. Received: --supernet={name}. Choose another method.')
-    arch, shape, wanted = supernet(name), (*task.image_size, 3), config.search.target_macs
+    arch, shape = supernet(config.supernet or task.default_supernet), (*task.image_size, 3)
     model = build(arch, task.head, shape)
     costs, groups = cost.of(model), importance.groups_of(model, arch, task.head)
-    if not groups:
-      raise ConfigError(f'A search needs units. Received: a network without any, --supernet={config.supernet}. Choose another.')
-    bound = math.inf if not wanted else wanted * costs.macs if wanted <= 1 else wanted
-    return cls(arch, task.head, shape, groups, costs.params, costs.macs, bound)
+    check_units(groups, config)
+    return cls(arch, task.head, shape, groups, costs.params, costs.macs, bound(config, costs.macs))
 
   @property
-  def fixed(self) -> float:
-    """MACs of what no unit carries."""
+  def least(self) -> float:
+    """MACs of the smallest network: of what no unit carries."""
     return importance.MACS.fixed(self.macs, self.groups)
+
+  def macs_of(self, left: Mapping[str, int]) -> float:
+    """MACs of the network in which the groups have so many units left."""
+    return macs(left, self.groups, self.least)
+
+  def left(self, values: Mapping[str, Any]) -> dict[str, int] | None:
+    """Units by group name of an architecture, scaled down to the bound; None where no network meets it.
+
+    Args:
+      values: fractions by group name.
+    """
+    return within(units(values, self.groups), self.macs_of, self.bound)
 
   def hyperparameters(self) -> kt.HyperParameters:
     """One choice per group."""
     choices = kt.HyperParameters()
     for group in self.groups:
-      choices.Choice(group.name, list(FRACTIONS), default=FRACTIONS[-1])
+      choices.Choice(group.name, list(self.fractions), default=self.fractions[-1])
     return choices
+
+  def begin(self, trainer: Trainer, source: Ticket) -> None:
+    """Gives a fresh trainer of an `untrained` architecture what its weights begin with: those that its seed draws."""
 
   def untrained(self, left: Mapping[str, int]) -> Ticket:
     """The architecture with these units as a ticket without weights: trainings begin from it as from any other."""
+    arch = arch_of(left, self.supernet, self.head, self.groups)
+    return self.ticket(arch, {name: list(range(kept)) for name, kept in left.items()})
+
+  def ticket(self, arch: Architecture, survivors: dict[str, list[int]], weights: dict[str, np.ndarray] | None = None) -> Ticket:
+    """A ticket of a part of the supernet that has trained nothing."""
     return Ticket(
-      arch_of(left, self.supernet, self.head, self.groups),
+      arch,
       self.supernet,
       self.head,
       self.shape,
-      weights={},
+      weights=weights or {},
       masks={},
-      survivors={name: list(range(kept)) for name, kept in left.items()},
+      survivors=survivors,
       task=TaskFacts(),
       sparsity=0.0,
       cost=Costs(supernet_params=self.params, supernet_macs=self.macs),
     )
+
+
+def bound(config: Config, whole: int) -> float:
+  """MACs that an architecture may have, of a supernet that has `whole`; infinity = no bound."""
+  wanted = config.search.target_macs
+  return math.inf if not wanted else wanted * whole if wanted <= 1 else wanted
+
+
+def check_units(groups: tuple[Group, ...], config: Config) -> None:
+  """Refuses a network in which nothing can be searched.
+
+  Raises:
+    ConfigError: naming it.
+  """
+  if not groups:
+    raise ConfigError(f'A search needs units. Received: a network without any, --supernet={config.supernet}. Choose another.')
 
 
 class Failed(Exception):

@@ -3,6 +3,7 @@
 from st_tf.config import PRUNED_LAYERS, Config
 from st_tf.methods import _first_mask as first_mask
 from st_tf.methods._method import Method, one_training
+from st_tf.methods._positive_flow import positive_flow
 from st_tf.pruning import Mask, saliency
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
@@ -18,7 +19,7 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
 
 def _mask(trainer: Trainer) -> Mask:
   trainer.meter.count(0, saliency.SYNFLOW_ROUNDS * STEP_PASSES * trainer.macs)
-  return saliency.synflow(*first_mask.positive_flow(trainer), first_mask.sparsity(trainer.config))
+  return saliency.synflow(*positive_flow(trainer), first_mask.sparsity(trainer.config))
 
 
 METHOD = Method(plan=first_mask.plan, draw=draw, trainings=one_training, reads=PRUNED_LAYERS)

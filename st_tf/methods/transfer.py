@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from st_tf.arch import presets
-from st_tf.arch.specs import ArchSpec
+from st_tf.arch.graph import Architecture, Graph
 from st_tf.config import RANDOM, Config, ConfigError, PruningConfig
 from st_tf.config.duration import share
 from st_tf.methods._method import Method, one_training
@@ -82,9 +82,17 @@ def trainer(task: Task, config: Config, plan: Plan) -> Trainer:
   return _trainer(task, config, plan, source(config))
 
 
-def supernet(task: Task, ticket: Ticket, input_stride: int = 0) -> ArchSpec:
+def supernet(task: Task, ticket: Ticket, input_stride: int = 0) -> Architecture:
   """The supernet of the ticket's body for a task."""
-  return moving.moved(ticket.supernet, ticket.head, task.head, presets.supernet(task.default_supernet), input_stride)
+  return _moved(ticket.supernet, task, ticket, input_stride)
+
+
+def _moved(arch: Architecture, task: Task, ticket: Ticket, input_stride: int) -> Architecture:
+  if not isinstance(arch, Graph):
+    return moving.moved(arch, ticket.head, task.head, presets.supernet(task.default_supernet), input_stride)
+  if input_stride:
+    raise ConfigError(f'--input_stride is of presets. Received: {input_stride}, and a ticket of a trained network. Leave it out.')
+  return moving.moved_graph(arch, ticket.head, task.head, task.image_size)
 
 
 def _sparsity(config: Config, ticket: Ticket, task: Task) -> float:
@@ -101,8 +109,7 @@ def _trainer(task: Task, config: Config, plan: Plan, ticket: Ticket) -> Trainer:
   transfer, before, after = config.transfer, ticket.head, task.head
   if config.supernet:
     raise ConfigError(f'A ticket brings its own body. Received: --supernet={config.supernet}. Leave it out.')
-  ends = presets.supernet(task.default_supernet)
-  arch = moving.moved(ticket.arch, before, after, ends, transfer.input_stride)
+  arch = _moved(ticket.arch, task, ticket, transfer.input_stride)
   masks = _masks(config, ticket, task) if plan.pruning and not transfer.reactivate else {}
   scope = Scope(
     prunable=None if transfer.reactivate else frozenset(masks),
@@ -116,7 +123,7 @@ def _trainer(task: Task, config: Config, plan: Plan, ticket: Ticket) -> Trainer:
   return trainer
 
 
-def _prunable_weights(whole: ArchSpec, config: Config, ticket: Ticket, task: Task) -> int:
+def _prunable_weights(whole: Architecture, config: Config, ticket: Ticket, task: Task) -> int:
   """How many weights of a whole supernet may be pruned, by the settings of whoever prunes them."""
   pruning = config.pruning if config.transfer.reactivate else PruningConfig(**moving.pruned_layers(ticket, task.head))
 

@@ -21,6 +21,7 @@ from tensorboard.plugins.hparams import api as hparams
 import tensorflow as tf
 
 from st_tf import files, wording
+from st_tf.arch.presets import is_graph
 from st_tf.config import PRUNED_LAYERS, Config, ConfigError, PipelineConfig, SearchConfig
 from st_tf.errors import NothingLeft
 from st_tf.methods import _gradual as gradual
@@ -28,6 +29,7 @@ from st_tf.methods import _tuning as tuning
 from st_tf.methods._method import SEARCHED, Method, Training
 from st_tf.methods._pipeline import Pipeline, alone, retrain_epochs, trial_epochs
 from st_tf.methods._tuning import OBJECTIVE, Failed
+from st_tf.methods._widths import Widths
 from st_tf.runs.run import DivergedError, Run, train_to_the_end
 from st_tf.runs.start import fresh, prunable_weights
 from st_tf.runs.target import shown
@@ -38,6 +40,7 @@ from st_tf.ticket.facts import TrainingCost
 from st_tf.training.plan import Plan, training_alone
 from st_tf.training.scope import EVERYTHING
 
+_NOTHING = TrainingCost()
 _EPOCHS = 'tuner/epochs'  # What Hyperband adds to the choices.
 
 
@@ -77,7 +80,7 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
   pipeline, best = Pipeline(task, config, workdir), best_of(trials)
   source = search.space.untrained(best.left)
   try:
-    trained = pipeline.stage(training(config, config.epochs), draw_from(source), source)
+    trained = pipeline.stage(training(config, config.epochs), draw_from(source, search.space), source)
   except Failed as failure:  # Here it is no value that a search goes on with.
     raise failure.__cause__ from None
   prunable = prunable_weights(source.supernet, task.head, source.input_shape, lambda layer: EVERYTHING.stays_dense(layer, config.pruning))
@@ -85,7 +88,7 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
 
   def pruned(sparsity: float) -> Ticket:
     ticket = pipeline.stage(pruning(config, sparsity), lambda *given: gradual.prune_gradually(*given, trained), trained)
-    return charged(ticket, trials, config)
+    return charged(ticket, trials, config, search.space.spent)
 
   ticket = pipeline.keep(pruned(sparsity) for sparsity in config.pruning.sparsity)
   for trial in trials:  # Again, since keeping tickets writes the folder anew.
@@ -134,7 +137,8 @@ class Search:
 
   def __init__(self, task: Task, config: Config, workdir: Workdir):
     tuning.check(config)
-    self.space = tuning.Space.of(task, config)
+    kind = Widths if is_graph(config.supernet or task.default_supernet) else tuning.Space
+    self.space = kind.of(task, config)
     self._task, self._config, self._workdir = task, config, workdir
 
   def run(self) -> tuple[Trial, ...]:
@@ -187,10 +191,12 @@ class Search:
     trial = self._trial(given)
     try:
       if trial.left is None:
-        raise Failed('without any unit the network is above --target_macs', TrainingCost())
+        raise Failed(f'{self.space.smallest} the network is above --target_macs', TrainingCost())
       source = self.space.untrained(trial.left)
       # A pipeline of its own, that the locks of its folders end with it: another worker may want the same one.
-      ticket = Pipeline(self._task, self._config, self._workdir).stage(training(self._config, trial.epochs), draw_from(source), source)
+      ticket = Pipeline(self._task, self._config, self._workdir).stage(
+        training(self._config, trial.epochs), draw_from(source, self.space), source
+      )
     except Failed as failure:
       self._tell(trial, f'failed: {failure}')
       raise
@@ -213,28 +219,28 @@ class Search:
   def _trial(self, given: Any) -> Trial:
     chosen, space = given.hyperparameters.values, self.space
     values = {group.name: chosen[group.name] for group in space.groups}
-    left = tuning.within(tuning.units(values, space.groups), space.groups, space.fixed, space.bound)
+    left = space.left(values)
     counted = {name: float(given.metrics.get_last_value(name)) for name in ('epochs', 'macs', 'seconds') if given.metrics.exists(name)}
     return Trial(
       number=int(given.trial_id) + 1,
       values=values,
       left=left,
       epochs=chosen.get(_EPOCHS) or trial_epochs(self._config),
-      macs=round(space.fixed if left is None else tuning.macs(left, space.groups, space.fixed)),
+      macs=round(space.least if left is None else space.macs_of(left)),
       score=float(given.metrics.get_last_value(OBJECTIVE)) if given.status == 'COMPLETED' else None,
       training=TrainingCost(**counted | {'macs': round(counted.get('macs', 0))}),
     )
 
   def _why_none(self, trials: int) -> str:
     space = self.space
-    if space.fixed <= space.bound:
+    if space.least <= space.bound:
       return (
         f'At least one architecture can be trained. Received: {trials} trials, in all of which the loss became no finite number.'
         ' Try a lower --learning_rate, --gradient_clip=1 or a longer --warmup, with --fresh or another --workdir.'
       )
     return (
-      f'--target_macs is at least what is left without any search unit, {shown(space.fixed, "MACs")} here'
-      f' ({space.fixed / space.macs:.1%} of the supernet). Received: {self._config.search.target_macs:g}, with which all {trials} trials'
+      f'--target_macs is at least what is left {space.smallest}, {shown(space.least, "MACs")} here'
+      f' ({space.least / space.macs:.1%} of the supernet). Received: {self._config.search.target_macs:g}, with which all {trials} trials'
       ' failed. Raise it.'
     )
 
@@ -259,7 +265,7 @@ def best_of(trials: tuple[Trial, ...]) -> Trial:
   return max((trial for trial in trials if trial.score is not None), key=lambda trial: trial.score)
 
 
-def charged(ticket: Ticket, trials: tuple[Trial, ...], config: Config) -> Ticket:
+def charged(ticket: Ticket, trials: tuple[Trial, ...], config: Config, before: TrainingCost = _NOTHING) -> Ticket:
   """The ticket with what the trials cost added to what its own trainings did, and what they came to.
 
   At the end, since the trainings before may be shared with runs of other searches. A training counts once: also of two trials
@@ -269,6 +275,7 @@ def charged(ticket: Ticket, trials: tuple[Trial, ...], config: Config) -> Ticket
     ticket: of the last training.
     trials: all of them.
     config: the run's settings.
+    before: what it took to know the space.
   """
 
   def name(trial: Trial, epochs: int) -> tuple[Any, ...]:
@@ -276,7 +283,7 @@ def charged(ticket: Ticket, trials: tuple[Trial, ...], config: Config) -> Ticket
 
   spent = {name(trial, trial.epochs): trial.training for trial in trials if trial.left is not None}
   spent.pop(name(best_of(trials), config.epochs), None)
-  total = sum(spent.values(), ticket.provenance.all_training)
+  total = sum(spent.values(), ticket.provenance.all_training + before)
   facts = dataclasses.replace(ticket.provenance, training=total, trials=[trial.facts() for trial in trials])
   return dataclasses.replace(ticket, provenance=facts)
 
@@ -293,13 +300,13 @@ def pruning(config: Config, sparsity: float) -> Config:
   return dataclasses.replace(alone(config, 'gmp'), epochs=retrain_epochs(config), pruning=pruned, pipeline=PipelineConfig())
 
 
-def draw_from(source: Ticket) -> Callable[[Task, Config, Workdir], Ticket]:
-  """What trains the architecture of a ticket from scratch."""
+def draw_from(source: Ticket, space: tuning.Space) -> Callable[[Task, Config, Workdir], Ticket]:
+  """What trains the architecture of a ticket from what weights of the space begin with."""
 
   def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
     plan = training_alone(config, task.steps_per_epoch(config.batch_size))
     trainer = fresh(task, config, plan, source)
-    run = Run(trainer, plan, workdir)
+    run = Run(trainer, plan, workdir, lambda trainer: space.begin(trainer, source))
     try:
       train_to_the_end(run)
     except DivergedError as error:

@@ -1,9 +1,10 @@
 """What a run of a network by name or by file begins with: its graph under the task's head, its weights, the pixels it wants."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import dataclasses
 import functools
 import os
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from st_tf.arch import presets
 from st_tf.arch.graph import INPUT, Graph, Node
 from st_tf.arch.specs import HeadSpec, SpecError
 from st_tf.models import families, keras_files
+from st_tf.models import padding as paddings
 from st_tf.models.graph import build_graph, read
 from st_tf.models.high_resolution import CLASSIFIER, STEM
 
@@ -39,15 +41,22 @@ class Start:
     values: its trained weights by 'layer/variable'; empty where it has none. Layers that are not among them begin at random.
     mean: per channel, that it wants to be subtracted from images in [0, 1].
     deviation: likewise, that they are divided by.
+    notes: what was done to it, for people.
   """
 
   graph: Graph
   values: Mapping[str, np.ndarray]
   mean: tuple[float, ...]
   deviation: tuple[float, ...]
+  notes: tuple[str, ...] = ()
 
 
-def start(name: str, weights: str, pixels: str, head: HeadSpec, image_size: tuple[int, int]) -> Start:
+def of(config: Any, head: HeadSpec, image_size: tuple[int, int]) -> Start:
+  """What a run with the settings `config` begins with; see `start`."""
+  return start(config.supernet, config.weights, config.pixels, head, image_size, config.padding)
+
+
+def start(name: str, weights: str, pixels: str, head: HeadSpec, image_size: tuple[int, int], padding: str = '') -> Start:
   """What a run of the network `name` begins with.
 
   Args:
@@ -56,10 +65,15 @@ def start(name: str, weights: str, pixels: str, head: HeadSpec, image_size: tupl
     pixels: one of `PIXELS`; '' = as the family or the file says.
     head: what the task asks of the network's end.
     image_size: (height, width) of the images, in pixels.
+    padding: 'symmetric', 'exact' (both as `models.padding` has them), or 'kept'; '' = symmetric where that can make it run sparsely.
 
   Raises:
     SpecError: there is no such network, it does not suit the task, or it does not say what pixels it wants.
   """
+  return _evenly(_as_it_came(name, weights, pixels, head, image_size), padding)
+
+
+def _as_it_came(name: str, weights: str, pixels: str, head: HeadSpec, image_size: tuple[int, int]) -> Start:
   if name.startswith(presets.KERAS):
     path = os.path.expanduser(name.removeprefix(presets.KERAS))
     changed = os.stat(path).st_mtime_ns if os.path.exists(path) else 0
@@ -68,6 +82,26 @@ def start(name: str, weights: str, pixels: str, head: HeadSpec, image_size: tupl
   path = families.file_of(name, weights)
   mean, deviation = PIXELS[pixels] if pixels else (family.mean, family.deviation)
   return Start(families.supernet(name, head, image_size), families.weights(name, path) if path else {}, mean, deviation)
+
+
+def _evenly(begun: Start, padding: str) -> Start:
+  """The same with the padding that is asked for, and what that changed."""
+  found = paddings.one_sided(begun.graph)
+  dense = '' if padding else paddings.dense_anyway(begun.graph)
+  if padding == 'kept' or dense:
+    why = f'since {dense} keeps the network from running sparsely anyway' if dense else 'as --padding=kept says'
+    return dataclasses.replace(begun, notes=_noted(('stays, ' + why, found)))
+  new = paddings.symmetric(begun.graph, begun.values, padding == 'exact')
+  notes = _noted(
+    ('is made symmetric by larger kernels, the function stays', new.exactly),
+    ('is made symmetric for sparse inference, fine-tuning takes it up', new.moved),
+    ('stays where sparse inference has no form for the layer', new.left),
+  )
+  return dataclasses.replace(begun, graph=new.graph, values=new.values, notes=notes)
+
+
+def _noted(*found: tuple[str, Sequence[paddings.Padded]]) -> tuple[str, ...]:
+  return tuple(f'padding on one side {what}: {", ".join(each.layer for each in layers)}' for what, layers in found if layers)
 
 
 @functools.lru_cache(maxsize=2)

@@ -118,7 +118,10 @@ def survival(network: NetworkPicture) -> str:
   strips, blocks = network.strips, network.blocks
   left, total = sum(len(strip.alive) for strip in strips), sum(strip.total for strip in strips)
   if not network.has_branches:
-    return f'{left:,} of {total:,} units ({wording.percent(left / total)}) are left, in {_number(len(blocks), "channel group")}.'
+    groups = _number(len(blocks), 'channel group')
+    if left == total:
+      return f'All {total:,} units of the {groups} are left: none was removed.'
+    return f'{left:,} of {total:,} units ({wording.percent(left / total)}) are left, in {groups}.'
   kernels, dead = sum(bool(strip.alive) for strip in strips), sum(block.is_dead for block in blocks)
   if left == total:
     return f'All {total:,} units of the {_number(len(blocks), "block")} are left: the search removed none.'

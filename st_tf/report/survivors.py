@@ -22,7 +22,7 @@ class Strip:
   """The units of one kernel (or the tokens) of one block.
 
   Attributes:
-    label: '3×3' or 'tokens'.
+    label: '3×3' or 'tokens'; '' of a channel group.
     total: units in the supernet.
     alive: indices, counted in the supernet, of those that are left; rising.
   """
@@ -120,7 +120,8 @@ def _of_graph(supernet: Graph, arch: Graph, survivors: Mapping[str, Sequence[int
     size = '×'.join(str(side) for side in supernet[group.name].shape[:-1]) or '1×1'
     if size not in sizes:
       sizes.append(size)
-    cells.setdefault((sizes.index(size), 0), []).append(BlockPicture(group.name, group.name, (Strip('units', group.units, alive),)))
+    label = f'{group.name}: {len(alive):,} of {group.units:,}'
+    cells.setdefault((sizes.index(size), 0), []).append(BlockPicture(group.name, label, (Strip('', group.units, alive),)))
   rows = tuple((f'maps {row}', size) for row, size in enumerate(sizes))
   return NetworkPicture((('network', 'channel groups'),), rows, {key: tuple(blocks) for key, blocks in cells.items()}, False)
 

@@ -8,13 +8,13 @@ import numpy as np
 from st_tf.arch.graph import Graph
 from st_tf.config import ConfigError
 from st_tf.models import cost
-from st_tf.runs.target import shown, target, target_flag
+from st_tf.runs.target import charged, check_target, of_a_graph, removable, target
 from st_tf.search import scores
 from st_tf.search.analysis import analyse
 from st_tf.task.scoring import readable
 from st_tf.training.trainer import Trainer
 
-PICTURES = 256  # That units are scored on.
+PICTURES = 256  # That units are scored on, where there are as many.
 
 
 def remove_least_valuable(trainer: Trainer) -> dict[str, Any]:
@@ -24,34 +24,48 @@ def remove_least_valuable(trainer: Trainer) -> dict[str, Any]:
     trainer: of a graph, with the weights that it begins with.
 
   Raises:
-    ConfigError: the target is one that no removal meets, or in milliseconds.
+    ConfigError: the target is one that no removal meets.
   """
-  arch, config = trainer.arch, trainer.config
-  if not isinstance(arch, Graph):
-    raise ConfigError('--unit_search=scores goes with a network by name. Received: a preset, which is searched by factors.')
-  if config.search.target_latency_ms:
-    raise ConfigError('Units that go first are counted in MACs. Received: --target_latency_ms. Write --target_macs.')
-  channels = analyse(arch)
-  groups = scores.candidates(channels, trainer.untrained)
-  least = channels.macs({group.name: np.arange(group.units) == 0 for group in groups})
-  if target(trainer) < least:
-    name, received = target_flag(trainer).split('=')
-    raise ConfigError(
-      f'{name} is at least what is left with one unit of each group, {shown(least, "MACs")} here'
-      f' ({least / trainer.macs:.1%} of the supernet). Received: {received}.'
-    )
-  batches = math.ceil(PICTURES / config.batch_size)
-  data = trainer.task.dataset('train', config.batch_size, training=True, seed=config.seed, epoch=config.epochs).take(batches)
-  deviation = scores.deviations(trainer.model, arch, (images for images, _ in readable(data)))
-  trainer.meter.count(batches * config.batch_size, batches * config.batch_size * trainer.macs)
-  alive = scores.least_valuable(channels, groups, scores.scores(channels, trainer.values(), deviation), target(trainer))
-  before = trainer.macs
+  check_removal(trainer)
+  check_target(trainer)
+  groups = removable(trainer)
+  alive = scores.least_valuable(analyse(trainer.arch), groups, scored(trainer), target(trainer), charged(trainer), of_a_graph(trainer))
+  before, in_ms = trainer.macs, {'latency_ms_before': trainer.price()} if trainer.cost_model.table else {}
   left = sum(int(np.count_nonzero(units)) for units in alive.values())
   trainer.shrink(alive)
+  if in_ms:
+    in_ms['latency_ms_after'] = trainer.price()
   return {
     'macs_before': before,
     'macs_after': cost.of(trainer.model).macs,
     'units_before': sum(group.units for group in groups),
     'units_after': left,
     'trimmed': 0,
+    **in_ms,
   }
+
+
+def check_removal(trainer: Trainer) -> None:
+  """Refuses a network whose units have no scores.
+
+  Raises:
+    ConfigError: it is one.
+  """
+  if not isinstance(trainer.arch, Graph):
+    raise ConfigError('--unit_search=scores goes with a network by name. Received: a preset, which is searched by factors.')
+
+
+def pictures(trainer: Trainer) -> int:
+  """How many training pictures units are scored on."""
+  size = trainer.config.batch_size
+  return min(math.ceil(PICTURES / size), trainer.task.steps_per_epoch(size)) * size
+
+
+def scored(trainer: Trainer) -> np.ndarray:
+  """The score of every unit, by unit id, of the weights as they are; what that takes counts as training."""
+  config, count = trainer.config, pictures(trainer)
+  data = trainer.task.dataset('train', config.batch_size, training=True, seed=config.seed, epoch=config.epochs)
+  batches = data.take(count // config.batch_size)
+  deviation = scores.deviations(trainer.model, trainer.arch, (images for images, _ in readable(batches)))
+  trainer.meter.count(count, count * trainer.macs)
+  return scores.scores(analyse(trainer.arch), trainer.values(), deviation)

@@ -1,13 +1,14 @@
 """What a run starts as: its network, and the weights that `--init_from` gives it."""
 
 from collections.abc import Callable
+import dataclasses
 import pathlib
 from typing import Any
 
 import numpy as np
 
 from st_tf.arch import presets
-from st_tf.arch.graph import Architecture
+from st_tf.arch.graph import Architecture, Graph
 from st_tf.arch.specs import HeadSpec
 from st_tf.config import Config, ConfigError
 from st_tf.models import build, starts
@@ -15,7 +16,7 @@ from st_tf.models.high_resolution import CLASSIFIER
 from st_tf.models.reference import load_reference, read_tensors
 from st_tf.runs.teaching import teacher
 from st_tf.task import Task
-from st_tf.ticket import Ticket
+from st_tf.ticket import Ticket, moving
 from st_tf.training.descent import Part
 from st_tf.training.plan import Plan
 from st_tf.training.scope import EVERYTHING, Scope
@@ -26,18 +27,23 @@ def network(task: Task, config: Config) -> Architecture:
   """The network to train: the ticket's that the run starts from, else the chosen supernet, else the task's default.
 
   Raises:
-    ConfigError: both a ticket and a supernet are given.
+    ConfigError: both a ticket and a supernet are given, or the ticket is of a trained network that does not suit the task.
     TicketError: no ticket is there.
   """
   if not _is_ticket(config):
     return supernet(config.supernet or task.default_supernet, task, config)
-  arch = Ticket.load(config.init_from).arch
+  ticket = Ticket.load(config.init_from)
   if config.supernet:
     raise ConfigError(
       f'A ticket brings its own architecture. Received: --init_from={config.init_from} and --supernet={config.supernet}.'
       ' Leave out --supernet.'
     )
-  return arch
+  return _for_task(ticket.arch, ticket, task)
+
+
+def _for_task(arch: Architecture, ticket: Ticket, task: Task) -> Architecture:
+  """The network of a ticket, or its supernet: a graph for the outputs and the images of the task, which a preset is built for anyway."""
+  return moving.moved_graph(arch, ticket.head, task.head, task.image_size) if isinstance(arch, Graph) else arch
 
 
 def supernet(name: str, task: Task, config: Config) -> Architecture:
@@ -47,7 +53,7 @@ def supernet(name: str, task: Task, config: Config) -> Architecture:
     SpecError: there is none, or it does not suit the task.
   """
   if presets.is_graph(name):
-    return starts.start(name, config.weights, config.pixels, task.head, task.image_size).graph
+    return starts.of(dataclasses.replace(config, supernet=name), task.head, task.image_size).graph
   return presets.supernet(name)
 
 
@@ -65,9 +71,10 @@ def fresh(task: Task, config: Config, plan: Plan, source: Ticket | None = None, 
     UserError: there is no such network, or the mask covers other weights than these settings prune.
   """
   arch = network(task, config) if source is None or config.init_from else source.arch
-  trainer = Trainer(arch, task, config, plan.pruning, searching=plan.search_every > 0, scope=scope, teacher=teacher(task, config))
+  searching, removing, taught = plan.search_every > 0, plan.removes_first, teacher(task, config)
+  trainer = Trainer(arch, task, config, plan.pruning, searching, scope=scope, teacher=taught, priced=removing)
   if source is not None:
-    trainer.descend(Part.whole(source))
+    trainer.descend(dataclasses.replace(Part.whole(source), supernet=_for_task(source.supernet, source, task)))
   return trainer
 
 
@@ -94,8 +101,7 @@ def load_weights(trainer: Trainer) -> None:
   config = trainer.config
   if not config.init_from:
     if presets.is_graph(config.supernet):
-      task = trainer.task
-      values = starts.start(config.supernet, config.weights, config.pixels, task.head, task.image_size).values
+      values = starts.of(config, trainer.task.head, trainer.task.image_size).values
       if values:
         trainer.give(values)
     return

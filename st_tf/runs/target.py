@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from st_tf.arch.graph import Graph
 from st_tf.config import ConfigError
-from st_tf.search import importance, steering
+from st_tf.search import importance, prices, scores, steering
+from st_tf.search.analysis import analyse
+from st_tf.search.channels import ChannelGroup
 from st_tf.training.plan import Plan
 from st_tf.training.trainer import Trainer
 
@@ -22,6 +25,9 @@ def limited(trainer: Trainer) -> importance.CostModel:
 
 def initial(trainer: Trainer) -> float:
   """What the supernet costs, in the target's unit."""
+  if isinstance(trainer.supernet, Graph):
+    in_ms = trainer.config.search.target_latency_ms
+    return of_a_graph(trainer).network(analyse(trainer.supernet), None) if in_ms else trainer.initial['macs']
   return limited(trainer).total(trainer.initial['macs'], trainer.groups)
 
 
@@ -48,14 +54,36 @@ def check_target(trainer: Trainer) -> None:
   """
   if not trainer.config.search.has_target:
     return
-  model = limited(trainer)
-  least = model.fixed(trainer.initial['macs'], trainer.groups)
+  model, is_graph = limited(trainer), isinstance(trainer.supernet, Graph)
+  least = least_of_a_graph(trainer) if is_graph else model.fixed(trainer.initial['macs'], trainer.groups)
   if target(trainer) < least:
     name, received = target_flag(trainer).split('=')
+    left = 'with one unit of each group' if is_graph else 'without any search unit'
     raise ConfigError(
-      f'{name} is at least what is left without any search unit, {shown(least, model.symbol)} here'
+      f'{name} is at least what is left {left}, {shown(least, model.symbol)} here'
       f' ({least / initial(trainer):.1%} of the supernet). Received: {received}.'
     )
+
+
+def removable(trainer: Trainer) -> tuple[ChannelGroup, ...]:
+  """The groups of a trained network of which units may go before the first step."""
+  return scores.candidates(analyse(trainer.arch), trainer.untrained)
+
+
+def least_of_a_graph(trainer: Trainer) -> float:
+  """What a trained network costs with one unit of each of these groups."""
+  return of_a_graph(trainer).network(analyse(trainer.arch), {group.name: np.arange(group.units) == 0 for group in removable(trainer)})
+
+
+def charged(trainer: Trainer) -> prices.Prices:
+  """What a unit of a trained network costs: MACs, or milliseconds by a table."""
+  table = trainer.cost_model.table
+  return prices.MACS if table is None else prices.milliseconds(table)
+
+
+def of_a_graph(trainer: Trainer) -> prices.Prices:
+  """What the target limits, of a trained network."""
+  return charged(trainer) if trainer.config.search.target_latency_ms else prices.MACS
 
 
 def shown(amount: float, symbol: str) -> str:

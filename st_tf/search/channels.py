@@ -110,6 +110,11 @@ class Channels:
     """MACs that go when all of a group go."""
     return sum(kernel.macs() for kernel in self.kernels if any(np.isin(ids, group.ids).any() for ids in kernel.axes.values()))
 
+  def layers_of(self, group: ChannelGroup) -> tuple[str, ...]:
+    """Names of the layers that multiply channels of a group, in network order."""
+    touched = (kernel for kernel in self.kernels if any(np.isin(ids, group.ids).any() for ids in kernel.axes.values()))
+    return tuple(dict.fromkeys(kernel.name.rpartition('/')[0] for kernel in touched))
+
   def unit_macs(self, group: ChannelGroup, alive: Alive | None = None) -> np.ndarray:
     """MACs that go with each unit of a group, of the network that `alive` leaves (its neighbours as they are)."""
     living = self.living(alive or {})

@@ -4,6 +4,7 @@ A search unit is a hidden channel of one (block, kernel), or a token of one bloc
 the batch norm after the depthwise convolution, or after the token projection (HR-NAS, CVPR 2021, section 3.3).
 """
 
+import collections
 from collections.abc import Callable, Mapping
 import dataclasses
 
@@ -16,6 +17,7 @@ from st_tf.arch.specs import HeadSpec, layout
 from st_tf.models import cost
 from st_tf.models.transformer import SIDE
 from st_tf.search.analysis import analyse
+from st_tf.search.prices import layer_macs
 
 _PENALISED_PAIR = 2 * SIDE * SIDE  # MACs per pair of tokens, as the reference's penalty counts them: one attention.
 _PAIR = 2 * _PENALISED_PAIR  # What they are: the encoder's attention and the decoder's.
@@ -120,12 +122,31 @@ def cost_model(name: str, supernet: Architecture, head: HeadSpec) -> CostModel:
     return MACS
   table = LatencyTable.load(name.removeprefix(PREFIX))
   table.check(supernet, head.kind)
+  if isinstance(supernet, Graph):
+    return _of_layers(table, supernet)
   return CostModel(
     'ms',
     lambda group, units: table.milliseconds(group.name, units),
     lambda group, alive: table.milliseconds(group.name, group.units) / group.units,
     lambda macs, groups: table.base,
     table,
+  )
+
+
+def _of_layers(table: LatencyTable, supernet: Graph) -> CostModel:
+  """Prices of the groups of a graph; a layer that several groups lie in is shared out among them."""
+  channels = analyse(supernet)
+  macs, searchable = layer_macs(channels), channels.searchable()
+  units = {group.name: group.units for group in searchable}
+  layers = {group.name: tuple(layer for layer in channels.layers_of(group) if layer in table.curves) for group in searchable}
+  sharing = collections.Counter(layer for found in layers.values() for layer in found)
+
+  def price(group: Group, left: float) -> float:
+    share = left / units[group.name]
+    return sum(table.milliseconds(layer, share * macs[layer]) / sharing[layer] for layer in layers[group.name])
+
+  return CostModel(
+    'ms', price, lambda group, alive: price(group, units[group.name]) / units[group.name], lambda macs, groups: table.base, table
   )
 
 

@@ -14,6 +14,7 @@ import tf_keras as keras
 from st_tf.arch.graph import Graph, Node
 from st_tf.models.variables import layers
 from st_tf.search.channels import Alive, ChannelGroup, Channels, Kernel
+from st_tf.search.prices import MACS, Prices
 
 _LINEAR = frozenset({'linear', '', None})
 
@@ -80,8 +81,15 @@ def scores(channels: Channels, values: Mapping[str, np.ndarray], deviation: Mapp
   return np.sqrt(squares)
 
 
-def least_valuable(channels: Channels, groups: Iterable[ChannelGroup], score: np.ndarray, target: float) -> Alive:
-  """The units that stay when those of the lowest squared score per MAC go until the network costs at most `target`.
+def least_valuable(
+  channels: Channels,
+  groups: Iterable[ChannelGroup],
+  score: np.ndarray,
+  target: float,
+  charged: Prices = MACS,
+  limited: Prices = MACS,
+) -> Alive:
+  """The units that stay when those of the lowest squared score per MAC, or millisecond, go until the network costs at most `target`.
 
   A group keeps its best unit. Where even that does not suffice, nothing else is left.
 
@@ -89,12 +97,14 @@ def least_valuable(channels: Channels, groups: Iterable[ChannelGroup], score: np
     channels: of the network.
     groups: of which units may go.
     score: of every unit, by unit id.
-    target: multiply-accumulates that the network may have.
+    target: what the network may cost.
+    charged: what a unit costs.
+    limited: what the target is in.
   """
   groups = tuple(groups)
   ids, worth = np.zeros(0, int), np.zeros(0)
   for group in groups:
-    value = score[group.ids] ** 2 / np.maximum(channels.unit_macs(group), 1e-12)
+    value = score[group.ids] ** 2 / np.maximum(charged.units(channels, group), 1e-12)
     going = np.arange(group.units) != np.argmax(value)
     ids, worth = np.concatenate([ids, group.ids[going]]), np.concatenate([worth, value[going]])
   order = ids[np.argsort(worth, kind='stable')]
@@ -107,7 +117,7 @@ def least_valuable(channels: Channels, groups: Iterable[ChannelGroup], score: np
   few, many = 0, len(order)
   while few < many:
     middle = (few + many) // 2
-    few, many = (few, middle) if channels.macs(left(middle)) <= target else (middle + 1, many)
+    few, many = (few, middle) if limited.network(channels, left(middle)) <= target else (middle + 1, many)
   return left(few)
 
 

@@ -8,12 +8,14 @@ import dataclasses
 
 import numpy as np
 
-from st_tf.arch.graph import Architecture, Graph
+from st_tf.arch.graph import Graph
 from st_tf.arch.specs import ArchSpec, HeadSpec, layout
 from st_tf.config import ConfigError
-from st_tf.models import build, named_variables
+from st_tf.models import build, named_variables, starts
+from st_tf.models.graph import build_graph, graph_of
 from st_tf.models.high_resolution import CLASSIFIER, HEAD, SKIP, STEM
 from st_tf.search import shrink
+from st_tf.search.analysis import analyse
 from st_tf.ticket import Ticket
 
 
@@ -22,7 +24,7 @@ def is_body(name: str, before: HeadSpec, after: HeadSpec) -> bool:
   return not name.startswith(f'{CLASSIFIER}/' if before.kind == after.kind else HEAD)
 
 
-def moved(arch: Architecture, before: HeadSpec, after: HeadSpec, ends: ArchSpec, input_stride: int = 0) -> ArchSpec:
+def moved(arch: ArchSpec, before: HeadSpec, after: HeadSpec, ends: ArchSpec, input_stride: int = 0) -> ArchSpec:
   """The network whose body is that of `arch`, for the head `after`.
 
   Args:
@@ -31,14 +33,7 @@ def moved(arch: Architecture, before: HeadSpec, after: HeadSpec, ends: ArchSpec,
     after: the other task's head.
     ends: where the widths of a new kind of head come from, the last of them for further branches: the other task's supernet.
     input_stride: how much the stem shrinks the image from now on; 0 = as before.
-
-  Raises:
-    ConfigError: the network is none of the high-resolution family.
   """
-  if isinstance(arch, Graph):
-    raise ConfigError(
-      'A ticket of a preset moves to another task. Received: one of a network by name or file. Draw one for the task itself.'
-    )
   changes = {'input_stride': input_stride or arch.input_stride}
   if before.kind != after.kind:
     changes['last_channel'] = ends.last_channel
@@ -46,6 +41,39 @@ def moved(arch: Architecture, before: HeadSpec, after: HeadSpec, ends: ArchSpec,
     changes['head_channels'] = (ends.head_channels + ends.head_channels[-1:] * branches)[:branches]
     changes['searched'] = tuple((name, spec) for name, spec in arch.searched if is_body(name, before, after))
   return dataclasses.replace(arch, **changes)
+
+
+def moved_graph(graph: Graph, before: HeadSpec, after: HeadSpec, image_size: tuple[int, int]) -> Graph:
+  """A trained network with as many outputs as another task has labels, for its images.
+
+  Args:
+    graph: the network.
+    before: its head.
+    after: the other task's head.
+    image_size: (height, width) of its images, in pixels.
+
+  Raises:
+    ConfigError: the network cannot end as the task wants it, or take its images.
+  """
+  if before.kind != after.kind:
+    raise ConfigError(
+      f'A ticket of a trained network moves between tasks of one kind. Received: one of {before.kind}, and a task of {after.kind}.'
+      ' Draw a ticket on the task itself.'
+    )
+  if before == after and graph[graph.inputs[0]].shape[:2] == tuple(image_size):
+    return graph
+  nodes = tuple(
+    dataclasses.replace(node, config={**node.config, 'units': after.outputs}) if node.layer == CLASSIFIER else node for node in graph.nodes
+  )
+  found = graph_of(build_graph(Graph(nodes, graph.outputs), (*image_size, 3)))
+  shapes = {node.layer: node.weights for node in graph.nodes}
+  for node in found.nodes:
+    if node.layer != CLASSIFIER and node.weights != shapes[node.layer]:
+      raise ConfigError(
+        'The weights of a ticket fit the images of its task. Received: pictures of'
+        f' {image_size[0]}x{image_size[1]} pixels, for which {node.layer} has others. Give the size of its own, by --image_size.'
+      )
+  return found
 
 
 def pruned_layers(ticket: Ticket, after: HeadSpec) -> dict[str, bool]:
@@ -78,23 +106,51 @@ def first_values(ticket: Ticket) -> dict[str, np.ndarray]:
   """What the variables of a ticket were before its run had trained them: of the initial supernet, what is left.
 
   Raises:
-    ConfigError: as `check_rewind`.
+    ConfigError: as `check_rewind`; or the trained network that the run began with is another one now.
+    SpecError: it is gone.
   """
   check_rewind(ticket)
   config = ticket.provenance.config
   model = build(ticket.supernet, ticket.head, ticket.input_shape, seed=config['seed'], deviation=config.get('initial_deviation', 0.0))
-  return left_of({name: variable.numpy() for name, variable in named_variables(model).items()}, ticket)
+  values = {name: variable.numpy() for name, variable in named_variables(model).items()}
+  if isinstance(ticket.supernet, Graph):
+    values |= _trained_values(ticket)
+  return left_of(values, ticket)
+
+
+def _trained_values(ticket: Ticket) -> Mapping[str, np.ndarray]:
+  """What the trained network of the ticket's run began with."""
+  config = ticket.provenance.config
+  begun = starts.start(config['supernet'], config['weights'], config['pixels'], ticket.head, ticket.input_shape[:2])
+  if begun.graph != ticket.supernet:
+    raise ConfigError(
+      f'Weights go back to those that the run began with. Received: --rewind, and another network in {config["supernet"]} than the'
+      ' ticket was drawn from. Put it back, or leave out --rewind.'
+    )
+  return begun.values
 
 
 def left_of(values: Mapping[str, np.ndarray], ticket: Ticket) -> dict[str, np.ndarray]:
-  """What the ticket's network has of the values of its whole supernet's variables."""
+  """What the ticket's network has of the values of its whole supernet's variables; what is of its size already stays."""
+  shapes = {name: value.shape for name, value in ticket.weights.items()}
+  kept = _kept(ticket)
+  larger = {name: cuts for name, cuts in kept.items() if name in values and values[name].shape != shapes.get(name)}
+  return shrink.take(values, larger, shapes)
+
+
+def _kept(ticket: Ticket) -> shrink.Slices:
+  """Which entries of the supernet's variables a ticket still has."""
+  left = ticket.survivors
+  if isinstance(ticket.supernet, Graph):
+    channels = analyse(ticket.supernet)
+    alive = {group.name: np.isin(np.arange(group.units), left.get(group.name, np.arange(group.units))) for group in channels.groups}
+    return channels.slices(alive)
   alive = {}
   for block in layout(ticket.supernet, ticket.head):
     groups = {f'{block.name}/k{size}': units for size, units in block.spec.kernels} | {f'{block.name}/transformer': block.spec.tokens}
     for name, units in groups.items():
-      alive[name] = np.isin(np.arange(units), ticket.survivors.get(name, np.arange(units)))
-  kept = shrink.slices(ticket.supernet, ticket.head, alive)
-  return shrink.take(values, kept, {name: value.shape for name, value in ticket.weights.items()})
+      alive[name] = np.isin(np.arange(units), left.get(name, np.arange(units)))
+  return shrink.slices(ticket.supernet, ticket.head, alive)
 
 
 def shuffled(masks: Mapping[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:

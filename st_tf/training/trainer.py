@@ -13,13 +13,14 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from st_tf.arch.graph import Architecture, architecture
+from st_tf.arch.graph import Architecture, Graph, architecture
 from st_tf.config import Config
 from st_tf.models import cost
 from st_tf.pruning import Mask
 from st_tf.pruning.fit import apply_ranking, hold_mask, is_closed, ranked
 from st_tf.pruning.wrapper import current_mask, get_state, set_state
-from st_tf.search import importance, shrink, steering
+from st_tf.search import importance, prices, shrink, steering
+from st_tf.search.analysis import analyse
 from st_tf.search.steering import Steering
 from st_tf.task import Metrics, Task
 from st_tf.task.scoring import readable, score
@@ -46,6 +47,7 @@ class Trainer:
     synchronized: whether batch norms work as over several replicas also where there is one.
     scope: which layers are pruned and trained.
     teacher: whose outputs are learned from too; None = no one's.
+    priced: whether the cost that the settings name is asked for without a search too.
 
   Attributes:
     arch: the network as it stands.
@@ -74,6 +76,7 @@ class Trainer:
     synchronized: bool = False,
     scope: Scope = EVERYTHING,
     teacher: Teacher | None = None,
+    priced: bool = False,
   ):
     self.task = task
     self.config = config
@@ -93,7 +96,7 @@ class Trainer:
     with self.strategy.scope():
       self._build()
     self.groups = self.current_groups
-    self.cost_model = importance.cost_model(config.search.cost, arch, task.head) if searching else importance.MACS
+    self.cost_model = importance.cost_model(config.search.cost, arch, task.head) if searching or priced else importance.MACS
     self.survivors = {group.name: list(range(group.units)) for group in self.groups}
     costs = cost.of(self.model)
     self.initial = {'params': costs.params, 'macs': costs.macs, 'prunable': current_mask(self.model).size}
@@ -261,7 +264,10 @@ class Trainer:
 
   def price(self, model: importance.CostModel | None = None) -> float:
     """What the network as it stands costs by `model`, or by the run's own cost model."""
-    return (model or self.cost_model).total(self.macs, self.current_groups)
+    model = model or self.cost_model
+    if model.table is not None and isinstance(self.arch, Graph):
+      return prices.milliseconds(model.table).network(analyse(self.arch), None)
+    return model.total(self.macs, self.current_groups)
 
   def steer(self, prices: Mapping[str, float], now: float, goal: float, learning_rates: float) -> None:
     """Corrects the strength of the penalty.

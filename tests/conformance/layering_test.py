@@ -30,7 +30,7 @@ COMMANDS = ('compare', 'evaluate', 'predict', 'train', 'transfer')
 NAMES = ('ground', *PACKAGES_OF_ST_TF, 'commands')
 
 # What the other packages may take from st_tf, and which layer of st_tf may use tflite. st_tf reaches tasks by name only.
-TFLITE_SEES = ('ground', 'arch', 'task', 'config', 'models', 'pruning', 'ticket')
+TFLITE_SEES = ('ground', 'arch', 'task', 'config', 'models', 'search', 'pruning', 'ticket')
 TASKS_SEE = ('ground', 'arch', 'task')
 SEES_TFLITE = ('api',)
 

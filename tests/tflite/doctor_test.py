@@ -1,10 +1,16 @@
 """What the command says."""
 
+import numpy as np
 import pytest
+import tf_keras as keras
 
 from st_tf.errors import UserError
+from st_tf.models import padding
+from st_tf.models.graph import build_graph, read
 from tests.sparse_graphs import CASES, files
 from tflite import doctor
+from tflite.deployment import deployment
+from tflite.file.encode import encode
 
 BY_NAME = {case.name: case for case in CASES}
 
@@ -45,3 +51,49 @@ def test_what_cannot_be_examined_is_said(arguments, message, tmp_path, monkeypat
   (tmp_path / 'none.tflite').write_text('not a model')
   with pytest.raises(UserError, match=message):
     doctor.main(['doctor', *arguments])
+
+
+def padded_as_pretrained(side=64):
+  """A small network of the kind that Keras brings weights for: one stride pads by SAME, one by a layer, and one has a kernel of 5."""
+  layers = keras.layers
+  image = keras.Input((side, side, 3), name='image')
+  x = layers.ReLU(6.0)(layers.Conv2D(8, 3, 2, 'same', name='first')(image))
+  for index, size in enumerate((3, 5)):
+    x = layers.ReLU(6.0)(layers.Conv2D(32, 1, name=f'expand{index}')(x))
+    x = layers.ZeroPadding2D(((0, 1), (0, 1)) if size == 3 else ((1, 2), (1, 2)), name=f'pad{index}')(x)
+    x = layers.ReLU(6.0)(layers.DepthwiseConv2D(size, 2, name=f'deep{index}')(x))
+  x = layers.ReLU(6.0)(layers.Conv2D(16, 1, name='last')(x))
+  model = keras.Model(image, layers.Dense(4)(layers.GlobalAveragePooling2D()(x)))
+  rng = np.random.default_rng(0)
+  for variable in model.variables:
+    thin = variable.shape.rank == 4 and tuple(variable.shape[:2]) == (1, 1)
+    variable.assign(variable * (rng.random(variable.shape) < 0.1) if thin else variable)
+  return model
+
+
+def examined(model, path, capsys):
+  network = deployment(model)
+  path.write_bytes(encode(network.function, model.input_shape[1:], sparse=True, variables=network.variables))
+  code = doctor.main(['doctor', f'--model={path}'])
+  return code, capsys.readouterr().out
+
+
+def test_padding_on_one_side_is_named_for_each_layer_and_symmetric_it_runs_sparsely(tmp_path, capsys):
+  code, shown = examined(padded_as_pretrained(), tmp_path / 'model.tflite', capsys)
+  assert code == 1 and shown.count('0 above, 1 below, 0 left, 1 right') == 2
+  assert 'first convolution whose padding is not 1 on each side (3x3 at 64x64: 0 above, 1 below, 0 left, 1 right by SAME)' in shown
+  assert 'depthwise convolution whose padding is not symmetric (3x3 at 32x32: 0 above' in shown and '--padding=exact' in shown
+  assert 'depthwise convolution whose padding is not symmetric (5x5 at 16x16: 1 above, 2 below, 1 left, 2 right by SAME)' in shown
+  graph, variables = read(padded_as_pretrained())
+  for exact in (False, True):
+    found = padding.symmetric(graph, {name: variable.numpy() for name, variable in variables.items()}, exact)
+    model = build_graph(found.graph)
+    for name, variable in read(model)[1].items():
+      variable.assign(found.values[name])
+    code, shown = examined(model, tmp_path / 'model.tflite', capsys)
+    assert code == 0 and shown.startswith('sparse: 3 of 3'), shown
+
+
+def test_odd_sizes_do_not_help_and_that_is_said(tmp_path, capsys):
+  code, shown = examined(padded_as_pretrained(65), tmp_path / 'model.tflite', capsys)
+  assert code == 1 and 'at 65x65: 1 above, 1 below, 1 left, 1 right by SAME); the converter writes SAME at odd sizes' in shown

@@ -12,6 +12,8 @@ from st_tf.arch import presets
 from st_tf.arch.latency import LatencyTable
 from st_tf.arch.specs import HeadSpec
 from st_tf.errors import UserError
+from st_tf.models import starts
+from st_tf.search.analysis import analyse
 from tests import tiny
 from tflite import latency_graphs, latency_table
 from tflite.runtimes import native, wasm
@@ -64,10 +66,10 @@ def test_the_table_is_what_a_search_reads(written):
   table = LatencyTable.load(path)
   table.check(tiny.ARCH, 'classification')
   groups = {name for names in latency_graphs.operations(tiny.ARCH, HeadSpec('classification', 3), tiny.SIDE).values() for name in names}
-  assert set(table.groups) == groups
+  assert set(table.curves) == groups
   assert (table.base, table.whole) == (1.0, 2.0)
   # Of files that take 1, 2, 3, 4 ms the pairs differ by 1, which four more copies share.
-  assert set(next(iter(table.groups.values()))[1]) == {0.25}
+  assert set(next(iter(table.curves.values()))[1]) == {0.25}
   assert table.settings['runtime'] == 'x86' and table.settings['image_size'] == tiny.SIDE
   assert '2.00 ms measured whole' in text and 'slowest operations' in text
 
@@ -140,3 +142,26 @@ def test_a_missing_runtime_is_named(tmp_path, monkeypatch):
   with pytest.raises(UserError, match='Chromium is needed'):
     latency_table.main(arguments(tmp_path / 'table.json', runtime='wasm'))
   assert issubclass(RuntimeMissingError, UserError)
+
+
+def test_a_network_in_a_file_has_a_table_of_its_layers(tmp_path, trained_file, monkeypatch, capsys):
+  calls, path, supernet = faked(monkeypatch), tmp_path / 'table.json', f'keras:{trained_file}'
+  latency_table.main(arguments(path, supernet=supernet))
+  graph = starts.start(supernet, '', 'signed', HeadSpec('classification', 3), (tiny.SIDE, tiny.SIDE)).graph
+  table = LatencyTable.load(path)
+  table.check(graph, 'classification')
+  channels = analyse(graph)
+  assert set(table.curves) == {layer for group in channels.searchable() for layer in channels.layers_of(group)}
+  assert 0 < table.base <= 1.0 and table.whole == 2.0
+  shown, measured = capsys.readouterr().out, len(calls)
+  assert f'for {len(table.curves)} layers' in shown and '2.00 ms measured whole' in shown and '(DepthwiseConv2D), 8x8x16 -> 8x8x16' in shown
+  latency_table.main(arguments(path, supernet=supernet))
+  assert len(calls) == measured, 'a finished table is only shown'
+  with pytest.raises(UserError, match='which is another table or none'):
+    latency_table.main(arguments(path, supernet=supernet, outputs=4))
+
+
+def test_a_file_that_is_not_there_is_named_before_anything_is_measured(tmp_path, runtime):
+  with pytest.raises(UserError, match='--supernet=keras:FILE names a file that is there. Received: gone.keras'):
+    latency_table.main(arguments(tmp_path / 'table.json', supernet='keras:gone.keras'))
+  assert not runtime and not list(tmp_path.iterdir())

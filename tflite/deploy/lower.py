@@ -77,6 +77,11 @@ def _node(layer: keras.layers.Layer, inputs: tuple[str, ...], pad: int) -> Node 
   if kind is keras.layers.Activation:
     names = [name for name, function in ACTIVATIONS.items() if function is layer.activation]
     return Node(layer.name, 'act', inputs, shape, {'kind': names[0]}) if names else None
+  if kind is keras.layers.ReLU:
+    names = {None: 'relu', 6.0: 'relu6'}
+    most = None if layer.max_value is None else float(layer.max_value)
+    plain = not layer.negative_slope and not layer.threshold and most in names
+    return Node(layer.name, 'act', inputs, shape, {'kind': names[most]}) if plain else None
   if kind is keras.layers.UpSampling2D or kind is keras.layers.Resizing:
     return Node(layer.name, 'resize', inputs, shape, {'method': layer.interpolation})
   if kind is keras.layers.Dense:

@@ -12,11 +12,13 @@ import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
 from tflite.file.flat import Model, Operation
+from tflite.file.one_sided import Padding
 
 LEAST_ZEROS = 2 / 3  # More than this share of the part's 1x1 weights.
 _UNARY = ('RELU', 'RELU6', 'RELU_N1_TO_1', 'LOGISTIC', 'HARD_SWISH', 'ABS', 'NEG', 'SQUARE', 'TANH', 'ELU', 'LEAKY_RELU', 'SQRT', 'RSQRT')
 _BINARY = ('ADD', 'MUL')
 _CONSTANT = ('DENSIFY', 'DEQUANTIZE')
+_NOT_EVEN, _NOT_ONE = 'whose padding is not symmetric', 'whose padding is not 1 on each side'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,9 +120,9 @@ class _Doctor:
 
   def _convolution_role(self, operation: Operation) -> str:
     height, width, channels = self._kernel(operation)
-    options, pads = operation.options, self._padding(operation)
+    options, padding = operation.options, self._padding(operation)
     if (height, width) == (1, 1):
-      if (options.strideH, options.strideW) != (1, 1) or any(pads):
+      if (options.strideH, options.strideW) != (1, 1) or any(padding.pads):
         return 'a 1x1 convolution with a stride or padding'
       grouped = self._model.tensors[self._values(operation)[0]].shape[-1] != channels
       return 'a grouped convolution' if grouped else 'inside'
@@ -128,7 +130,7 @@ class _Doctor:
       return f'a {height}x{width} convolution of {channels} channels'
     if (options.strideH, options.strideW) != (2, 2):
       return 'a first convolution whose stride is not 2'
-    return 'start' if pads == (1, 1, 1, 1) else 'a first convolution whose padding is not 1 on each side'
+    return 'start' if padding.is_even(1) else f'a first convolution {_NOT_ONE} ({padding})'
 
   def _depthwise_role(self, operation: Operation) -> str:
     height, width, _ = self._kernel(operation)
@@ -144,30 +146,22 @@ class _Doctor:
       return 'a dilated convolution'
     if options.strideH != options.strideW or options.strideH not in (1, 2):
       return f'a depthwise convolution of stride {options.strideH}'
-    half = (height - 1) // 2
-    return 'inside' if self._padding(operation) == (half,) * 4 else 'a depthwise convolution whose padding is not symmetric'
+    padding = self._padding(operation)
+    return 'inside' if padding.is_even((height - 1) // 2) else f'a depthwise convolution {_NOT_EVEN} ({padding})'
 
   def _kernel(self, operation: Operation) -> tuple[int, int, int]:
     """(height, width, input channels or channels) of a convolution's kernel."""
     shape = self._model.tensors[operation.inputs[1]].shape
     return shape[1], shape[2], shape[3]
 
-  def _padding(self, operation: Operation) -> tuple[int, int, int, int]:
-    """(top, bottom, left, right), with a padding operation before it; SAME is never what is wanted where the stride is 2."""
-    before = [0, 0, 0, 0]
-    source = operation.inputs[0]
+  def _padding(self, operation: Operation) -> Padding:
+    """How it is padded, with a padding operation before it."""
+    source, before, options = operation.inputs[0], [0, 0, 0, 0], operation.options
     if source in self._pads:
-      before = self._model.tensors[self._pads[source].inputs[1]].values[1:3].ravel().tolist()
-    if operation.options.padding == schema.Padding.SAME and (operation.options.strideH, operation.options.strideW) != (1, 1):
-      return (-1, -1, -1, -1)
-    if operation.options.padding == schema.Padding.SAME:
-      kernel = self._kernel(operation)
-      sizes = self._model.tensors[source].shape[1:3]
-      for axis, (size, length, stride) in enumerate(zip(kernel, sizes, (operation.options.strideH, operation.options.strideW))):
-        total = max((-(-length // stride) - 1) * stride + size - length, 0)
-        before[2 * axis] += total // 2
-        before[2 * axis + 1] += total - total // 2
-    return tuple(before)
+      pad = self._pads[source]
+      source, before = pad.inputs[0], self._model.tensors[pad.inputs[1]].values[1:3].ravel().tolist()
+    size, by_same = self._model.tensors[source].shape[1:3], options.padding == schema.Padding.SAME
+    return Padding.of(self._kernel(operation)[:2], (options.strideH, options.strideW), size, before, by_same)
 
   def _is_melting_pad(self, operation: Operation) -> bool:
     """Whether the runtime melts it into the convolutions that read it."""
@@ -264,7 +258,9 @@ class _Doctor:
   def _obstacle(self, operation: Operation) -> Finding:
     role = self._roles[operation.index]
     known: Mapping[str, str] = {'start': 'a second beginning', 'end': 'a result that goes on after the mean', 'inside': 'not connected'}
-    return Finding(self._name(operation), known.get(role, role), _change(operation.kind))
+    padded = _NOT_EVEN in role or _NOT_ONE in role
+    change = self._padding(operation).change(_NOT_EVEN in role) if padded else _change(operation.kind)
+    return Finding(self._name(operation), known.get(role, role), change)
 
   def _name(self, operation: Operation) -> str:
     # The converter joins the names of all that it has melted together.

@@ -1,7 +1,6 @@
 """EfficientNet-Lite: EfficientNet (Tan and Le, ICML 2019) without squeeze-and-excite, with ReLU6, of a stem and a head that do not grow.
 
-Paddings are symmetric, as sparse inference wants them. Published weights were trained with padding on one side, where a
-stride of 2 meets an even size; fine-tuning takes that up.
+As it is published, padding is on one side where a stride of 2 meets an even size; `models.padding` makes it symmetric.
 """
 
 from collections.abc import Mapping
@@ -64,17 +63,11 @@ def _features(image: Any, width: float, depth: float) -> Any:
 
 
 def _convolved(x: Any, channels: int, size: int, stride: int, name: str) -> Any:
-  padding = 'same' if stride == 1 else 'valid'
-  return keras.layers.Conv2D(channels, size, stride, padding, use_bias=False, name=name)(_padded(x, size, stride, name))
+  return keras.layers.Conv2D(channels, size, stride, 'same', use_bias=False, name=name)(x)
 
 
 def _depthwise(x: Any, size: int, stride: int, name: str) -> Any:
-  padding = 'same' if stride == 1 else 'valid'
-  return keras.layers.DepthwiseConv2D(size, stride, padding, use_bias=False, name=name)(_padded(x, size, stride, name))
-
-
-def _padded(x: Any, size: int, stride: int, name: str) -> Any:
-  return x if stride == 1 else keras.layers.ZeroPadding2D((size - 1) // 2, name=f'{name}_pad')(x)
+  return keras.layers.DepthwiseConv2D(size, stride, 'same', use_bias=False, name=name)(x)
 
 
 def _normed(x: Any, name: str, activation: str = '') -> Any:

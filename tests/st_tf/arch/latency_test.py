@@ -1,11 +1,12 @@
 """Tables of measured milliseconds: between the measured numbers, and what is no such table."""
 
+import dataclasses
 import json
 
 import pytest
 
 from st_tf.arch.latency import LatencyError, LatencyTable
-from tests import tiny
+from tests import networks, tiny
 
 
 @pytest.fixture
@@ -77,3 +78,37 @@ def test_a_file_of_something_else_is_refused(file, content):
 def test_a_missing_file_is_named(tmp_path):
   with pytest.raises(LatencyError, match=r'Received: .*none\.json \(No such file'):
     LatencyTable.load(tmp_path / 'none.json')
+
+
+@pytest.fixture
+def of_a_graph(tmp_path):
+  path = tmp_path / 'graph.json'
+  operations = [{'layers': ['expand', 'project'], 'macs': [384, 768], 'milliseconds': [1.0, 3.0]}]
+  facts = {'supernet': networks.inverted().to_json(), 'head': 'classification', 'settings': {}, 'base': 0.5, 'whole': 7.0}
+  path.write_text(json.dumps(facts | {'operations': operations}))
+  return path
+
+
+def test_a_table_of_a_graph_goes_by_the_macs_of_its_layers(of_a_graph):
+  table = LatencyTable.load(of_a_graph)
+  table.check(networks.inverted(), 'classification')
+  assert [table.milliseconds('project', macs) for macs in (0, 192, 384, 576, 768)] == [0, 0.5, 1, 2, 3]
+
+
+def test_a_table_of_a_graph_belongs_to_its_size_and_layers(of_a_graph, file):
+  table = LatencyTable.load(of_a_graph)
+  with pytest.raises(LatencyError, match=r'Received: a table of another one\. .*--image_size=\.\.\. --outputs=\.\.\. --padding'):
+    table.check(networks.inverted(residual=False), 'classification')
+  graph = networks.inverted()
+  larger = dataclasses.replace(graph, nodes=(networks.image(side=8), *graph.nodes[1:]))
+  with pytest.raises(LatencyError, match=r'another one \(4x4 pixels, 4 outputs; the task has 8x8 pixels, 4 outputs\)'):
+    table.check(larger, 'classification')
+  with pytest.raises(LatencyError, match='Received: a table of another one'):
+    LatencyTable.load(file).check(graph, 'classification')
+
+
+def test_a_graph_whose_table_has_groups_is_refused(of_a_graph):
+  facts = json.loads(of_a_graph.read_text())
+  of_a_graph.write_text(json.dumps(facts | {'operations': [{'groups': ['a'], 'units': [3], 'milliseconds': [1.0]}]}))
+  with pytest.raises(LatencyError, match="KeyError: 'layers'"):
+    LatencyTable.load(of_a_graph)

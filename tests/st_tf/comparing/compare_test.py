@@ -3,11 +3,14 @@
 import pathlib
 
 import pytest
+import tf_keras as keras
 
 from st_tf.comparing import table
 from st_tf.comparing.compare import Compared, compare
+from st_tf.comparing.comparison import Comparison
 from st_tf.config import ConfigError
 from tests import tiny
+from tests.conftest import ROOT
 from tests.st_tf.comparing.table_test import RATES, results
 
 
@@ -34,3 +37,28 @@ def test_a_task_in_memory_is_refused_with_the_way_out():
 def test_unknown_settings_are_named():
   with pytest.raises(ConfigError, match=r"Received: 'sparsitys'"):
     compare('shapes', sparsitys=(0.5,))
+
+
+def test_a_model_in_memory_is_the_supernet_of_all_runs(trained_file, tmp_path, monkeypatch):
+  model, seen = keras.models.load_model(trained_file), []
+  monkeypatch.setattr(Comparison, 'run', lambda comparison: seen.append(comparison) or [])
+  settings = tiny.SETTINGS | {'methods': ('gmp', 'dense'), 'pixels': 'signed', 'workdir': tmp_path / 'run', 'sparsities': 0.5}
+  del settings['sparsity']
+  assert compare(settings.pop('task'), model=model, **settings).rows == ()
+  (kept,) = tmp_path.glob('run-*.keras')
+  (comparison,) = seen
+  assert comparison.base.supernet == f'keras:{kept}' and comparison.base.pixels == 'signed'
+  with pytest.raises(ConfigError, match='kept beside the folder of the run. Received: no workdir. Write workdir=FOLDER'):
+    compare('module:tests.tiny', model=model)
+  with pytest.raises(ConfigError, match="A run has one supernet. Received: model and supernet='tiny'"):
+    compare('module:tests.tiny', model=model, supernet='tiny', workdir=tmp_path / 'run')
+
+
+@pytest.mark.slow
+def test_runs_of_a_trained_network_are_processes_of_their_own(trained_file, tmp_path, monkeypatch):
+  monkeypatch.chdir(ROOT)
+  settings = tiny.SETTINGS | {'methods': 'supertickets,gmp', 'supernet': f'keras:{trained_file}', 'pixels': 'signed', 'target_macs': 0.6}
+  settings |= {'workdir': tmp_path / 'run', 'sparsities': 0.5, 'epochs': 1}
+  del settings['sparsity']
+  found = compare(settings.pop('task'), **settings)
+  assert [row.label for row in found.rows] == ['supertickets', 'gmp'] and not any(row.errors for row in found.rows)

@@ -19,6 +19,7 @@ OTHER_VALUES = {
     'factor_step': 'subgradient',
     'weights': 'none',
     'pixels': 'bytes',
+    'padding': 'exact',
     'unit_search': 'scores',
     'teacher': 'start',
   },

@@ -25,7 +25,7 @@ BUILT = functools.cache(build)  # Networks that are counted only.
 
 
 def bounded(wide: int, narrow: int, bound: float) -> tuple[int, int] | None:
-  found = tuning.within({'a/k3': wide, 'b/k5': narrow}, BOTH, 100, bound)
+  found = tuning.within({'a/k3': wide, 'b/k5': narrow}, lambda left: tuning.macs(left, BOTH, 100), bound)
   return found and (found['a/k3'], found['b/k5'])
 
 
@@ -87,6 +87,14 @@ def test_what_is_above_the_bound_is_multiplied_by_the_largest_factor_that_meets_
   assert bounded(2, 4, 400) == (1, 2)
 
 
+def test_a_group_may_have_to_keep_a_unit():
+  def left(bound):
+    return tuning.within({'a/k3': 8, 'b/k5': 1}, lambda left: tuning.macs(left, BOTH, 100), bound, least=1)
+
+  assert left(500) == {'a/k3': 3, 'b/k5': 1}  # 3/8 of one unit is none.
+  assert left(300) == {'a/k3': 1, 'b/k5': 1} and left(299) is None
+
+
 def test_when_hardly_any_mac_is_left_no_unit_is_and_below_that_there_is_no_network():
   assert bounded(8, 4, 100) == (0, 0)
   assert bounded(8, 4, 99) is None
@@ -94,7 +102,7 @@ def test_when_hardly_any_mac_is_left_no_unit_is_and_below_that_there_is_no_netwo
 
 def test_tokens_cost_their_square():
   def left(bound):
-    return tuning.within({'a/transformer': 4}, (TOKENS,), 0, bound)['a/transformer']
+    return tuning.within({'a/transformer': 4}, lambda left: tuning.macs(left, (TOKENS,), 0), bound)['a/transformer']
 
   assert tuning.macs({'a/transformer': 2}, (TOKENS,), 0) == 20 + 4 * PAIR
   assert (left(20 + 4 * PAIR), left(19 + 4 * PAIR)) == (2, 1)

@@ -219,3 +219,9 @@ def test_a_ticket_is_needed_and_no_supernet(source, maps, tmp_path):
   config = dataclasses.replace(configured(source[1]), supernet='tiny')
   with pytest.raises(ConfigError, match=r'A ticket brings its own body\. Received: --supernet=tiny'):
     trainer(maps, config, transfer.plan(config, 2))
+
+
+def test_a_trained_network_has_no_other_stem(trained_ticket):
+  config = tiny.config(method='transfer', init_from=str(trained_ticket[0]), input_stride=2)
+  with pytest.raises(ConfigError, match='--input_stride is of presets. Received: 2, and a ticket of a trained network. Leave it out'):
+    trainer(tiny.four(), config, transfer.plan(config, 6))

@@ -30,8 +30,8 @@ def saved(tmp_path):
   return save
 
 
-def started(name, head=FOUR, size=(16, 16), weights='', pixels='units'):
-  return starts.start(name, weights, pixels, head, size)
+def started(name, head=FOUR, size=(16, 16), weights='', pixels='units', padding=''):
+  return starts.start(name, weights, pixels, head, size, padding)
 
 
 def test_a_head_of_as_many_outputs_stays_and_gives_logits(saved):
@@ -116,3 +116,43 @@ def test_what_is_no_classifier_is_refused(saved, model, head, message):
 def test_a_file_that_is_not_there_is_told_before_anything_is_read():
   with pytest.raises(SpecError, match='--supernet=keras:FILE names a file that is there. Received: gone.keras'):
     presets.check('keras:gone.keras')
+
+
+@pytest.fixture
+def phone(saved):
+  """A network that only its padding keeps from running sparsely."""
+  image = keras.Input((16, 16, 3), name='image')
+  x = keras.layers.Conv2D(4, 3, 2, 'same', name='first')(image)
+  x = keras.layers.ReLU()(keras.layers.Conv2D(6, 1, name='expand')(x))
+  x = keras.layers.DepthwiseConv2D(3, 2, 'same', name='deep')(x)
+  return saved(keras.Model(image, keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(x))))
+
+
+@pytest.mark.parametrize(
+  'padding, sides, notes',
+  [
+    ('', (3, 3), ('padding on one side is made symmetric for sparse inference, fine-tuning takes it up: stem/first, deep',)),
+    (
+      'exact',
+      (3, 5),
+      (
+        'padding on one side is made symmetric by larger kernels, the function stays: deep',
+        'padding on one side is made symmetric for sparse inference, fine-tuning takes it up: stem/first',
+      ),
+    ),
+    ('kept', (3, 3), ('padding on one side stays, as --padding=kept says: stem/first, deep',)),
+  ],
+)
+def test_padding_is_what_is_asked_for_and_said(phone, padding, sides, notes):
+  begun = started(phone, padding=padding)
+  kernels = begun.graph['stem/first'].weights['kernel'], begun.graph['deep'].weights['depthwise_kernel']
+  assert tuple(kernel[0] for kernel in kernels) == sides and begun.notes == notes
+  assert begun.values['deep/depthwise_kernel'].shape == kernels[1]
+  assert bool(starts.paddings.one_sided(begun.graph)) == (padding == 'kept')
+
+
+def test_padding_stays_where_it_is_not_what_prevents_sparse_inference(saved):
+  model = network(keras.layers.Conv2D(3, 5, 2, 'same', name='large'))
+  begun = started(saved(model))
+  assert begun.notes == ('padding on one side stays, since stem/large (Conv2D) keeps the network from running sparsely anyway: stem/large',)
+  assert begun.graph['stem/large'].config['padding'] == 'same' and not started(saved(network())).notes

@@ -1,15 +1,18 @@
+import json
+
 import numpy as np
 import pytest
-import tf_keras as keras
 
 from st_tf import methods
 from st_tf.api import drawing
+from st_tf.arch.latency import LatencyError
 from st_tf.arch.specs import HeadSpec
 from st_tf.config import ConfigError
 from st_tf.config.request import Request
-from st_tf.models import cost, families
+from st_tf.models import cost, families, starts
 from st_tf.runs.run import begin
 from st_tf.runs.workdir import Workdir
+from st_tf.search import prices
 from st_tf.search.analysis import analyse
 from st_tf.ticket import Ticket
 from st_tf.training.plan import Plan
@@ -19,15 +22,7 @@ from tests import networks, tiny
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory):
   """(file of a small trained network with two inverted residuals, the model)."""
-  image = keras.Input((tiny.SIDE, tiny.SIDE, 3), name='image')
-  x = keras.layers.ReLU(6.0)(keras.layers.BatchNormalization()(keras.layers.Conv2D(4, 3, padding='same', use_bias=False)(image)))
-  for index in range(2):
-    y = keras.layers.ReLU(6.0)(keras.layers.BatchNormalization()(keras.layers.Conv2D(16, 1, use_bias=False, name=f'expand{index}')(x)))
-    y = keras.layers.ReLU(6.0)(keras.layers.BatchNormalization()(keras.layers.DepthwiseConv2D(3, padding='same', use_bias=False)(y)))
-    x = keras.layers.Add()([x, keras.layers.BatchNormalization()(keras.layers.Conv2D(4, 1, use_bias=False)(y))])
-  x = keras.layers.ReLU(6.0, name='maps')(keras.layers.Conv2D(8, 1)(x))
-  model = keras.Model(image, keras.layers.Dense(5, 'softmax')(keras.layers.GlobalAveragePooling2D()(x)))
-  networks.stirred(model, np.random.default_rng(0))
+  model = networks.residual(tiny.SIDE)
   path = tmp_path_factory.mktemp('trained') / 'model.keras'
   model.save(path)
   return path, model
@@ -158,3 +153,57 @@ def test_a_ticket_of_a_trained_network_is_trained_further_with_the_pixels_it_wan
   before, after = Ticket.load(folder), Ticket.load(tuned)
   assert after.arch == before.arch and after.sparsity == before.sparsity
   assert all(np.array_equal(mask, after.masks[name]) for name, mask in before.masks.items())
+
+
+def table(trained, path, slow='', size=None):
+  """A made-up table of the network: a millisecond for each 10,000 MACs of a layer, twenty of those that are slow."""
+  task = tiny.task()
+  graph = starts.start(f'keras:{trained[0]}', '', 'signed', task.head, size or task.image_size).graph
+  macs = prices.layer_macs(analyse(graph))
+  times = {layer: count / 1e4 * (20 if slow and layer.startswith(slow) else 1) for layer, count in macs.items()}
+  operations = [{'layers': [layer], 'macs': [macs[layer]], 'milliseconds': [time]} for layer, time in times.items()]
+  facts = {'supernet': graph.to_json(), 'head': 'classification', 'settings': {'runtime': 'made up'}, 'base': 0.0, 'whole': 1.0}
+  path.write_text(json.dumps(facts | {'operations': operations}))
+  return {'cost': f'latency:{path}', 'target_macs': 0.0}, sum(times.values())
+
+
+def test_milliseconds_that_follow_macs_remove_what_macs_remove_and_are_told(trained, finished, tmp_path):
+  by_table, whole = table(trained, tmp_path / 'table.json')
+  task, config = drawing.prepared(request(trained, target_latency_ms=0.6 * whole + 1e-9, **by_table), tiny.task())
+  workdir = Workdir(tmp_path / 'run', config)
+  (folder,) = drawing.draw_into(task, config, workdir, delivered=False)
+  ticket = Ticket.load(folder)
+  assert ticket.survivors == Ticket.load(finished[3][0]).survivors
+  assert ticket.provenance.latency == {'milliseconds': pytest.approx(ticket.cost.macs / 1e4), 'table': {'runtime': 'made up'}}
+  shrink, *epochs = [row for row in workdir.history.rows() if row['event'] in ('shrink', 'epoch')]
+  assert (shrink['latency_ms_before'], shrink['latency_ms_after']) == (pytest.approx(whole), ticket.provenance.latency['milliseconds'])
+  assert [row['latency_ms'] for row in epochs] == [ticket.provenance.latency['milliseconds']]
+
+
+def test_units_of_a_slow_layer_go_first(trained, finished, tmp_path):
+  by_table, whole = table(trained, tmp_path / 'table.json', slow='expand0')
+  run = started(trained, tmp_path / 'run', target_latency_ms=0.6 * whole, **by_table)
+  assert 0.5 * whole < run.trainer.price() <= 0.6 * whole
+  left, before = run.trainer.survivors, Ticket.load(finished[3][0]).survivors
+  assert len(left['expand0']) < len(before['expand0']) and len(left['expand1']) >= len(before['expand1'])
+
+
+def test_a_table_can_charge_for_units_while_macs_are_limited(trained, tmp_path):
+  by_table, _ = table(trained, tmp_path / 'table.json', slow='expand0')
+  run = started(trained, tmp_path / 'run', **(by_table | {'target_macs': 0.8}))
+  assert run.trainer.macs <= 0.8 * run.trainer.initial['macs']
+  assert len(run.trainer.survivors['expand0']) < len(run.trainer.survivors['expand1']) == 16
+
+
+def test_milliseconds_below_what_is_left_of_the_least_are_refused(trained, tmp_path):
+  by_table, _ = table(trained, tmp_path / 'table.json')
+  with pytest.raises(
+    ConfigError, match=r'--target_latency_ms is at least what is left with one unit of each group, \d\.\d\d ms here .* Received: 0.001'
+  ):
+    started(trained, tmp_path / 'run', target_latency_ms=0.001, **by_table)
+
+
+def test_a_table_of_another_network_is_refused(trained, tmp_path):
+  by_table, whole = table(trained, tmp_path / 'table.json', size=(16, 16))
+  with pytest.raises(LatencyError, match=r'a table of another one \(16x16 pixels, 3 outputs; the task has 8x8 pixels, 3 outputs\)'):
+    started(trained, tmp_path / 'run', target_latency_ms=whole, **by_table)

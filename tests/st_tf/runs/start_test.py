@@ -9,8 +9,10 @@ from st_tf.arch.specs import HeadSpec
 from st_tf.config import ConfigError
 from st_tf.models.reference import ReferenceWeightsError, reference_names
 from st_tf.runs.cutting import cut
-from st_tf.runs.start import load_weights, network
-from st_tf.ticket import Provenance, TicketError
+from st_tf.runs.start import fresh, load_weights, network
+from st_tf.search.analysis import analyse
+from st_tf.ticket import Provenance, Ticket, TicketError
+from st_tf.training.plan import training_alone
 from tests import tiny
 
 HEAD = HeadSpec('classification', 3)
@@ -85,3 +87,15 @@ def test_a_missing_file_of_weights_is_named(tmp_path):
   trainer = tiny.trainer(pruned=False, searching=False, init_from=str(tmp_path / 'none.npz'))
   with pytest.raises(ReferenceWeightsError, match='Reference weights are an .npz file of plain arrays. Received: .*none.npz'):
     load_weights(trainer)
+
+
+def test_a_trained_networks_ticket_goes_on_with_images_of_another_size(trained_ticket):
+  folder, before = trained_ticket[0], Ticket.load(trained_ticket[0])
+  task, config = tiny.four(), tiny.config(init_from=str(folder), method='fine_tune')
+  arch = network(task, config)
+  assert arch['expand0'].shape == (12, 12, 7) and arch[arch.outputs[0]].shape == (4,)
+  trainer = fresh(task, config, training_alone(config, 6).holding(0.8), before)
+  load_weights(trainer)
+  assert trainer.arch == arch and trainer.supernet['expand0'].shape == (12, 12, 16) and trainer.untrained == {'head/classifier'}
+  assert trainer.initial['macs'] == analyse(trainer.supernet).macs() and trainer.macs == analyse(arch).macs()
+  np.testing.assert_array_equal(trainer.values()['expand0/kernel'], before.weights['expand0/kernel'])

@@ -46,3 +46,10 @@ def test_what_a_unit_saves_depends_on_what_its_neighbours_have_left():
 def test_a_group_does_not_go_as_a_whole():
   with pytest.raises(ValueError, match='at least one unit. Received: none of expand'):
     analyse(inverted()).shrunk({'expand': np.zeros(12, bool)})
+
+
+def test_a_group_lies_in_the_layers_that_multiply_its_channels():
+  channels = analyse(inverted())
+  groups = {group.name: group for group in channels.groups}
+  assert channels.layers_of(groups['expand']) == ('expand', 'depthwise', 'project')
+  assert channels.layers_of(groups['stem']) == ('stem', 'expand', 'project')

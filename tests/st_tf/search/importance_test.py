@@ -8,12 +8,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from st_tf.arch.latency import LatencyError
+from st_tf.arch.graph import Graph
+from st_tf.arch.latency import LatencyError, LatencyTable
 from st_tf.arch.specs import ArchSpec, HeadSpec, StageSpec
 from st_tf.models import build, cost
 from st_tf.search import importance
 from st_tf.search.importance import Group
 from st_tf.search.shrink import shrunk_arch
+from tests import networks
 from tests.tiny import write_table
 
 ARCH = ArchSpec(
@@ -121,3 +123,16 @@ def test_macs_and_latency_are_the_cost_models():
   assert importance.cost_model('macs', ARCH, HEAD) is importance.MACS
   with pytest.raises(LatencyError, match=r'A latency table is a file that .* has finished\. Received: nowhere\.json'):
     importance.cost_model('latency:nowhere.json', ARCH, HEAD)
+
+
+def test_groups_of_a_graph_share_a_layer_that_both_lie_in():
+  nodes = (networks.image(), networks.conv('a', 'image', 3, 4), networks.conv('b', 'a', 4, 8), networks.conv('c', 'b', 8, 2))
+  graph = Graph(nodes, ('c',))
+  curves = {'a': ((192,), (1.0,)), 'b': ((256, 512), (1.0, 4.0)), 'c': ((256,), (2.0,))}
+  model = importance._of_layers(LatencyTable(graph, 'classification', {}, 0.25, 8.0, curves), graph)
+  groups = importance.groups_of(None, graph, HEAD)
+  assert [(group.name, group.units) for group in groups] == [('a', 4), ('b', 8)]
+  # 'b' is half of either; with half of the units it has half of its MACs.
+  assert [model.group(group, group.units) for group in groups] == [1.0 + 4.0 / 2, 4.0 / 2 + 2.0]
+  assert model.group(groups[0], 2) == 0.5 + 1.0 / 2 and model.unit(groups[0], None) == 3.0 / 4
+  assert model.total(960, groups) == 0.25 + 1.0 + 4.0 + 2.0

@@ -3,8 +3,9 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
+from st_tf.arch.latency import LatencyTable
 from st_tf.models.graph import graph_of, read
-from st_tf.search import scores
+from st_tf.search import prices, scores
 from st_tf.search.analysis import analyse
 
 SHAPE = (6, 6, 3)
@@ -78,6 +79,23 @@ def test_units_of_the_least_squared_score_per_mac_go_until_the_target_is_met(mod
   assert channels.macs(kept) == channels.macs() - 3 * channels.unit_macs(expand)[0]
   whole = scores.least_valuable(channels, (expand, last), score, channels.macs())
   assert all(units.all() for units in whole.values())
+
+
+def test_what_goes_first_and_how_much_depend_on_what_is_charged_and_limited(model):
+  channels = analyse(graph_of(model))
+  groups = [group for group in channels.groups if group.name in ('expand', 'last')]
+  score = np.ones(channels.units)
+  # By MACs the units of 'expand' are dearer, by this table those of 'last'.
+  macs = prices.layer_macs(channels)
+  table = {'expand': 0.8, 'last': 5.0, 'classifier': 0.0}
+  curves = {layer: ((macs[layer],), (time,)) for layer, time in table.items()}
+  by_table = prices.milliseconds(LatencyTable(channels.graph, 'classification', {}, 1.0, 6.8, curves))
+  kept = scores.least_valuable(channels, groups, score, 6.8 - 2.0, by_table, by_table)
+  assert kept['expand'].all() and np.count_nonzero(kept['last']) == 3
+  kept = scores.least_valuable(channels, groups, score, channels.macs() - 1)
+  assert kept['last'].all() and np.count_nonzero(kept['expand']) == 7
+  kept = scores.least_valuable(channels, groups, score, channels.macs() - 1, by_table)
+  assert kept['expand'].all() and np.count_nonzero(kept['last']) == 4
 
 
 def test_a_group_keeps_its_best_unit_whatever_is_asked(model):

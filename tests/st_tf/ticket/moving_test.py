@@ -4,14 +4,18 @@ import types
 
 import numpy as np
 import pytest
+import tf_keras as keras
 
 from st_tf.arch.presets import PRESETS
-from st_tf.arch.specs import BlockSpec, HeadSpec, StageSpec, layout
-from st_tf.models import build, named_variables
-from st_tf.ticket import moving
-from tests import tiny
+from st_tf.arch.specs import BlockSpec, HeadSpec, SpecError, StageSpec, layout
+from st_tf.config import ConfigError
+from st_tf.models import build, named_variables, starts
+from st_tf.models.graph import graph_of
+from st_tf.ticket import Ticket, moving
+from tests import networks, tiny
 
 CLASSES, MAPS = HeadSpec('classification', 3), HeadSpec('dense', 5)
+FOUR = HeadSpec('classification', 4)
 # As the presets `mobile` and `mobile_dense`, with two small branches of four.
 SMALL = dataclasses.replace(
   PRESETS['mobile'], stages=(StageSpec((1,), (4,)), StageSpec((1, 0), (4, 8))), stem_channels=(4, 4), head_channels=(8, 12), last_channel=16
@@ -61,6 +65,60 @@ def test_the_input_stride_may_change():
   found = moving.moved(SMALL_DENSE, MAPS, MAPS, SMALL_DENSE, input_stride=2)
   assert found == dataclasses.replace(SMALL_DENSE, input_stride=2)
   assert names(found, MAPS) == names(SMALL_DENSE, MAPS)
+
+
+@pytest.fixture(scope='module')
+def trained(trained_ticket):
+  return Ticket.load(trained_ticket[0])
+
+
+def test_a_trained_network_gets_as_many_outputs_as_the_other_task_and_its_images(trained):
+  found = moving.moved_graph(trained.arch, trained.head, FOUR, (12, 10))
+  before, after = names(trained.arch, trained.head), names(found, FOUR)
+  assert {name for name in after if after[name] != before[name]} == {'head/classifier/kernel', 'head/classifier/bias'}
+  assert after['head/classifier/bias'] == (4,) and found['expand0'].shape == (12, 10, 7) and found[found.outputs[0]].shape == (4,)
+  assert moving.moved_graph(trained.arch, trained.head, trained.head, trained.input_shape[:2]) is trained.arch
+  back = moving.moved_graph(found, FOUR, trained.head, trained.input_shape[:2])
+  assert back == trained.arch
+
+
+def test_a_trained_network_does_not_go_where_it_cannot(trained):
+  with pytest.raises(ConfigError, match='between tasks of one kind. Received: one of classification, and a task of dense. Draw'):
+    moving.moved_graph(trained.arch, trained.head, MAPS, (12, 12))
+  image = keras.Input((8, 8, 3))
+  flat = keras.layers.Dense(4, name='hidden')(keras.layers.Flatten()(keras.layers.Conv2D(2, 3)(image)))
+  graph = graph_of(keras.Model(image, keras.layers.Dense(3, name='head/classifier')(flat)))
+  assert moving.moved_graph(graph, CLASSES, FOUR, (8, 8))['hidden'] == graph['hidden']
+  with pytest.raises(ConfigError, match='Received: pictures of 12x12 pixels, for which hidden has others. Give the size of its own'):
+    moving.moved_graph(graph, CLASSES, FOUR, (12, 12))
+
+
+def test_what_a_trained_networks_ticket_has_of_its_supernet_are_the_units_that_are_left(trained):
+  whole = {name: np.random.default_rng(0).normal(size=shape) for name, shape in names(trained.supernet, trained.head).items()}
+  found = moving.left_of(whole, trained)
+  assert {name: value.shape for name, value in found.items()} == {name: value.shape for name, value in trained.weights.items()}
+  np.testing.assert_array_equal(found['expand0/kernel'], whole['expand0/kernel'][..., trained.survivors['expand0']])
+  again = moving.left_of(found, trained)  # Of its size already.
+  assert all(np.array_equal(again[name], value) for name, value in found.items())
+
+
+def test_a_trained_networks_first_values_are_those_of_its_file(trained, trained_ticket, trained_file, tmp_path):
+  _, task, config = trained_ticket
+  given = starts.start(config.supernet, '', config.pixels, task.head, task.image_size).values
+  found = moving.first_values(trained)
+  np.testing.assert_array_equal(found['expand0/kernel'], given['expand0/kernel'][..., trained.survivors['expand0']])
+  np.testing.assert_array_equal(found['maps/kernel'], given['maps/kernel'])
+  assert (found['maps/kernel'] != trained.weights['maps/kernel']).any()
+
+  def of(path):
+    facts = dataclasses.replace(trained.provenance, config=trained.provenance.config | {'supernet': f'keras:{path}'})
+    return dataclasses.replace(trained, provenance=facts)
+
+  networks.residual(tiny.SIDE, blocks=2).save(tmp_path / 'other.keras')
+  with pytest.raises(ConfigError, match=r'Received: --rewind, and another network in keras:.*other.keras than the ticket was drawn from'):
+    moving.first_values(of(tmp_path / 'other.keras'))
+  with pytest.raises(SpecError, match='gone.keras'):
+    moving.first_values(of(tmp_path / 'gone.keras'))
 
 
 def masked(head, *names):

@@ -42,6 +42,8 @@ def agrees(model: keras.Model) -> None:
     keras.layers.Resizing(13, 17),
     keras.layers.GlobalAveragePooling2D(),
     keras.layers.Dropout(0.5),
+    keras.layers.ReLU(),
+    keras.layers.ReLU(6.0),
   ],
   ids=lambda layer: type(layer).__name__,
 )
@@ -97,6 +99,8 @@ def unknown(layer, shape=(8, 8, 3)):
     (lambda: unknown(keras.layers.DepthwiseConv2D(3, depth_multiplier=2)), 'DepthwiseConv2D'),
     (lambda: unknown(keras.layers.Activation('tanh')), 'Activation'),
     (lambda: unknown(keras.layers.MaxPooling2D()), 'MaxPooling2D'),
+    (lambda: unknown(keras.layers.ReLU(5.0)), 'ReLU'),
+    (lambda: unknown(keras.layers.ReLU(6.0, negative_slope=0.1)), 'ReLU'),
     (lambda: unknown(keras.layers.Conv2D(4, 1, activation='relu')), 'Conv2D'),
     (lambda: unknown(keras.layers.GlobalAveragePooling2D(keepdims=True)), 'GlobalAveragePooling2D'),
     (lambda: random_network(dataclasses.replace(tiny.SPECK, tokens=2), HEAD, 8), 'transformer'),

@@ -4,7 +4,7 @@ import pytest
 from st_tf.arch import presets
 from st_tf.arch.specs import HeadSpec, SpecError
 from st_tf.errors import UserError
-from st_tf.models import build, cost, families, named_variables
+from st_tf.models import build, cost, families, named_variables, padding, starts
 from st_tf.search.analysis import analyse
 from tests import networks
 
@@ -28,13 +28,14 @@ def test_larger_ones_are_larger():
   assert sizes == sorted(set(sizes))
 
 
-def test_all_is_padded_alike_on_both_sides(lite0):
-  for node in lite0.nodes:
-    if node.config.get('strides') == [2, 2]:
-      (before,) = node.inputs
-      assert node.config['padding'] == 'valid' and lite0[before].kind == 'ZeroPadding2D'
-      pads = {pad for pair in lite0[before].config['padding'] for pad in pair}
-      assert pads == {(node.config['kernel_size'][0] - 1) // 2}
+def test_a_run_pads_all_of_it_alike_on_both_sides(lite0):
+  strided = [node.layer for node in lite0.nodes if node.config.get('strides') == [2, 2]]
+  assert strided == [found.layer for found in padding.one_sided(lite0)] and len(strided) == 5
+  begun = starts.start('efficientnet_lite0', 'none', '', HEAD, (96, 96)).graph
+  for node in (begun[layer] for layer in strided):
+    assert node.config['padding'] == 'valid' and node.inputs == (f'{node.layer}_pad',)
+    pads = {pad for pair in begun[f'{node.layer}_pad'].config['padding'] for pad in pair}
+    assert pads == {(node.config['kernel_size'][0] - 1) // 2}
 
 
 def test_published_weights_are_all_of_the_network_but_its_last_layer(lite0, tmp_path):
