@@ -9,9 +9,11 @@ from xml.etree import ElementTree
 import pytest
 
 from st_tf.errors import UserError
+from st_tf.task import maps
 from tests import tiny
 from tflite import vectors
 from tflite.android import template
+from tflite.web import site
 
 PROJECT = pathlib.Path(template.__file__).with_name('project')
 RES = PROJECT / 'app/src/main/res'
@@ -202,3 +204,25 @@ def test_what_is_tested_without_a_phone_imports_nothing_of_one():
 def test_the_readme_claims_no_device_and_names_what_was_not_run(written):
   text = (written / 'README.md').read_text()
   assert 'No Gradle build' in text and 'no emulator' in text and 'no device' in text
+
+
+def test_maps_are_drawn_as_on_the_page_and_in_python():
+  page = {name: content.decode() for name, content in site.page().items() if name in ('/answers.js', '/view.js')}
+  kotlin = '\n'.join(path.read_text() for path in sources('main'))
+
+  def number(pattern: str, text: str) -> float:
+    first, _, second = re.search(pattern, text).group(1).partition('/')
+    return float(first) / float(second or 1)
+
+  def of_the_app(name: str) -> float:
+    return number(rf'const val {name} = ([\d. /]+)', kotlin)
+
+  shown = number(r'SHOWN_CONFIDENCE = ([\d.]+)', page['/answers.js'])
+  assert of_the_app('SHOWN_CONFIDENCE') == shown == maps.SHOWN_CONFIDENCE
+  assert of_the_app('TINT_ALPHA') == round(255 * number(r'MASK_SHARE = ([\d.]+)', page['/view.js']))
+  line, dot = re.search(r'\[LINE, DOT\] = \[([^,]+), ([^\]]+)\]', page['/view.js']).groups()
+  assert [of_the_app('LINE'), of_the_app('DOT')] == [number('(.+)', line), number('(.+)', dot)]
+  assert of_the_app('LEAST_PIXELS') == number(r'MAP_PIXELS = (\d+)', page['/view.js'])
+  assert of_the_app('TOP') == site.TOP
+  for kind, invitation in re.findall(r"(\w+): '(Show it [^']+)'", page['/view.js']):
+    assert f'<string name="invitation_{kind}">{invitation}.</string>' in (RES / 'values/strings.xml').read_text()
