@@ -82,7 +82,7 @@ def check(ticket: Ticket) -> None:
   if kind == 'classification':
     return
   colours = semantics.get('colours', [])
-  if len(colours) != outputs or not all(re.fullmatch('#[0-9a-f]{6}', str(colour)) for colour in colours):
+  if len(colours) != outputs or not all(re.fullmatch('#[0-9a-fA-F]{6}', str(colour)) for colour in colours):
     raise UserError(f'A ticket for {kind} has a colour for each of its {outputs} labels. Received: {colours!r:.80}. Draw the ticket again.')
   for limb in semantics.get('skeleton', []):
     if len(limb) != 2 or not all(joint in range(outputs) for joint in limb):

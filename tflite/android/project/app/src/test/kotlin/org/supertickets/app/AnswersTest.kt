@@ -15,7 +15,7 @@ class AnswersTest {
             val (rows, columns, labels, repeats) = case.subList(1, 5).map(String::toInt)
             val (height, width) = case.subList(5, 7).map(String::toInt)
             val (values, found, indices, shares) = case.drop(7).map { it.split(',') }
-            val about = about(case.first(), labels, colors = List(labels) { "#00000$it" }.joinToString(","), repeats = repeats)
+            val about = about(case.first(), labels, colors = List(labels) { "#%06x".format(it) }.joinToString(","), repeats = repeats)
             val outputs = values.map(String::toFloat).toFloatArray()
             val answer = answerOf(outputs, intArrayOf(1, rows, columns, labels), about, width, height)
             val said = when (answer) {
