@@ -147,15 +147,21 @@ def interrupted() -> Iterator[None]:
     yield
 
 
-def map_ticket(name: str, arch: ArchSpec = presets.PRESETS['tiny_dense'], **settings: Any) -> tuple[Any, Task]:
-  """(a ticket for a drawn task with maps, never trained, its task with few pictures)."""
+def map_task(name: str) -> Task:
+  """A drawn task with maps, of few pictures."""
   from st_tf import task as tasks
-  from st_tf.runs.cutting import cut
-  from st_tf.ticket import Provenance
 
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(f'tasks.{name}.SIZES', {'train': 40, 'validation': 20, 'test': 20})
-    found = tasks.load(name, DataConfig())
+    return tasks.load(name, DataConfig())
+
+
+def map_ticket(name: str, arch: ArchSpec = presets.PRESETS['tiny_dense'], **settings: Any) -> tuple[Any, Task]:
+  """(a ticket for a drawn task with maps, never trained, its task with few pictures)."""
+  from st_tf.runs.cutting import cut
+  from st_tf.ticket import Provenance
+
+  found = map_task(name)
   moved = trainer(arch, pruned=False, searching=False, on=found, **settings)
   return cut(moved, found.dataset('train', BATCH, training=True).take(2), 0.0, Provenance(method='dense')), found
 

@@ -32,3 +32,32 @@ def test_guesses_are_sorted_and_equal_ones_keep_their_order():
     order = sorted(range(len(logits)), key=lambda index: (-logits[index], index))[:3]
     assert indices == order
     np.testing.assert_allclose(shares, (exponentials / exponentials.sum())[order], rtol=1e-12)
+
+
+def test_maps_are_those_of_a_file_and_what_is_found_in_them_counts_for_the_guesses():
+  kinds = []
+  for line in vectors.maps().splitlines():
+    kind, *numbers, values, found, indices, shares = line.split()
+    rows, columns, labels, repeats, height, width = map(int, numbers)
+    values, found, shares = (np.array(list(map(float, column.split(',')))) for column in (values, found, shares))
+    blocks = values.reshape(rows // repeats, repeats, columns // repeats, repeats, labels)
+    np.testing.assert_array_equal(blocks, np.broadcast_to(blocks[:, :1, :, :1], blocks.shape))
+    if kind == 'segmentation':
+      expected = np.bincount(found.reshape(height, width).astype(int).ravel(), minlength=labels) / (height * width)
+    else:
+      expected = values.reshape(-1, labels).max(0).clip(0, 1)
+    np.testing.assert_array_equal(shares, expected[list(map(int, indices.split(',')))])
+    assert (np.diff(shares) <= 0).all()
+    kinds.append(kind)
+  assert set(kinds) == {'segmentation', 'keypoints'}
+
+
+def test_a_joint_lies_a_quarter_of_a_place_towards_the_higher_neighbour():
+  output = np.float32([[0, 1, 0], [3, 9, 2], [0, 4, 0]])[..., None]
+  assert vectors.map_line(output, 1, (30, 30), 'keypoints').split()[-3:] == ['12.5,17.5,9.0', '0', '1.0']
+
+
+def test_labels_of_pixels_are_those_of_the_nearest_place_of_two():
+  output = np.float32([[[1, 0], [0, 1]]])
+  assert vectors.map_line(output, 2, (1, 4), 'segmentation').split()[1:7] == ['2', '4', '2', '2', '1', '4']
+  assert vectors.map_line(output, 2, (1, 4), 'segmentation').split()[-3:] == ['0,0,1,1', '0,1', '0.5,0.5']

@@ -1,7 +1,8 @@
 """Writes an Android app with a ticket in it: python -m tflite.android --ticket=FOLDER --out=FOLDER [--format=float16]
 
-A Gradle project in Kotlin that says what is in a picture from camera or gallery; its README.md says how to build it. The model is
-exported as python -m tflite.export does it, or, with --model=FILE, taken as it is, which needs no data.
+A Gradle project in Kotlin that says what is in a picture from camera or gallery, or draws the labels of its pixels or the skeleton
+over it; its README.md says how to build it. The model is exported as python -m tflite.export does it, or, with --model=FILE, taken as
+it is, which needs no data.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +38,7 @@ class Options:
     default='', metadata={'help': 'A .tflite file that was exported from the ticket, to be taken as it is; empty = export one.'}
   )
   application_id: str = dataclasses.field(
-    default='org.supertickets.classifier', metadata={'help': 'What sets the app apart from all others on a phone.'}
+    default='org.supertickets.app', metadata={'help': 'What sets the app apart from all others on a phone.'}
   )
 
   def __post_init__(self):
@@ -47,7 +48,7 @@ class Options:
     if not _APPLICATION_ID.fullmatch(self.application_id):
       raise flags.FlagError(
         '--application_id is two or more words of letters, digits and _, each beginning with a letter, with dots between them.'
-        f' Received: {self.application_id!r}. Write for example --application_id=com.example.classifier.'
+        f' Received: {self.application_id!r}. Write for example --application_id=com.example.birds.'
       )
 
   @property
@@ -76,16 +77,15 @@ def main(argv: Sequence[str]) -> None:
     from tflite.android import given as given_file
     from tflite.android import template
   ticket = Ticket.load(options.ticket)
-  if ticket.head.kind != 'classification':
-    raise UserError(
-      f'The app shows labels of a whole picture. Received: a ticket with a {ticket.head.kind} head. Use one of classification.'
-    )
+  template.check(ticket)
   if options.model:
-    content, facts = given_file.model(pathlib.Path(options.model).expanduser(), ticket), None
+    facts = None
+    content, repeats = given_file.model(pathlib.Path(options.model).expanduser(), ticket)
   else:
     content, facts = _exported(ticket, given, how)
+    repeats = facts['repeats']
     _check_place(options.path)  # Minutes have passed.
-  template.write(options.path, ticket, content, facts, options.application_id)
+  template.write(options.path, ticket, content, facts, options.application_id, repeats)
   print(f'project  {options.path}; its README.md says how to build it')
 
 

@@ -15,8 +15,8 @@ _WAY_OUT = 'Export it from this ticket with python -m tflite.export.'
 _FROM_0_TO_1 = ([0.0], [255.0])
 
 
-def model(path: pathlib.Path, ticket: Ticket) -> bytes:
-  """The content of a file that was exported from `ticket`, or from one like it.
+def model(path: pathlib.Path, ticket: Ticket) -> tuple[bytes, int]:
+  """(content, how often each place of a map comes per direction) of a file that was exported from `ticket`, or from one like it.
 
   Raises:
     UserError: it cannot be read, or reads, gives or says something else than an export of the ticket.
@@ -26,14 +26,30 @@ def model(path: pathlib.Path, ticket: Ticket) -> bytes:
   named = labels(content)
   if not named:
     raise UserError(f'The app takes its labels from {LABELS} in the metadata of its model. Received: {path} without it. {_WAY_OUT}')
-  if named != list(ticket.task.labels) or runner.output_shape != (len(named),):
+  if named != list(ticket.task.labels):
     raise UserError(f'The labels of a --model are those of its ticket. Received: others, in {path}. {_WAY_OUT}')
   if runner.image_size != tuple(ticket.input_shape[:2]):
     expected, received = ('x'.join(map(str, size)) for size in (ticket.input_shape[:2], runner.image_size))
     raise UserError(f'A --model reads images of the size of its ticket, {expected}. Received: {received}, in {path}. {_WAY_OUT}')
   if runner.normalization is None or not all(map(np.array_equal, runner.normalization, _FROM_0_TO_1)):
     raise UserError(f'A --model reads pixels from 0 to 1, and its metadata say so. Received: another normalisation, in {path}. {_WAY_OUT}')
-  return content
+  times = repeats(ticket, runner.output_shape)
+  if not times:
+    shape = 'x'.join(map(str, runner.output_shape))
+    raise UserError(f'A --model gives what its ticket gives, for {ticket.kind}. Received: outputs of {shape}, in {path}. {_WAY_OUT}')
+  return content, times
+
+
+def repeats(ticket: Ticket, output_shape: tuple[int, ...]) -> int:
+  """How often a file gives each place of the ticket's map, per direction; 1 where there is no map, 0 where its outputs are others.
+
+  Args:
+    ticket: the ticket.
+    output_shape: of the file, for one image.
+  """
+  *places, outputs = ticket.build_model(raw=True).output_shape[1:]
+  times = output_shape[0] // places[0] if places else 1
+  return times if output_shape == (*(times * side for side in places), outputs) else 0
 
 
 def labels(content: bytes) -> list[str]:

@@ -12,8 +12,10 @@ import pytest
 
 from st_tf.arch.specs import HeadSpec
 from st_tf.errors import UserError
+from tests import tiny
 from tflite import export
 from tflite.android import __main__ as android
+from tflite.android import template
 from tflite.file.metadata import LABELS, Description, with_metadata
 from tflite.runtimes import wasm
 
@@ -24,11 +26,12 @@ EXPECTED = (
   'app/src/main/AndroidManifest.xml',
   'app/src/main/assets/model.properties',
   'app/src/main/assets/model.tflite',
-  'app/src/main/kotlin/org/supertickets/classifier/MainActivity.kt',
+  'app/src/main/kotlin/org/supertickets/app/MainActivity.kt',
   'app/src/main/res/layout/activity_main.xml',
-  'app/src/test/kotlin/org/supertickets/classifier/PreprocessingTest.kt',
+  'app/src/test/kotlin/org/supertickets/app/PreprocessingTest.kt',
   'app/src/test/resources/crops.txt',
   'app/src/test/resources/guesses.txt',
+  'app/src/test/resources/maps.txt',
   'build.gradle.kts',
   'gradle.properties',
   'gradle/libs.versions.toml',
@@ -113,11 +116,25 @@ def test_what_cannot_be_made_into_an_app_is_said(arguments, message, here):
   assert [entry.name for entry in here.rglob('*')] == ['there']
 
 
-def test_a_ticket_that_names_no_picture_is_refused(speck_ticket, here):
+def test_a_ticket_whose_head_is_not_that_of_its_kind_is_refused(speck_ticket, here):
   dataclasses.replace(speck_ticket, head=HeadSpec('dense', speck_ticket.head.outputs)).save(here / 'ticket')
-  with pytest.raises(UserError, match=r'labels of a whole picture\. Received: a ticket with a dense head\. Use one of classification'):
+  with pytest.raises(UserError, match=r'classification has a classification head\. Received: a dense one\. Draw the ticket again'):
     run(here / 'ticket', '--out=app')
   assert not (here / 'app').exists()
+
+
+@pytest.mark.parametrize('name', ['shapes_segmentation', 'shapes_keypoints'])
+def test_a_ticket_for_maps_becomes_an_app_from_its_data_and_from_its_file(name, here, monkeypatch):
+  ticket, task = tiny.map_ticket(name, tiny.SPECK_MAPS)
+  ticket.save('ticket')
+  monkeypatch.setattr(wasm, 'missing', lambda: 'No browser in this test.')
+  monkeypatch.setattr('st_tf.task.load', lambda *arguments: task)
+  run(pathlib.Path('ticket'), '--out=exported')
+  model, about = pathlib.Path('exported', template.MODEL), pathlib.Path('exported', template.ABOUT)
+  assert f'kind={ticket.kind}\nrepeats=2\ncolours=#' in about.read_text()
+  run(pathlib.Path('ticket'), f'--model={model}', '--out=given')
+  assert pathlib.Path('given', template.MODEL).read_bytes() == model.read_bytes()
+  assert pathlib.Path('given', template.ABOUT).read_text() == about.read_text()
 
 
 def without_labels(content: bytes) -> bytes:

@@ -13,7 +13,12 @@ from PIL import Image
 import pytest
 
 from st_tf.task.pictures import center_crop
+from tests import tiny
+from tflite import vectors
 from tflite.android import template
+from tflite.deployment import of_ticket
+from tflite.file.encode import encode
+from tflite.file.runner import Runner
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 STUBS = pathlib.Path(__file__).with_name('stubs')
@@ -21,8 +26,10 @@ _FOLDER = pathlib.Path(sys.prefix) / 'kotlin'
 COMPILER = sorted(_FOLDER.glob('*.jar')) if (_FOLDER / 'complete').exists() else []
 JUNIT = [pathlib.Path('/usr/share/java') / name for name in ('junit4.jar', 'hamcrest.jar')]
 LANGUAGE = '2.3'
-TESTS = ('PreprocessingTest', 'PostprocessingTest')
-PACKAGE = 'org.supertickets.classifier'
+# What is tested without a phone, and what tests share.
+PURE = ('About', 'Answers', 'Maps', 'Postprocessing', 'Preprocessing')
+SHARED = 'Golden'
+PACKAGE = 'org.supertickets.app'
 # What is changed in which file, and into what; each must be noticed.
 CHANGES = (
   ('Preprocessing', '(0.5 + shares[it]', '(0.4 + shares[it]'),
@@ -34,6 +41,14 @@ CHANGES = (
   ('Preprocessing', 'intArrayOf(16, 8, 0)', 'intArrayOf(0, 8, 16)'),
   ('Postprocessing', 'exp(it - largest)', 'exp((it - largest) / 2)'),
   ('Postprocessing', 'sortedByDescending', 'sortedBy'),
+  ('Maps', 'first + (second - first) * share', 'first * (1 - share) + second * share'),
+  ('Maps', '(pixel + 0.5f) * step - 0.5f', '((pixel + 0.5) * step - 0.5).toFloat()'),
+  ('Maps', 'value > largest', 'value >= largest'),
+  ('Maps', 'labels + label] > values', 'labels + label] >= values'),
+  ('Maps', 'column in 1..<columns - 1', 'column in 1..<columns - 2'),
+  ('Maps', 'lower / 4', 'lower / 3'),
+  ('Answers', 'coerceAtMost(1.0)', 'coerceAtMost(2.0)'),
+  ('Answers', 'joints.size)))', 'TOP)))'),
 )
 ANDROID = '{http://schemas.android.com/apk/res/android}'
 
@@ -53,7 +68,8 @@ needs_kotlin = pytest.mark.skipif(bool(missing()), reason=missing() or 'all ther
 
 
 def java(*arguments: object) -> subprocess.CompletedProcess:
-  command = ['java', '-Xmx1g', '-XX:+UseSerialGC', *map(str, arguments)]
+  # Without the optimising compiler, which only pays in longer runs.
+  command = ['java', '-Xmx1g', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', *map(str, arguments)]
   return subprocess.run(command, capture_output=True, text=True, timeout=280, env=os.environ | {'LC_ALL': 'C.UTF-8'})
 
 
@@ -73,7 +89,7 @@ def compile_kotlin(classes: pathlib.Path, *sources: pathlib.Path) -> subprocess.
 
 def run_tests(project: pathlib.Path, classes: pathlib.Path, package: str = PACKAGE) -> subprocess.CompletedProcess:
   found = path_of(classes, project / template.VECTORS, *COMPILER, *JUNIT)
-  return java('-cp', found, 'org.junit.runner.JUnitCore', *(f'{package}.{name}' for name in TESTS))
+  return java('-cp', found, 'org.junit.runner.JUnitCore', *(f'{package}.{name}Test' for name in PURE))
 
 
 def generate(project: pathlib.Path, folder: pathlib.Path) -> None:
@@ -115,6 +131,12 @@ def binding(name: str, root: ElementTree.Element) -> str:
   )
 
 
+def pure_sources(project: pathlib.Path) -> list[pathlib.Path]:
+  """What is tested without a phone, its tests, and what these share."""
+  names = {SHARED, *PURE, *(f'{name}Test' for name in PURE)}
+  return [path for path in (project / 'app').rglob('*.kt') if path.stem in names]
+
+
 def more_crops(seed: int = 1, count: int = 60) -> str:
   """Lines like those of `vectors.crops`, of random shapes; the first is so tall that single precision shows."""
   rng = np.random.default_rng(seed)
@@ -128,13 +150,38 @@ def more_crops(seed: int = 1, count: int = 60) -> str:
   return '\n'.join(lines) + '\n'
 
 
+def more_maps(seed: int = 2, count: int = 40) -> str:
+  """Lines like those of `vectors.maps`, of random shapes; all labels are so near each other that only exact arithmetic tells which wins."""
+  rng = np.random.default_rng(seed)
+  lines = []
+  for _ in range(count):
+    rows, columns, labels, repeats = rng.integers(1, (9, 9, 6, 4)).tolist()
+    common = rng.normal(0.3, 0.4, (rows, columns, 1)).astype(np.float32)
+    output = common + rng.integers(-2, 3, (rows, columns, labels)).astype(np.float32) * np.spacing(common)
+    kind = ('segmentation', 'keypoints')[len(lines) % 2]
+    lines.append(vectors.map_line(output, repeats, tuple(rng.integers(1, 40, 2).tolist()), kind) + '\n')
+  return ''.join(lines)
+
+
+def map_of_a_ticket(name: str) -> str:
+  """A line like those of `vectors.maps`: what the file of a ticket gives for a picture of its task."""
+  ticket, task = tiny.map_ticket(name, tiny.SPECK_MAPS)
+  network = of_ticket(ticket)
+  runner = Runner(encode(network.function, ticket.input_shape, 'float32', False, variables=network.variables))
+  images, _ = next(task.dataset('validation', 1).as_numpy_iterator())
+  outputs = runner(task.normalisation.to_units(images))
+  return vectors.map_line(network.single(outputs)[0], network.repeats, ticket.input_shape[:2], ticket.kind) + '\n'
+
+
 @pytest.fixture(scope='module')
 def project(tiny_ticket, tmp_path_factory):
-  """A project with a ticket in it, and with more crops than it comes with."""
+  """A project with a ticket in it, and with more crops and maps than it comes with."""
   path = tmp_path_factory.mktemp('kotlin') / 'app'
   template.write(path, tiny_ticket, b'model')
-  with (path / template.VECTORS / 'crops.txt').open('a') as file:
-    file.write(more_crops())
+  further = {'crops': more_crops(), 'maps': more_maps() + ''.join(map(map_of_a_ticket, ('shapes_segmentation', 'shapes_keypoints')))}
+  for name, lines in further.items():
+    with (path / template.VECTORS / f'{name}.txt').open('a') as file:
+      file.write(lines)
   return path
 
 
@@ -154,7 +201,7 @@ def test_the_app_compiles_without_a_warning_and_its_unit_tests_pass(project, tmp
 @needs_kotlin
 def test_the_unit_tests_see_every_small_change_of_the_arithmetic(project, tmp_path):
   for number, (file, before, after) in enumerate(CHANGES):
-    for source in (*(project / 'app').rglob('P*processing*.kt'), *(project / 'app').rglob('Golden.kt')):
+    for source in pure_sources(project):
       text = source.read_text().replace(f'package {PACKAGE}', f'package changed{number}')
       assert before in text or source.stem != file
       place = tmp_path / 'sources' / str(number) / source.name

@@ -8,8 +8,12 @@ from xml.etree import ElementTree
 
 import pytest
 
+from st_tf.errors import UserError
+from st_tf.task import maps
+from tests import tiny
 from tflite import vectors
 from tflite.android import template
+from tflite.web import site
 
 PROJECT = pathlib.Path(template.__file__).with_name('project')
 RES = PROJECT / 'app/src/main/res'
@@ -57,19 +61,66 @@ def test_what_the_app_knows_of_its_model_is_written_as_java_reads_it(written, ti
     'description=folder:C:\\\\birds\\\\ü, drawn as a SuperTicket at 80% sparsity',
     f'fingerprint={tiny_ticket.fingerprint}',
     'keep=0.875',
+    'kind=classification',
+    'repeats=1',
+    'colours=',
+    'skeleton=',
   ]
   assert (written / template.MODEL).read_bytes() == b'model'
-  read = (written / 'app/src/main/kotlin/org/supertickets/classifier/Classifier.kt').read_text()
-  assert re.findall(r'getProperty\("(\w+)"\)', read) == [line.split('=')[0] for line in about]
+  read = (written / 'app/src/main/kotlin/org/supertickets/app/About.kt').read_text()
+  assert re.findall(r'properties\.(?:getProperty|list)\("(\w+)"\)', read) == [line.split('=')[0] for line in about]
 
 
 def test_a_ticket_that_does_not_say_what_is_kept_keeps_everything(tiny_ticket):
   assert template.about(tiny_ticket)['keep'] == '1.0'
 
 
+@pytest.mark.parametrize('name', ['shapes_segmentation', 'shapes_keypoints'])
+def test_what_is_drawn_of_a_map_is_written(name, tmp_path):
+  task = tiny.map_task(name)
+  ticket = tiny.untrained(task, tiny.SPECK_MAPS)
+  template.check(ticket)
+  template.write(tmp_path / 'app', ticket, b'model', repeats=2)
+  about = dict(line.split('=', 1) for line in (tmp_path / 'app' / template.ABOUT).read_text().splitlines())
+  assert (about['kind'], about['repeats'], about['colours'].split(',')) == (ticket.kind, '2', list(task.semantics['colours']))
+  assert len(about['colours'].split(',')) == len(task.labels)
+  limbs = [limb.split('-') for limb in about['skeleton'].split(',') if limb]
+  assert [list(map(int, limb)) for limb in limbs] == task.semantics.get('skeleton', []) and bool(limbs) == (name == 'shapes_keypoints')
+
+
+@pytest.mark.parametrize(
+  ('semantics', 'message'),
+  [
+    ({'kind': 'depth'}, r'The app shows classification, segmentation, keypoints\. Received: a ticket for depth\. Use another ticket'),
+    ({'kind': 'segmentation'}, r'A ticket for segmentation has a dense head\. Received: a classification one\. Draw the ticket again'),
+  ],
+)
+def test_a_ticket_of_another_kind_is_refused(tiny_ticket, semantics, message):
+  template.check(tiny_ticket)
+  with pytest.raises(UserError, match=message):
+    template.check(dataclasses.replace(tiny_ticket, task=dataclasses.replace(tiny_ticket.task, semantics=semantics)))
+
+
+@pytest.mark.parametrize(
+  ('damage', 'message'),
+  [
+    ({'colours': ['#000000']}, r"a colour for each of its 3 labels\. Received: \['#000000'\]\. Draw the ticket again"),
+    ({'colours': ['#000000', 'red', '#000000']}, r"Received: \['#000000', 'red', '#000000'\]"),
+    ({'skeleton': [[0, 1], [2, 3]]}, r'connects two of its 3 joints, from 0 on\. Received: \[2, 3\]\. Draw the ticket again'),
+    ({'skeleton': [[0, 1, 2]]}, r'Received: \[0, 1, 2\]'),
+  ],
+)
+def test_a_ticket_that_does_not_say_what_is_drawn_is_refused(damage, message):
+  ticket = tiny.untrained(tiny.map_task('shapes_keypoints'), tiny.SPECK_MAPS)
+  damaged = dataclasses.replace(ticket.task, semantics={**ticket.task.semantics, **damage})
+  with pytest.raises(UserError, match=message):
+    template.check(dataclasses.replace(ticket, task=damaged))
+
+
 def test_the_unit_tests_get_the_golden_vectors(written):
   assert (written / template.VECTORS / 'crops.txt').read_text() == vectors.crops()
   assert (written / template.VECTORS / 'guesses.txt').read_text() == vectors.guesses()
+  assert (written / template.VECTORS / 'maps.txt').read_text() == vectors.maps()
 
 
 def test_everything_of_the_template_is_in_a_project_and_nothing_that_gradle_left_there(written, tiny_ticket, tmp_path, monkeypatch):
@@ -86,7 +137,7 @@ def test_only_the_application_id_is_another(written, tiny_ticket, tmp_path):
   template.write(tmp_path / 'app', tiny_ticket, b'model', application_id='com.example.app')
   before, after = ((path / 'app/build.gradle.kts').read_text().splitlines() for path in (written, tmp_path / 'app'))
   (changed,) = [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]]
-  assert changed == ('        applicationId = "org.supertickets.classifier"', '        applicationId = "com.example.app"')
+  assert changed == ('        applicationId = "org.supertickets.app"', '        applicationId = "com.example.app"')
 
 
 def test_every_library_and_plugin_of_the_catalog_is_used_and_every_used_one_is_in_it():
@@ -144,11 +195,34 @@ def test_a_source_lies_in_the_folder_of_its_package_and_is_laid_out_officially(p
 
 
 def test_what_is_tested_without_a_phone_imports_nothing_of_one():
-  for name in ('Preprocessing', 'Postprocessing'):
-    (path,) = [path for path in sources('main') if path.stem == name]
+  tested = {path.stem.removesuffix('Test') for path in sources('test') if path.stem.endswith('Test')}
+  assert tested == {'About', 'Answers', 'Maps', 'Postprocessing', 'Preprocessing'}
+  for path in [path for path in sources('main') if path.stem in tested]:
     assert not re.search(r'^import (android|com|org)', path.read_text(), re.MULTILINE)
 
 
 def test_the_readme_claims_no_device_and_names_what_was_not_run(written):
   text = (written / 'README.md').read_text()
   assert 'No Gradle build' in text and 'no emulator' in text and 'no device' in text
+
+
+def test_maps_are_drawn_as_on_the_page_and_in_python():
+  page = {name: content.decode() for name, content in site.page().items() if name in ('/answers.js', '/view.js')}
+  kotlin = '\n'.join(path.read_text() for path in sources('main'))
+
+  def number(pattern: str, text: str) -> float:
+    first, _, second = re.search(pattern, text).group(1).partition('/')
+    return float(first) / float(second or 1)
+
+  def of_the_app(name: str) -> float:
+    return number(rf'const val {name} = ([\d. /]+)', kotlin)
+
+  shown = number(r'SHOWN_CONFIDENCE = ([\d.]+)', page['/answers.js'])
+  assert of_the_app('SHOWN_CONFIDENCE') == shown == maps.SHOWN_CONFIDENCE
+  assert of_the_app('TINT_ALPHA') == round(255 * number(r'MASK_SHARE = ([\d.]+)', page['/view.js']))
+  line, dot = re.search(r'\[LINE, DOT\] = \[([^,]+), ([^\]]+)\]', page['/view.js']).groups()
+  assert [of_the_app('LINE'), of_the_app('DOT')] == [number('(.+)', line), number('(.+)', dot)]
+  assert of_the_app('LEAST_PIXELS') == number(r'MAP_PIXELS = (\d+)', page['/view.js'])
+  assert of_the_app('TOP') == site.TOP
+  for kind, invitation in re.findall(r"(\w+): '(Show it [^']+)'", page['/view.js']):
+    assert f'<string name="invitation_{kind}">{invitation}.</string>' in (RES / 'values/strings.xml').read_text()

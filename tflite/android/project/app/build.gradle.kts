@@ -6,11 +6,11 @@ plugins {
 }
 
 android {
-    namespace = "org.supertickets.classifier"
+    namespace = "org.supertickets.app"
     compileSdk = 36
 
     defaultConfig {
-        applicationId = "org.supertickets.classifier"
+        applicationId = "org.supertickets.app"
         minSdk = 28
         targetSdk = 36
         versionCode = 1

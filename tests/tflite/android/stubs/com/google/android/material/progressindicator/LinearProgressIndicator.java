@@ -1,3 +1,5 @@
 package com.google.android.material.progressindicator;
 
-public final class LinearProgressIndicator extends android.widget.ProgressBar {}
+public final class LinearProgressIndicator extends android.widget.ProgressBar {
+  public void setIndicatorColor(int... indicatorColors) {}
+}

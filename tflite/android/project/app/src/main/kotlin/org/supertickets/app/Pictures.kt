@@ -1,4 +1,4 @@
-package org.supertickets.classifier
+package org.supertickets.app
 
 import android.content.ContentResolver
 import android.graphics.Bitmap

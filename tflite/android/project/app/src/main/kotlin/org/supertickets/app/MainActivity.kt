@@ -1,4 +1,4 @@
-package org.supertickets.classifier
+package org.supertickets.app
 
 import android.content.ActivityNotFoundException
 import android.net.Uri
@@ -15,18 +15,18 @@ import androidx.appcompat.app.AppCompatActivity
 import androidx.core.content.FileProvider
 import androidx.core.view.isVisible
 import com.google.android.material.snackbar.Snackbar
-import org.supertickets.classifier.databinding.ActivityMainBinding
-import org.supertickets.classifier.databinding.RowGuessBinding
+import org.supertickets.app.databinding.ActivityMainBinding
+import org.supertickets.app.databinding.RowGuessBinding
 import java.io.File
 import kotlin.math.roundToInt
 
-/** Shows a picture and what the network says of it. All that outlives a rotation is in [ClassifierViewModel]. */
+/** Shows a picture and what the network says of it. All that outlives a rotation is in [MainViewModel]. */
 class MainActivity : AppCompatActivity() {
-    private val viewModel: ClassifierViewModel by viewModels()
+    private val viewModel: MainViewModel by viewModels()
     private lateinit var binding: ActivityMainBinding
 
-    private val gallery = registerForActivityResult(PickVisualMedia()) { source -> source?.let(viewModel::classify) }
-    private val camera = registerForActivityResult(TakePicture()) { taken -> if (taken) viewModel.classify(photo()) }
+    private val gallery = registerForActivityResult(PickVisualMedia()) { source -> source?.let(viewModel::look) }
+    private val camera = registerForActivityResult(TakePicture()) { taken -> if (taken) viewModel.look(photo()) }
 
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
@@ -42,9 +42,18 @@ class MainActivity : AppCompatActivity() {
     }
 
     private fun showModel(model: Model) {
-        binding.name.text = model.name
-        binding.description.text = model.description
-        binding.file.text = getString(R.string.file, Formatter.formatShortFileSize(this, model.bytes), model.fingerprint)
+        val about = model.about
+        binding.name.text = about.name
+        binding.description.text = about.description
+        val size = Formatter.formatShortFileSize(this, model.bytes)
+        binding.file.text = getString(R.string.file, size, about.fingerprint.take(FINGERPRINT_DIGITS))
+        binding.invitation.text = getString(
+            when (about.kind) {
+                Kind.CLASSIFICATION -> R.string.invitation_classification
+                Kind.SEGMENTATION -> R.string.invitation_segmentation
+                Kind.KEYPOINTS -> R.string.invitation_keypoints
+            },
+        )
     }
 
     private fun showState(state: State) {
@@ -61,14 +70,26 @@ class MainActivity : AppCompatActivity() {
     }
 
     private fun showAnswer(state: State.Answered) {
-        binding.picture.setImageBitmap(state.picture)
-        binding.latency.text = getString(R.string.latency, state.answer.milliseconds, state.answer.runs)
+        val (picture, seen) = state
+        binding.picture.setImageBitmap(picture)
+        binding.best.text = best(seen.answer)
+        binding.latency.text = getString(R.string.latency, seen.milliseconds, seen.runs)
         binding.guesses.removeAllViews()
-        for ((label, probability) in state.answer.guesses) {
+        for ((label, share, color) in seen.answer.rows) {
             val row = RowGuessBinding.inflate(layoutInflater, binding.guesses, true)
             row.label.text = label
-            row.bar.progress = (probability * row.bar.max).roundToInt()
-            row.percentage.text = getString(R.string.percentage, 100 * probability)
+            row.bar.progress = (share * row.bar.max).roundToInt()
+            color?.let { row.bar.setIndicatorColor(it) }
+            row.percentage.text = percent(share)
+        }
+    }
+
+    private fun best(answer: Answer): String {
+        val (label, share) = answer.rows.first()
+        return when (answer) {
+            is Likely -> getString(R.string.most_likely, label, percent(share))
+            is Labelled -> getString(R.string.mostly, label, percent(share))
+            is Jointed -> getString(R.string.joints, answer.joints.count(Joint::isFound), answer.joints.size)
         }
     }
 
@@ -84,4 +105,9 @@ class MainActivity : AppCompatActivity() {
         } catch (_: ActivityNotFoundException) {
             Snackbar.make(binding.root, message, Snackbar.LENGTH_LONG).show()
         }
+
+    private companion object {
+        // They tell a ticket from others.
+        const val FINGERPRINT_DIGITS = 12
+    }
 }

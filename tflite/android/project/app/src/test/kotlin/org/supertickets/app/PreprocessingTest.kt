@@ -1,4 +1,4 @@
-package org.supertickets.classifier
+package org.supertickets.app
 
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
@@ -31,6 +31,13 @@ class PreprocessingTest {
         val picture = Picture(IntArray(16) { if (it in listOf(5, 6, 9, 10)) 0xFFFFFF else 0 }, 4, 4)
         assertArrayEquals(IntArray(4) { 0xFFFFFF }, centerCrop(Picture(IntArray(16) { 0xFFFFFF }, 4, 4), 2, 2, 0.5).colors)
         assertEquals(0xFFFFFF, centerCrop(picture, 1, 1, 0.25).colors.single())
+    }
+
+    @Test
+    fun theNetworkSeesTheMiddle() {
+        val picture = Picture(IntArray(60), 10, 6)
+        assertEquals(Part(left = 2.0, top = 0.0, width = 6.0, height = 6.0), middle(picture, 3, 3, 1.0))
+        assertEquals(Part(left = 2.5, top = 1.75, width = 5.0, height = 2.5), middle(picture, 4, 2, 0.5))
     }
 
     @Test

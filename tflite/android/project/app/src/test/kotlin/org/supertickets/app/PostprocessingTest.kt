@@ -1,9 +1,10 @@
-package org.supertickets.classifier
+package org.supertickets.app
 
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
 import org.junit.Test
+import java.util.Locale
 
 class PostprocessingTest {
     @Test
@@ -11,11 +12,11 @@ class PostprocessingTest {
         val cases = golden("guesses.txt")
         assertTrue(cases.isNotEmpty())
         for (case in cases) {
-            val (logits, indices, probabilities) = case.map { it.split(',') }
+            val (logits, indices, shares) = case.map { it.split(',') }
             val guesses = mostLikely(logits.map(String::toFloat).toFloatArray(), top = 5)
             assertEquals(indices.map(String::toInt), guesses.map(Guess::index))
-            for ((expected, guess) in probabilities.map(String::toDouble) zip guesses) {
-                assertEquals(expected, guess.probability, 1e-12)
+            for ((expected, guess) in shares.map(String::toDouble) zip guesses) {
+                assertEquals(expected, guess.share, 1e-12)
             }
         }
     }
@@ -35,6 +36,12 @@ class PostprocessingTest {
         assertRefused("A network gives at least one output. Received: none.") { mostLikely(floatArrayOf(), 5) }
         assertRefused("A network's outputs are finite. Received: NaN.") { mostLikely(floatArrayOf(1f, Float.NaN), 5) }
         assertRefused("At least one guess is asked for. Received: 0.") { mostLikely(floatArrayOf(1f), 0) }
+    }
+
+    @Test
+    fun smallSharesHaveADigitMore() {
+        val shares = listOf(0.583, 0.0042, 1.0, 0.0)
+        assertEquals(listOf("58.3%", "0.42%", "100.0%", "0.0%"), shares.map { percent(it, Locale.ROOT) })
     }
 
     @Test

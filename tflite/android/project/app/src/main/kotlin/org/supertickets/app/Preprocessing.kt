@@ -1,4 +1,4 @@
-package org.supertickets.classifier
+package org.supertickets.app
 
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
@@ -16,6 +16,17 @@ class Picture(val colors: IntArray, val width: Int, val height: Int) {
     }
 }
 
+/** A part of a picture, in its pixels. */
+data class Part(val left: Double, val top: Double, val width: Double, val height: Double)
+
+/** The largest middle part of [picture] that has the shape [width] x [height], and of that a share [keep] per side. */
+fun middle(picture: Picture, width: Int, height: Int, keep: Double): Part {
+    require(width > 0 && height > 0) { "A network reads at least one pixel. Received: $width x $height." }
+    require(keep > 0 && keep <= 1) { "The share that is kept is above 0 and at most 1. Received: $keep." }
+    val scale = keep * min(picture.width.toDouble() / width, picture.height.toDouble() / height)
+    return Part((picture.width - scale * width) / 2, (picture.height - scale * height) / 2, scale * width, scale * height)
+}
+
 /**
  * The largest middle part of [picture] that has the shape [width] x [height], resized to it. Only a share [keep] of that
  * part is kept, per side.
@@ -24,11 +35,9 @@ class Picture(val colors: IntArray, val width: Int, val height: Int) {
  * it shrinks, computes with whole numbers, and rounds after each of its two passes.
  */
 fun centerCrop(picture: Picture, width: Int, height: Int, keep: Double): Picture {
-    require(width > 0 && height > 0) { "A network reads at least one pixel. Received: $width x $height." }
-    require(keep > 0 && keep <= 1) { "The share that is kept is above 0 and at most 1. Received: $keep." }
-    val scale = keep * min(picture.width.toDouble() / width, picture.height.toDouble() / height)
-    val columns = mixes(picture.width, scale * width, width)
-    val rows = mixes(picture.height, scale * height, height)
+    val part = middle(picture, width, height, keep)
+    val columns = mixes(picture.width, part.width, width)
+    val rows = mixes(picture.height, part.height, height)
     // Pillow 13 begins with the rows where far more of them go than columns; the roundings in between depend on it.
     val lostRows = picture.height - height
     val rowsFirst = lostRows > 0 && lostRows > 2 * (picture.width - width)
