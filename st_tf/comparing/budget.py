@@ -9,6 +9,7 @@ from st_tf.config.duration import EPOCHS, Duration, share
 from st_tf.methods._method import SEARCHED, WHOLE, Training
 from st_tf.methods._pipeline import alone, retrain_epochs, trial_epochs
 from st_tf.search import steering
+from st_tf.training.meter import STEP_PASSES
 
 _MOST_EPOCHS = 10**6
 
@@ -54,7 +55,8 @@ def spent(config: Config, whole: int) -> float:
   """What all trainings of a run cost, in epochs of the whole supernet, as far as it is known before them.
 
   A search is taken to keep to its planned path; one by milliseconds, or with no target, to save nothing. What scoring weights before
-  training takes and dense gradients of RigL are not in it, and all trials of a tuner count as of full length.
+  training takes and dense gradients of RigL are not in it, and all trials of a tuner count as of full length. A teacher is taken to compute
+  what the supernet does, forwards only.
 
   Args:
     config: the run's settings.
@@ -63,7 +65,8 @@ def spent(config: Config, whole: int) -> float:
   epochs: dict[str, float] = {}
   for training in _trainings(config):
     epochs[training.network] = epochs.get(training.network, 0) + training.epochs
-  return sum(_share(config, network, whole) * count for network, count in epochs.items())
+  taught = 1 / STEP_PASSES if config.training.teacher else 0.0
+  return sum((_share(config, network, whole) + taught) * count for network, count in epochs.items())
 
 
 def _share(config: Config, network: str, whole: int) -> float:

@@ -62,7 +62,7 @@ _NOT_NEGATIVE = (
 PIXELS = ('', 'bytes', 'units', 'signed', 'imagenet')
 PADDINGS = ('', 'symmetric', 'exact', 'kept')
 # Settings that were added: at their defaults a run is what it was without them.
-_LATER = ('weights', 'pixels', 'padding', 'unit_search', 'teacher', 'teacher_share', 'teacher_temperature')
+_LATER = ('weights', 'pixels', 'padding', 'unit_search', 'search_residual', 'teacher', 'teacher_share', 'teacher_temperature')
 
 
 @dataclasses.dataclass(frozen=True)

@@ -58,6 +58,7 @@ class SearchConfig:
     ' pictures, before the first step, which trained weights need.',
     UNIT_SEARCHES,
   )
+  search_residual: bool = setting(False, 'With scores: search the channels that skips join too, which go from all layers along the skips.')
   cost: str = setting('macs', "What the penalty charges for a unit: 'macs', or latency:FILE with a table by tflite.latency_table.")
   factor_step: str = setting('proximal', 'How the penalty acts on the factors.', FACTOR_STEPS)
   dead_below: float = setting(1e-3, 'A unit is dead when the magnitude of its factor is at most this.')

@@ -67,7 +67,7 @@ def check_target(trainer: Trainer) -> None:
 
 def removable(trainer: Trainer) -> tuple[ChannelGroup, ...]:
   """The groups of a trained network of which units may go before the first step."""
-  return scores.candidates(analyse(trainer.arch), trainer.untrained)
+  return scores.candidates(analyse(trainer.arch), trainer.untrained, trainer.config.search.search_residual)
 
 
 def least_of_a_graph(trainer: Trainer) -> float:

@@ -29,7 +29,7 @@ def teacher(task: Task, config: Config) -> Teacher | None:
     return _of_start(task, config)
   if (pathlib.Path(name).expanduser() / TICKET).is_file():
     return _of_ticket(task, Ticket.load(pathlib.Path(name).expanduser()))
-  begun = starts.start(f'{presets.KERAS}{name}', '', config.pixels, task.head, task.image_size)
+  begun = starts.start(f'{presets.KERAS}{name}', '', config.pixels, task.head, task.image_size, 'kept')
   return _of_weights(task, begun, f'{name}, which has other outputs than the {task.head.outputs} of {task.name}')
 
 
@@ -51,7 +51,7 @@ def _of_start(task: Task, config: Config) -> Teacher:
   name = config.supernet or task.default_supernet
   if not presets.is_graph(name):
     raise ConfigError(f'--teacher=start is a network by name or by file. Received: --supernet={name}. Name a ticket or a file as teacher.')
-  begun = starts.start(name, config.weights, config.pixels, task.head, task.image_size)
+  begun = starts.start(name, config.weights, config.pixels, task.head, task.image_size, 'kept')
   return _of_weights(task, begun, f'{name}, whose last layer is not trained')
 
 

@@ -20,7 +20,7 @@ _LINEAR = frozenset({'linear', '', None})
 
 
 def candidates(channels: Channels, fresh: Iterable[str] = (), residual: bool = False) -> tuple[ChannelGroup, ...]:
-  """The groups whose units can be scored: those that pass an activation on their way and that only trained layers read.
+  """The groups whose units can be scored: those that only trained layers read, and that pass an activation or are joined by a sum.
 
   Args:
     channels: of the network.
@@ -31,7 +31,11 @@ def candidates(channels: Channels, fresh: Iterable[str] = (), residual: bool = F
   unsaid = {
     unit for kernel in channels.kernels if kernel.reads is not None and _layer(kernel) in set(fresh) for unit in kernel.axes[kernel.reads]
   }
-  return tuple(group for group in channels.searchable(residual) if active.issuperset(group.ids) and unsaid.isdisjoint(group.ids))
+  return tuple(
+    group
+    for group in channels.searchable(residual)
+    if (group.is_residual or active.issuperset(group.ids)) and unsaid.isdisjoint(group.ids)
+  )
 
 
 def deviations(model: keras.Model, graph: Graph, batches: Iterable[tf.Tensor]) -> dict[str, np.ndarray]:

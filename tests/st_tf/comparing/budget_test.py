@@ -55,6 +55,11 @@ def test_a_budget_is_shared_by_all_trainings():
     within(tiny.config(method='lottery', epochs=16, sparsity=(0.9,)), 2, 0)
 
 
+def test_a_teacher_counts_by_its_forward_passes():
+  config = tiny.config(method='gmp', epochs=6, teacher='start')
+  assert spent(config, 0) == pytest.approx(6 * 4 / 3) and within(config, 6, 0).epochs == 4
+
+
 def test_with_a_budget_what_was_given_in_epochs_shrinks_with_the_training():
   given = {'warmup': 5.0, 'prune_end': 12.0, 'prune_begin': 0.2, 'learning_rate_milestones': (0.2, 16.0), 'search_end': 99.0}
   config = within(tiny.config(method='search_prune_retrain', epochs=24, fine_tune_epochs=4, **given), 24, 0)

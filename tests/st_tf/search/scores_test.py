@@ -3,10 +3,12 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
+from st_tf.arch.graph import Graph
 from st_tf.arch.latency import LatencyTable
 from st_tf.models.graph import graph_of, read
 from st_tf.search import prices, scores
 from st_tf.search.analysis import analyse
+from tests import networks
 
 SHAPE = (6, 6, 3)
 RNG = np.random.default_rng(0)
@@ -66,6 +68,16 @@ def test_units_are_candidates_that_pass_an_activation_and_are_read_by_trained_la
   channels = analyse(graph_of(model))
   assert [group.name for group in scores.candidates(channels)] == ['expand', 'last']
   assert [group.name for group in scores.candidates(channels, fresh=['classifier'])] == ['expand']
+
+
+def test_units_that_a_skip_joins_are_candidates_where_they_are_asked_for():
+  graph = networks.inverted()
+  graph = Graph((*graph.nodes, networks.conv('after', 'sum', 4, 5)), ('after',))
+  assert scores.candidates(analyse(graph)) == ()
+  (group,) = scores.candidates(analyse(graph), residual=True)
+  assert group.makers == ('stem', 'project')
+  kept = scores.least_valuable(analyse(graph), [group], np.arange(100.0), 0)
+  assert kept == {'stem': pytest.approx([False, False, False, True])}
 
 
 def test_units_of_the_least_squared_score_per_mac_go_until_the_target_is_met(model):
