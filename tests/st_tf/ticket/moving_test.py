@@ -83,7 +83,7 @@ def test_a_trained_network_gets_as_many_outputs_as_the_other_task_and_its_images
 
 
 def test_a_trained_network_does_not_go_where_it_cannot(trained):
-  with pytest.raises(ConfigError, match='between tasks of one kind. Received: one of classification, and a task of dense. Draw'):
+  with pytest.raises(ConfigError, match='between tasks with classes. Received: one of classification, and a task of dense. Draw'):
     moving.moved_graph(trained.arch, trained.head, MAPS, (12, 12))
   image = keras.Input((8, 8, 3))
   flat = keras.layers.Dense(4, name='hidden')(keras.layers.Flatten()(keras.layers.Conv2D(2, 3)(image)))
