@@ -55,16 +55,15 @@ def moved_graph(graph: Graph, before: HeadSpec, after: HeadSpec, image_size: tup
   Raises:
     ConfigError: the network cannot end as the task wants it, or take its images.
   """
-  if before.kind != after.kind:
-    raise ConfigError(
-      f'A ticket of a trained network moves between tasks of one kind. Received: one of {before.kind}, and a task of {after.kind}.'
-      ' Draw a ticket on the task itself.'
-    )
   if before == after and graph[graph.inputs[0]].shape[:2] == tuple(image_size):
     return graph
-  nodes = tuple(
-    dataclasses.replace(node, config={**node.config, 'units': after.outputs}) if node.layer == CLASSIFIER else node for node in graph.nodes
-  )
+  if before != after and {before.kind, after.kind} != {'classification'}:
+    raise ConfigError(
+      f'A ticket of a trained network moves between tasks with classes. Received: one of {before.kind}, and a task of {after.kind}.'
+      ' Draw a ticket on the task itself.'
+    )
+  outputs = {} if before == after else {'units': after.outputs}
+  nodes = tuple(dataclasses.replace(node, config={**node.config, **outputs}) if node.layer == CLASSIFIER else node for node in graph.nodes)
   found = graph_of(build_graph(Graph(nodes, graph.outputs), (*image_size, 3)))
   shapes = {node.layer: node.weights for node in graph.nodes}
   for node in found.nodes:
