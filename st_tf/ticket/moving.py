@@ -7,13 +7,15 @@ from collections.abc import Mapping
 import dataclasses
 
 import numpy as np
+import tf_keras as keras
 
 from st_tf.arch.graph import Architecture, Graph
-from st_tf.arch.specs import ArchSpec, HeadSpec, layout
+from st_tf.arch.specs import ArchSpec, HeadSpec
 from st_tf.config import ConfigError
 from st_tf.models import build, named_variables
 from st_tf.models.high_resolution import CLASSIFIER, HEAD, SKIP, STEM
 from st_tf.search import shrink
+from st_tf.search.units import channels_of, searched
 from st_tf.ticket import Ticket
 
 
@@ -83,17 +85,20 @@ def first_values(ticket: Ticket) -> dict[str, np.ndarray]:
   check_rewind(ticket)
   config = ticket.provenance.config
   model = build(ticket.supernet, ticket.head, ticket.input_shape, seed=config['seed'], deviation=config.get('initial_deviation', 0.0))
-  return left_of({name: variable.numpy() for name, variable in named_variables(model).items()}, ticket)
+  return left_of({name: variable.numpy() for name, variable in named_variables(model).items()}, ticket, model)
 
 
-def left_of(values: Mapping[str, np.ndarray], ticket: Ticket) -> dict[str, np.ndarray]:
-  """What the ticket's network has of the values of its whole supernet's variables."""
-  alive = {}
-  for block in layout(ticket.supernet, ticket.head):
-    groups = {f'{block.name}/k{size}': units for size, units in block.spec.kernels} | {f'{block.name}/transformer': block.spec.tokens}
-    for name, units in groups.items():
-      alive[name] = np.isin(np.arange(units), ticket.survivors.get(name, np.arange(units)))
-  kept = shrink.slices(ticket.supernet, ticket.head, alive)
+def left_of(values: Mapping[str, np.ndarray], ticket: Ticket, whole: keras.Model) -> dict[str, np.ndarray]:
+  """What the ticket's network has of the values of its whole supernet's variables.
+
+  Args:
+    values: by variable name.
+    ticket: whose network it is.
+    whole: its supernet, built.
+  """
+  groups = searched(channels_of(whole, ticket.supernet), ticket.supernet, ticket.head)
+  alive = {name: np.isin(np.arange(group.units), ticket.survivors[name]) for name, group in groups.items() if name in ticket.survivors}
+  kept = shrink.slices(whole, ticket.supernet, ticket.head, alive)
   return shrink.take(values, kept, {name: value.shape for name, value in ticket.weights.items()})
 
 

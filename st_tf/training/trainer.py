@@ -53,6 +53,7 @@ class Trainer:
     traces: how often the training step was traced.
     survivors: original indices of the units that are left, by group name.
     groups: the groups of search units of the initial supernet.
+    current_groups: those of the network as it stands.
     cost_model: what the penalty charges.
     source: fingerprint of the ticket that is trained further; empty = none.
     meter: what training has cost.
@@ -246,11 +247,6 @@ class Trainer:
 
   # Searching.
 
-  @property
-  def current_groups(self) -> tuple[importance.Group, ...]:
-    """The groups of search units of the network as it stands."""
-    return importance.groups_of(self.model, self.arch, self.task.head)
-
   def factors(self) -> Arrays:
     """Raw importance factors by group name."""
     values = self.values()
@@ -274,7 +270,7 @@ class Trainer:
 
   def shrink(self, alive: Mapping[str, np.ndarray]) -> None:
     """Rebuilds the network without its dead units, `alive` by group name; weights, masks, slots and averages follow."""
-    left, kept, carrier = shrink.without(self.arch, self.task.head, alive)
+    left, kept, carrier = shrink.without(self.model, self.arch, self.task.head, alive)
     memory = self.network.carried(carrier) if carrier else self.network.memory()
     for name, units in alive.items():
       self.survivors[name] = [index for index, living in zip(self.survivors[name], units, strict=True) if living]
@@ -327,6 +323,7 @@ class Trainer:
     self.network = network = Network(self.arch, self.task, self.config, self._schedule, self._scope, self._synchronized)
     self.model, self.macs, self.variables = network.model, network.macs, network.variables
     self.trainable, self.optimizer, self.averages = network.trainable, network.optimizer, network.averages
+    self.current_groups = importance.groups_of(network.model, self.arch, self.task.head)
 
   def _compile(self) -> None:
     with self.strategy.scope():
