@@ -14,8 +14,7 @@ from st_tf.arch.specs import ArchSpec, HeadSpec
 from st_tf.config import ConfigError
 from st_tf.models import build, named_variables
 from st_tf.models.high_resolution import CLASSIFIER, HEAD, SKIP, STEM
-from st_tf.search import shrink
-from st_tf.search.units import channels_of, searched
+from st_tf.search import importance, shrink
 from st_tf.ticket import Ticket
 
 
@@ -96,8 +95,10 @@ def left_of(values: Mapping[str, np.ndarray], ticket: Ticket, whole: keras.Model
     ticket: whose network it is.
     whole: its supernet, built.
   """
-  groups = searched(channels_of(whole, ticket.supernet), ticket.supernet, ticket.head)
-  alive = {name: np.isin(np.arange(group.units), ticket.survivors[name]) for name, group in groups.items() if name in ticket.survivors}
+  alive = {}
+  for group in importance.groups_of(whole, ticket.supernet, ticket.head):
+    every = np.arange(group.units)
+    alive[group.name] = np.isin(every, ticket.survivors.get(group.name, every))
   kept = shrink.slices(whole, ticket.supernet, ticket.head, alive)
   return shrink.take(values, kept, {name: value.shape for name, value in ticket.weights.items()})
 
