@@ -1,7 +1,6 @@
 """What becomes of a drawn ticket: its test score, its TFLite file, its report. Each step skips itself when done."""
 
 from collections.abc import Sequence
-import dataclasses
 import pathlib
 
 from st_tf import report
@@ -51,10 +50,8 @@ def scored(path: pathlib.Path, task: Task, batch_size: int) -> Ticket:
   ticket = Ticket.load(path)
   if 'test' in ticket.metrics:
     return ticket
-  model = ticket.build_model(raw=True)
-  metrics = score(lambda images: model(images, training=False).numpy(), task, 'test', batch_size)
-  scores = {'test': metrics.result(), 'per_class': metrics.per_class()}
-  ticket = dataclasses.replace(ticket, metrics=ticket.metrics | scores)
+  metrics = score(lambda images: ticket.network(images, training=False).numpy(), task, 'test', batch_size)
+  ticket.metrics.update(test=metrics.result(), per_class=metrics.per_class())  # Its own: it was just read.
   ticket.save(path)
   return ticket
 
@@ -66,8 +63,9 @@ def stored_bytes(ticket: Ticket) -> int:
 
 
 def _describe(path: pathlib.Path, ticket: Ticket, tickets: Sequence[Ticket], task: Task, workdir: Workdir) -> None:
-  model = ticket.build_model(raw=True)
   if not (path / MODEL).exists():
     images, _ = next(readable(task.dataset('validation', _CHECKED_IMAGES).as_numpy_iterator()))
-    convert(model, images, path / MODEL)
-  report.write(path / 'report', ticket, workdir.history.rows(), samples=collect(task, model), tickets=tickets, model_file=path / MODEL)
+    convert(ticket.network, images, path / MODEL)
+  report.write(
+    path / 'report', ticket, workdir.history.rows(), samples=collect(task, ticket.network), tickets=tickets, model_file=path / MODEL
+  )

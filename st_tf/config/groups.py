@@ -138,10 +138,11 @@ class TrainingConfig:
     0.0, 'Standard deviation of the initial convolution kernels; 0 = that of He et al. (2015), by outputs.'
   )
   teacher: str = setting(
-    '', "What the network learns from beside the targets: a ticket's folder, a file of Keras, or start, the network as it came; empty = no one."
+    '',
+    "What the network learns from beside the targets: a ticket's folder, a file of Keras, or start, the network as it came; empty = no one.",
   )
   teacher_share: float = setting(0.5, "Share of the loss that is the distance to the teacher's outputs.")
-  teacher_temperature: float = setting(1.0, 'What logits are divided by before they are compared with the teacher\'s.')
+  teacher_temperature: float = setting(1.0, "What logits are divided by before they are compared with the teacher's.")
   fine_tune_epochs: int = setting(0, 'Of the epochs, how many at the end train the final mask on a fresh learning-rate cycle.')
 
 

@@ -39,7 +39,7 @@ def write(
     model_file: the ticket's .tflite file.
   """
   if layers is None:
-    layers = cost.of(ticket.build_model(raw=True), ticket.masks).layers
+    layers = cost.of(ticket.network, ticket.masks).layers
   size = pathlib.Path(model_file).stat().st_size if model_file else None
   content = _content(ticket, list(history), list(dense_history or ()), tickets, layers) | {
     **template.parts(),

@@ -97,8 +97,8 @@ class Ticket:
     return model
 
   @functools.cached_property
-  def _network(self) -> keras.Model:
-    """What `predict` asks: built once, and no part of what the ticket is."""
+  def network(self) -> keras.Model:
+    """The raw network to ask and to read from, not to change: built once, and no part of what the ticket is."""
     return self.build_model(raw=True)
 
   def predict(self, images: prediction.Picture | Iterable[prediction.Picture]) -> prediction.Prediction | list[prediction.Prediction]:
@@ -122,7 +122,7 @@ class Ticket:
   def _predict(self, pictures: Sequence[Image.Image]) -> list[prediction.Prediction]:
     size, keep = self.input_shape[:2], self.task.keep
     inputs = np.stack([prediction.network_input(picture, size, self.task) for picture in pictures])
-    outputs = self._network(inputs, training=False).numpy()
+    outputs = self.network(inputs, training=False).numpy()
     crops = [prediction.crop_of(picture, size, keep) for picture in pictures]
     return [prediction.prediction(crop, output, self.task) for crop, output in zip(crops, outputs)]
 
@@ -146,7 +146,7 @@ class Ticket:
 
   def count(self) -> costs.Cost:
     """Parameters and MACs, layer by layer, of the network and of its non-zeros."""
-    return costs.of(self.build_model(raw=True), self.masks)
+    return costs.of(self.network, self.masks)
 
   def _normalisation(self) -> keras.layers.Layer:
     """Pixels from 0 to 1 -> what the network was trained on, in the arithmetic of exported files."""

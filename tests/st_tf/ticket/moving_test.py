@@ -10,7 +10,7 @@ from st_tf.arch.presets import PRESETS
 from st_tf.arch.specs import BlockSpec, HeadSpec, SpecError, StageSpec, layout
 from st_tf.config import ConfigError
 from st_tf.models import build, named_variables, starts
-from st_tf.models.graph import graph_of
+from st_tf.models.graph import build_graph, graph_of
 from st_tf.ticket import Ticket, moving
 from tests import networks, tiny
 
@@ -95,10 +95,10 @@ def test_a_trained_network_does_not_go_where_it_cannot(trained):
 
 def test_what_a_trained_networks_ticket_has_of_its_supernet_are_the_units_that_are_left(trained):
   whole = {name: np.random.default_rng(0).normal(size=shape) for name, shape in names(trained.supernet, trained.head).items()}
-  found = moving.left_of(whole, trained)
+  found = moving.left_of(whole, trained, build_graph(trained.supernet))
   assert {name: value.shape for name, value in found.items()} == {name: value.shape for name, value in trained.weights.items()}
   np.testing.assert_array_equal(found['expand0/kernel'], whole['expand0/kernel'][..., trained.survivors['expand0']])
-  again = moving.left_of(found, trained)  # Of its size already.
+  again = moving.left_of(found, trained, build_graph(trained.supernet))  # Of its size already.
   assert all(np.array_equal(again[name], value) for name, value in found.items())
 
 
