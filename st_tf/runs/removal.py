@@ -11,14 +11,15 @@ from st_tf.models import cost
 from st_tf.runs.target import shown, target, target_flag
 from st_tf.search import scores
 from st_tf.search.analysis import analyse
+from st_tf.search.channels import ChannelGroup, Channels
 from st_tf.task.scoring import readable
 from st_tf.training.trainer import Trainer
 
 PICTURES = 256  # That units are scored on.
 
 
-def remove_least_valuable(trainer: Trainer) -> dict[str, Any]:
-  """Removes units until the network costs what its target allows; what happened.
+def check_removal(trainer: Trainer) -> tuple[Channels, tuple[ChannelGroup, ...]]:
+  """(the network's channels, those that may go first): refuses a target that no removal meets.
 
   Args:
     trainer: of a graph, with the weights that it begins with.
@@ -40,6 +41,20 @@ def remove_least_valuable(trainer: Trainer) -> dict[str, Any]:
       f'{name} is at least what is left with one unit of each group, {shown(least, "MACs")} here'
       f' ({least / trainer.macs:.1%} of the supernet). Received: {received}.'
     )
+  return channels, groups
+
+
+def remove_least_valuable(trainer: Trainer) -> dict[str, Any]:
+  """Removes units until the network costs what its target allows; what happened.
+
+  Args:
+    trainer: as of `check_removal`.
+
+  Raises:
+    ConfigError: likewise.
+  """
+  channels, groups = check_removal(trainer)
+  arch, config = trainer.arch, trainer.config
   batches = math.ceil(PICTURES / config.batch_size)
   data = trainer.task.dataset('train', config.batch_size, training=True, seed=config.seed, epoch=config.epochs).take(batches)
   deviation = scores.deviations(trainer.model, arch, (images for images, _ in readable(data)))
