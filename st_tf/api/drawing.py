@@ -38,8 +38,7 @@ def prepared(request: Request, task: Task | None = None, planned_only: bool = Fa
     UserError: no such supernet or task, bad data, a task that the recipe does not fit, or settings that no run can have.
   """
   config = request.resolved()
-  if config.supernet:
-    presets.check(config.supernet)  # Told before data are read.
+  starts.check(config.supernet, config.weights, config.pixels)  # Told before data are read.
   replicas.prepare(config.replicas)
   task = task or _problem(config, request.recipe, planned_only)
   if request.recipe:
@@ -55,12 +54,15 @@ def _suited(task: Task, request: Request) -> tuple[Task, Config]:
   if config.init_from:
     is_ticket = (pathlib.Path(config.init_from) / TICKET).is_file()
     return _going_on(Ticket.load(config.init_from), task, request) if is_ticket else (task, config)
+  starts.check(name, config.weights, config.pixels)
   if not presets.is_graph(name):
     return task, config
-  begun = starts.of(dataclasses.replace(config, supernet=name), task.head, task.image_size)
+  # From here on the weights are a file, or none: what the run is known by, and where all of it reads them.
+  weights = starts.located(name, config.weights, task.image_size)
+  begun = starts.of(dataclasses.replace(config, supernet=name, weights=weights), task.head, task.image_size)
   print(''.join(f'{note}\n' for note in begun.notes), end='', flush=True)
   own = starts.FINE_TUNING if begun.values else starts.FROM_SCRATCH
-  return _giving(task, begun), request.resolved({**task.settings, **own})
+  return _giving(task, begun), dataclasses.replace(request.resolved({**task.settings, **own}), weights=weights)
 
 
 def _going_on(ticket: Ticket, task: Task, request: Request) -> tuple[Task, Config]:

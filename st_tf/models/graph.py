@@ -203,17 +203,17 @@ class _Reading:
 def _described(layer: keras.layers.Layer) -> tuple[str, dict[str, Any]]:
   kind = type(layer).__name__
   if _class_of(kind) is not type(layer):
-    raise foreign(layer)
+    raise foreign(layer.name, kind)
   config = layer.get_config()
   if kind == 'Activation':
     config['activation'] = next((name for name, function in ACTIVATIONS.items() if function is layer.activation), config['activation'])
   return kind, cleaned(layer.name, config)
 
 
-def foreign(layer: Any) -> SpecError:
-  """What is wrong with a layer that Keras does not bring."""
+def foreign(name: str, kind: str) -> SpecError:
+  """What is wrong with a layer of that name and class, which Keras does not bring."""
   return SpecError(
-    f'A network has layers that Keras brings. Received: {layer.name}, a {type(layer).__name__}. Build the network without it; what it'
+    f'A network has layers that Keras brings. Received: {name}, a {kind}. Build the network without it; what it'
     ' computes is often had by several of Keras.'
   )
 

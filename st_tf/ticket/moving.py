@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 import tf_keras as keras
 
-from st_tf.arch.graph import Architecture, Graph
+from st_tf.arch.graph import Graph
 from st_tf.arch.specs import ArchSpec, HeadSpec
 from st_tf.config import ConfigError
 from st_tf.models import build, named_variables, starts

@@ -1,11 +1,18 @@
 """What every way to a ticket does before and after the method's own part."""
 
+import hashlib
+
+import numpy as np
 import pytest
 
 from st_tf.api import drawing
+from st_tf.arch.specs import SpecError
+from st_tf.config import Identity
 from st_tf.config.request import Request
+from st_tf.models import families
+from st_tf.models.families._applications import application, at
 from st_tf.task import TaskError
-from tests import tiny
+from tests import applications, networks, tiny
 
 
 @pytest.mark.parametrize(
@@ -48,3 +55,40 @@ def test_a_network_is_the_tasks_own_where_none_is_named_and_none_comes_with_a_ti
 def test_few_steps_are_told_of_trainings_from_the_first_weights_on(settings, told, capsys):
   drawing.tell_of_few_steps(tiny.task(), tiny.config(**settings))
   assert ('training steps; thousands are usual' in capsys.readouterr().out) is told
+
+
+@pytest.fixture
+def cached(monkeypatch, tmp_path):
+  """mobilenet_v2 is a small network, whose weights would lie where Keras keeps its own: their file."""
+  monkeypatch.setenv('HOME', str(tmp_path))
+  files = at('nowhere', ('speck_no_top.h5', ''), ('speck.h5', ''))
+  monkeypatch.setattr(families, 'named', lambda name: application(applications.speck, 'signed', lambda size: files))
+  file = tmp_path / '.keras' / 'models' / 'speck_no_top.h5'
+  file.parent.mkdir(parents=True)
+  return file
+
+
+def asked(**settings):
+  return drawing.prepared(Request.of({'task': 'module:tests.tiny', 'supernet': 'mobilenet_v2'} | settings), tiny.task())[1]
+
+
+def test_a_run_is_known_by_what_is_in_the_weights_that_it_found(cached):
+  random = asked()
+  assert (random.weights, random.training.learning_rate) == ('none', 0.1) and 'weights' not in Identity.of(random).digests
+  model = networks.stirred(applications.speck(None, False, (8, 8, 3)), np.random.default_rng(0))
+  model.save_weights(cached)
+  for found in (asked(), asked(weights='imagenet'), asked(weights=str(cached))):
+    assert (found.weights, found.training.learning_rate) == (str(cached), 0.02)
+    identity = Identity.of(found)
+    assert identity.digests['weights'] == hashlib.sha256(cached.read_bytes()).hexdigest()[:16]
+    assert identity.portable()['weights'] == f'speck_no_top.h5#{identity.digests["weights"]}'
+  networks.stirred(model, np.random.default_rng(1)).save_weights(cached)
+  assert Identity.of(asked()).fingerprint != identity.fingerprint != Identity.of(random).fingerprint
+  assert asked(weights='none') == random
+
+
+def test_what_weights_cannot_be_had_for_is_told_before_data_are_read(cached):
+  with pytest.raises(SpecError, match="Received: 'gone.h5', which does not exist"):
+    drawing.prepared(Request.of({'task': 'nowhere', 'supernet': 'mobilenet_v2', 'weights': 'gone.h5'}))
+  with pytest.raises(SpecError, match='Received: --weights=imagenet and --supernet=.*tiny_supernet.json. Leave it out'):
+    drawing.prepared(Request.of({'task': 'module:tests.tiny', 'weights': 'imagenet'}), tiny.task())

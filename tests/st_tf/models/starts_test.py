@@ -4,6 +4,7 @@ import tf_keras as keras
 
 from st_tf.arch import presets
 from st_tf.arch.specs import HeadSpec, SpecError
+from st_tf.errors import UserError
 from st_tf.models import starts
 from st_tf.models.graph import build_graph, read
 
@@ -156,3 +157,39 @@ def test_padding_stays_where_it_is_not_what_prevents_sparse_inference(saved):
   begun = started(saved(model))
   assert begun.notes == ('padding on one side stays, since stem/large (Conv2D) keeps the network from running sparsely anyway: stem/large',)
   assert begun.graph['stem/large'].config['padding'] == 'same' and not started(saved(network())).notes
+
+
+@pytest.mark.parametrize(
+  'name, weights, pixels, message',
+  [
+    ('keras:FILE', 'imagenet', '', 'A file of Keras brings its weights. Received: --weights=imagenet and --supernet=keras:FILE'),
+    ('tiny', 'imagenet', '', 'networks that can be trained already. Received: --weights=imagenet and --supernet=tiny. Leave it out'),
+    ('tiny', '', 'signed', 'Received: --pixels=signed and --supernet=tiny. Leave it out'),
+    ('mobilenet_v2:2', '', '', 'mobilenet_v2 has the widths'),
+    ('mobilenet_v9', '', '', "Received: 'mobilenet_v9'. Did you mean mobilenet_v"),
+    ('mobilenet_v2', 'gone.h5', '', "Weights of mobilenet_v2 are an .h5 file .* Received: 'gone.h5', which does not exist"),
+    ('efficientnet_lite0', 'weights.h5', '', 'Weights of efficientnet_lite0 are an .npz file'),
+  ],
+)
+def test_what_no_run_can_begin_with_is_told_before_data_are_read(name, weights, pixels, message, monkeypatch):
+  monkeypatch.setattr(presets, 'check', (lambda name: None) if name == 'keras:FILE' else presets.check)
+  with pytest.raises(UserError, match=message):
+    starts.check(name, weights, pixels)
+
+
+@pytest.mark.parametrize(
+  'name, weights', [('', 'imagenet'), ('tiny', ''), ('mobilenet_v2:0.35', 'none'), ('efficientnet_lite0', 'imagenet')]
+)
+def test_what_may_be_passes(name, weights):
+  starts.check(name, weights, '')
+
+
+def test_weights_come_to_a_file_or_to_none(monkeypatch, tmp_path):
+  monkeypatch.setenv('HOME', str(tmp_path))
+  assert starts.located('mobilenet_v2', '', (96, 96)) == 'none' == starts.located('mobilenet_v2', 'none', (96, 96))
+  assert starts.located('mobilenet_v2', 'my.h5', (96, 96)) == 'my.h5'
+  assert starts.located('keras:model.keras', '', (96, 96)) == ''
+  cached = tmp_path / '.keras/models/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_96_no_top.h5'
+  cached.parent.mkdir(parents=True)
+  cached.write_bytes(b'')
+  assert starts.located('mobilenet_v2', '', (96, 96)) == str(cached)

@@ -1,10 +1,12 @@
 import json
+import pathlib
 
 import numpy as np
 import pytest
+import tf_keras as keras
 
 from st_tf import methods
-from st_tf.api import drawing
+from st_tf.api import drawing, dry_run
 from st_tf.arch.latency import LatencyError
 from st_tf.arch.specs import HeadSpec
 from st_tf.config import ConfigError
@@ -105,6 +107,18 @@ def test_a_target_below_what_is_left_of_the_least_is_refused(trained, tmp_path):
     started(trained, tmp_path / 'run', target_macs=0.01)
 
 
+def test_a_dry_run_says_where_weights_come_from(trained, monkeypatch):
+  monkeypatch.setattr('st_tf.api.dry_run._seconds', lambda trainer, plan: (1.0, 0.1))
+
+  def plan(**changes):
+    task, config = drawing.prepared(request(trained, **changes), tiny.task())
+    return '\n'.join(dry_run.describe(task, config, pathlib.Path('somewhere')))
+
+  assert 'weights     those of the file' in plan() and 'random ones' in plan(weights='none', target_macs=0)
+  with pytest.raises(ConfigError, match='--target_macs is at least what is left with one unit of each group'):
+    plan(target_macs=0.01)
+
+
 def test_settings_suit_the_network_and_are_overridden(trained):
   task = tiny.task()
   given = {'task': 'module:tests.tiny', 'supernet': f'keras:{trained[0]}', 'pixels': 'units'}
@@ -126,6 +140,19 @@ def test_a_family_with_its_published_weights_is_drawn_from(tmp_path):
   ticket = Ticket.load(folder)
   assert 0.59 * ticket.cost.supernet_macs < ticket.cost.macs <= 0.6 * ticket.cost.supernet_macs
   assert ticket.task.mean == pytest.approx([127 / 255] * 3) and ticket.task.deviation == pytest.approx([128 / 255] * 3)
+
+
+@pytest.mark.slow
+def test_a_network_of_keras_applications_is_drawn_from_by_name(tmp_path):
+  keras.applications.MobileNetV2(weights=None, include_top=False, alpha=0.35, input_shape=(32, 32, 3)).save_weights(tmp_path / 'weights.h5')
+  own = {'supernet': 'mobilenet_v2:0.35', 'weights': str(tmp_path / 'weights.h5'), 'epochs': 1, 'target_macs': 0.6}
+  own |= {'task': 'shapes', 'train_examples': 96}
+  task, config = drawing.prepared(Request.of(tiny.SETTINGS | own))
+  (folder,) = drawing.draw_into(task, config, Workdir(tmp_path / 'run', config))
+  ticket = Ticket.load(folder)
+  assert ticket.cost.macs <= 0.6 * ticket.cost.supernet_macs and ticket.sparsity == pytest.approx(0.8, abs=0.01)
+  assert ticket.task.mean == ticket.task.deviation == (0.5, 0.5, 0.5)
+  assert (folder / 'model.tflite').is_file()
 
 
 def test_a_preset_has_no_scores(tmp_path):
