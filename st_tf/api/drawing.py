@@ -57,8 +57,7 @@ def _suited(task: Task, request: Request) -> tuple[Task, Config]:
   if not presets.is_graph(name):
     return task, config
   begun = starts.start(name, config.weights, config.pixels, task.head, task.image_size)
-  own = starts.FINE_TUNING if begun.values else starts.FROM_SCRATCH
-  return _giving(task, begun), request.resolved({**task.settings, **own})
+  return _giving(task, begun), request.resolved(starts.settings(begun, task.settings))
 
 
 def _as_source(task: Task, config: Config) -> Task:

@@ -1,9 +1,10 @@
 """What a run of a network by name or by file begins with: its graph under the task's head, its weights, the pixels it wants."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 import dataclasses
 import functools
 import os
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from st_tf.arch.graph import INPUT, Graph, Node
 from st_tf.arch.specs import HeadSpec, SpecError
 from st_tf.models import families, keras_files
 from st_tf.models.graph import build_graph, read
-from st_tf.models.high_resolution import CLASSIFIER, STEM
+from st_tf.models.high_resolution import CLASSIFIER, HEAD, STEM
 
 # (mean, deviation) of pixels from 0 to 1 that make what a network was trained on.
 PIXELS = {
@@ -24,7 +25,9 @@ PIXELS = {
 # What suits a network that is trained already (units and weights with these were ahead of all else on two sets of pictures), or not.
 FROM_SCRATCH = {'unit_search': 'scores'}
 FINE_TUNING = {**FROM_SCRATCH, 'learning_rate': 0.02, 'batch_size': 32, 'epochs': 10, 'ranking': 'global', 'weight_decay': 4e-5}
+_SLOWER = 3  # How much smaller the learning rate is then, of a task that brings an optimizer of its own.
 _DROPOUT = 0.2
+_LAST = {'classification': 'Dense', 'dense': 'Conv2D'}  # Layers, by the kind of head that they end.
 _POOLING = ('GlobalAveragePooling2D', 'GlobalMaxPooling2D', 'Flatten')
 _FINAL = frozenset({'softmax', 'sigmoid'})
 _MEANS = 'bytes: 0 to 255, units: 0 to 1, signed: -1 to 1, imagenet: normalised by the statistics of ImageNet'
@@ -67,7 +70,9 @@ def start(name: str, weights: str, pixels: str, head: HeadSpec, image_size: tupl
   family = families.named(name)
   path = families.file_of(name, weights)
   mean, deviation = PIXELS[pixels] if pixels else (family.mean, family.deviation)
-  return Start(families.supernet(name, head, image_size), families.weights(name, path) if path else {}, mean, deviation)
+  graph = families.supernet(name, head, image_size)
+  values = families.weights(name, path) if path else {}
+  return Start(graph, {name: values[name] for name in _variables(graph) if name in values}, mean, deviation)
 
 
 @functools.lru_cache(maxsize=2)
@@ -91,34 +96,51 @@ def _with_head(
   graph: Graph, values: Mapping[str, np.ndarray], head: HeadSpec, image_size: tuple[int, int], path: str
 ) -> tuple[Graph, dict[str, np.ndarray]]:
   """(the graph for images of that size with the task's head, its weights)."""
-  if head.kind != 'classification':
-    raise SpecError(f'A network of a file ends in classification. Received: a task that wants maps, and {path}.')
   if len(graph.outputs) != 1:
     raise SpecError(f'A network has one output. Received: {len(graph.outputs)} ({", ".join(graph.outputs)}) in {path}.')
-  renamed = _renamed(graph)
-  graph = _without_final(_rename(graph, renamed))
-  own = graph[graph.outputs[0]]
-  is_its_own = own.layer == CLASSIFIER and own.shape[-1] == head.outputs
-  graph = graph if is_its_own else _new_top(graph, head, path)
-  graph = read(build_graph(graph, (*image_size, 3)))[0]
-  trained = {node.layer for node in graph.nodes if is_its_own or node.layer != CLASSIFIER}
+  graph = _without_final(graph)
+  end = graph[graph.outputs[0]]
+  is_its_own = end.kind == _LAST[head.kind] and end.shape[-1] == head.outputs
+  renamed = _renamed(graph, is_its_own)
+  graph = _rename(graph, renamed)
+  if is_its_own:
+    graph = read(build_graph(graph, (*image_size, 3)))[0]
+  else:
+    graph = _new_top(graph, head, image_size, path)
   given = {}
   for name, value in values.items():
     layer, _, short = name.rpartition('/')
-    layer = renamed.get(layer, layer)
-    if layer in trained:
-      given[f'{layer}/{short}'] = value
-  return graph, given
+    given[f'{renamed.get(layer, layer)}/{short}'] = value
+  return graph, {name: given[name] for name in _variables(graph) if name in given}
 
 
-def _renamed(graph: Graph) -> dict[str, str]:
-  """New names of the layers that are treated by theirs: the first convolution and the last dense layer."""
+def settings(begun: Start, of_task: Mapping[str, Any]) -> dict[str, Any]:
+  """The settings that suit a task and what its run begins with; a task that brings an optimizer keeps it, at a smaller learning rate.
+
+  Args:
+    begun: a network before its training.
+    of_task: settings that suit the task, by name.
+  """
+  if not begun.values:
+    return {**of_task, **FROM_SCRATCH}
+  if 'optimizer' not in of_task:
+    return {**of_task, **FINE_TUNING}
+  return {**FINE_TUNING, **of_task, 'learning_rate': of_task['learning_rate'] / _SLOWER}
+
+
+def _variables(graph: Graph) -> Iterator[str]:
+  """'layer/variable' of a graph, each once."""
+  yield from dict.fromkeys(f'{node.layer}/{variable}' for node in graph.nodes for variable in node.weights)
+
+
+def _renamed(graph: Graph, is_its_own: bool) -> dict[str, str]:
+  """New names of the layers that are treated by theirs: the first convolution, a head that stays, and what is called like a new one."""
   kernels = [node for node in graph.nodes if 'kernel' in node.weights]
-  names = {}
+  names = {} if is_its_own else {node.layer: f'body/{node.layer}' for node in graph.nodes if node.layer.startswith(HEAD)}
   if kernels and not kernels[0].layer.startswith(f'{STEM}/'):
     names[kernels[0].layer] = f'{STEM}/{kernels[0].layer}'
-  if kernels and kernels[-1].kind == 'Dense' and kernels[-1] is not kernels[0]:
-    names[kernels[-1].layer] = CLASSIFIER
+  if is_its_own:
+    names[graph[graph.outputs[0]].layer] = CLASSIFIER
   return names
 
 
@@ -142,9 +164,9 @@ def _without_final(graph: Graph) -> Graph:
   return graph
 
 
-def _new_top(graph: Graph, head: HeadSpec, path: str) -> Graph:
-  """The network's maps under a new pooling, dropout and last layer."""
-  model = build_graph(_up_to(graph, _maps(graph, path).name))
+def _new_top(graph: Graph, head: HeadSpec, image_size: tuple[int, int], path: str) -> Graph:
+  """The network's maps of images of that size under a new head."""
+  model = build_graph(_up_to(graph, _maps(graph, path).name), (*image_size, 3))
   return families.under_head(model.input, model.output, head, _DROPOUT)
 
 
