@@ -18,7 +18,7 @@ from st_tf.models.activations import ACTIVATIONS
 from st_tf.models.graph import build_graph, graph_of
 from st_tf.models.high_resolution import CLASSIFIER, HEAD
 
-WIDTH = 64  # Channels that every stride is brought to.
+WIDTH = 64  # Channels that every stride is brought to at most; else as many as the widest of them has, so that small networks stay small.
 FINEST = 4  # The stride of the maps that it gives, where the network has maps of it.
 _REFINEMENTS = 2
 _KERNEL = 5
@@ -97,10 +97,10 @@ def _is_linear(node: Node) -> bool:
 
 def _head(strides: Sequence[int], maps: Sequence[Any], outputs: int) -> Any:
   """Maps of several strides, the finest first -> [batch, height, width, outputs], all of them Keras tensors."""
-  x = None
+  x, width = None, min(WIDTH, max(level.shape[-1] for level in maps))
   for stride, level in reversed(list(zip(strides, maps, strict=True))):
     name = f'{HEAD}stride{stride}'
-    y = _normed(_pointwise(WIDTH, f'{name}/project')(level), f'{name}/project_bn')
+    y = _normed(_pointwise(width, f'{name}/project')(level), f'{name}/project_bn')
     if x is not None:
       x = keras.layers.Resizing(*y.shape[1:3], 'bilinear', name=f'{name}/enlarge')(x)
       y = keras.layers.Add(name=f'{name}/sum')([y, x])
@@ -109,7 +109,7 @@ def _head(strides: Sequence[int], maps: Sequence[Any], outputs: int) -> Any:
     name = f'{HEAD}refine{index}'
     y = keras.layers.DepthwiseConv2D(_KERNEL, padding='same', use_bias=False, name=f'{name}/depthwise')(x)
     y = _active(_normed(y, f'{name}/depthwise_bn'), f'{name}/depthwise_act')
-    x = _active(_normed(_pointwise(WIDTH, f'{name}/mix')(y), f'{name}/mix_bn'), f'{name}/mix_act')
+    x = _active(_normed(_pointwise(width, f'{name}/mix')(y), f'{name}/mix_bn'), f'{name}/mix_act')
   return keras.layers.Conv2D(outputs, 1, name=CLASSIFIER)(x)
 
 

@@ -1,11 +1,23 @@
 """What every way to a ticket does before and after the method's own part."""
 
+import importlib
+import json
+
+import numpy as np
+from PIL import Image
 import pytest
 
+from st_tf import predict
 from st_tf.api import drawing
 from st_tf.config.request import Request
+from st_tf.runs.workdir import Workdir
 from st_tf.task import TaskError
-from tests import tiny
+from st_tf.ticket import Ticket
+from tests import networks, tiny
+from tflite import export
+from tflite.runtimes import wasm
+
+evaluate = importlib.import_module('st_tf.evaluate')
 
 
 @pytest.mark.parametrize(
@@ -48,3 +60,32 @@ def test_a_network_is_the_tasks_own_where_none_is_named_and_none_comes_with_a_ti
 def test_few_steps_are_told_of_trainings_from_the_first_weights_on(settings, told, capsys):
   drawing.tell_of_few_steps(tiny.task(), tiny.config(**settings))
   assert ('training steps; thousands are usual' in capsys.readouterr().out) is told
+
+
+@pytest.mark.parametrize(
+  ('name', 'rate'), [('shapes_segmentation', 0.02), pytest.param('shapes_keypoints', 0.001, marks=pytest.mark.slow)]
+)
+def test_maps_are_drawn_from_a_trained_network_scored_exported_and_seen(name, rate, tmp_path, monkeypatch, capsys):
+  monkeypatch.setattr(f'tasks.{name}.SIZES', {'train': 40, 'validation': 20, 'test': 20})
+  monkeypatch.setattr(wasm, 'missing', lambda: 'No browser in this test.')
+  networks.stirred(networks.strided(), np.random.default_rng(0)).save(tmp_path / 'trained.keras')
+  own = {'task': name, 'supernet': f'keras:{tmp_path / "trained.keras"}', 'pixels': 'signed', 'image_size': 32, 'epochs': 1}
+  task, config = drawing.prepared(Request.of(tiny.SETTINGS | own | {'target_macs': 0.6}))
+  assert config.training.learning_rate == pytest.approx(rate) and config.pruning.ranking == 'global'
+  (folder,) = drawing.draw_into(task, config, Workdir(tmp_path / 'run', config))
+  ticket = Ticket.load(folder)
+  assert 0.5 * ticket.cost.supernet_macs < ticket.cost.macs <= 0.6 * ticket.cost.supernet_macs
+  assert ticket.input_shape == (32, 32, 3) and ticket.task.mean == (0.5, 0.5, 0.5)
+  assert 'head/refine0/mix/kernel' in ticket.masks and 'head/classifier/kernel' not in ticket.masks
+  assert task.primary_metric in ticket.metrics['test'] and (folder / 'report' / 'index.html').is_file()
+  export.main(['export', f'--ticket={folder}', f'--out={tmp_path / "model.tflite"}'])
+  facts = json.loads((tmp_path / 'model.export.json').read_text())
+  assert 'each pixel of the map comes four times' in facts['graph'] and facts['largest_difference'] < 1e-4
+  for network in (f'--ticket={folder}', f'--model={tmp_path / "model.tflite"}'):
+    capsys.readouterr()
+    evaluate.main(['evaluate', network, f'--task={name}', '--split=validation', '--json', '--image_size=32'])
+    scores = json.loads(capsys.readouterr().out)['scores']
+    assert scores[task.primary_metric] == pytest.approx(ticket.metrics['validation'][task.primary_metric], abs=1e-3)
+  Image.fromarray(np.zeros((40, 50, 3), np.uint8)).save(tmp_path / 'picture.png')
+  predict.main(['predict', f'--ticket={folder}', f'--image={tmp_path / "picture.png"}', f'--out={tmp_path / "seen.png"}'])
+  assert (tmp_path / 'seen.png').is_file() and task.labels[0] in capsys.readouterr().out
