@@ -62,20 +62,30 @@ def test_few_steps_are_told_of_trainings_from_the_first_weights_on(settings, tol
   assert ('training steps; thousands are usual' in capsys.readouterr().out) is told
 
 
+SLOW = pytest.mark.slow
+RANDOM = {'supernet': 'efficientnet_lite0', 'weights': 'none'}
+
+
 @pytest.mark.parametrize(
-  ('name', 'rate'), [('shapes_segmentation', 0.02), pytest.param('shapes_keypoints', 0.001, marks=pytest.mark.slow)]
+  ('name', 'start', 'rate'),
+  [
+    ('shapes_segmentation', {}, 0.02),
+    pytest.param('shapes_keypoints', {}, 0.001, marks=SLOW),
+    pytest.param('shapes_segmentation', RANDOM, 0.1, marks=SLOW),
+    pytest.param('shapes_keypoints', RANDOM, 0.003, marks=SLOW),
+  ],
 )
-def test_maps_are_drawn_from_a_trained_network_scored_exported_and_seen(name, rate, tmp_path, monkeypatch, capsys):
+def test_maps_are_drawn_from_a_network_scored_exported_and_seen(name, start, rate, tmp_path, monkeypatch, capsys):
   monkeypatch.setattr(f'tasks.{name}.SIZES', {'train': 40, 'validation': 20, 'test': 20})
   monkeypatch.setattr(wasm, 'missing', lambda: 'No browser in this test.')
   networks.stirred(networks.strided(), np.random.default_rng(0)).save(tmp_path / 'trained.keras')
   own = {'task': name, 'supernet': f'keras:{tmp_path / "trained.keras"}', 'pixels': 'signed', 'image_size': 32, 'epochs': 1}
-  task, config = drawing.prepared(Request.of(tiny.SETTINGS | own | {'target_macs': 0.6}))
-  assert config.training.learning_rate == pytest.approx(rate) and config.pruning.ranking == 'global'
+  task, config = drawing.prepared(Request.of(tiny.SETTINGS | own | {'target_macs': 0.6} | start))
+  assert config.training.learning_rate == pytest.approx(rate) and config.pruning.ranking == ('erk' if start else 'global')
   (folder,) = drawing.draw_into(task, config, Workdir(tmp_path / 'run', config))
   ticket = Ticket.load(folder)
   assert 0.5 * ticket.cost.supernet_macs < ticket.cost.macs <= 0.6 * ticket.cost.supernet_macs
-  assert ticket.input_shape == (32, 32, 3) and ticket.task.mean == (0.5, 0.5, 0.5)
+  assert ticket.input_shape == (32, 32, 3) and ticket.task.mean == ((127 / 255,) if start else (0.5,)) * 3
   assert 'head/refine0/mix/kernel' in ticket.masks and 'head/classifier/kernel' not in ticket.masks
   assert task.primary_metric in ticket.metrics['test'] and (folder / 'report' / 'index.html').is_file()
   export.main(['export', f'--ticket={folder}', f'--out={tmp_path / "model.tflite"}'])
