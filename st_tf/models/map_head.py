@@ -26,6 +26,8 @@ _NORMS = ('BatchNormalization', 'SyncBatchNormalization')
 _ACTIVATIONS = ('Activation', 'ReLU', 'LeakyReLU', 'ELU', 'PReLU', 'ThresholdedReLU')
 # What does not end a block: it only changes the border or the size for what reads it.
 _PASSING = ('ZeroPadding2D', 'Cropping2D', 'Dropout', 'CountedDropout', 'SpatialDropout2D')
+_INSIDE = ('Multiply', 'Rescaling', 'Concatenate')  # What reads a part of a block: a gate, an activation in steps, a dense block.
+_LEAVING = ('Global', 'Flatten', 'Reshape', 'Permute')  # Behind them places are no places any more.
 
 
 def with_map_head(graph: Graph, outputs: int) -> Graph:
@@ -53,10 +55,12 @@ def levels(graph: Graph) -> list[tuple[int, Node]]:
     SpecError: the graph has no maps.
   """
   image = next(node for node in graph.nodes if node.kind == INPUT)
-  found: dict[int, list[Node]] = {}
+  maps, found = {image.name}, {}  # Gates are no maps, though they may have the axes of one.
   for node in graph.nodes:
-    if node.kind != INPUT and len(node.shape) == 3 and node.kind not in _PASSING and math.prod(node.shape[:2]) > 0:
-      found.setdefault(_stride(image.shape, node.shape), []).append(node)
+    if len(node.shape) == 3 and not maps.isdisjoint(node.inputs) and not node.kind.startswith(_LEAVING):
+      maps.add(node.name)
+      if node.kind not in _PASSING:
+        found.setdefault(_stride(image.shape, node.shape), []).append(node)
   if not found:
     raise SpecError(
       f'A head for maps stands on maps [height, width, channels]. Received: a network from {image.shape} without any. Choose another'
@@ -85,7 +89,7 @@ def _end(graph: Graph, nodes: Sequence[Node]) -> Node:
     made = node
     while made.kind in (*_NORMS, *_ACTIVATIONS):
       made = graph[made.inputs[0]]
-    goes_on = {reader.kind for reader in readers[node.name]} & {*_NORMS, *_ACTIVATIONS}
+    goes_on = {reader.kind for reader in readers[node.name]} & {*_NORMS, *_ACTIVATIONS, *_INSIDE}
     if made.kind == 'Add' or (_is_linear(made) and node.kind not in _ACTIVATIONS and not goes_on):
       return node
   return nodes[-1]

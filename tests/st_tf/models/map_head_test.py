@@ -47,6 +47,24 @@ def test_a_sum_ends_with_its_activation_and_a_norm_before_the_next_block_is_not_
   assert found(keras.Model(image, both))[0][0] == 4
 
 
+def test_gates_are_no_maps():
+  image = keras.Input((32, 32, 3), name='image')
+  x = convolution('c0')(convolution('c1')(image))
+  gate = keras.layers.GlobalAveragePooling2D(keepdims=True)(x)
+  x = keras.layers.Multiply(name='gated')([x, keras.layers.Conv2D(4, 1, activation='sigmoid', name='gate')(gate)])
+  gate = keras.layers.Reshape((1, 1, 4))(keras.layers.GlobalAveragePooling2D()(x))
+  assert found(keras.Model(image, keras.layers.Multiply(name='again')([x, gate]))) == [(4, 'again')]
+
+
+def test_what_is_a_part_of_a_block_does_not_end_it():
+  image = keras.Input((32, 32, 3), name='image')
+  x = convolution('stem', 4)(image)
+  y = keras.layers.Conv2D(4, 1, name='part')(x)
+  swish = keras.layers.Multiply(name='swish')([y, keras.layers.Rescaling(1 / 6, 0.5)(y)])
+  assert found(keras.Model(image, swish)) == [(4, 'swish')]
+  assert found(keras.Model(image, keras.layers.Concatenate(name='both')([x, y]))) == [(4, 'both')]
+
+
 def test_without_sums_the_last_maps_of_a_stride_count():
   model = small(convolution('a'), convolution('b'), convolution('c', 1), keras.layers.MaxPooling2D(2, name='pool'), convolution('d', 1))
   assert found(model) == [(4, 'c'), (8, 'd')]
