@@ -61,15 +61,15 @@ def _suited(task: Task, request: Request) -> tuple[Task, Config]:
   weights = starts.located(name, config.weights, task.image_size)
   begun = starts.of(dataclasses.replace(config, supernet=name, weights=weights), task.head, task.image_size)
   print(''.join(f'{note}\n' for note in begun.notes), end='', flush=True)
-  own = starts.FINE_TUNING if begun.values else starts.FROM_SCRATCH
-  return _giving(task, begun), dataclasses.replace(request.resolved({**task.settings, **own}), weights=weights)
+  own = starts.settings(task.settings, bool(begun.values))
+  return _giving(task, begun), dataclasses.replace(request.resolved(own), weights=weights)
 
 
 def _going_on(ticket: Ticket, task: Task, request: Request) -> tuple[Task, Config]:
   """What a training that goes on with a ticket has: of a trained network its pixels, and settings that suit a fine-tuning."""
   if not isinstance(ticket.arch, Graph):
     return task, request.resolved(task.settings)
-  return _giving(task, ticket.task), request.resolved({**task.settings, **starts.FINE_TUNING})
+  return _giving(task, ticket.task), request.resolved(starts.settings(task.settings, trained=True))
 
 
 def _giving(task: Task, wanted: Any) -> Task:

@@ -5,17 +5,22 @@ import dataclasses
 import re
 
 from st_tf.arch.graph import INPUT, Graph, Node
-from st_tf.models.high_resolution import CLASSIFIER, STEM
+from st_tf.models.high_resolution import CLASSIFIER, HEAD, STEM
 
 
-def of_ends(graph: Graph) -> dict[str, str]:
-  """New names of the layers that are treated by theirs: the first convolution and the last dense layer."""
+def of_ends(graph: Graph, keeps_end: bool) -> dict[str, str]:
+  """New names of the layers that are treated by theirs: the first convolution, an end that stays, and what is called like a new one.
+
+  Args:
+    graph: up to its logits.
+    keeps_end: whether its last layer is that of the task.
+  """
   kernels = [node for node in graph.nodes if 'kernel' in node.weights]
-  names = {}
+  names = {} if keeps_end else {node.layer: f'body/{node.layer}' for node in graph.nodes if node.layer.startswith(HEAD)}
   if kernels and not kernels[0].layer.startswith(f'{STEM}/'):
     names[kernels[0].layer] = f'{STEM}/{kernels[0].layer}'
-  if kernels and kernels[-1].kind == 'Dense' and kernels[-1] is not kernels[0]:
-    names[kernels[-1].layer] = CLASSIFIER
+  if keeps_end:
+    names[graph[graph.outputs[0]].layer] = CLASSIFIER
   return names
 
 

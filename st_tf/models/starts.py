@@ -15,12 +15,13 @@ from st_tf.models import ends, families, keras_files
 from st_tf.models import padding as paddings
 from st_tf.models.families import PIXELS
 from st_tf.models.graph import build_graph, read
-from st_tf.models.high_resolution import CLASSIFIER
 
 # What suits a network that is trained already (units and weights with these were ahead of all else on two sets of pictures), or not.
 FROM_SCRATCH = {'unit_search': 'scores'}
 FINE_TUNING = {**FROM_SCRATCH, 'learning_rate': 0.02, 'batch_size': 32, 'epochs': 10, 'ranking': 'global', 'weight_decay': 4e-5}
+_SLOWER = 3  # How much smaller the learning rate is then, of a task that brings an optimizer of its own.
 _DROPOUT = 0.2
+_LAST = {'classification': 'Dense', 'dense': 'Conv2D'}  # Layers, by the kind of head that they end.
 _POOLING = ('GlobalAveragePooling2D', 'GlobalMaxPooling2D', 'Flatten')
 _FINAL = frozenset({'softmax', 'sigmoid'})
 _MEANS = 'bytes: 0 to 255, units: 0 to 1, signed: -1 to 1, imagenet: normalised by the statistics of ImageNet'
@@ -127,7 +128,8 @@ def _of_family(name: str, path: str, pixels: str, head: HeadSpec, image_size: tu
   family = families.named(name)
   graph = families.supernet(name, head, image_size)
   mean, deviation = PIXELS[pixels] if pixels else (family.mean, family.deviation)
-  return Start(graph, families.weights(name, path, graph) if path else {}, mean, deviation)
+  values = families.weights(name, path, graph) if path else {}
+  return Start(graph, values, mean, deviation)
 
 
 def _evenly(begun: Start, padding: str) -> Start:
@@ -171,24 +173,37 @@ def _with_head(
   graph: Graph, values: Mapping[str, np.ndarray], head: HeadSpec, image_size: tuple[int, int], path: str
 ) -> tuple[Graph, dict[str, np.ndarray]]:
   """(the graph for images of that size with the task's head, its weights)."""
-  if head.kind != 'classification':
-    raise SpecError(f'A network of a file ends in classification. Received: a task that wants maps, and {path}.')
   if len(graph.outputs) != 1:
     raise SpecError(f'A network has one output. Received: {len(graph.outputs)} ({", ".join(graph.outputs)}) in {path}.')
-  names = ends.of_ends(graph)
-  graph = _without_final(ends.renamed(graph, names))
-  own = graph[graph.outputs[0]]
-  is_its_own = own.layer == CLASSIFIER and own.shape[-1] == head.outputs
-  graph = graph if is_its_own else _new_top(graph, head, path)
-  graph = read(build_graph(graph, (*image_size, 3)))[0]
-  trained = {node.layer for node in graph.nodes if is_its_own or node.layer != CLASSIFIER}
+  graph = _without_final(graph)
+  end = graph[graph.outputs[0]]
+  keeps_end = end.kind == _LAST[head.kind] and end.shape[-1] == head.outputs
+  names = ends.of_ends(graph, keeps_end)
+  graph = ends.renamed(graph, names)
+  if keeps_end:
+    graph = read(build_graph(graph, (*image_size, 3)))[0]
+  else:
+    graph = _new_top(graph, head, image_size, path)
   given = {}
   for name, value in values.items():
     layer, _, short = name.rpartition('/')
-    layer = names.get(layer, layer)
-    if layer in trained:
-      given[f'{layer}/{short}'] = value
-  return graph, given
+    given[f'{names.get(layer, layer)}/{short}'] = value
+  variables = dict.fromkeys(f'{node.layer}/{short}' for node in graph.nodes for short in node.weights)
+  return graph, {name: given[name] for name in variables if name in given}
+
+
+def settings(of_task: Mapping[str, Any], trained: bool) -> dict[str, Any]:
+  """The settings that suit a task and what its run begins with; a task that brings an optimizer keeps it, at a smaller learning rate.
+
+  Args:
+    of_task: settings that suit the task, by name.
+    trained: whether the network has trained weights.
+  """
+  if not trained:
+    return {**of_task, **FROM_SCRATCH}
+  if 'optimizer' not in of_task:
+    return {**of_task, **FINE_TUNING}
+  return {**FINE_TUNING, **of_task, 'learning_rate': of_task['learning_rate'] / _SLOWER}
 
 
 def _without_final(graph: Graph) -> Graph:
@@ -202,9 +217,9 @@ def _without_final(graph: Graph) -> Graph:
   return graph
 
 
-def _new_top(graph: Graph, head: HeadSpec, path: str) -> Graph:
-  """The network's maps under a new pooling, dropout and last layer."""
-  model = build_graph(ends.up_to(graph, _maps(graph, path).name))
+def _new_top(graph: Graph, head: HeadSpec, image_size: tuple[int, int], path: str) -> Graph:
+  """The network's maps of images of that size under a new head."""
+  model = build_graph(ends.up_to(graph, _maps(graph, path).name), (*image_size, 3))
   return families.under_head(model.input, model.output, head, _DROPOUT)
 
 

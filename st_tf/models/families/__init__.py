@@ -18,10 +18,10 @@ from st_tf.models import ends, published
 from st_tf.models.graph import graph_of
 from st_tf.models.high_resolution import CLASSIFIER
 from st_tf.models.layers import CountedDropout
+from st_tf.models.map_head import with_map_head
 from st_tf.models.published import Published
 from st_tf.models.variables import seed_of
 
-_HEADS = ('classification',)
 IMAGENET, NONE = 'imagenet', 'none'
 # (mean, deviation) of pixels from 0 to 1 that make what a network was trained on.
 PIXELS = {
@@ -103,11 +103,9 @@ def supernet(name: str, head: HeadSpec, image_size: tuple[int, int]) -> Graph:
     image_size: (height, width) of the images, in pixels.
 
   Raises:
-    SpecError: the family has no such head, or the images are too small.
+    SpecError: the images are too small.
   """
   family = named(name)
-  if head.kind not in _HEADS:
-    raise SpecError(f'{name} ends in {", ".join(_HEADS)}. Received: a task that wants maps. Choose another --supernet.')
   image = keras.Input((*image_size, 3), name='image')
   try:
     maps = family.features(image)
@@ -117,11 +115,23 @@ def supernet(name: str, head: HeadSpec, image_size: tuple[int, int]) -> Graph:
     sides = 'x'.join(map(str, image_size))
     raise SpecError(f'Images have a size that {name} can read. Received: {sides} ({error}). Raise --image_size.') from error
   graph = ends.without(under_head(image, maps, head, family.dropout), 'Dropout')
-  return ends.renamed(graph, ends.of_unnamed(graph) | ends.of_ends(graph))
+  return ends.renamed(graph, ends.of_unnamed(graph) | ends.of_ends(graph, keeps_end=True))
 
 
 def under_head(image: Any, maps: Any, head: HeadSpec, dropout: float) -> Graph:
-  """The network from an image to maps, both Keras tensors, under a new pooling, dropout and last layer."""
+  """The network from an image to maps, both Keras tensors, under a new head.
+
+  Args:
+    image: where images enter.
+    maps: the last ones.
+    head: what the task asks: a pooling, dropout and a last layer, or maps over several strides.
+    dropout: before the last layer of a classifier.
+
+  Raises:
+    SpecError: as of `with_map_head`.
+  """
+  if head.kind == 'dense':
+    return with_map_head(graph_of(keras.Model(image, maps)), head.outputs)
   x = keras.layers.GlobalAveragePooling2D(name='head/pool')(maps)
   x = CountedDropout(dropout, seed_of(0, 'head/dropout'), name='head/dropout')(x)
   return graph_of(keras.Model(image, keras.layers.Dense(head.outputs, name=CLASSIFIER)(x)))

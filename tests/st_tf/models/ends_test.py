@@ -13,12 +13,17 @@ def classifier(**named):
   return keras.Model(image, keras.layers.Dense(5, name='answers')(keras.layers.GlobalAveragePooling2D()(keras.layers.ReLU()(x))))
 
 
-def test_the_first_convolution_and_the_last_dense_layer_get_their_names():
+def test_the_first_convolution_and_an_end_that_stays_get_their_names():
   graph = graph_of(classifier(name='first'))
-  assert ends.of_ends(graph) == {'first': 'stem/first', 'answers': 'head/classifier'}
-  again = ends.renamed(graph, ends.of_ends(graph))
+  assert ends.of_ends(graph, keeps_end=True) == {'first': 'stem/first', 'answers': 'head/classifier'}
+  again = ends.renamed(graph, ends.of_ends(graph, keeps_end=True))
   assert again.outputs == ('head/classifier',) and again.nodes[2].inputs == ('stem/first',)
-  assert ends.of_ends(again) == {'head/classifier': 'head/classifier'}
+  assert ends.of_ends(again, keeps_end=True) == {'head/classifier': 'head/classifier'}
+
+
+def test_what_is_called_like_a_new_head_gets_another_name():
+  graph = ends.renamed(graph_of(classifier(name='first')), {'answers': 'head/answers'})
+  assert ends.of_ends(graph, keeps_end=False) == {'first': 'stem/first', 'head/answers': 'body/head/answers'}
 
 
 def test_layers_that_keras_has_named_are_counted_in_their_graph():

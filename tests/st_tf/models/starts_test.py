@@ -7,9 +7,11 @@ from st_tf.arch.specs import HeadSpec, SpecError
 from st_tf.errors import UserError
 from st_tf.models import starts
 from st_tf.models.graph import build_graph, read
+from tests import networks
 
 RNG = np.random.default_rng(0)
 THREE, FOUR = (HeadSpec('classification', outputs) for outputs in (3, 4))
+MAPS = HeadSpec('dense', 3)
 
 
 def network(*before, size=(16, 16), outputs=4, activation='softmax', pool=keras.layers.GlobalAveragePooling2D):
@@ -101,7 +103,6 @@ def test_one_that_does_not_say_is_asked(saved):
 @pytest.mark.parametrize(
   'model, head, message',
   [
-    (lambda: network(), HeadSpec('dense', 3), 'ends in classification. Received: a task that wants maps'),
     (lambda: keras.Sequential([keras.layers.Flatten(input_shape=(4, 4, 3)), keras.layers.Dense(5)]), THREE, None),
     (lambda: keras.Sequential([keras.layers.Dense(5, input_shape=(4,)), keras.layers.Dense(5)]), THREE, 'pools or flattens maps'),
   ],
@@ -193,3 +194,58 @@ def test_weights_come_to_a_file_or_to_none(monkeypatch, tmp_path):
   cached.parent.mkdir(parents=True)
   cached.write_bytes(b'')
   assert starts.located('mobilenet_v2', '', (96, 96)) == str(cached)
+
+
+def test_for_maps_a_head_over_several_strides_replaces_the_top(saved):
+  model = networks.strided()
+  begun = started(saved(model), MAPS, (48, 32))
+  assert begun.graph[begun.graph.outputs[0]].shape == (12, 8, 3)
+  assert {node.layer for node in begun.graph.nodes} & {'last', 'pool', 'answers'} == set()
+  fresh = {f'{node.layer}/{name}' for node in begun.graph.nodes for name in node.weights} - set(begun.values)
+  assert fresh and all(name.startswith('head/') for name in fresh)
+  np.testing.assert_array_equal(begun.values['keep3/expand/kernel'], model.get_layer('keep3/expand').kernel)
+
+
+def test_a_flattened_end_does_not_bind_maps_to_its_size(saved):
+  begun = started(saved(network(pool=keras.layers.Flatten)), MAPS, (24, 24))
+  assert begun.graph[begun.graph.outputs[0]].shape == (11, 11, 3)
+
+
+def with_maps(outputs=3, activation='softmax'):
+  model = networks.strided()
+  maps = model.get_layer('keep2/add').output
+  return keras.Model(model.input, keras.layers.Conv2D(outputs, 1, activation=activation, name='head/mine')(maps))
+
+
+def test_maps_of_as_many_outputs_stay_and_give_logits(saved):
+  model = with_maps()
+  begun = started(saved(model), MAPS, (32, 32))
+  assert begun.graph.outputs == ('head/classifier',) and 'head/stride4/project' not in begun.graph.by_name
+  built = build_graph(begun.graph)
+  for name, variable in read(built)[1].items():
+    variable.assign(begun.values[name])
+  images = RNG.normal(size=(2, 32, 32, 3)).astype(np.float32)
+  np.testing.assert_allclose(keras.activations.softmax(built(images)), model(images), atol=1e-6)
+
+
+def test_maps_of_other_outputs_are_a_body_like_any_other(saved):
+  # Its layers may be called like ours: a network that was drawn here can be the start of another.
+  begun = started(saved(with_maps(8, None)), MAPS, (32, 32))
+  assert begun.graph['head/stride8/project'].inputs == ('body/head/mine',) and 'body/head/mine/kernel' in begun.values
+  assert begun.graph[begun.graph.outputs[0]].shape == (8, 8, 3)
+
+
+def test_a_family_s_weights_are_those_that_the_head_has_left(tmp_path, monkeypatch):
+  from st_tf.models import families
+
+  monkeypatch.setattr(families, 'supernet', lambda *_: read(networks.strided())[0])
+  monkeypatch.setattr(families, 'weights', lambda *_: {'keep1/expand/kernel': 1, 'head/last/kernel': 2})
+  assert started('efficientnet_lite0', MAPS, weights='some.npz').values == {'keep1/expand/kernel': 1}
+
+
+def test_settings_suit_the_start_and_the_task():
+  assert starts.settings({}, trained=True) == starts.FINE_TUNING
+  keypoints = {'optimizer': 'adam', 'learning_rate': 0.003, 'weight_decay': 1e-8}
+  found = starts.settings(keypoints, trained=True)
+  assert found == starts.FINE_TUNING | keypoints | {'learning_rate': pytest.approx(0.001)}
+  assert starts.settings(keypoints, trained=False) == keypoints | starts.FROM_SCRATCH

@@ -108,9 +108,19 @@ def test_names_are_checked_without_building_anything():
     presets.check('efficientnet_lite9')
 
 
-def test_a_head_for_maps_is_refused():
-  with pytest.raises(SpecError, match='ends in classification. Received: a task that wants maps'):
-    families.supernet('efficientnet_lite0', HeadSpec('dense', 3), (64, 64))
+def test_a_head_for_maps_stands_on_the_ends_of_four_strides():
+  headed = families.supernet('efficientnet_lite0', HeadSpec('dense', 3), (96, 64))
+  projected = {node.name: node.inputs for node in headed.nodes if node.name.startswith('head/stride') and node.name.endswith('project')}
+  # The 1,280 channels are for the classifier alone.
+  assert projected == {
+    'head/stride4/project': ('block2/add',),
+    'head/stride8/project': ('block4/add',),
+    'head/stride16/project': ('block10/add',),
+    'head/stride32/project': ('block15/project_bn',),
+  }
+  assert headed[headed.outputs[0]].shape == (24, 16, 3) and 'head/last' not in headed.by_name
+  channels = analyse(headed)
+  assert sum(kernel.macs() for kernel in channels.kernels if kernel.name.startswith('head/')) < 0.12 * channels.macs()
 
 
 def test_costs_are_those_of_the_built_network(lite0):
