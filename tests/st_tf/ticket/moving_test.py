@@ -76,7 +76,7 @@ def test_a_trained_network_gets_as_many_outputs_as_the_other_task_and_its_images
   found = moving.moved_graph(trained.arch, trained.head, FOUR, (12, 10))
   before, after = names(trained.arch, trained.head), names(found, FOUR)
   assert {name for name in after if after[name] != before[name]} == {'head/classifier/kernel', 'head/classifier/bias'}
-  assert after['head/classifier/bias'] == (4,) and found['expand0'].shape == (12, 10, 7) and found[found.outputs[0]].shape == (4,)
+  assert after['head/classifier/bias'] == (4,) and found['expand0'].shape == (12, 10, 6) and found[found.outputs[0]].shape == (4,)
   assert moving.moved_graph(trained.arch, trained.head, trained.head, trained.input_shape[:2]) is trained.arch
   back = moving.moved_graph(found, FOUR, trained.head, trained.input_shape[:2])
   assert back == trained.arch
