@@ -16,7 +16,7 @@ from st_tf.arch.latency import PREFIX, LatencyTable
 from st_tf.arch.specs import HeadSpec
 from st_tf.models.transformer import SIDE, attention_macs
 from st_tf.search.analysis import analyse
-from st_tf.search.prices import layer_macs
+from st_tf.search.prices import layer_macs, milliseconds
 from st_tf.search.units import channels_of, searched
 
 _PENALISED_PAIR = 2 * SIDE * SIDE  # MACs per pair of tokens, as the reference's penalty counts them: one attention.
@@ -128,6 +128,20 @@ def cost_model(name: str, supernet: Architecture, head: HeadSpec) -> CostModel:
   )
 
 
+def price(model: CostModel, arch: Architecture, macs: float, groups: tuple[Group, ...]) -> float:
+  """What a network costs as it stands; of a graph by the layers of its table, whatever groups share them.
+
+  Args:
+    model: what is charged.
+    arch: the network.
+    macs: its MACs.
+    groups: its groups.
+  """
+  if model.table is not None and isinstance(arch, Graph):
+    return milliseconds(model.table).network(analyse(arch), None)
+  return model.total(macs, groups)
+
+
 def _of_layers(table: LatencyTable, supernet: Graph) -> CostModel:
   """Prices of the groups of a graph; a layer that several groups lie in is shared out among them."""
   channels = analyse(supernet)
@@ -136,12 +150,12 @@ def _of_layers(table: LatencyTable, supernet: Graph) -> CostModel:
   layers = {group.name: tuple(layer for layer in channels.layers_of(group) if layer in table.curves) for group in searchable}
   sharing = collections.Counter(layer for found in layers.values() for layer in found)
 
-  def price(group: Group, left: float) -> float:
+  def charged(group: Group, left: float) -> float:
     share = left / units[group.name]
     return sum(table.milliseconds(layer, share * macs[layer]) / sharing[layer] for layer in layers[group.name])
 
   return CostModel(
-    'ms', price, lambda group, alive: price(group, units[group.name]) / units[group.name], lambda macs, groups: table.base, table
+    'ms', charged, lambda group, alive: charged(group, units[group.name]) / units[group.name], lambda macs, groups: table.base, table
   )
 
 

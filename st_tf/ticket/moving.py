@@ -121,8 +121,8 @@ def first_values(ticket: Ticket) -> dict[str, np.ndarray]:
 def _trained_values(ticket: Ticket) -> Mapping[str, np.ndarray]:
   """What the trained network of the ticket's run began with."""
   config = ticket.provenance.config
-  how = (config['weights'], config['pixels'], ticket.head, ticket.input_shape[:2], config.get('padding', ''))
-  begun = starts.start(config['supernet'], *how)
+  names = (config['supernet'], config['weights'], config['pixels'])
+  begun = starts.start(*names, ticket.head, ticket.input_shape[:2], config.get('padding', ''))
   if begun.graph != ticket.supernet:
     raise ConfigError(
       f'Weights go back to those that the run began with. Received: --rewind, and another network in {config["supernet"]} than the'

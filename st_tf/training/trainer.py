@@ -13,14 +13,13 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from st_tf.arch.graph import Architecture, Graph, architecture
+from st_tf.arch.graph import Architecture, architecture
 from st_tf.config import Config
 from st_tf.models import cost
 from st_tf.pruning import Mask
 from st_tf.pruning.fit import apply_ranking, hold_mask, is_closed, ranked
 from st_tf.pruning.wrapper import current_mask, get_state, set_state
-from st_tf.search import importance, prices, shrink, steering
-from st_tf.search.analysis import analyse
+from st_tf.search import importance, shrink, steering
 from st_tf.search.steering import Steering
 from st_tf.search.units import all_of
 from st_tf.task import Metrics, Task
@@ -261,10 +260,7 @@ class Trainer:
 
   def price(self, model: importance.CostModel | None = None) -> float:
     """What the network as it stands costs by `model`, or by the run's own cost model."""
-    model = model or self.cost_model
-    if model.table is not None and isinstance(self.arch, Graph):
-      return prices.milliseconds(model.table).network(analyse(self.arch), None)
-    return model.total(self.macs, self.current_groups)
+    return importance.price(model or self.cost_model, self.arch, self.macs, self.current_groups)
 
   def steer(self, prices: Mapping[str, float], now: float, goal: float, learning_rates: float) -> None:
     """Corrects the strength of the penalty.
