@@ -16,10 +16,6 @@ from st_tf.models import padding as paddings
 from st_tf.models.families import PIXELS
 from st_tf.models.graph import build_graph, read
 
-# What suits a network that is trained already (units and weights with these were ahead of all else on two sets of pictures), or not.
-FROM_SCRATCH = {'unit_search': 'scores'}
-FINE_TUNING = {**FROM_SCRATCH, 'learning_rate': 0.02, 'batch_size': 32, 'epochs': 10, 'ranking': 'global', 'weight_decay': 4e-5}
-_SLOWER = 3  # How much smaller the learning rate is then, of a task that brings an optimizer of its own.
 _DROPOUT = 0.2
 _LAST = {'classification': 'Dense', 'dense': 'Conv2D'}  # Layers, by the kind of head that they end.
 _POOLING = ('GlobalAveragePooling2D', 'GlobalMaxPooling2D', 'Flatten')
@@ -190,20 +186,6 @@ def _with_head(
     given[f'{names.get(layer, layer)}/{short}'] = value
   variables = dict.fromkeys(f'{node.layer}/{short}' for node in graph.nodes for short in node.weights)
   return graph, {name: given[name] for name in variables if name in given}
-
-
-def settings(of_task: Mapping[str, Any], trained: bool) -> dict[str, Any]:
-  """The settings that suit a task and what its run begins with; a task that brings an optimizer keeps it, at a smaller learning rate.
-
-  Args:
-    of_task: settings that suit the task, by name.
-    trained: whether the network has trained weights.
-  """
-  if not trained:
-    return {**of_task, **FROM_SCRATCH}
-  if 'optimizer' not in of_task:
-    return {**of_task, **FINE_TUNING}
-  return {**FINE_TUNING, **of_task, 'learning_rate': of_task['learning_rate'] / _SLOWER}
 
 
 def _without_final(graph: Graph) -> Graph:

@@ -241,11 +241,3 @@ def test_a_family_s_weights_are_those_that_the_head_has_left(tmp_path, monkeypat
   monkeypatch.setattr(families, 'supernet', lambda *_: read(networks.strided())[0])
   monkeypatch.setattr(families, 'weights', lambda *_: {'keep1/expand/kernel': 1, 'head/last/kernel': 2})
   assert started('efficientnet_lite0', MAPS, weights='some.npz').values == {'keep1/expand/kernel': 1}
-
-
-def test_settings_suit_the_start_and_the_task():
-  assert starts.settings({}, trained=True) == starts.FINE_TUNING
-  keypoints = {'optimizer': 'adam', 'learning_rate': 0.003, 'weight_decay': 1e-8}
-  found = starts.settings(keypoints, trained=True)
-  assert found == starts.FINE_TUNING | keypoints | {'learning_rate': pytest.approx(0.001)}
-  assert starts.settings(keypoints, trained=False) == keypoints | starts.FROM_SCRATCH
