@@ -40,7 +40,7 @@ _PASSING = (
 )
 _AFFINE = (keras.layers.BatchNormalization, ChannelShift)
 # What a file computes in one operation with an activation behind it.
-_ARITHMETIC = (keras.layers.Conv2D, keras.layers.Dense, keras.layers.Add, keras.layers.Multiply, *_AFFINE)
+_ARITHMETIC = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense, keras.layers.Add, keras.layers.Multiply, *_AFFINE)
 
 
 def rounded_weights(weights: tf.Tensor, axes: tuple[int, ...]) -> tf.Tensor:
@@ -52,9 +52,10 @@ def rounded_weights(weights: tf.Tensor, axes: tuple[int, ...]) -> tf.Tensor:
 
 def rounded_activations(values: tf.Tensor) -> tf.Tensor:
   """Activations on the 256 levels between their smallest and their largest, of which one is zero."""
-  smallest = tf.stop_gradient(tf.minimum(tf.reduce_min(values), 0.0))
-  largest = tf.stop_gradient(tf.maximum(tf.reduce_max(values), 0.0))
-  return tf.quantization.fake_quant_with_min_max_vars(values, smallest, largest)
+  values = tf.convert_to_tensor(values)
+  smallest, largest = tf.minimum(tf.reduce_min(values), 0.0), tf.maximum(tf.reduce_max(values), 0.0)
+  # TensorFlow's own gradient of it is zero for what lies beyond the outermost level, such as the largest number itself.
+  return values + tf.stop_gradient(tf.quantization.fake_quant_with_min_max_vars(values, smallest, largest) - values)
 
 
 @contextlib.contextmanager
