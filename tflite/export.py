@@ -19,6 +19,7 @@ from st_tf.config import flags
 from st_tf.config.fields import check_all
 from st_tf.errors import UserError
 from st_tf.task import DataConfig
+from tflite import exports
 from tflite.file.formats import FORMATS, STORAGES, Format
 
 _CALIBRATION_IMAGES = 200
@@ -86,7 +87,7 @@ class Exported:
   sparse: bool
   sparse_verified: bool | None
   storage: str
-  wasm_milliseconds: Sequence[float] | None
+  wasm_milliseconds: Sequence[float | None] | None
   graph: str
   repeats: int
   bytes: int
@@ -110,6 +111,9 @@ def main(argv: Sequence[str]) -> None:
   facts = export(ticket, task, options)
   for line in lines(facts, options.path):
     print(line)
+  written = exports.beside(options.path.parent, ticket.fingerprint)
+  if len(written) > 1:
+    print('\nfiles of this ticket', *exports.lines(written), sep='\n')
   if facts.sparse_verified is False:
     print(f'warning: {facts.storage}', file=sys.stderr)
 
@@ -164,7 +168,7 @@ def export(ticket: Any, task: Any, options: Options) -> Exported:
     ticket_validation={metric: expected},
   )
   check_place(options.path)  # Minutes have passed.
-  convert.replace(_report(options.path), (json.dumps(dataclasses.asdict(facts), indent=1) + '\n').encode())
+  convert.replace(exports.facts_path(options.path), (json.dumps(dataclasses.asdict(facts), indent=1) + '\n').encode())
   convert.replace(options.path, content)
   return facts
 
@@ -191,14 +195,9 @@ def check_place(path: pathlib.Path) -> None:
     raise ExportError(f'--out is a .tflite file. Received: {path}. Write --out={path}.tflite.')
   if not path.parent.is_dir():
     raise ExportError(f'A file is written into an existing folder. Received: {path}. Create {path.parent} first.')
-  for file in (path, _report(path)):
+  for file in (path, exports.facts_path(path)):
     if file.exists():
       raise ExportError(f'An export overwrites nothing. Received: {file}, which exists. Choose another --out, or remove it.')
-
-
-def _report(path: pathlib.Path) -> pathlib.Path:
-  """Where the facts of the file at `path` go; no ticket has a file of that name."""
-  return path.with_name(f'{path.stem}.export.json')
 
 
 def lines(facts: Exported, path: pathlib.Path) -> list[str]:

@@ -25,14 +25,14 @@ class Stored:
     sparse: whether its kernels are stored without their zeros.
     verified: whether a runtime was seen to run it faster than the dense file; None for a dense file.
     reason: in words.
-    milliseconds: (dense, sparse) median per image in wasm; None where that was not measured.
+    milliseconds: (dense, sparse) median per image in wasm; None where that was not measured, or there is no sparse form.
   """
 
   content: bytes
   sparse: bool
   verified: bool | None
   reason: str
-  milliseconds: tuple[float, float] | None = None
+  milliseconds: tuple[float, float | None] | None = None
 
 
 def store(encoded: Callable[[bool], bytes], number_format: str, choice: str, images: np.ndarray, tolerance: float) -> Stored:
@@ -52,7 +52,7 @@ def store(encoded: Callable[[bool], bytes], number_format: str, choice: str, ima
   if choice == 'never':
     return Stored(encoded(False), False, None, 'dense, as --sparse=never asks for')
   if choice == 'auto' and not FORMATS[number_format].runs_sparsely:
-    return Stored(encoded(False), False, None, f'dense, since no runtime executes {number_format} sparsely')
+    return _timed(encoded(False), f'dense, since no runtime executes {number_format} sparsely', images)
   if wasm.missing():
     if choice == 'always':
       return Stored(encoded(True), True, False, f'sparse, as --sparse=always asks for; not seen to run sparsely. {wasm.missing()}')
@@ -66,6 +66,17 @@ def store(encoded: Callable[[bool], bytes], number_format: str, choice: str, ima
     if choice == 'always':
       raise
     return Stored(dense, False, None, f'dense, since the sparse file failed. {error}{_obstacle(sparse)}')
+
+
+def _timed(dense: bytes, reason: str, images: np.ndarray) -> Stored:
+  """A file that has no sparse form, with its time where that can be measured."""
+  if wasm.missing():
+    return Stored(dense, False, None, reason)
+  try:
+    latency = wasm.measure([dense], images, _ROUNDS)[0].latency
+  except UserError as error:
+    return Stored(dense, False, None, f'{reason}; in wasm it failed. {error}')
+  return Stored(dense, False, None, f'{reason}; median {latency:.3g} ms in wasm', (latency, None))
 
 
 def _measured(dense: bytes, sparse: bytes, choice: str, images: np.ndarray, tolerance: float) -> Stored:

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 import pathlib
+import sys
 
 from st_tf import report
+from st_tf.errors import UserError
 from st_tf.report.samples import collect
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
 from st_tf.task.scoring import readable, score
 from st_tf.ticket import MODEL, Ticket, TicketError
+from tflite import export, exports
 from tflite.convert import convert
 from tflite.deployment import of_ticket
 from tflite.file.encode import encode
@@ -66,6 +69,24 @@ def _describe(path: pathlib.Path, ticket: Ticket, tickets: Sequence[Ticket], tas
   if not (path / MODEL).exists():
     images, _ = next(readable(task.dataset('validation', _CHECKED_IMAGES).as_numpy_iterator()))
     convert(ticket.network, images, path / MODEL)
+  _export(path, ticket, task)
+  written = exports.beside(path, ticket.fingerprint)
+  files = exports.rows(written) if written else ()
   report.write(
-    path / 'report', ticket, workdir.history.rows(), samples=collect(task, ticket.network), tickets=tickets, model_file=path / MODEL
+    path / 'report', ticket, workdir.history.rows(), collect(task, ticket.network), tickets, model_file=path / MODEL, exports=files
   )
+
+
+def _export(path: pathlib.Path, ticket: Ticket, task: Task) -> None:
+  """Writes the file that the ticket's training saw the rounding of; says so where it cannot be."""
+  number_format = ticket.provenance.config.get('quantize')
+  if not number_format:
+    return
+  options = export.Options(ticket=str(path), format=number_format)
+  if options.path.exists():
+    return
+  exports.facts_path(options.path).unlink(missing_ok=True)  # Written first; an earlier process may have ended between the two.
+  try:
+    export.export(ticket, task, options)
+  except UserError as error:
+    print(f'warning: no {number_format} file was written. {error}', file=sys.stderr)

@@ -60,6 +60,8 @@ def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]
   yield f'  rate        {_rates(plan)}; warm-up {plan.warmup_steps} steps'
   if plan.fine_tune_step < plan.total_steps:
     yield f'  fine-tuning from step {plan.fine_tune_step}, on a rate cycle of its own'
+  if plan.quantize_step < plan.total_steps:
+    yield f'  rounding    weights and activations as in {config.training.quantize} files, from step {plan.quantize_step}'
   if plan.removes_first:
     yield from removals.lines(trainer, plan, trainings, not without_data)
   else:

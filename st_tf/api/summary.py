@@ -30,6 +30,10 @@ def summary(ticket: Ticket, path: pathlib.Path) -> str:
       *(['              the new head keeps all its weights; --reactivate prunes it too'] if _has_dense_head(ticket) else []),
       f'  ticket      {shown}',
       f'  model       {shown / model.name} ({model.stat().st_size:,} bytes)',
+      *[
+        f'  {file.stem.removeprefix("model_"):<10}  {shown / file.name} ({file.stat().st_size:,} bytes)'
+        for file in sorted(path.glob('model_*.tflite'))
+      ],
       f'  report      {shown / "report" / "index.html"}',
     ]
   )

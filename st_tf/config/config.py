@@ -50,6 +50,7 @@ _NOT_NEGATIVE = (
   'rewind_to',
   'trial_epochs',
   'warmup',
+  'quantize_begin',
   'weight_decay',
   'gradient_clip',
   'recalibration_batches',
@@ -62,7 +63,18 @@ _NOT_NEGATIVE = (
 PIXELS = ('', 'bytes', 'units', 'signed', 'imagenet')
 PADDINGS = ('', 'symmetric', 'exact', 'kept')
 # Settings that were added: at their defaults a run is what it was without them.
-_LATER = ('weights', 'pixels', 'padding', 'unit_search', 'search_residual', 'teacher', 'teacher_share', 'teacher_temperature')
+_LATER = (
+  'weights',
+  'pixels',
+  'padding',
+  'unit_search',
+  'search_residual',
+  'teacher',
+  'teacher_share',
+  'teacher_temperature',
+  'quantize',
+  'quantize_begin',
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,6 +152,9 @@ class Config:
     _require(not frozen, '--freeze_body keeps weights and mask of the body.', 'also --reactivate or --control', ' Leave one out.')
     fine_tuning = self.training.fine_tune_epochs
     _require(fine_tuning < self.epochs, '--fine_tune_epochs is less than --epochs.', f'{fine_tuning} of {self.epochs}')
+    begin = self.training.quantize_begin
+    ends = self.training.quantize and begin.epochs(self.epochs - fine_tuning, unknown=0) >= self.epochs
+    _require(not ends, '--quantize_begin lies before the end of the training.', f'{begin} of {self.epochs} epochs', ' Lower it.')
 
   def flat(self) -> dict[str, Any]:
     """Every setting by its flag's name, as JSON has it: durations as numbers or text.

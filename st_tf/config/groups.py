@@ -20,6 +20,7 @@ PRUNING_SCHEDULES = plugins.names('st_tf.pruning.schedules')
 OPTIMIZERS = ('sgd', 'rmsprop', 'adam', 'adamw')
 LEARNING_RATE_SCHEDULES = ('cosine', 'exponential', 'one_cycle', 'step', 'milestones')
 PRUNED_LAYERS = ('prune_depthwise', 'prune_stem', 'prune_classifier', 'prune_head', 'prune_skip')
+QUANTIZED = ('', 'int8')
 UNIT_SEARCHES = ('factors', 'scores')
 FACTOR_STEPS = ('proximal', 'subgradient')
 OF_THE_MACHINE = ('keep_checkpoints', 'data_dir')  # They change nothing about the result.
@@ -34,6 +35,7 @@ DURATIONS = (
   'decay_interval',
   'learning_rate_milestones',
   'warmup',
+  'quantize_begin',
   'rewind_to',
 )
 
@@ -143,6 +145,12 @@ class TrainingConfig:
   )
   teacher_share: float = setting(0.5, "Share of the loss that is the distance to the teacher's outputs.")
   teacher_temperature: float = setting(1.0, "What logits are divided by before they are compared with the teacher's.")
+  quantize: str = setting(
+    '', 'Number format of files whose rounding weights and activations see at the end of the training; empty = none.', QUANTIZED
+  )
+  quantize_begin: Duration = setting(
+    share(0.8), 'With --quantize: from when on they see it (a duration from the start), which is after the last ranking.'
+  )
   fine_tune_epochs: int = setting(0, 'Of the epochs, how many at the end train the final mask on a fresh learning-rate cycle.')
 
 

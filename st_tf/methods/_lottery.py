@@ -2,7 +2,7 @@
 
 from st_tf.config import PRUNED_LAYERS, SEARCH_SETTINGS, Config
 from st_tf.methods._method import SEARCHED, SEARCHING, WHOLE, Method, Training
-from st_tf.methods._pipeline import Pipeline, check_retraining, check_rewinding, rounds
+from st_tf.methods._pipeline import Pipeline, check_retraining, check_rewinding, rounds, unrounded
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
 from st_tf.ticket import Ticket
@@ -16,6 +16,7 @@ def lottery(searches: bool) -> Method:
 
   def plan(config: Config, steps_per_epoch: int) -> Plan:
     check_retraining(config)
+    config = unrounded(config)
     first = searching_alone(config, steps_per_epoch) if searches else training_alone(config, steps_per_epoch)
     check_rewinding(config, first)
     return first

@@ -14,7 +14,17 @@ from typing import Any
 import numpy as np
 
 from st_tf import wording
-from st_tf.config import PRUNED_LAYERS, Config, ConfigError, PipelineConfig, PruningConfig, SearchConfig, TransferConfig, TunerConfig
+from st_tf.config import (
+  PRUNED_LAYERS,
+  Config,
+  ConfigError,
+  PipelineConfig,
+  PruningConfig,
+  SearchConfig,
+  TrainingConfig,
+  TransferConfig,
+  TunerConfig,
+)
 from st_tf.models import build
 from st_tf.runs.cutting import cut, origin
 from st_tf.runs.folder import early, is_finished, tickets
@@ -29,6 +39,7 @@ from st_tf.training.plan import Plan, searching_alone, training_alone
 from st_tf.training.scope import EVERYTHING
 from st_tf.training.trainer import Trainer
 
+LAST = ('fine_tune', 'gmp')  # What trainings after the first are.
 _KEPT_PER_ROUND = 0.8  # Each round prunes a fifth of what is left (Frankle and Carbin, ICLR 2019, section 2).
 
 
@@ -195,11 +206,21 @@ def alone(config: Config, method: str) -> Config:
   """The settings of one training of a pipeline: those that change nothing in it are at their defaults."""
   rewind = PipelineConfig(rewind_to=config.pipeline.rewind_to)
   config = dataclasses.replace(config, method=method, pipeline=rewind, tuner=TunerConfig(), transfer=TransferConfig())
+  if method not in LAST:
+    config = unrounded(config)
   if method == 'fine_tune':
     masked = dataclasses.replace(PruningConfig(), **{name: getattr(config.pruning, name) for name in PRUNED_LAYERS})
     return dataclasses.replace(config, pruning=masked, search=SearchConfig())
   search = config.search if method == 'search_only' else SearchConfig()
   return dataclasses.replace(config, pruning=PruningConfig(sparsity=(0.0,)), search=search)
+
+
+def unrounded(config: Config) -> Config:
+  """The settings of a training that others follow: it sees no rounding."""
+  blank = TrainingConfig()
+  return dataclasses.replace(
+    config, training=dataclasses.replace(config.training, quantize=blank.quantize, quantize_begin=blank.quantize_begin)
+  )
 
 
 def early_step(config: Config, plan: Plan) -> int:

@@ -3,7 +3,7 @@
 from st_tf import wording
 from st_tf.config import PRUNED_LAYERS, SEARCH_SETTINGS, Config
 from st_tf.methods._method import SEARCHED, SEARCHING, Method, Training
-from st_tf.methods._pipeline import Pipeline, check_retraining, retrain_epochs
+from st_tf.methods._pipeline import Pipeline, check_retraining, retrain_epochs, unrounded
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
 from st_tf.ticket import Ticket
@@ -17,7 +17,7 @@ def plan(config: Config, steps_per_epoch: int) -> Plan:
     ConfigError: settings that a later one cannot have.
   """
   check_retraining(config)
-  return searching_alone(config, steps_per_epoch)
+  return searching_alone(unrounded(config), steps_per_epoch)
 
 
 def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:

@@ -27,7 +27,7 @@ from st_tf.errors import NothingLeft
 from st_tf.methods import _gradual as gradual
 from st_tf.methods import _tuning as tuning
 from st_tf.methods._method import SEARCHED, Method, Training
-from st_tf.methods._pipeline import Pipeline, alone, retrain_epochs, trial_epochs
+from st_tf.methods._pipeline import Pipeline, alone, retrain_epochs, trial_epochs, unrounded
 from st_tf.methods._tuning import OBJECTIVE, Failed
 from st_tf.methods._widths import Widths
 from st_tf.runs.run import DivergedError, Run, train_to_the_end
@@ -53,7 +53,7 @@ def plan(config: Config, steps_per_epoch: int) -> Plan:
   tuning.check(config)
   for sparsity in config.pruning.sparsity:  # Before the search, since it would be in vain.
     gradual.plan(pruning(config, sparsity), steps_per_epoch)
-  return training_alone(config, steps_per_epoch)
+  return training_alone(unrounded(config), steps_per_epoch)
 
 
 def trainings(config: Config) -> list[Training]:

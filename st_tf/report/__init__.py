@@ -25,6 +25,7 @@ def write(
   dense_history: Sequence[Mapping[str, Any]] = (),
   layers: Sequence[LayerCost] | None = None,
   model_file: str | pathlib.Path | None = None,
+  exports: Sequence[Sequence[str]] = (),
 ) -> pathlib.Path:
   """Writes `index.html` into `directory`, which is made if need be, and returns its path.
 
@@ -37,6 +38,7 @@ def write(
     dense_history: rows of a dense run of the same length, to compare with.
     layers: cost of each layer of the ticket; measured where not given.
     model_file: the ticket's .tflite file.
+    exports: what is known of its files for phones, in rows, of which the first says what of each.
   """
   if layers is None:
     layers = cost.of(ticket.network, ticket.masks).layers
@@ -44,6 +46,7 @@ def write(
   content = _content(ticket, list(history), list(dense_history or ()), tickets, layers) | {
     **template.parts(),
     'samples': samples,
+    'exports': exports,
     'tiles': page.tiles(ticket, size),
     'headline': page.headline(ticket, dense_history or ()),
   }

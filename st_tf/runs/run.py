@@ -116,7 +116,9 @@ class Run:
       DivergedError: the loss is no finite number.
     """
     trainer = self.trainer
-    loss, outputs = trainer.train(images, targets, self.plan.learning_rate(trainer.step), self.strength())
+    loss, outputs = trainer.train(
+      images, targets, self.plan.learning_rate(trainer.step), self.strength(), self.plan.is_quantized(trainer.step)
+    )
     if not math.isfinite(loss):
       raise self._diverged('The loss is a finite number', loss)
     self._sums.loss += loss

@@ -61,6 +61,7 @@ class Plan:
     ramp_steps: steps over which the penalty grows.
     pruning: when and how much to prune; None = never.
     removes_first: whether units go before the first step.
+    quantize_step: from which step on weights and activations are rounded as a file's; `total_steps` = never.
   """
 
   steps_per_epoch: int
@@ -71,6 +72,7 @@ class Plan:
   ramp_steps: int
   pruning: RegrowthSchedule | None
   removes_first: bool
+  quantize_step: int
   _rates: tuple[LearningRate, LearningRate | None]
 
   @classmethod
@@ -114,6 +116,8 @@ class Plan:
         'The search ends before the last pruning, since a network that still shrinks loses its sparsity. Received:'
         f' search_end at step {search_end}, prune_end at step {last_prune}. Lower --search_end or raise --prune_end.'
       )
+    quantize_step = min(steps(training.quantize_begin), total) if training.quantize else total
+    _check_rounding(training.quantize, quantize_step, total, search_end, last_prune if prunes else 0)
     return cls(
       steps_per_epoch=steps_per_epoch,
       total_steps=total,
@@ -123,6 +127,7 @@ class Plan:
       ramp_steps=steps(search.penalty_ramp),
       pruning=_pruning(config, steps, last_prune) if prunes else None,
       removes_first=removes_first,
+      quantize_step=quantize_step,
       _rates=(_rate(config, main, steps_per_epoch), _rate(config, total - main, steps_per_epoch) if total > main else None),
     )
 
@@ -144,6 +149,10 @@ class Plan:
     """The learning rate of training step `step`."""
     main, tuning = self._rates
     return main.at(step) if tuning is None or step < self.fine_tune_step else tuning.at(step - self.fine_tune_step)
+
+  def is_quantized(self, step: int) -> bool:
+    """Whether training step `step` sees the rounding of files."""
+    return step >= self.quantize_step
 
   def ramp(self, step: int) -> float:
     """How far the penalty has grown, 0 to 1; 0 when the search is over."""
@@ -170,6 +179,17 @@ def pruning_alone(config: Config, steps_per_epoch: int) -> Plan:
   """The plan of a run that prunes but does not search."""
   search = dataclasses.replace(config.search, penalty=0.0, target_macs=0.0, target_latency_ms=0.0)
   return Plan.of(dataclasses.replace(config, search=search), steps_per_epoch)
+
+
+def _check_rounding(number_format: str, begin: int, total: int, search_end: int, last_prune: int) -> None:
+  """Raises ConfigError where a training would end without its rounding, or change its network under it."""
+  if number_format and begin >= total:
+    raise ConfigError(f'--quantize_begin lies before the end of the training. Received: step {begin} of {total}. Lower it.')
+  if number_format and begin < max(search_end, last_prune):
+    raise ConfigError(
+      f'Weights are rounded when units and mask are final. Received: --quantize_begin at step {begin}, --search_end at step {search_end},'
+      f' --prune_end at step {last_prune}. Raise --quantize_begin or lower the others.'
+    )
 
 
 def _pruning(config: Config, steps, last_prune: int) -> RegrowthSchedule:

@@ -1,6 +1,7 @@
 """One training step as one traced function: gradients, optimizer, factors, frozen weights, averages."""
 
 from collections.abc import Callable, Mapping
+import contextlib
 
 import tensorflow as tf
 import tf_keras as keras
@@ -8,6 +9,7 @@ import tf_keras as keras
 from st_tf.config import Config
 from st_tf.pruning.wrapper import wrappers
 from st_tf.task import Task
+from st_tf.training import int8
 from st_tf.training.averaging import Averages
 from st_tf.training.teacher import Teacher, distillation
 
@@ -59,7 +61,9 @@ class TrainingStep:
     self._decayed = set(decayed(self._trainable)) if config.training.optimizer != 'adamw' else set()
     self._function = tf.function(self._step, autograph=False)
 
-  def __call__(self, images, targets, learning_rate: float, strength: float, average_decay: float) -> tuple[float, tf.Tensor]:
+  def __call__(
+    self, images, targets, learning_rate: float, strength: float, average_decay: float, quantized: bool = False
+  ) -> tuple[float, tf.Tensor]:
     """(mean loss of the batch, outputs of its examples) after one step.
 
     Args:
@@ -68,18 +72,21 @@ class TrainingStep:
       learning_rate: of this step.
       strength: of the penalty on the factors.
       average_decay: share of the old averages kept.
+      quantized: whether weights and activations are rounded as int8 files have them.
     """
     self._optimizer.learning_rate.assign(learning_rate)
     scalars = (tf.constant(value, tf.float32) for value in (learning_rate, strength, average_decay))
     with self._strategy.scope():
-      loss, outputs = self._function(images, targets, *scalars)
+      loss, outputs = self._function(images, targets, *scalars, quantized)
     return float(loss), outputs
 
-  def _step(self, images, targets, learning_rate, strength, average_decay):
+  def _step(self, images, targets, learning_rate, strength, average_decay, quantized):
     self._on_trace()
     pruned = wrappers(self._model)
     before = [[tf.identity(weight) for weight, _, _ in wrapper.pruning_vars] for wrapper in pruned]
-    losses, outputs = self._strategy.run(self._replica_step, args=(images, targets, strength))
+    # Around all replicas: where batch norms wait for each other, one replica is suspended inside its call of the model.
+    with int8.rounded(self._model) if quantized else contextlib.nullcontext():
+      losses, outputs = self._strategy.run(self._replica_step, args=(images, targets, strength))
     for wrapper, values in zip(pruned, before):
       wrapper.settle(values)
     if self._config.search.factor_step == 'proximal':

@@ -133,7 +133,9 @@ class Trainer:
 
   # Training.
 
-  def train(self, images: tf.Tensor, targets: tf.Tensor, learning_rate: float, strength: float) -> tuple[float, np.ndarray]:
+  def train(
+    self, images: tf.Tensor, targets: tf.Tensor, learning_rate: float, strength: float, quantized: bool = False
+  ) -> tuple[float, np.ndarray]:
     """(mean loss, outputs [batch, ...]) of one training step.
 
     Args:
@@ -141,10 +143,10 @@ class Trainer:
       targets: as the task's loss wants them.
       learning_rate: of this step.
       strength: of the penalty on the factors.
+      quantized: whether weights and activations are rounded as int8 files have them.
     """
-    loss, outputs = self._training_step(
-      replicas.spread(self.strategy, images), replicas.spread(self.strategy, targets), learning_rate, strength, self._average_decay()
-    )
+    images, targets = (replicas.spread(self.strategy, values) for values in (images, targets))
+    loss, outputs = self._training_step(images, targets, learning_rate, strength, self._average_decay(), quantized)
     self.step += 1
     self.meter.count(
       self.config.batch_size, self.config.batch_size * (STEP_PASSES * self.macs + (self._teacher.macs if self._teacher else 0))

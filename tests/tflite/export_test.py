@@ -232,3 +232,12 @@ def test_int8_without_the_task_s_data_is_no_int8_file(speck_folder, tmp_path, mo
   with pytest.raises(TaskError, match='The data is on the disk'):
     export.main(['export', f'--ticket={speck_folder}', '--format=int8', f'--out={tmp_path}/model.tflite'])
   assert not list(tmp_path.iterdir())
+
+
+def test_a_second_format_is_shown_beside_the_first(speck_folder, loaded, tmp_path, capsys, monkeypatch):
+  monkeypatch.setattr(wasm, 'missing', lambda: 'No browser in this test.')
+  run(speck_folder, f'--out={tmp_path / "whole.tflite"}')
+  assert 'files of this ticket' not in capsys.readouterr().out
+  run(speck_folder, '--format=float16', f'--out={tmp_path / "half.tflite"}')
+  head, *rows = capsys.readouterr().out.partition('files of this ticket')[2].strip().splitlines()
+  assert head.startswith('format') and [row.split()[0] for row in rows] == ['float32', 'float16']

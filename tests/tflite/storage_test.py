@@ -46,7 +46,20 @@ def test_the_choice_and_its_reason(monkeypatch, choice, milliseconds, content, v
 
 def test_a_format_that_never_runs_sparsely_is_dense(monkeypatch):
   found = store(monkeypatch, 'auto', 1.0, 'int8')
-  assert found.content == b'dense' and 'no runtime executes int8 sparsely' in found.reason
+  assert found.content == b'dense' and found.reason == 'dense, since no runtime executes int8 sparsely; median 10 ms in wasm'
+  assert found.milliseconds == (10.0, None)
+  found = store(monkeypatch, 'auto', None, 'int8')
+  assert found.reason == 'dense, since no runtime executes int8 sparsely' and found.milliseconds is None
+
+
+def test_a_dense_file_that_does_not_run_in_wasm_is_still_written(monkeypatch):
+  def fails(contents, images, rounds):
+    raise UserError('A model runs in LiteRT.js. Received: ERROR.')
+
+  monkeypatch.setattr(storage.wasm, 'missing', lambda: '')
+  monkeypatch.setattr(storage.wasm, 'measure', fails)
+  found = storage.store(lambda sparse: b'dense', 'int8', 'auto', IMAGES, 1e-3)
+  assert found.content == b'dense' and found.reason.endswith('; in wasm it failed. A model runs in LiteRT.js. Received: ERROR.')
 
 
 @pytest.mark.parametrize('difference', [0.1, np.nan])

@@ -83,7 +83,7 @@ def _read(build: Build, file: pathlib.Path, turned: bool) -> dict[str, np.ndarra
 
 def _names(graph: Graph) -> Callable[[str], str]:
   """A layer's name in Keras -> its name in the family's network."""
-  names = ends.of_unnamed(graph) | ends.of_ends(graph)
+  names = ends.of_unnamed(graph) | ends.of_ends(graph, keeps_end=False)
   return lambda layer: names.get(layer, layer)
 
 

@@ -5,11 +5,14 @@ import pytest
 
 from st_tf import files
 from st_tf.api import delivery
+from st_tf.errors import UserError
 from st_tf.runs.cutting import cut
 from st_tf.runs.workdir import Workdir
 from st_tf.task.scoring import score
 from st_tf.ticket import Provenance, Ticket, TicketError
 from tests import tiny
+from tflite import exports
+from tflite.file.formats import Format
 from tflite.file.runner import Runner
 
 
@@ -97,3 +100,39 @@ def test_a_full_disk_is_an_error_of_one_line_and_the_ticket_stays(delivered, mon
       delivery.deliver([path], tiny.task(), workdir, 10)
   assert Ticket.load(path).fingerprint == tickets[0].fingerprint
   assert 'test' in delivery.deliver([path], tiny.task(), workdir, 10)[0].metrics
+
+
+@pytest.fixture
+def rounded(delivered, tmp_path):
+  """(workdir, path of a scored ticket whose training saw int8)."""
+  workdir, tickets = delivered
+  origin = tickets[0].provenance
+  seen = dataclasses.replace(origin, config=origin.config | {'quantize': 'int8'})
+  dataclasses.replace(tickets[0], provenance=seen).save(tmp_path)
+  return workdir, tmp_path
+
+
+def test_a_ticket_whose_training_saw_int8_gets_its_int8_file_once(rounded, monkeypatch):
+  workdir, path = rounded
+  monkeypatch.setattr('tflite.runtimes.wasm.missing', lambda: 'No browser in this test.')
+  monkeypatch.setattr('tflite.export.FORMATS', {'int8': Format('int8', 0.3, 1.0, False)})  # Untrained, it may lose any score.
+  exports.facts_path(path / 'model_int8.tflite').write_text('left by a process that ended here')
+  delivery.deliver([path], tiny.task(), workdir, 10)
+  content, facts = (path / 'model_int8.tflite').read_bytes(), exports.beside(path, Ticket.load(path).fingerprint)
+  assert [entry['format'] for entry in facts] == ['int8'] and facts[0]['bytes'] == len(content)
+  page = (path / 'report' / 'index.html').read_text()
+  assert 'Files for phones' in page and '<td>model_int8.tflite</td>' in page
+  monkeypatch.setattr('tflite.export.export', None)
+  delivery.deliver([path], tiny.task(), workdir, 10)
+  assert (path / 'model_int8.tflite').read_bytes() == content
+
+
+def test_an_int8_file_that_cannot_be_is_told_and_the_rest_is_there(rounded, monkeypatch, capsys):
+  def fails(ticket, task, options):
+    raise UserError('A int8 file loses at most 3.0% of top1. Received: 10.0%.')
+
+  workdir, path = rounded
+  monkeypatch.setattr('tflite.export.export', fails)
+  delivery.deliver([path], tiny.task(), workdir, 10)
+  assert 'warning: no int8 file was written. A int8 file loses at most 3.0%' in capsys.readouterr().err
+  assert (path / 'model.tflite').is_file() and 'Files for phones' not in (path / 'report' / 'index.html').read_text()

@@ -206,3 +206,14 @@ def test_every_round_begins_with_the_early_weights_of_what_is_left(tmp_path):
     np.testing.assert_array_equal(first.weights[name][second.masks[name]], second.weights[name][second.masks[name]])
   assert ticket.arch == searched.arch and dataclasses.asdict(ticket.arch) != dataclasses.asdict(tiny.ARCH)
   assert ticket.provenance.training.epochs == pytest.approx(2 + 2 * 1.5)
+
+
+def test_the_last_training_of_several_sees_rounding_and_no_other():
+  given = config(quantize='int8', quantize_begin=0.9)
+  assert alone(given, 'search_only') == alone(config(), 'search_only') and alone(given, 'dense') == alone(config(), 'dense')
+  assert alone(given, 'fine_tune').training == alone(given, 'gmp').training == given.training
+  for method in (search_prune_retrain, lottery):
+    plan = method.METHOD.plan(config(quantize='int8', quantize_begin=0.6, search_end=0.7), 6)
+    assert plan.quantize_step == plan.total_steps
+  with pytest.raises(ConfigError, match=r'--quantize_begin lies before the end .* Received: 1ep of 1 epochs'):
+    search_prune_retrain.METHOD.plan(config(quantize='int8', quantize_begin='1ep', retrain_epochs=1), 6)

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from st_tf import task as tasks
@@ -57,3 +58,16 @@ def test_maps_are_drawn_resumed_and_delivered_like_classes(tmp_path, monkeypatch
   (path,), (ticket,) = list(workdir.tickets()), deliver(list(workdir.tickets()), task, workdir, 8)
   assert metric in ticket.metrics['test'] and ticket.kind == task.semantics['kind']
   assert (path / 'model.tflite').stat().st_size > 1000 and 'prediction' in (path / 'report' / 'index.html').read_text()
+
+
+def test_a_run_that_rounds_at_its_end_resumes_to_the_same_bits_and_keeps_its_zeros(tmp_path):
+  given = {'epochs': 2, 'prune_begin': 0.1, 'prune_end': 0.25, 'quantize_begin': 0.25}
+  whole, _ = tiny.draw(tmp_path / 'whole', tiny.SPECK, quantize='int8', **given)
+  with tiny.interrupted():
+    tiny.draw(tmp_path / 'parts', tiny.SPECK, quantize='int8', **given)
+  parts, _ = tiny.draw(tmp_path / 'parts', tiny.SPECK, quantize='int8', **given)
+  assert parts.fingerprint == whole.fingerprint
+  plain, _ = tiny.draw(tmp_path / 'plain', tiny.SPECK, **given)
+  for name, kept in whole.masks.items():
+    assert np.array_equal(kept, plain.masks[name]), 'the mask is final before'
+    assert not whole.weights[name][~kept].any() and not np.array_equal(whole.weights[name], plain.weights[name])

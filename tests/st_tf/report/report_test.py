@@ -159,3 +159,10 @@ def test_a_dense_ticket_without_scores_still_has_a_report(tiny_ticket, layers, t
 def test_costs_are_measured_where_not_given(tiny_ticket, layers, tmp_path):
   text = report.write(tmp_path, tiny_ticket, []).read_text(encoding='utf-8')
   assert f'All {len(layers)} layers' in text
+
+
+def test_files_for_phones_are_listed_where_there_are_any(tiny_ticket, layers, text, tmp_path):
+  rows = [('format', 'size'), ('int8', '1.2 MB')]
+  page = report.write(tmp_path, tiny_ticket, HISTORY, layers=layers, exports=rows).read_text(encoding='utf-8')
+  assert '<th>format</th><th>size</th>' in page and '<td>int8</td><td>1.2 MB</td>' in page
+  assert 'Files for phones' in page and 'Files for phones' not in text

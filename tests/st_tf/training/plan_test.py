@@ -142,3 +142,28 @@ def test_a_search_or_a_pruning_without_a_step_is_refused(name):
 
 def test_the_first_ranking_is_not_before_the_first_step():
   assert plan(prune_begin=0.0).pruning.begin_step == 1
+
+
+def test_rounding_begins_a_share_of_the_training_before_its_end_or_never():
+  assert plan().quantize_step == 200 and not any(plan().is_quantized(step) for step in range(200))
+  found = plan(quantize='int8')
+  assert [step for step in range(200) if found.is_quantized(step)] == list(range(160, 200))
+  assert plan(quantize='int8', quantize_begin='18ep').quantize_step == 180
+  assert plan(quantize='int8', fine_tune_epochs=10, search_end=0.4).quantize_step == 80, 'a share of the training before the fine-tuning'
+
+
+@pytest.mark.parametrize(
+  ('settings', 'message'),
+  [
+    (
+      {'quantize_begin': 0.6},
+      r'when units and mask are final\. Received: --quantize_begin at step 120, --search_end at step 100, --prune_end',
+    ),
+    ({'quantize_begin': '99it', 'sparsity': (0.0,)}, r'Received: --quantize_begin at step 99, --search_end at step 100, .* Raise'),
+    ({'quantize_begin': '200it'}, r'--quantize_begin lies before the end of the training\. Received: step 200 of 200\. Lower it'),
+  ],
+)
+def test_rounding_that_never_comes_or_comes_too_soon_is_refused(settings, message):
+  with pytest.raises(ConfigError, match=message):
+    plan(quantize='int8', **settings)
+  plan(**settings)

@@ -162,3 +162,25 @@ def test_a_new_learning_rate_or_strength_needs_no_new_trace():
   trainer, _, _ = stepped(2)
   tiny.train(trainer, 1, 0.05, 0.01)
   assert trainer.traces == 1
+
+
+def test_steps_that_round_go_on_from_a_state_bit_for_bit_and_keep_zeros():
+  trainer = tiny.trainer(tiny.SPECK)
+  tiny.train(trainer, 1)
+  trainer.prune(0.5, final=True)
+  between = trainer.state()
+
+  def ended(rounds: bool):
+    for images, targets in list(tiny.batches(trainer))[:2]:
+      trainer.train(images, targets, RATE, 0.0, rounds)
+    return trainer.state()
+
+  first = ended(True)
+  trainer.restore(between)
+  plain = ended(False)
+  trainer.restore(between)
+  tiny.same_state(ended(True), first)
+  assert trainer.traces == 2, 'one with rounding and one without'
+  for name, kept in trainer.mask.items():
+    assert not trainer.values()[name][~kept].any()
+    assert not np.array_equal(first.arrays[f'value/{name}'], plain.arrays[f'value/{name}'])

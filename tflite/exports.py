@@ -1,0 +1,69 @@
+"""What is known of the files that were exported from a ticket, side by side."""
+
+from collections.abc import Iterator, Mapping, Sequence
+import json
+import pathlib
+from typing import Any
+
+from st_tf import wording
+
+_ENDING = '.export.json'
+_HEAD = ('format', 'kernels', 'validation', 'ticket', 'size', 'gzipped', 'in wasm', 'file')
+
+
+def facts_path(file: pathlib.Path) -> pathlib.Path:
+  """Where the facts of a file go; no ticket has a file of that name."""
+  return file.with_name(f'{file.stem}{_ENDING}')
+
+
+def beside(folder: pathlib.Path, fingerprint: str) -> list[dict[str, Any]]:
+  """The facts of each file of a ticket that lies in a folder, with its name as 'file', the largest first.
+
+  Args:
+    folder: where to look; facts without their file, of other tickets or unreadable are passed over.
+    fingerprint: of the ticket.
+  """
+  found = []
+  for path in sorted(folder.glob(f'*{_ENDING}')):
+    file = path.with_name(f'{path.name.removesuffix(_ENDING)}.tflite')
+    facts = _read(path)
+    if facts.get('ticket') == fingerprint and file.is_file():
+      found.append(facts | {'file': file.name})
+  return sorted(found, key=lambda facts: -facts['bytes'])
+
+
+def _read(path: pathlib.Path) -> dict[str, Any]:
+  try:
+    facts = json.loads(path.read_text(encoding='utf-8'))
+  except (OSError, ValueError):
+    return {}
+  return facts if isinstance(facts, dict) else {}
+
+
+def rows(exports: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+  """What the facts say, in words; the first row says what of each."""
+  return [_HEAD, *map(_row, exports)]
+
+
+def lines(exports: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+  """The rows in columns for a terminal."""
+  told = rows(exports)
+  widths = [max(map(len, column)) for column in zip(*told)]
+  for row in told:
+    yield '  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
+
+
+def _row(facts: Mapping[str, Any]) -> tuple[str, ...]:
+  (metric, reached), expected = next(iter(facts['validation'].items())), next(iter(facts['ticket_validation'].values()))
+  times = facts.get('wasm_milliseconds')
+  taken = times[1 if facts['sparse'] else 0] if times else None
+  return (
+    facts['format'],
+    'sparse' if facts['sparse'] else 'dense',
+    wording.score(metric, reached),
+    wording.score(metric, expected),
+    wording.size(facts['bytes']),
+    wording.size(facts['gzipped']),
+    '-' if taken is None else f'{taken:.3g} ms',
+    facts['file'],
+  )
