@@ -24,6 +24,7 @@ _SUFFIXES = ('.keras', '.h5', '.hdf5')
 _ARGUMENTS = {'LeakyReLU': {'negative_slope': 'alpha'}}
 _ACTIVATIONS = {'silu': 'swish', 'hard_silu': 'hard_swish', 'hard_swish': 'hard_swish'}
 _ONLY_THEIRS = frozenset({'quantization_config', 'lora_rank', 'lora_alpha'})
+_OF_ONE_GROUP = ('DepthwiseConv', 'SeparableConv')  # tf_keras gives them groups all the same.
 _KINDS = {'CountedDropout': 'Dropout', 'GroupedConv2D': 'Conv2D'}  # Of ours -> of Keras 3.
 _OTHERS = frozenset({'hard_sigmoid', 'leaky_relu', 'celu', 'glu', 'squareplus', 'sparse_plus', 'threshold'})
 
@@ -177,6 +178,10 @@ def _layer3(keras: Any, node: Node) -> Any:
     config.pop('seed')
   for theirs, ours in _ARGUMENTS.get(node.kind, {}).items():
     config[theirs] = config.pop(ours)
+  if node.kind.startswith(_OF_ONE_GROUP):
+    config.pop('groups', None)
+  if node.kind == 'BatchNormalization' and isinstance(config.get('axis'), (list, tuple)):
+    (config['axis'],) = config['axis']
   back = {'hard_swish': 'hard_silu'}
   if config.get('activation') in back:
     config['activation'] = back[config['activation']]

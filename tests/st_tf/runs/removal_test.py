@@ -74,6 +74,20 @@ def test_the_ticket_comes_back_with_its_network_and_its_zeros(finished):
   assert ticket.predict(np.zeros((8, 8, 3), np.uint8)).label in task.labels
 
 
+@pytest.mark.parametrize('raw', [False, True])
+def test_the_ticket_of_a_trained_network_leaves_as_a_file_that_keras_3_opens(finished, tmp_path, raw):
+  import keras as keras3
+
+  _, _, _, (folder,) = finished
+  ticket = Ticket.load(folder)
+  ticket.save_keras(tmp_path / 'pruned.keras', raw, version=3)
+  model, pixels = keras3.saving.load_model(tmp_path / 'pruned.keras'), np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
+  np.testing.assert_allclose(model(pixels, training=False), ticket.build_model(raw)(pixels, training=False), atol=1e-5)
+  kernels = {f'{layer.name}/kernel': layer for layer in model.layers}
+  for name, mask in ticket.masks.items():
+    np.testing.assert_array_equal(np.asarray(kernels[name.replace('/', '.', name.count('/') - 1)].kernel) != 0, mask)
+
+
 def test_pixels_are_what_the_trained_network_wants(finished):
   task, _, _, (folder,) = finished
   images, _ = next(iter(task.dataset('validation', 4)))
