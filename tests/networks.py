@@ -1,5 +1,6 @@
 """Small Keras networks with every kind of layer that channels go through, drawn at random, and one of their units silenced."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -170,6 +171,12 @@ def inverted(residual=True):
     conv('project', 'depthwise', 12, 4),
   ]
   return Graph((*nodes, node('sum', 'Add', ('stem', 'project'), 4)) if residual else tuple(nodes), ('sum' if residual else 'project',))
+
+
+def renamed(node, prefix):
+  """A node of `inverted`, of another such block on the same stem."""
+  inputs = tuple(name if name in ('image', 'stem') else f'{prefix}_{name}' for name in node.inputs)
+  return dataclasses.replace(node, name=f'{prefix}_{node.name}', inputs=inputs)
 
 
 def published_millions(name: str) -> float:

@@ -112,7 +112,7 @@ def save(graph: Graph, values: dict[str, np.ndarray], path: str | pathlib.Path) 
       image = tensors[node.name] = keras.Input(node.shape, name=_name3(node.layer))
       continue
     if node.layer not in made:
-      made[node.layer] = _layer3(keras, node)
+      made[node.layer] = _layer3(keras, node, values)
     inputs = [tensors[name] for name in node.inputs]
     tensors[node.name] = made[node.layer](inputs if len(inputs) > 1 else inputs[0])
   model = keras.Model(image, [tensors[name] for name in graph.outputs] if len(graph.outputs) > 1 else tensors[graph.outputs[0]])
@@ -169,7 +169,9 @@ class _Keras3(graphs.Dialect):
     return kind, {name: value for name, value in config.items() if name not in _ONLY_THEIRS}
 
 
-def _layer3(keras: Any, node: Node) -> Any:
+def _layer3(keras: Any, node: Node, values: dict[str, np.ndarray]) -> Any:
+  if node.kind == 'ChannelShift':
+    return keras.layers.Rescaling(1.0, values[f'{node.layer}/shift'].tolist(), name=_name3(node.layer))
   config = dict(node.config)
   kind = getattr(keras.layers, _KINDS.get(node.kind, node.kind), None)
   if kind is None:

@@ -115,8 +115,9 @@ def _of_graph(supernet: Graph, arch: Graph, survivors: Mapping[str, Sequence[int
   cells, sizes = {}, []
   for group in analyse(supernet).searchable():
     alive = tuple(survivors.get(group.name, range(group.units)))
-    if len(alive) != left[group.name]:
-      raise ValueError(f'Survivors are the units the network has left. Received: {len(alive)} for {left[group.name]} of {group.name}.')
+    if len(alive) != left.get(group.name, 0):  # None of a block that went as a whole.
+      found = left.get(group.name, 0)
+      raise ValueError(f'Survivors are the units the network has left. Received: {len(alive)} for {found} of {group.name}.')
     size = '×'.join(str(side) for side in supernet[group.name].shape[:-1]) or '1×1'
     if size not in sizes:
       sizes.append(size)

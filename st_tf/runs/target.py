@@ -58,7 +58,7 @@ def check_target(trainer: Trainer) -> None:
   least = least_of_a_graph(trainer) if is_graph else model.fixed(trainer.initial['macs'], trainer.groups)
   if target(trainer) < least:
     name, received = target_flag(trainer).split('=')
-    left = 'with one unit of each group' if is_graph else 'without any search unit'
+    left = 'with one unit of each group that no skip goes past' if is_graph else 'without any search unit'
     raise ConfigError(
       f'{name} is at least what is left {left}, {shown(least, model.symbol)} here'
       f' ({least / initial(trainer):.1%} of the supernet). Received: {received}.'
@@ -71,8 +71,9 @@ def removable(trainer: Trainer) -> tuple[ChannelGroup, ...]:
 
 
 def least_of_a_graph(trainer: Trainer) -> float:
-  """What a trained network costs with one unit of each of these groups."""
-  return of_a_graph(trainer).network(analyse(trainer.arch), {group.name: np.arange(group.units) == 0 for group in removable(trainer)})
+  """What a trained network costs with the fewest units of each of these groups."""
+  channels = analyse(trainer.arch)
+  return of_a_graph(trainer).network(channels, channels.least(removable(trainer)))
 
 
 def charged(trainer: Trainer) -> prices.Prices:

@@ -6,7 +6,7 @@ A unit may be removed where nothing reads it any more, that is where its entries
 function of the network then stays the same.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 import dataclasses
 import functools
 import math
@@ -14,6 +14,7 @@ import math
 import numpy as np
 
 from st_tf.arch.graph import Graph, Node
+from st_tf.search import depth
 
 Ids = np.ndarray  # Of units, one for each entry of an axis.
 Alive = Mapping[str, np.ndarray]  # Booleans per unit, by the name of their group.
@@ -150,17 +151,48 @@ class Channels:
         kept[name] = cut
     return kept
 
+  def emptied(self, alive: Alive) -> depth.Emptied:
+    """What becomes of the nodes that have no unit left, and of what reads them."""
+    living = self.living(alive)
+    return depth.emptied(self.graph, (name for name, ids in self.outputs.items() if len(ids) and not living[ids].any()))
+
+  @functools.cached_property
+  def _may_go_whole(self) -> frozenset[str]:
+    """Names of the groups of which all units may go, since a skip goes past them."""
+    return frozenset(group.name for group in self.searchable() if self.emptied({group.name: np.zeros(group.units, bool)}).fits)
+
+  def may_go_whole(self, group: ChannelGroup) -> bool:
+    """Whether a skip goes past all that a group lies in; several such groups may still need one another."""
+    return group.name in self._may_go_whole
+
+  def closed(self, alive: Alive) -> dict[str, np.ndarray]:
+    """The same with the groups that go along with blocks of which nothing is left, such as those of their gates."""
+    left = self.emptied(alive)
+    if not left.states:
+      return dict(alive)
+    layers = {node.layer for node in depth.without_empty(self.graph, left).nodes}
+    gone = (group for group in self.groups if not layers.intersection(group.makers))
+    return {**alive, **{group.name: np.zeros(group.units, bool) for group in gone}}
+
+  def least(self, groups: Iterable[ChannelGroup]) -> dict[str, np.ndarray]:
+    """The fewest units that these groups can have: none where a skip goes past them, else one."""
+    groups = tuple(groups)
+    one = {group.name: np.arange(group.units) == 0 for group in groups}
+    none = {group.name: np.zeros(group.units, bool) for group in groups if self.may_go_whole(group)}
+    return one | none if self.emptied(one | none).fits else one
+
   def shrunk(self, alive: Alive) -> Graph:
-    """The graph without the units that are not alive.
+    """The graph without the units that are not alive, and without blocks of which none is.
 
     Raises:
-      ValueError: a group has no unit left; what it lay in would have to go as a whole.
+      ValueError: a group has no unit left that no skip goes past.
     """
-    living = self.living(alive)
-    for group in self.groups:
-      if not living[group.ids].any():
-        raise ValueError(f'A group keeps at least one unit. Received: none of {group.name}.')
-    return Graph(tuple(self._shrunk(node, living) for node in self.graph.nodes), self.graph.outputs)
+    living, left = self.living(alive), self.emptied(alive)
+    if not left.fits:
+      names = [group.name for group in self.groups if not living[group.ids].any()]
+      raise ValueError(f'A group that no skip goes past keeps at least one unit. Received: none of {", ".join(names)}.')
+    graph = Graph(tuple(self._shrunk(node, living) for node in self.graph.nodes), self.graph.outputs)
+    return depth.without_empty(graph, left) if left.states else graph
 
   def _shrunk(self, node: Node, living: np.ndarray) -> Node:
     channels = int(np.count_nonzero(living[self.outputs[node.name]]))

@@ -5,7 +5,7 @@ its column in each reading kernel, with the batch norm behind that kernel folded
 the hidden units gone at once: 70.8% top-1 where the scales of the batch norms, the paper's factors, left 40.4%.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -93,7 +93,7 @@ def least_valuable(
 ) -> Alive:
   """The units that stay when those of the lowest squared score per MAC, or millisecond, go until the network costs at most `target`.
 
-  A group keeps its best unit. Where even that does not suffice, nothing else is left.
+  A group that no skip goes past keeps its best unit. Where even that does not suffice, nothing else is left.
 
   Args:
     channels: of the network.
@@ -104,10 +104,28 @@ def least_valuable(
     limited: what the target is in.
   """
   groups = tuple(groups)
+  left = _least_valuable(
+    channels, groups, score, target, charged, limited, {group.name for group in groups if channels.may_go_whole(group)}
+  )
+  if not channels.emptied(left).fits:  # Blocks that need one another.
+    left = _least_valuable(channels, groups, score, target, charged, limited, ())
+  return channels.closed(left)
+
+
+def _least_valuable(
+  channels: Channels,
+  groups: tuple[ChannelGroup, ...],
+  score: np.ndarray,
+  target: float,
+  charged: Prices,
+  limited: Prices,
+  whole: Collection[str],
+) -> dict[str, np.ndarray]:
+  """As `least_valuable`; `whole` are the names of the groups that need not keep a unit."""
   ids, worth = np.zeros(0, int), np.zeros(0)
   for group in groups:
     value = score[group.ids] ** 2 / np.maximum(charged.units(channels, group), 1e-12)
-    going = np.arange(group.units) != np.argmax(value)
+    going = (np.arange(group.units) != np.argmax(value)) | (group.name in whole)
     ids, worth = np.concatenate([ids, group.ids[going]]), np.concatenate([worth, value[going]])
   order = ids[np.argsort(worth, kind='stable')]
 

@@ -15,6 +15,7 @@ import tf_keras as keras
 from st_tf.arch.graph import Architecture, Graph
 from st_tf.arch.specs import ArchSpec, Block, BlockSpec, HeadSpec, layout
 from st_tf.models.activations import ACTIVATIONS
+from st_tf.search import depth
 from st_tf.search.channels import Slices
 from st_tf.search.units import channels_of, searched
 
@@ -82,7 +83,7 @@ def take_masks(entries: Mapping[str, np.ndarray], kept: Slices) -> Values:
 
 def without(
   model: keras.Model, arch: Architecture, head: HeadSpec, alive: Mapping[str, np.ndarray]
-) -> tuple[Architecture, Slices, 'Carrier | None']:
+) -> tuple[Architecture, Slices, 'Carrier | ShiftCarrier | None']:
   """(the network that is left, which entries survive, what carries constants on; None where dead units leave none).
 
   Args:
@@ -93,7 +94,9 @@ def without(
   """
   kept = slices(model, arch, head, alive)
   if isinstance(arch, Graph):
-    return channels_of(model, arch).shrunk(alive), kept, None
+    channels = channels_of(model, arch)
+    left = channels.emptied(alive)
+    return channels.shrunk(alive), kept, ShiftCarrier(arch, left) if left.shifts else None
   carrier = Carrier(arch, head, alive, lambda values: ACTIVATIONS[arch.activation](tf.constant(values)).numpy())
   return shrunk_arch(arch, head, alive), kept, carrier
 
@@ -102,6 +105,24 @@ def _cut(value: np.ndarray, cuts: tuple[tuple[int, np.ndarray], ...]) -> np.ndar
   for axis, indices in cuts:
     value = np.take(value, indices, axis)
   return value
+
+
+@dataclasses.dataclass(frozen=True)
+class ShiftCarrier:
+  """Carries on what blocks of which nothing is left add to the skips past them.
+
+  Attributes:
+    graph: the network as it stands.
+    left: what becomes of it.
+  """
+
+  graph: Graph
+  left: depth.Emptied
+
+  def carry(self, values: Mapping[str, np.ndarray], effective: Mapping[str, np.ndarray]) -> Values:
+    """`values` with those of the shifts; kernels of the blocks read nothing, so that `effective` does not matter."""
+    del effective
+    return {**values, **depth.constants(self.graph, self.left, values)}
 
 
 @dataclasses.dataclass(frozen=True)

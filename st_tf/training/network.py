@@ -143,7 +143,7 @@ class Network:
     optimizers.set_slots(self.optimizer, self.trainable, memory.slots, memory.iterations)
     set_state(self.model, memory.pruning)
 
-  def carried(self, carrier: shrink.Carrier) -> Memory:
+  def carried(self, carrier: shrink.Carrier | shrink.ShiftCarrier) -> Memory:
     """What the network remembers, with the constants of dead units carried on."""
     memory = self.memory()
     values = carrier.carry(memory.values, effective_values(self.model))

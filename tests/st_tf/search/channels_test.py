@@ -43,9 +43,11 @@ def test_what_a_unit_saves_depends_on_what_its_neighbours_have_left():
   assert b.units == 6
 
 
-def test_a_group_does_not_go_as_a_whole():
+def test_a_group_goes_as_a_whole_where_a_skip_goes_past_it():
+  none = {'expand': np.zeros(12, bool)}
+  assert [node.name for node in analyse(inverted()).shrunk(none).nodes] == ['image', 'stem', 'sum/shift']
   with pytest.raises(ValueError, match='at least one unit. Received: none of expand'):
-    analyse(inverted()).shrunk({'expand': np.zeros(12, bool)})
+    analyse(inverted(residual=False)).shrunk(none)
 
 
 def test_a_group_lies_in_the_layers_that_multiply_its_channels():

@@ -1,0 +1,130 @@
+"""Blocks of which no unit is left: a graph without them, where a skip goes past each.
+
+What read the units of such a block reads nothing any more and says the same everywhere: a constant per channel, which its
+batch norms move. Where a sum adds that to a skip, the sum becomes a shift of the skip; so depth is searched as width is.
+"""
+
+from collections.abc import Iterable, Mapping
+import dataclasses
+
+import numpy as np
+
+from st_tf.arch.graph import INPUT, Graph, Node
+
+SHIFT = 'ChannelShift'
+_NORM = 'BatchNormalization'
+_SILENT, _CONSTANT, _OPAQUE = 'silent', 'constant', 'opaque'  # No channel; the same everywhere; the same, of a value that is not known.
+
+
+@dataclasses.dataclass(frozen=True)
+class Emptied:
+  """What the units that are gone leave of a graph.
+
+  Attributes:
+    fits: whether all that is left can be built.
+    states: of the nodes that read nothing that changes, by name.
+    shifts: names of the new layers, each with the nodes whose constants it adds.
+  """
+
+  fits: bool
+  states: Mapping[str, str]
+  shifts: Mapping[str, tuple[str, ...]]
+
+
+def emptied(graph: Graph, silent: Iterable[str]) -> Emptied:
+  """What becomes of a graph.
+
+  Args:
+    graph: with the nodes that have no channel left.
+    silent: their names.
+  """
+  silent = set(silent)
+  states: dict[str, str] = {}
+  shifts: dict[str, tuple[str, ...]] = {}
+  fits = True
+  for node in graph.nodes:
+    if node.name in silent:
+      states[node.name] = _SILENT
+      continue
+    of_inputs = [states.get(name, '') for name in node.inputs]
+    if not any(of_inputs):
+      continue
+    if all(of_inputs):
+      states[node.name] = _state(node, of_inputs)
+    elif node.kind == 'Add' and all(state in ('', _CONSTANT) for state in of_inputs) and _is_simple(graph, node):
+      constants = tuple(name for name in node.inputs if states.get(name))
+      shifts[f'{node.layer}/shift'] = constants
+    else:
+      fits = False
+  return Emptied(fits and not any(states.get(name) for name in graph.outputs), states, shifts)
+
+
+def without_empty(graph: Graph, left: Emptied) -> Graph:
+  """The graph without what reads nothing; a sum with one input left is this input, shifted.
+
+  Args:
+    graph: whose nodes have the channels that are left.
+    left: from `emptied`, of the same nodes.
+  """
+  nodes: list[Node] = []
+  now: dict[str, str] = {}  # What a node is called that is read in the place of another.
+  for node in graph.nodes:
+    if node.name in left.states:
+      continue
+    inputs = tuple(now.get(name, name) for name in node.inputs if name not in left.states)
+    name = f'{node.layer}/shift'
+    if name not in left.shifts or node.kind != 'Add':
+      nodes.append(dataclasses.replace(node, inputs=inputs))
+      continue
+    if len(inputs) > 1:
+      nodes.append(dataclasses.replace(node, inputs=inputs))
+      inputs = (node.name,)
+    nodes.append(Node(name, SHIFT, {}, inputs, node.shape, {'shift': (node.shape[-1],)}))
+    now[node.name] = name
+  return _needed(Graph(tuple(nodes), tuple(now.get(name, name) for name in graph.outputs)))
+
+
+def constants(graph: Graph, left: Emptied, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+  """What each new layer adds, by 'layer/shift', of the variables that the graph had.
+
+  Args:
+    graph: as it was.
+    left: from `emptied`.
+    values: its variables by 'layer/variable'.
+  """
+  return {
+    f'{shift}/shift': np.sum([_value(graph, name, values) for name in names], 0).astype(np.float32) for shift, names in left.shifts.items()
+  }
+
+
+def _state(node: Node, of_inputs: list[str]) -> str:
+  if node.kind == _NORM and of_inputs == [_CONSTANT]:
+    return _CONSTANT
+  makes = any(name.endswith('kernel') for name in node.weights)
+  return _CONSTANT if makes and of_inputs == [_SILENT] and node.config.get('activation') in ('linear', '', None) else _OPAQUE
+
+
+def _is_simple(graph: Graph, node: Node) -> bool:
+  """Whether a sum adds maps of one shape, in a layer that is called once."""
+  return len({graph[name].shape for name in node.inputs}) == 1 and node.name == node.layer
+
+
+def _value(graph: Graph, name: str, values: Mapping[str, np.ndarray]) -> np.ndarray:
+  """The constant that a node gives, per channel."""
+  node = graph[name]
+  if node.kind != _NORM:
+    channels = node.shape[-1]
+    return values.get(f'{node.layer}/bias', np.zeros(channels)).astype(np.float64)
+  before = _value(graph, node.inputs[0], values)
+  deviation = np.sqrt(values[f'{node.layer}/moving_variance'].astype(np.float64) + node.config['epsilon'])
+  scale, offset = values.get(f'{node.layer}/gamma', 1.0), values.get(f'{node.layer}/beta', 0.0)
+  return scale * (before - values[f'{node.layer}/moving_mean']) / deviation + offset
+
+
+def _needed(graph: Graph) -> Graph:
+  """The graph without the nodes that its outputs do not need."""
+  needed = set(graph.outputs)
+  for node in reversed(graph.nodes):
+    if node.name in needed:
+      needed.update(node.inputs)
+  return Graph(tuple(node for node in graph.nodes if node.name in needed or node.kind == INPUT), graph.outputs)
