@@ -6,6 +6,7 @@ import numpy as np
 import tf_keras as keras
 
 from st_tf.arch.graph import INPUT, Graph, Node
+from st_tf.models.activations import ACTIVATIONS
 from st_tf.models.graph import build_graph, read
 from st_tf.search.channels import Channels
 
@@ -181,3 +182,26 @@ def published_millions(name: str) -> float:
     np.prod(shape) for node in graph.nodes for variable, shape in node.weights.items() if not variable.startswith(('moving', 'calls'))
   )
   return round(float(sum(counted)) / 1e6, 1)
+
+
+def strided(size: tuple[int, int] = (32, 32), strides: int = 4, outputs: int = 5) -> keras.Model:
+  """A small mobile classifier that halves its maps `strides` times, all of it run sparsely; after each a block with a skip."""
+
+  def normed(x: Any, name: str, active: bool = True) -> Any:
+    x = keras.layers.BatchNormalization(name=f'{name}_bn')(x)
+    return keras.layers.Activation(ACTIVATIONS['relu6'], name=f'{name}_act')(x) if active else x
+
+  def block(x: Any, channels: int, stride: int, name: str) -> Any:
+    y = normed(keras.layers.Conv2D(12, 1, use_bias=False, name=f'{name}/expand')(x), f'{name}/expand')
+    y = keras.layers.ZeroPadding2D(1, name=f'{name}/pad')(y)
+    y = normed(keras.layers.DepthwiseConv2D(3, stride, use_bias=False, name=f'{name}/depthwise')(y), f'{name}/depthwise')
+    y = normed(keras.layers.Conv2D(channels, 1, use_bias=False, name=f'{name}/project')(y), f'{name}/project', active=False)
+    return keras.layers.Add(name=f'{name}/add')([x, y]) if stride == 1 else y
+
+  image = keras.Input((*size, 3), name='image')
+  x = keras.layers.Conv2D(6, 3, 2, use_bias=False, name='first')(keras.layers.ZeroPadding2D(1, name='first_pad')(image))
+  x = normed(x, 'first')
+  for index in range(1, strides):
+    x = block(block(x, 4 + 2 * index, 2, f'down{index}'), 4 + 2 * index, 1, f'keep{index}')
+  x = normed(keras.layers.Conv2D(24, 1, use_bias=False, name='last')(x), 'last')
+  return keras.Model(image, keras.layers.Dense(outputs, name='answers')(keras.layers.GlobalAveragePooling2D(name='pool')(x)))

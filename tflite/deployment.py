@@ -44,7 +44,7 @@ class Deployment:
 
 def of_ticket(ticket: Ticket) -> Deployment:
   """The deployment of a ticket, which reads pixels from 0 to 1."""
-  network = deployment(ticket.build_model(raw=True))
+  network = deployment(ticket.network)
   return dataclasses.replace(network, function=reading_units(network.function, normalisation_of(ticket)))
 
 

@@ -131,7 +131,7 @@ def export(ticket: Any, task: Any, options: Options) -> Exported:
   from tflite.file.encode import encode
   from tflite.file.runner import Runner
 
-  chosen, model = FORMATS[options.format], ticket.build_model(raw=True)
+  chosen, model = FORMATS[options.format], ticket.network
   network, to_units = deployment.of_ticket(ticket), deployment.normalisation_of(ticket).to_units
   as_trained = renormalisation(task, ticket.task)
   samples = as_trained(_images(task, 'validation', options.samples))

@@ -95,11 +95,11 @@ def harness(operation: Mapping[str, Any], copies: int) -> Graph:
   """
   *size, channels = operation['reads']
   height, width = size or (1, 1)
-  stem = {'filters': channels, 'kernel_size': [3, 3], 'strides': [2, 2], 'padding': 'valid', 'activation': 'relu'}
+  stem = {'filters': channels, 'kernel_size': [3, 3], 'strides': [2, 2]}
   nodes = [
     Node('image', INPUT, {}, (), (2 * height, 2 * width, 3)),
     Node('stem_pad', 'ZeroPadding2D', {'padding': [[1, 1], [1, 1]]}, ('image',), (2 * height + 2, 2 * width + 2, 3)),
-    Node('stem', 'Conv2D', {**stem, 'activation': 'linear'}, ('stem_pad',), (height, width, channels), {'kernel': (3, 3, 3, channels)}),
+    Node('stem', 'Conv2D', stem, ('stem_pad',), (height, width, channels), {'kernel': (3, 3, 3, channels)}),
     Node('stem_act', 'Activation', {'activation': 'relu'}, ('stem',), (height, width, channels)),
   ]
   if not size:

@@ -1,7 +1,6 @@
 """What becomes of a drawn ticket: its test score, its TFLite file, its report. Each step skips itself when done."""
 
 from collections.abc import Sequence
-import dataclasses
 import pathlib
 import sys
 
@@ -54,10 +53,8 @@ def scored(path: pathlib.Path, task: Task, batch_size: int) -> Ticket:
   ticket = Ticket.load(path)
   if 'test' in ticket.metrics:
     return ticket
-  model = ticket.build_model(raw=True)
-  metrics = score(lambda images: model(images, training=False).numpy(), task, 'test', batch_size)
-  scores = {'test': metrics.result(), 'per_class': metrics.per_class()}
-  ticket = dataclasses.replace(ticket, metrics=ticket.metrics | scores)
+  metrics = score(lambda images: ticket.network(images, training=False).numpy(), task, 'test', batch_size)
+  ticket.metrics.update(test=metrics.result(), per_class=metrics.per_class())  # Its own: it was just read.
   ticket.save(path)
   return ticket
 
@@ -69,14 +66,15 @@ def stored_bytes(ticket: Ticket) -> int:
 
 
 def _describe(path: pathlib.Path, ticket: Ticket, tickets: Sequence[Ticket], task: Task, workdir: Workdir) -> None:
-  model = ticket.build_model(raw=True)
   if not (path / MODEL).exists():
     images, _ = next(readable(task.dataset('validation', _CHECKED_IMAGES).as_numpy_iterator()))
-    convert(model, images, path / MODEL)
+    convert(ticket.network, images, path / MODEL)
   _export(path, ticket, task)
   written = exports.beside(path, ticket.fingerprint)
   files = exports.rows(written) if written else ()
-  report.write(path / 'report', ticket, workdir.history.rows(), collect(task, model), tickets, model_file=path / MODEL, exports=files)
+  report.write(
+    path / 'report', ticket, workdir.history.rows(), collect(task, ticket.network), tickets, model_file=path / MODEL, exports=files
+  )
 
 
 def _export(path: pathlib.Path, ticket: Ticket, task: Task) -> None:

@@ -1,29 +1,26 @@
 """Drawing a ticket: what every way to it does, from a request to the tickets in a folder."""
 
-import copy
 import dataclasses
 import os
 import pathlib
 import time
-from typing import Any
 
 from st_tf import methods
 from st_tf.api.delivery import deliver
 from st_tf.api.stand_in import StandIn
+from st_tf.api.suited import suited
 from st_tf.api.summary import summary
 from st_tf.arch import presets
-from st_tf.arch.graph import Graph
 from st_tf.config import Config, recipes
-from st_tf.config.named_files import TICKET
 from st_tf.config.request import Request
 from st_tf.errors import Interrupted
-from st_tf.models import starts
+from st_tf.models import families, starts
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task, TaskError, load
-from st_tf.ticket import Ticket
 from st_tf.training import replicas
 
 _FEW_STEPS = 1000  # On CIFAR-100 a quarter of 3,372 were too few (docs/results/comparison/screening).
+_FEW_TRAINED = 300  # Of a network that is trained already.
 
 
 def prepared(request: Request, task: Task | None = None, planned_only: bool = False) -> tuple[Task, Config]:
@@ -38,43 +35,13 @@ def prepared(request: Request, task: Task | None = None, planned_only: bool = Fa
     UserError: no such supernet or task, bad data, a task that the recipe does not fit, or settings that no run can have.
   """
   config = request.resolved()
-  if config.supernet:
-    presets.check(config.supernet)  # Told before data are read.
+  starts.check(config.supernet, config.weights, config.pixels)  # Told before data are read.
   replicas.prepare(config.replicas)
   task = task or _problem(config, request.recipe, planned_only)
   if request.recipe:
     recipes.check_fits(request.recipe, config.task, task.primary_metric)
   print(''.join(f'{note}\n' for note in (*request.notes, *task.notes)), end='', flush=True)
-  return _suited(task, request)
-
-
-def _suited(task: Task, request: Request) -> tuple[Task, Config]:
-  """(the task, of which a copy gives the pixels that the network's weights want, settings with those that suit both)."""
-  config = request.resolved(task.settings)
-  name = config.supernet or task.default_supernet
-  if config.init_from:
-    is_ticket = (pathlib.Path(config.init_from) / TICKET).is_file()
-    return _going_on(Ticket.load(config.init_from), task, request) if is_ticket else (task, config)
-  if not presets.is_graph(name):
-    return task, config
-  begun = starts.of(dataclasses.replace(config, supernet=name), task.head, task.image_size)
-  print(''.join(f'{note}\n' for note in begun.notes), end='', flush=True)
-  own = starts.FINE_TUNING if begun.values else starts.FROM_SCRATCH
-  return _giving(task, begun), request.resolved({**task.settings, **own})
-
-
-def _going_on(ticket: Ticket, task: Task, request: Request) -> tuple[Task, Config]:
-  """What a training that goes on with a ticket has: of a trained network its pixels, and settings that suit a fine-tuning."""
-  if not isinstance(ticket.arch, Graph):
-    return task, request.resolved(task.settings)
-  return _giving(task, ticket.task), request.resolved({**task.settings, **starts.FINE_TUNING})
-
-
-def _giving(task: Task, wanted: Any) -> Task:
-  """The task with the mean and deviation of `wanted`; the caller's own stays as it is."""
-  copied = copy.copy(task)
-  copied.mean, copied.deviation = tuple(wanted.mean), tuple(wanted.deviation)
-  return copied
+  return suited(task, request)
 
 
 def with_supernet(task: Task, config: Config) -> Config:
@@ -119,10 +86,12 @@ def _drawn(task: Task, config: Config, workdir: Workdir, delivered: bool) -> lis
 
 
 def tell_of_few_steps(task: Task, config: Config) -> None:
-  """Says so of a training from the first weights on that is too short to learn much."""
+  """Says so of a training from the first weights on, or from those of another task, that is too short to learn much."""
   steps = config.epochs * task.steps_per_epoch(config.batch_size)
-  if steps < _FEW_STEPS and not config.init_from:
-    print(f'Only {steps} training steps; thousands are usual. Raise --epochs or lower --batch_size.', flush=True)
+  trained = presets.is_graph(config.supernet) and config.weights != families.NONE
+  if steps < (_FEW_TRAINED if trained else _FEW_STEPS) and not config.init_from:
+    usual = 'a thousand is' if trained else 'thousands are'
+    print(f'Only {steps} training steps; {usual} usual. Raise --epochs or lower --batch_size.', flush=True)
 
 
 def default_workdir(config: Config) -> pathlib.Path:

@@ -11,8 +11,10 @@ import tensorflow as tf
 from st_tf import methods, wording
 from st_tf.api import removals
 from st_tf.api.stand_in import StandIn
+from st_tf.arch.presets import is_graph
 from st_tf.config import Config
 from st_tf.models import cost
+from st_tf.models.families import NONE
 from st_tf.runs.start import fresh
 from st_tf.runs.target import check_sparsity, check_target, initial, limited, shown, target
 from st_tf.task import Task
@@ -22,6 +24,7 @@ from st_tf.training.trainer import Trainer
 
 _TIMED_STEPS = 3
 _SHOWN_EVENTS = 6
+_BEGINS = {'': 'those of the file', NONE: 'random ones; --weights names others'}
 
 
 def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]:
@@ -47,6 +50,8 @@ def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]
   sizes = f'none was read; by the published sizes {sizes}' if without_data else sizes
   yield f'  data        {sizes}; {height}x{width} pixels, {len(task.labels)} outputs'
   yield f'  network     {costs.params:,} parameters, {costs.macs:,} MACs; {trainer.mask.size:,} prunable weights'
+  if is_graph(config.supernet):
+    yield f'  weights     {_BEGINS.get(config.weights, config.weights)}'
   yield f'  training    {config.epochs} epochs of {plan.steps_per_epoch} steps of {config.batch_size} images = {plan.total_steps:,} steps'
   trainings = method.trainings(config)
   epochs = sum(training.epochs for training in trainings)

@@ -188,6 +188,12 @@ class Block:
     """Whether the skip is the identity."""
     return self.stride == 1 and self.in_channels == self.out_channels
 
+  @property
+  def units(self) -> dict[str, int]:
+    """How many units it has of each kernel, and tokens, by 'block/k3' and 'block/transformer'."""
+    kernels = {f'{self.name}/k{size}': units for size, units in self.spec.kernels}
+    return kernels | ({f'{self.name}/transformer': self.spec.tokens} if self.spec.tokens else {})
+
 
 def layout(arch: ArchSpec, head: HeadSpec) -> tuple[Block, ...]:
   """Every search block, in network order (the order of the reference's block lists)."""

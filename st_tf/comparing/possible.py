@@ -50,7 +50,8 @@ def _untrained(config: Config, task: Task) -> Trainer:
   config = dataclasses.replace(config, pruning=dataclasses.replace(config.pruning, reactivation='masked'))
   schedule = training_alone(config, task.steps_per_epoch(config.batch_size)).holding(max(config.pruning.sparsity)).pruning
   arch = supernet(config.supernet, task, config)
-  trainer = Trainer(arch, task, config, schedule, searching=not isinstance(arch, Graph))
-  if isinstance(arch, Graph):
+  is_graph = isinstance(arch, Graph)
+  trainer = Trainer(arch, task, config, schedule, searching=not is_graph, priced=is_graph)
+  if is_graph:
     load_weights(trainer)  # Units whose readers have no weights yet are not removed.
   return trainer

@@ -141,7 +141,7 @@ class TrainingConfig:
   )
   teacher: str = setting(
     '',
-    "What the network learns from beside the targets: a ticket's folder, a file of Keras, or start, the network as it came; empty = no one.",
+    "What the network learns from beside the targets: a ticket's folder, a file of Keras, or start (the network as it came).",
   )
   teacher_share: float = setting(0.5, "Share of the loss that is the distance to the teacher's outputs.")
   teacher_temperature: float = setting(1.0, "What logits are divided by before they are compared with the teacher's.")

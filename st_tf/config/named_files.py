@@ -35,7 +35,7 @@ def digest(setting: str, text: str) -> str:
   names_none = {
     'cost': not text.startswith(PREFIX),
     'class_names': ',' in text,
-    'supernet': text in PRESETS or text in FAMILIES,
+    'supernet': text in PRESETS or text.partition(':')[0] in FAMILIES,
     'weights': text in ('imagenet', 'none'),
     'teacher': text == START,
   }

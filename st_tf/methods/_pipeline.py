@@ -25,6 +25,7 @@ from st_tf.config import (
   TransferConfig,
   TunerConfig,
 )
+from st_tf.models import build
 from st_tf.runs.cutting import cut, origin
 from st_tf.runs.folder import early, is_finished, tickets
 from st_tf.runs.run import Run, begin, train_to_the_end
@@ -117,7 +118,9 @@ class Pipeline:
     Args:
       first: the trained network, of which the first stage has kept the early weights.
     """
-    weights = left_of(early(self._stages[-1]), first)
+    weights = early(self._stages[-1])
+    if first.arch != first.supernet:
+      weights = left_of(weights, first, build(first.supernet, first.head, first.input_shape))
     step = early_step(self.config, training_alone(self.config, self.task.steps_per_epoch(self.config.batch_size)))
     for target in self.config.pruning.sparsity:
       ticket = first

@@ -47,7 +47,7 @@ class Widths(tuning.Space):
       UserError: there is no such network, or no unit in it to search.
     """
     started, name = time.monotonic(), config.supernet or task.default_supernet
-    values = starts.start(name, config.weights, config.pixels, task.head, task.image_size).values
+    values = starts.of(dataclasses.replace(config, supernet=name), task.head, task.image_size).values
     trainer = fresh(task, config, training_alone(config, task.steps_per_epoch(config.batch_size)))
     load_weights(trainer)
     channels, found = analyse(trainer.arch), removable(trainer)

@@ -12,6 +12,7 @@ from tf_keras.src.applications.inception_resnet_v2 import CustomScaleLayer
 from st_tf.arch.graph import INPUT, Graph, Node, call_name
 from st_tf.arch.specs import SpecError
 from st_tf.models.activations import ACTIVATIONS
+from st_tf.models.high_resolution import CLASSIFIER, MAP_DEVIATION
 from st_tf.models.layers import ChannelShift, CountedDropout, GroupedConv2D
 from st_tf.models.variables import seed_of, short_name
 
@@ -129,7 +130,7 @@ def build_graph(
     wrap: applied to every layer with a kernel; it may return the layer itself.
     seed: of the initial weights; each layer's depend on it and on the layer's name only.
     synchronized: whether batch norms share their statistics over replicas.
-    deviation: standard deviation of the initial kernels; 0 = He, by fan-out; of dense layers 0.01.
+    deviation: standard deviation of the initial kernels; 0 = He, by fan-out; of dense layers 0.01, of the last of maps 0.001.
     first: a layer that images pass before all others.
 
   Raises:
@@ -203,17 +204,17 @@ class _Reading:
 def _described(layer: keras.layers.Layer) -> tuple[str, dict[str, Any]]:
   kind = type(layer).__name__
   if _class_of(kind) is not type(layer):
-    raise foreign(layer)
+    raise foreign(layer.name, kind)
   config = layer.get_config()
   if kind == 'Activation':
     config['activation'] = next((name for name, function in ACTIVATIONS.items() if function is layer.activation), config['activation'])
   return kind, cleaned(layer.name, config)
 
 
-def foreign(layer: Any) -> SpecError:
-  """What is wrong with a layer that Keras does not bring."""
+def foreign(name: str, kind: str) -> SpecError:
+  """What is wrong with a layer of that name and class, which Keras does not bring."""
   return SpecError(
-    f'A network has layers that Keras brings. Received: {layer.name}, a {type(layer).__name__}. Build the network without it; what it'
+    f'A network has layers that Keras brings. Received: {name}, a {kind}. Build the network without it; what it'
     ' computes is often had by several of Keras.'
   )
 
@@ -268,9 +269,10 @@ def _layer(node: Node, seed: int, synchronized: bool, deviation: float) -> keras
   for name in node.weights:
     if name.endswith('kernel'):
       own = seed_of(seed, f'{node.layer}/{name}')
+      by_itself = _DENSE_DEVIATION if node.kind == 'Dense' else MAP_DEVIATION if node.layer == CLASSIFIER else 0.0
       config[f'{name.removesuffix("_kernel")}_initializer' if name != 'kernel' else 'kernel_initializer'] = (
-        keras.initializers.RandomNormal(0.0, deviation or _DENSE_DEVIATION, own)
-        if deviation or node.kind == 'Dense'
+        keras.initializers.RandomNormal(0.0, deviation or by_itself, own)
+        if deviation or by_itself
         else keras.initializers.VarianceScaling(2.0, 'fan_out', 'untruncated_normal', own)
       )
   try:

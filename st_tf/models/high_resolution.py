@@ -22,7 +22,7 @@ HEAD = 'head/'  # How names of the head's layers begin.
 CLASSIFIER = 'head/classifier'
 SKIP = '/skip'  # How the name of a block's convolution beside its kernels ends.
 _DENSE_DEVIATION = 0.01
-_MAP_DEVIATION = 1e-3
+MAP_DEVIATION = 1e-3  # By fan-out, few outputs would begin far from zero: on heatmaps, training diverges from there.
 
 
 def build(
@@ -227,5 +227,4 @@ def _dense(graph: _Graph, blocks: dict[str, Block], branches: list[tf.Tensor], h
   resized = [graph.resize(branch, height, width, f'head/resize{i}') for i, branch in enumerate(branches)]
   x = keras.layers.Concatenate(name='head/concat')(resized) if len(resized) > 1 else resized[0]
   x = search_block(graph, x, blocks['head/transform'])
-  # By fan-out, few outputs would begin far from zero: on heatmaps, training diverges from there.
-  return graph.conv(head.outputs, CLASSIFIER, bias=True, deviation=_MAP_DEVIATION)(x)
+  return graph.conv(head.outputs, CLASSIFIER, bias=True, deviation=MAP_DEVIATION)(x)

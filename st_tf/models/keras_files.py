@@ -18,11 +18,13 @@ from st_tf.arch.specs import SpecError
 from st_tf.models import graph as graphs
 
 _DIGITS = 12
+_MODULES = ('keras', 'tf_keras')
 _SUFFIXES = ('.keras', '.h5', '.hdf5')
 # Of Keras 3 -> of tf_keras: names of arguments by layer, and of activations. A hard sigmoid is another function there.
 _ARGUMENTS = {'LeakyReLU': {'negative_slope': 'alpha'}}
 _ACTIVATIONS = {'silu': 'swish', 'hard_silu': 'hard_swish', 'hard_swish': 'hard_swish'}
 _ONLY_THEIRS = frozenset({'quantization_config', 'lora_rank', 'lora_alpha'})
+_OF_ONE_GROUP = ('DepthwiseConv', 'SeparableConv')  # tf_keras gives them groups all the same.
 _KINDS = {'CountedDropout': 'Dropout', 'GroupedConv2D': 'Conv2D'}  # Of ours -> of Keras 3.
 _OTHERS = frozenset({'hard_sigmoid', 'leaky_relu', 'celu', 'glu', 'squareplus', 'sparse_plus', 'threshold'})
 
@@ -49,6 +51,9 @@ def load(path: str) -> tuple[Graph, dict[str, np.ndarray]]:
       model = tf_keras.models.load_model(file, compile=False)
   except Exception as error:  # Each kind of damage is another exception in Keras.
     reason = str(error).strip().splitlines()
+    foreign = _foreign(file)
+    if foreign:
+      raise graphs.foreign(*foreign) from error
     raise SpecError(
       f'A model of Keras is a file that Keras reads without code of its own. Received: {path} ({reason[0][:200] if reason else error!r}).'
     ) from error
@@ -153,7 +158,7 @@ class _Keras3(graphs.Dialect):
   def described(self, node: Any, layer: Any) -> tuple[str, dict[str, Any]]:
     kind = type(layer).__name__
     if getattr(self._keras.layers, kind, None) is not type(layer) or kind == 'Lambda':
-      raise graphs.foreign(layer)
+      raise graphs.foreign(layer.name, kind)
     config = graphs.cleaned(layer.name, layer.get_config())
     for theirs, ours in _ARGUMENTS.get(kind, {}).items():
       config[ours] = config.pop(theirs)
@@ -173,6 +178,10 @@ def _layer3(keras: Any, node: Node) -> Any:
     config.pop('seed')
   for theirs, ours in _ARGUMENTS.get(node.kind, {}).items():
     config[theirs] = config.pop(ours)
+  if node.kind.startswith(_OF_ONE_GROUP):
+    config.pop('groups', None)
+  if node.kind == 'BatchNormalization' and isinstance(config.get('axis'), (list, tuple)):
+    (config['axis'],) = config['axis']
   back = {'hard_swish': 'hard_silu'}
   if config.get('activation') in back:
     config['activation'] = back[config['activation']]
@@ -191,6 +200,24 @@ def _short_name(layer: Any, variable: Any) -> str:
 def _name3(name: str) -> str:
   """A layer's name in a file of Keras 3, which has no slashes."""
   return name.replace('/', '.')
+
+
+def _foreign(file: pathlib.Path) -> tuple[str, str] | None:
+  """(name, kind) of the first layer in a `.keras` file that is code, or that its own code knows; None where none is seen."""
+  try:
+    with zipfile.ZipFile(file) as archive:
+      waiting = [json.loads(archive.read('config.json'))]
+  except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    return None
+  while waiting:
+    layer = waiting.pop(0)
+    inner = layer.get('config')
+    if not isinstance(inner, dict):
+      continue
+    if layer.get('class_name') == 'Lambda' or not str(layer.get('module')).startswith(_MODULES):
+      return str(inner.get('name')), str(layer.get('class_name'))
+    waiting[:0] = [entry for entry in inner.get('layers', ()) if isinstance(entry, dict)]
+  return None
 
 
 def _is_of_keras3(file: pathlib.Path) -> bool:

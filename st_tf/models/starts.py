@@ -11,22 +11,13 @@ import numpy as np
 from st_tf.arch import presets
 from st_tf.arch.graph import INPUT, Graph, Node
 from st_tf.arch.specs import HeadSpec, SpecError
-from st_tf.models import families, keras_files
+from st_tf.models import ends, families, keras_files
 from st_tf.models import padding as paddings
+from st_tf.models.families import PIXELS
 from st_tf.models.graph import build_graph, read
-from st_tf.models.high_resolution import CLASSIFIER, STEM
 
-# (mean, deviation) of pixels from 0 to 1 that make what a network was trained on.
-PIXELS = {
-  'bytes': ((0.0,) * 3, (1 / 255,) * 3),
-  'units': ((0.0,) * 3, (1.0,) * 3),
-  'signed': ((0.5,) * 3, (0.5,) * 3),
-  'imagenet': ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-}
-# What suits a network that is trained already (units and weights with these were ahead of all else on two sets of pictures), or not.
-FROM_SCRATCH = {'unit_search': 'scores'}
-FINE_TUNING = {**FROM_SCRATCH, 'learning_rate': 0.02, 'batch_size': 32, 'epochs': 10, 'ranking': 'global', 'weight_decay': 4e-5}
 _DROPOUT = 0.2
+_LAST = {'classification': 'Dense', 'dense': 'Conv2D'}  # Layers, by the kind of head that they end.
 _POOLING = ('GlobalAveragePooling2D', 'GlobalMaxPooling2D', 'Flatten')
 _FINAL = frozenset({'softmax', 'sigmoid'})
 _MEANS = 'bytes: 0 to 255, units: 0 to 1, signed: -1 to 1, imagenet: normalised by the statistics of ImageNet'
@@ -76,12 +67,65 @@ def start(name: str, weights: str, pixels: str, head: HeadSpec, image_size: tupl
 def _as_it_came(name: str, weights: str, pixels: str, head: HeadSpec, image_size: tuple[int, int]) -> Start:
   if name.startswith(presets.KERAS):
     path = os.path.expanduser(name.removeprefix(presets.KERAS))
-    changed = os.stat(path).st_mtime_ns if os.path.exists(path) else 0
-    return _of_file(path, weights, pixels, head, tuple(image_size), changed)
+    return _of_file(path, weights, pixels, head, tuple(image_size), _changed(path))
+  path = os.path.expanduser(families.file_of(name, weights, image_size))
+  return _of_family(name, path, pixels, head, tuple(image_size), _changed(path))
+
+
+def located(name: str, weights: str, image_size: tuple[int, int]) -> str:
+  """What `weights` comes to on this machine: 'none', or the file that they are read from.
+
+  Args:
+    name: as of `start`.
+    weights: likewise.
+    image_size: likewise.
+
+  Raises:
+    SpecError: they are asked for and cannot be had.
+  """
+  return weights if name.startswith(presets.KERAS) else families.file_of(name, weights, image_size) or families.NONE
+
+
+def check(name: str, weights: str, pixels: str) -> None:
+  """Refuses what no run of a network can begin with, before any data are read.
+
+  Args:
+    name: of a preset, a family or a file; '' = the task's own.
+    weights: as of `start`.
+    pixels: likewise.
+
+  Raises:
+    UserError: there is no such network, it is of no such width, or it has no weights.
+  """
+  if not name:
+    return
+  presets.check(name)
+  own = name.startswith(presets.KERAS)
+  if own and weights not in ('', families.NONE):
+    raise SpecError(f'A file of Keras brings its weights. Received: --weights={weights} and --supernet={name}. Leave out one.')
+  if not presets.is_graph(name) and (weights or pixels):
+    given = f'--weights={weights}' if weights else f'--pixels={pixels}'
+    raise SpecError(
+      f'Weights and pixels are of networks that can be trained already. Received: {given} and --supernet={name}. Leave it out.'
+    )
+  if presets.is_graph(name) and not own:
+    families.named(name)
+    if weights not in ('', families.IMAGENET, families.NONE):
+      families.check_file(name, weights)
+
+
+def _changed(path: str) -> int:
+  return os.stat(path).st_mtime_ns if path and os.path.exists(path) else 0
+
+
+@functools.lru_cache(maxsize=2)
+def _of_family(name: str, path: str, pixels: str, head: HeadSpec, image_size: tuple[int, int], changed: int) -> Start:
+  del changed  # A file that was written anew is another one.
   family = families.named(name)
-  path = families.file_of(name, weights)
+  graph = families.supernet(name, head, image_size)
   mean, deviation = PIXELS[pixels] if pixels else (family.mean, family.deviation)
-  return Start(families.supernet(name, head, image_size), families.weights(name, path) if path else {}, mean, deviation)
+  values = families.weights(name, path, graph) if path else {}
+  return Start(graph, values, mean, deviation)
 
 
 def _evenly(begun: Start, padding: str) -> Start:
@@ -106,11 +150,11 @@ def _noted(*found: tuple[str, Sequence[paddings.Padded]]) -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=2)
 def _of_file(path: str, weights: str, pixels: str, head: HeadSpec, image_size: tuple[int, int], changed: int) -> Start:
-  del changed  # A file that was written anew is another one.
+  del changed
   graph, values = keras_files.load(path)
   mean, deviation = PIXELS[pixels or _wanted_pixels(graph, path)]
   graph, values = _with_head(graph, values, head, image_size, path)
-  return Start(graph, {} if weights == 'none' else values, mean, deviation)
+  return Start(graph, {} if weights == families.NONE else values, mean, deviation)
 
 
 def _wanted_pixels(graph: Graph, path: str) -> str:
@@ -125,60 +169,39 @@ def _with_head(
   graph: Graph, values: Mapping[str, np.ndarray], head: HeadSpec, image_size: tuple[int, int], path: str
 ) -> tuple[Graph, dict[str, np.ndarray]]:
   """(the graph for images of that size with the task's head, its weights)."""
-  if head.kind != 'classification':
-    raise SpecError(f'A network of a file ends in classification. Received: a task that wants maps, and {path}.')
   if len(graph.outputs) != 1:
     raise SpecError(f'A network has one output. Received: {len(graph.outputs)} ({", ".join(graph.outputs)}) in {path}.')
-  renamed = _renamed(graph)
-  graph = _without_final(_rename(graph, renamed))
-  own = graph[graph.outputs[0]]
-  is_its_own = own.layer == CLASSIFIER and own.shape[-1] == head.outputs
-  graph = graph if is_its_own else _new_top(graph, head, path)
-  graph = read(build_graph(graph, (*image_size, 3)))[0]
-  trained = {node.layer for node in graph.nodes if is_its_own or node.layer != CLASSIFIER}
+  graph = _without_final(graph)
+  end = graph[graph.outputs[0]]
+  keeps_end = end.kind == _LAST[head.kind] and end.shape[-1] == head.outputs
+  names = ends.of_ends(graph, keeps_end)
+  graph = ends.renamed(graph, names)
+  if keeps_end:
+    graph = read(build_graph(graph, (*image_size, 3)))[0]
+  else:
+    graph = _new_top(graph, head, image_size, path)
   given = {}
   for name, value in values.items():
     layer, _, short = name.rpartition('/')
-    layer = renamed.get(layer, layer)
-    if layer in trained:
-      given[f'{layer}/{short}'] = value
-  return graph, given
-
-
-def _renamed(graph: Graph) -> dict[str, str]:
-  """New names of the layers that are treated by theirs: the first convolution and the last dense layer."""
-  kernels = [node for node in graph.nodes if 'kernel' in node.weights]
-  names = {}
-  if kernels and not kernels[0].layer.startswith(f'{STEM}/'):
-    names[kernels[0].layer] = f'{STEM}/{kernels[0].layer}'
-  if kernels and kernels[-1].kind == 'Dense' and kernels[-1] is not kernels[0]:
-    names[kernels[-1].layer] = CLASSIFIER
-  return names
-
-
-def _rename(graph: Graph, names: Mapping[str, str]) -> Graph:
-  def new(name: str) -> str:
-    layer, mark, call = name.partition('#')
-    return f'{names.get(layer, layer)}{mark}{call}'
-
-  nodes = (dataclasses.replace(node, name=new(node.name), inputs=tuple(new(name) for name in node.inputs)) for node in graph.nodes)
-  return Graph(tuple(nodes), tuple(new(name) for name in graph.outputs))
+    given[f'{names.get(layer, layer)}/{short}'] = value
+  variables = dict.fromkeys(f'{node.layer}/{short}' for node in graph.nodes for short in node.weights)
+  return graph, {name: given[name] for name in variables if name in given}
 
 
 def _without_final(graph: Graph) -> Graph:
   """The network up to its logits."""
   last = graph[graph.outputs[0]]
   if last.kind in ('Softmax', 'Activation') and last.config.get('activation', 'softmax') in _FINAL:
-    return _up_to(graph, last.inputs[0])
+    return ends.up_to(graph, last.inputs[0])
   if last.config.get('activation') in _FINAL:
     logits = dataclasses.replace(last, config={**last.config, 'activation': 'linear'})
     return Graph(tuple(logits if node is last else node for node in graph.nodes), graph.outputs)
   return graph
 
 
-def _new_top(graph: Graph, head: HeadSpec, path: str) -> Graph:
-  """The network's maps under a new pooling, dropout and last layer."""
-  model = build_graph(_up_to(graph, _maps(graph, path).name))
+def _new_top(graph: Graph, head: HeadSpec, image_size: tuple[int, int], path: str) -> Graph:
+  """The network's maps of images of that size under a new head."""
+  model = build_graph(ends.up_to(graph, _maps(graph, path).name), (*image_size, 3))
   return families.under_head(model.input, model.output, head, _DROPOUT)
 
 
@@ -192,12 +215,3 @@ def _maps(graph: Graph, path: str) -> Node:
       return node
     node = graph[node.inputs[0]]
   raise SpecError(f'A classifier pools or flattens maps [height, width, channels] at its end. Received: {path}, which does not.')
-
-
-def _up_to(graph: Graph, name: str) -> Graph:
-  """The part of a graph that makes one node."""
-  needed = {name}
-  for node in reversed(graph.nodes):
-    if node.name in needed:
-      needed.update(node.inputs)
-  return Graph(tuple(node for node in graph.nodes if node.name in needed or node.kind == INPUT), (name,))

@@ -53,8 +53,7 @@ class TokenTransformer(keras.layers.Layer):
 
   def macs(self) -> int:
     """Multiply-accumulates per image: projections, feed-forward and the attention products of both layers."""
-    tokens = self.queries.shape[0]
-    return 2 * (len(_PARTS) * WIDTH * WIDTH * tokens + 2 * WIDTH * tokens * tokens)
+    return attention_macs(self.queries.shape[0])
 
   def get_config(self) -> dict:
     """The arguments of the constructor."""
@@ -85,6 +84,11 @@ class TokenTransformer(keras.layers.Layer):
   def _weight(self, name, shape, place):
     initializer = keras.initializers.GlorotUniform(self.seed * 16 + place)
     return self.add_weight(name, shape, initializer=initializer)
+
+
+def attention_macs(tokens: int) -> int:
+  """Multiply-accumulates of a `TokenTransformer` per image."""
+  return 2 * (len(_PARTS) * WIDTH * WIDTH * tokens + 2 * WIDTH * tokens * tokens)
 
 
 def transformer(x: tf.Tensor, tokens: int, name: str, conv: Callable, norm: Callable, seed: int, synchronized: bool = False) -> tf.Tensor:

@@ -41,7 +41,7 @@ def write(
     exports: what is known of its files for phones, in rows, of which the first says what of each.
   """
   if layers is None:
-    layers = cost.of(ticket.build_model(raw=True), ticket.masks).layers
+    layers = cost.of(ticket.network, ticket.masks).layers
   size = pathlib.Path(model_file).stat().st_size if model_file else None
   content = _content(ticket, list(history), list(dense_history or ()), tickets, layers) | {
     **template.parts(),

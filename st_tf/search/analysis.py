@@ -24,7 +24,7 @@ _KEEPS = frozenset({
   'GlobalMaxPooling3D', 'ZeroPadding1D', 'ZeroPadding2D', 'ZeroPadding3D', 'Cropping1D', 'Cropping2D', 'Cropping3D', 'UpSampling1D',
   'UpSampling2D', 'UpSampling3D', 'Resizing', 'CenterCrop',
 })  # fmt: skip
-_NORMS = frozenset({'BatchNormalization', 'SyncBatchNormalization', 'ChannelShift', 'LayerScale', 'PReLU'})
+_NORMS = frozenset({'BatchNormalization', 'SyncBatchNormalization', 'TokenNorm', 'ChannelShift', 'LayerScale', 'PReLU'})
 _SUMS = frozenset({'CustomScaleLayer', 'Add', 'Subtract', 'Average', 'Maximum', 'Minimum'})
 _JOINS = _SUMS | {'Multiply'}
 _CONVOLUTIONS = frozenset({'Conv1D', 'Conv2D', 'Conv3D', 'GroupedConv2D'})
@@ -110,7 +110,7 @@ class _Analysis:
       if node.kind in kinds:
         return rule
     named = {'Dense': self._dense, 'Concatenate': self._concatenate, 'Flatten': self._flatten, 'Reshape': self._reshape}
-    return {**named, 'Permute': self._permute}.get(node.kind, self._unknown)
+    return {**named, 'Permute': self._permute, 'TokenTransformer': self._attend}.get(node.kind, self._unknown)
 
   # What makes channels.
 
@@ -176,6 +176,11 @@ class _Analysis:
       return self._unknown(node, inputs)
     for name, shape in node.weights.items():
       self._axis(node, name, len(shape) - 1, inputs[0])
+    return inputs[0]
+
+  def _attend(self, node: Node, inputs: list[Ids]) -> Ids:
+    """Between tokens: each keeps its place, and has a query of its own."""
+    self._axis(node, 'queries', 0, inputs[0])
     return inputs[0]
 
   def _join(self, node: Node, inputs: list[Ids]) -> Ids:

@@ -13,11 +13,11 @@ import tf_keras as keras
 
 from st_tf.arch.graph import Architecture, Graph
 from st_tf.arch.latency import PREFIX, LatencyTable
-from st_tf.arch.specs import HeadSpec, layout
-from st_tf.models import cost
-from st_tf.models.transformer import SIDE
+from st_tf.arch.specs import HeadSpec
+from st_tf.models.transformer import SIDE, attention_macs
 from st_tf.search.analysis import analyse
-from st_tf.search.prices import layer_macs
+from st_tf.search.prices import layer_macs, milliseconds
+from st_tf.search.units import channels_of, searched
 
 _PENALISED_PAIR = 2 * SIDE * SIDE  # MACs per pair of tokens, as the reference's penalty counts them: one attention.
 _PAIR = 2 * _PENALISED_PAIR  # What they are: the encoder's attention and the decoder's.
@@ -63,20 +63,15 @@ class Group:
 
 def groups_of(model: keras.Model, arch: Architecture, head: HeadSpec) -> tuple[Group, ...]:
   """Every group of search units of `model`, in network order."""
-  if isinstance(arch, Graph):
-    channels = analyse(arch)
-    return tuple(Group(group.name, '', group.units, channels.group_macs(group), False) for group in channels.searchable())
-  macs = {layer.name: layer.macs for layer in cost.of(model).layers}
+  channels = channels_of(model, arch)
+  # Both by the first of a group's units; of several batch norms that it passes, the last.
+  scales = {} if isinstance(arch, Graph) else {axes[0][0]: name for name, axes in channels.axes.items() if name.endswith('/gamma')}
+  tokens = {channels.outputs[node.name][0] for node in channels.graph.nodes if node.kind == 'TokenTransformer'}
   groups = []
-  for block in layout(arch, head):
-    for size, units in block.spec.kernels:
-      name = f'{block.name}/k{size}'
-      total = sum(macs[f'{name}/{part}'] for part in ('expand', 'depthwise', 'project'))
-      groups.append(Group(name, f'{name}/factor_bn/gamma', units, total, False))
-    if block.spec.tokens:
-      name = f'{block.name}/transformer'
-      total = sum(macs[f'{name}/{part}'] for part in ('tokenize', 'attention', 'untokenize'))
-      groups.append(Group(name, f'{name}/token_bn/gamma', block.spec.tokens, total, True))
+  for name, found in searched(channels, arch, head).items():
+    first, macs = found.ids[0], channels.group_macs(found)
+    attention = attention_macs(found.units) if first in tokens else 0
+    groups.append(Group(name, scales.get(first, ''), found.units, macs + attention, first in tokens))
   return tuple(groups)
 
 
@@ -133,6 +128,20 @@ def cost_model(name: str, supernet: Architecture, head: HeadSpec) -> CostModel:
   )
 
 
+def price(model: CostModel, arch: Architecture, macs: float, groups: tuple[Group, ...]) -> float:
+  """What a network costs as it stands; of a graph by the layers of its table, whatever groups share them.
+
+  Args:
+    model: what is charged.
+    arch: the network.
+    macs: its MACs.
+    groups: its groups.
+  """
+  if model.table is not None and isinstance(arch, Graph):
+    return milliseconds(model.table).network(analyse(arch), None)
+  return model.total(macs, groups)
+
+
 def _of_layers(table: LatencyTable, supernet: Graph) -> CostModel:
   """Prices of the groups of a graph; a layer that several groups lie in is shared out among them."""
   channels = analyse(supernet)
@@ -141,12 +150,12 @@ def _of_layers(table: LatencyTable, supernet: Graph) -> CostModel:
   layers = {group.name: tuple(layer for layer in channels.layers_of(group) if layer in table.curves) for group in searchable}
   sharing = collections.Counter(layer for found in layers.values() for layer in found)
 
-  def price(group: Group, left: float) -> float:
+  def charged(group: Group, left: float) -> float:
     share = left / units[group.name]
     return sum(table.milliseconds(layer, share * macs[layer]) / sharing[layer] for layer in layers[group.name])
 
   return CostModel(
-    'ms', price, lambda group, alive: price(group, units[group.name]) / units[group.name], lambda macs, groups: table.base, table
+    'ms', charged, lambda group, alive: charged(group, units[group.name]) / units[group.name], lambda macs, groups: table.base, table
   )
 
 

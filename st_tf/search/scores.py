@@ -32,9 +32,7 @@ def candidates(channels: Channels, fresh: Iterable[str] = (), residual: bool = F
     unit for kernel in channels.kernels if kernel.reads is not None and _layer(kernel) in set(fresh) for unit in kernel.axes[kernel.reads]
   }
   return tuple(
-    group
-    for group in channels.searchable(residual)
-    if (group.is_residual or active.issuperset(group.ids)) and unsaid.isdisjoint(group.ids)
+    group for group in channels.searchable(residual) if (group.is_residual or active.issuperset(group.ids)) and unsaid.isdisjoint(group.ids)
   )
 
 

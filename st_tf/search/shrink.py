@@ -10,12 +10,13 @@ import dataclasses
 
 import numpy as np
 import tensorflow as tf
+import tf_keras as keras
 
 from st_tf.arch.graph import Architecture, Graph
 from st_tf.arch.specs import ArchSpec, Block, BlockSpec, HeadSpec, layout
 from st_tf.models.activations import ACTIVATIONS
-from st_tf.search.analysis import analyse
 from st_tf.search.channels import Slices
+from st_tf.search.units import channels_of, searched
 
 Values = dict[str, np.ndarray]
 
@@ -40,32 +41,19 @@ def shrunk_arch(arch: ArchSpec, head: HeadSpec, alive: Mapping[str, np.ndarray])
   return arch.with_searched(changes)
 
 
-def slices(arch: ArchSpec, head: HeadSpec, alive: Mapping[str, np.ndarray]) -> Slices:
-  """Which entries of which axis survive: {'layer/variable': ((axis, indices), ...)}; what is not named stays whole."""
-  entries: dict[str, tuple[tuple[int, np.ndarray], ...]] = {}
+def slices(model: keras.Model, arch: Architecture, head: HeadSpec, alive: Mapping[str, np.ndarray]) -> Slices:
+  """Which entries of which axes survive: {'layer/variable': ((axis, indices), ...)}; what is not named stays whole.
 
-  def keep(name: str, axis: int, kept: np.ndarray) -> None:
-    entries[name] = ((axis, np.flatnonzero(kept)),)
-
-  for block in layout(arch, head):
-    for size, _ in block.spec.kernels:
-      name = f'{block.name}/k{size}'
-      kept = alive[name]
-      keep(f'{name}/expand/kernel', 3, kept)
-      keep(f'{name}/depthwise/depthwise_kernel', 2, kept)
-      keep(f'{name}/project/kernel', 2, kept)
-      for norm in ('expand_bn', 'factor_bn'):
-        for part in ('gamma', 'beta', 'moving_mean', 'moving_variance'):
-          keep(f'{name}/{norm}/{part}', 0, kept)
-    if block.spec.tokens:
-      name = f'{block.name}/transformer'
-      kept = alive[name]
-      keep(f'{name}/tokenize/kernel', 3, kept)
-      keep(f'{name}/attention/queries', 0, kept)
-      keep(f'{name}/untokenize/kernel', 2, kept)
-      for part in ('gamma', 'beta', 'moving_mean', 'moving_variance'):
-        keep(f'{name}/token_bn/{part}', 0, kept)
-  return entries
+  Args:
+    model: the network as it stands.
+    arch: its description.
+    head: its head.
+    alive: booleans per unit by group name.
+  """
+  channels = channels_of(model, arch)
+  if isinstance(arch, Graph):
+    return channels.slices(alive)
+  return channels.slices({group.name: alive[name] for name, group in searched(channels, arch, head).items() if name in alive})
 
 
 def take(values: Mapping[str, np.ndarray], kept: Slices, names: Mapping[str, tuple[int, ...]]) -> Values:
@@ -92,19 +80,22 @@ def take_masks(entries: Mapping[str, np.ndarray], kept: Slices) -> Values:
   return {name: _cut(value, kept[name]) if name in kept and value.ndim else value for name, value in entries.items()}
 
 
-def without(arch: Architecture, head: HeadSpec, alive: Mapping[str, np.ndarray]) -> tuple[Architecture, Slices, 'Carrier | None']:
+def without(
+  model: keras.Model, arch: Architecture, head: HeadSpec, alive: Mapping[str, np.ndarray]
+) -> tuple[Architecture, Slices, 'Carrier | None']:
   """(the network that is left, which entries survive, what carries constants on; None where dead units leave none).
 
   Args:
-    arch: the network as it stands.
+    model: the network as it stands.
+    arch: its description.
     head: its head.
     alive: booleans per unit by group name.
   """
+  kept = slices(model, arch, head, alive)
   if isinstance(arch, Graph):
-    channels = analyse(arch)
-    return channels.shrunk(alive), channels.slices(alive), None
+    return channels_of(model, arch).shrunk(alive), kept, None
   carrier = Carrier(arch, head, alive, lambda values: ACTIVATIONS[arch.activation](tf.constant(values)).numpy())
-  return shrunk_arch(arch, head, alive), slices(arch, head, alive), carrier
+  return shrunk_arch(arch, head, alive), kept, carrier
 
 
 def _cut(value: np.ndarray, cuts: tuple[tuple[int, np.ndarray], ...]) -> np.ndarray:

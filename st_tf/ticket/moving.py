@@ -7,14 +7,15 @@ from collections.abc import Mapping
 import dataclasses
 
 import numpy as np
+import tf_keras as keras
 
 from st_tf.arch.graph import Graph
-from st_tf.arch.specs import ArchSpec, HeadSpec, layout
+from st_tf.arch.specs import ArchSpec, HeadSpec
 from st_tf.config import ConfigError
 from st_tf.models import build, named_variables, starts
 from st_tf.models.graph import build_graph, graph_of
 from st_tf.models.high_resolution import CLASSIFIER, HEAD, SKIP, STEM
-from st_tf.search import shrink
+from st_tf.search import importance, shrink
 from st_tf.search.analysis import analyse
 from st_tf.ticket import Ticket
 
@@ -55,16 +56,15 @@ def moved_graph(graph: Graph, before: HeadSpec, after: HeadSpec, image_size: tup
   Raises:
     ConfigError: the network cannot end as the task wants it, or take its images.
   """
-  if before.kind != after.kind:
-    raise ConfigError(
-      f'A ticket of a trained network moves between tasks of one kind. Received: one of {before.kind}, and a task of {after.kind}.'
-      ' Draw a ticket on the task itself.'
-    )
   if before == after and graph[graph.inputs[0]].shape[:2] == tuple(image_size):
     return graph
-  nodes = tuple(
-    dataclasses.replace(node, config={**node.config, 'units': after.outputs}) if node.layer == CLASSIFIER else node for node in graph.nodes
-  )
+  if before != after and {before.kind, after.kind} != {'classification'}:
+    raise ConfigError(
+      f'A ticket of a trained network moves between tasks with classes. Received: one of {before.kind}, and a task of {after.kind}.'
+      ' Draw a ticket on the task itself.'
+    )
+  outputs = {} if before == after else {'units': after.outputs}
+  nodes = tuple(dataclasses.replace(node, config={**node.config, **outputs}) if node.layer == CLASSIFIER else node for node in graph.nodes)
   found = graph_of(build_graph(Graph(nodes, graph.outputs), (*image_size, 3)))
   shapes = {node.layer: node.weights for node in graph.nodes}
   for node in found.nodes:
@@ -115,13 +115,14 @@ def first_values(ticket: Ticket) -> dict[str, np.ndarray]:
   values = {name: variable.numpy() for name, variable in named_variables(model).items()}
   if isinstance(ticket.supernet, Graph):
     values |= _trained_values(ticket)
-  return left_of(values, ticket)
+  return left_of(values, ticket, model)
 
 
 def _trained_values(ticket: Ticket) -> Mapping[str, np.ndarray]:
   """What the trained network of the ticket's run began with."""
   config = ticket.provenance.config
-  begun = starts.start(config['supernet'], config['weights'], config['pixels'], ticket.head, ticket.input_shape[:2])
+  names = (config['supernet'], config['weights'], config['pixels'])
+  begun = starts.start(*names, ticket.head, ticket.input_shape[:2], config.get('padding', ''))
   if begun.graph != ticket.supernet:
     raise ConfigError(
       f'Weights go back to those that the run began with. Received: --rewind, and another network in {config["supernet"]} than the'
@@ -130,27 +131,28 @@ def _trained_values(ticket: Ticket) -> Mapping[str, np.ndarray]:
   return begun.values
 
 
-def left_of(values: Mapping[str, np.ndarray], ticket: Ticket) -> dict[str, np.ndarray]:
-  """What the ticket's network has of the values of its whole supernet's variables; what is of its size already stays."""
+def left_of(values: Mapping[str, np.ndarray], ticket: Ticket, whole: keras.Model) -> dict[str, np.ndarray]:
+  """What the ticket's network has of the values of its whole supernet's variables; what is of its size already stays.
+
+  Args:
+    values: by variable name.
+    ticket: whose network it is.
+    whole: its supernet, built.
+  """
   shapes = {name: value.shape for name, value in ticket.weights.items()}
-  kept = _kept(ticket)
+  kept = shrink.slices(whole, ticket.supernet, ticket.head, _alive(ticket, whole))
   larger = {name: cuts for name, cuts in kept.items() if name in values and values[name].shape != shapes.get(name)}
   return shrink.take(values, larger, shapes)
 
 
-def _kept(ticket: Ticket) -> shrink.Slices:
-  """Which entries of the supernet's variables a ticket still has."""
-  left = ticket.survivors
-  if isinstance(ticket.supernet, Graph):
-    channels = analyse(ticket.supernet)
-    alive = {group.name: np.isin(np.arange(group.units), left.get(group.name, np.arange(group.units))) for group in channels.groups}
-    return channels.slices(alive)
+def _alive(ticket: Ticket, whole: keras.Model) -> dict[str, np.ndarray]:
+  """Which units of its supernet a ticket still has, by the name of their group."""
+  found = analyse(ticket.supernet).groups if isinstance(ticket.supernet, Graph) else None
   alive = {}
-  for block in layout(ticket.supernet, ticket.head):
-    groups = {f'{block.name}/k{size}': units for size, units in block.spec.kernels} | {f'{block.name}/transformer': block.spec.tokens}
-    for name, units in groups.items():
-      alive[name] = np.isin(np.arange(units), left.get(name, np.arange(units)))
-  return shrink.slices(ticket.supernet, ticket.head, alive)
+  for group in found or importance.groups_of(whole, ticket.supernet, ticket.head):
+    every = np.arange(group.units)
+    alive[group.name] = np.isin(every, ticket.survivors.get(group.name, every))
+  return alive
 
 
 def shuffled(masks: Mapping[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:

@@ -16,7 +16,7 @@ from st_tf.arch.graph import Architecture, Graph, architecture
 from st_tf.arch.specs import HeadSpec, SpecError
 from st_tf.config.named_files import TICKET as FACTS
 from st_tf.errors import UserError
-from st_tf.models import build, named_variables
+from st_tf.models import build, keras_files, named_variables
 from st_tf.models import cost as costs
 from st_tf.ticket import card, prediction
 from st_tf.ticket.facts import Costs, Provenance, TaskFacts
@@ -25,7 +25,7 @@ FORMAT = 1
 MODEL = 'model.tflite'
 _WEIGHTS = 'weights.safetensors'
 _MASKS = 'masks.safetensors'
-_KERAS_SUFFIXES = ('.keras', '.h5')
+_KERAS_SUFFIXES = {2: ('.keras', '.h5'), 3: ('.keras',)}  # By the version of Keras that opens the file.
 _BATCH = 8  # Pictures that are looked at together.
 
 
@@ -97,8 +97,8 @@ class Ticket:
     return model
 
   @functools.cached_property
-  def _network(self) -> keras.Model:
-    """What `predict` asks: built once, and no part of what the ticket is."""
+  def network(self) -> keras.Model:
+    """The raw network to ask and to read from, not to change: built once, and no part of what the ticket is."""
     return self.build_model(raw=True)
 
   def predict(self, images: prediction.Picture | Iterable[prediction.Picture]) -> prediction.Prediction | list[prediction.Prediction]:
@@ -122,31 +122,37 @@ class Ticket:
   def _predict(self, pictures: Sequence[Image.Image]) -> list[prediction.Prediction]:
     size, keep = self.input_shape[:2], self.task.keep
     inputs = np.stack([prediction.network_input(picture, size, self.task) for picture in pictures])
-    outputs = self._network(inputs, training=False).numpy()
+    outputs = self.network(inputs, training=False).numpy()
     crops = [prediction.crop_of(picture, size, keep) for picture in pictures]
     return [prediction.prediction(crop, output, self.task) for crop, output in zip(crops, outputs)]
 
-  def save_keras(self, path: str | pathlib.Path, raw: bool = False) -> None:
+  def save_keras(self, path: str | pathlib.Path, raw: bool = False, version: int = 2) -> None:
     """Writes `build_model` as a file for `tf_keras.models.load_model`; `import st_tf.models` first where that is asked.
 
     Args:
       path: a `.keras` file, or `.h5` for older programs; one that is there is replaced.
       raw: as of `build_model`.
+      version: of Keras that opens it: 2 is tf_keras, 3 is Keras 3, which needs no code of ours and reads `.keras` files only.
 
     Raises:
-      TicketError: the name has another suffix, or the file cannot be written; an older one stays then.
+      TicketError: the name has another suffix, there is no such version, or the file cannot be written; an older one stays then.
+      SpecError: the network has a layer that Keras 3 has not.
     """
     path = pathlib.Path(path)
-    if path.suffix not in _KERAS_SUFFIXES:
-      raise TicketError(f'A Keras model is a .keras or .h5 file. Received: {path}. Write for example {path.with_suffix(".keras")}.')
+    if version not in _KERAS_SUFFIXES:
+      raise TicketError(f'A Keras model is of version 2 (tf_keras) or 3. Received: {version!r}.')
+    if path.suffix not in _KERAS_SUFFIXES[version]:
+      kinds = ' or '.join(_KERAS_SUFFIXES[version])
+      raise TicketError(f'A Keras model is a {kinds} file. Received: {path}. Write for example {path.with_suffix(".keras")}.')
+    model = self.build_model(raw)
     try:
-      files.write_file(path, self.build_model(raw).save)
+      files.write_file(path, model.save if version == 2 else lambda file: keras_files.save(*keras_files.read_any(model), file))
     except OSError as error:
       raise TicketError(f'A model is written into a folder that has room for it. Received: {path} ({error}).') from error
 
   def count(self) -> costs.Cost:
     """Parameters and MACs, layer by layer, of the network and of its non-zeros."""
-    return costs.of(self.build_model(raw=True), self.masks)
+    return costs.of(self.network, self.masks)
 
   def _normalisation(self) -> keras.layers.Layer:
     """Pixels from 0 to 1 -> what the network was trained on, in the arithmetic of exported files."""

@@ -13,15 +13,15 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from st_tf.arch.graph import Architecture, Graph, architecture
+from st_tf.arch.graph import Architecture, architecture
 from st_tf.config import Config
 from st_tf.models import cost
 from st_tf.pruning import Mask
 from st_tf.pruning.fit import apply_ranking, hold_mask, is_closed, ranked
 from st_tf.pruning.wrapper import current_mask, get_state, set_state
-from st_tf.search import importance, prices, shrink, steering
-from st_tf.search.analysis import analyse
+from st_tf.search import importance, shrink, steering
 from st_tf.search.steering import Steering
+from st_tf.search.units import all_of
 from st_tf.task import Metrics, Task
 from st_tf.task.scoring import readable, score
 from st_tf.ticket.facts import TrainingCost
@@ -57,6 +57,7 @@ class Trainer:
     traces: how often the training step was traced.
     survivors: original indices of the units that are left, by group name.
     groups: the groups of search units of the initial supernet.
+    current_groups: those of the network as it stands.
     cost_model: what the penalty charges.
     source: fingerprint of the ticket that is trained further; empty = none.
     meter: what training has cost.
@@ -81,11 +82,9 @@ class Trainer:
     self.task = task
     self.config = config
     self.arch = self.supernet = arch
-    self.step = 0
-    self.traces = 0
+    self.step = self.traces = 0
     self.steering = Steering()
-    self.requested = 0.0
-    self.final = False
+    self.requested, self.final = 0.0, False
     self.untrained: set[str] = set()
     self.source = ''
     self.meter = Meter(task.sizes['train'])
@@ -97,7 +96,7 @@ class Trainer:
       self._build()
     self.groups = self.current_groups
     self.cost_model = importance.cost_model(config.search.cost, arch, task.head) if searching or priced else importance.MACS
-    self.survivors = {group.name: list(range(group.units)) for group in self.groups}
+    self.survivors = all_of(arch, self.groups)
     costs = cost.of(self.model)
     self.initial = {'params': costs.params, 'macs': costs.macs, 'prunable': current_mask(self.model).size}
     self._compile()
@@ -149,7 +148,8 @@ class Trainer:
     images, targets = (replicas.spread(self.strategy, values) for values in (images, targets))
     loss, outputs = self._training_step(images, targets, learning_rate, strength, self._average_decay(), quantized)
     self.step += 1
-    self.meter.count(self.config.batch_size, self.config.batch_size * (STEP_PASSES * self.macs + (self._teacher.macs if self._teacher else 0)))
+    macs = STEP_PASSES * self.macs + (self._teacher.macs if self._teacher else 0)
+    self.meter.count(self.config.batch_size, self.config.batch_size * macs)
     return loss, replicas.gathered(self.strategy, outputs)
 
   def _average_decay(self) -> float:
@@ -254,11 +254,6 @@ class Trainer:
 
   # Searching.
 
-  @property
-  def current_groups(self) -> tuple[importance.Group, ...]:
-    """The groups of search units of the network as it stands."""
-    return importance.groups_of(self.model, self.arch, self.task.head)
-
   def factors(self) -> Arrays:
     """Raw importance factors by group name."""
     values = self.values()
@@ -266,10 +261,7 @@ class Trainer:
 
   def price(self, model: importance.CostModel | None = None) -> float:
     """What the network as it stands costs by `model`, or by the run's own cost model."""
-    model = model or self.cost_model
-    if model.table is not None and isinstance(self.arch, Graph):
-      return prices.milliseconds(model.table).network(analyse(self.arch), None)
-    return model.total(self.macs, self.current_groups)
+    return importance.price(model or self.cost_model, self.arch, self.macs, self.current_groups)
 
   def steer(self, prices: Mapping[str, float], now: float, goal: float, learning_rates: float) -> None:
     """Corrects the strength of the penalty.
@@ -285,7 +277,7 @@ class Trainer:
 
   def shrink(self, alive: Mapping[str, np.ndarray]) -> None:
     """Rebuilds the network without its dead units, `alive` by group name; weights, masks, slots and averages follow."""
-    left, kept, carrier = shrink.without(self.arch, self.task.head, alive)
+    left, kept, carrier = shrink.without(self.model, self.arch, self.task.head, alive)
     memory = self.network.carried(carrier) if carrier else self.network.memory()
     for name, units in alive.items():
       self.survivors[name] = [index for index, living in zip(self.survivors[name], units, strict=True) if living]
@@ -338,22 +330,20 @@ class Trainer:
     self.network = network = Network(self.arch, self.task, self.config, self._schedule, self._scope, self._synchronized)
     self.model, self.macs, self.variables = network.model, network.macs, network.variables
     self.trainable, self.optimizer, self.averages = network.trainable, network.optimizer, network.averages
+    self.current_groups = importance.groups_of(network.model, self.arch, self.task.head)
 
   def _compile(self) -> None:
     with self.strategy.scope():
-      penalised = {}
-      if self._searching:
-        penalty = self.penalties()
-        penalised = {group.name: (self.variables[group.factor], penalty[group.name]) for group in self.current_groups}
+      penalty = self.penalties() if self._searching else {}
+      penalised = {group.name: (self.variables[group.factor], penalty[group.name]) for group in self.current_groups if penalty}
       here, count = self.network, self._count_trace
-      step = TrainingStep(here.model, here.trainable, here.optimizer, here.averages, self.task, self.config, penalised, count, self._teacher)
-      self._training_step = step
+      parts = (here.model, here.trainable, here.optimizer, here.averages)
+      self._training_step = TrainingStep(*parts, self.task, self.config, penalised, count, self._teacher)
 
   def penalties(self) -> dict[str, float]:
     """The penalty of a unit of each group, computed on the initial supernet."""
     alive = {name: len(units) for name, units in self.survivors.items()}
-    mean = importance.normaliser(self.groups, self.cost_model)
-    return importance.penalties(self.groups, mean, alive, self.cost_model)
+    return importance.penalties(self.groups, importance.normaliser(self.groups, self.cost_model), alive, self.cost_model)
 
   def _count_trace(self) -> None:
     self.traces += 1

@@ -16,6 +16,7 @@ SHORT = {
   'tuner': {'trials': 2, 'tuner': 'random'},
   'acdc': {'prune_begin': 0.0, 'prune_end': 1.0},
 }
+OWN = {'gmp', 'rigl', 'search_prune_retrain', 'search_then_lottery', 'synflow', 'tuner'}  # They do something of their own with a graph.
 SEARCHING = {'supertickets', 'search_only', 'search_then_prune', 'search_prune_retrain', 'search_then_lottery'}
 
 
@@ -32,7 +33,7 @@ def folder(tmp_path_factory):
   return tmp_path_factory.mktemp('methods')
 
 
-@pytest.mark.parametrize('method', comparable())
+@pytest.mark.parametrize('method', [method if method in OWN else pytest.param(method, marks=pytest.mark.slow) for method in comparable()])
 def test_a_method_draws_a_ticket_from_a_trained_network(method, trained_file, folder):
   (ticket,) = drawn(trained_file, folder, method)
   assert ticket.sparsity == (0.0 if method in ('dense', 'search_only') else 0.8)

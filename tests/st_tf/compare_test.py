@@ -282,21 +282,6 @@ def test_a_network_in_a_file_is_known_elsewhere_by_what_is_in_it(launch, superne
     run(tmp_path, methods='gmp', seeds=1, supernet=tmp_path / 'moved.json', collect='true')
 
 
-def test_a_trained_network_is_compared_at_equal_cost_and_known_elsewhere(launch, trained_file, tmp_path, capsys):
-  shutil.copy(trained_file, tmp_path / 'trained.keras')
-  given = {'methods': 'gmp,supertickets,tuner:trials=2', 'seeds': 1, 'pixels': 'signed', 'target_macs': 0.5, 'budget': 4}
-  assert run(tmp_path, **given, supernet=f'keras:{tmp_path / "trained.keras"}') == 0
-  # What goes before the first step costs nothing after it: twice as many epochs for half the MACs. Trials, training, pruning: 8 in all.
-  done = [('gmp', 4), ('supertickets', 4), ('tuner', 4), ('supertickets', 8), ('tuner', 3)]
-  assert [(entry[0], entry[4]) for entry in launch.done] == done
-  (tmp_path / 'trained.keras').rename(tmp_path / 'moved.keras')
-  assert run(tmp_path, **given, supernet=f'keras:{tmp_path / "moved.keras"}', collect='true') == 0 and len(launch.done) == len(done)
-  capsys.readouterr()
-  for method in ('supertickets', 'search_then_prune', 'tuner'):
-    with pytest.raises(ConfigError, match='--target_macs is at least what is left with one unit of each group'):
-      run(tmp_path, **given | {'methods': method, 'target_macs': 0.01, 'budget': 0}, supernet=f'keras:{tmp_path / "moved.keras"}')
-
-
 def test_an_interruption_says_how_to_go_on(launch, tmp_path, capsys):
   launch.interrupted = True
   assert run(tmp_path) == 130 and launch.stopped

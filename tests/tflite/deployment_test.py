@@ -4,17 +4,21 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tf_keras as keras
 
 from st_tf.arch.presets import PRESETS
 from st_tf.arch.specs import HeadSpec
+from st_tf.models.graph import build_graph, graph_of
+from st_tf.models.map_head import with_map_head
 from st_tf.task import Normalisation
-from tests import tiny
+from tests import networks, tiny
 from tests.graphs import random_network
 from tflite.deployment import deployment, reading_units
 from tflite.file.encode import encode
 from tflite.file.flat import read
 from tflite.file.sparse_rules import diagnose
 
+RNG = np.random.default_rng(0)
 SOME = Normalisation((0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
 
 
@@ -62,6 +66,18 @@ def test_a_map_by_the_mobile_preset_s_first_two_stages_would_be_executed_sparsel
 @pytest.mark.slow
 def test_a_map_by_the_whole_mobile_preset_would_be_executed_sparsely():
   executed_sparsely(random_network(PRESETS['mobile'], HeadSpec('dense', 5), 64, 0.9))
+
+
+def test_a_map_by_a_trained_network_would_be_executed_sparsely():
+  graph = with_map_head(graph_of(networks.strided((64, 64))), 5)
+  model = build_graph(graph)
+  for layer in networks.stirred(model, RNG).layers:
+    if isinstance(layer, keras.layers.Conv2D) and layer.kernel_size == (1, 1):
+      layer.kernel.assign(np.where(RNG.random(layer.kernel.shape) < 0.9, 0, layer.kernel))
+  network = deployment(model)
+  expected = model(images(64), training=False).numpy()
+  np.testing.assert_allclose(network.single(network.function(images(64)).numpy()), expected, atol=1e-5 * np.abs(expected).max())
+  executed_sparsely(model)
 
 
 def test_a_network_with_a_layer_of_its_own_goes_in_as_it_stands():

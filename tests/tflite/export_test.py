@@ -13,6 +13,7 @@ import tensorflow as tf
 from st_tf import task
 from st_tf.errors import UserError
 from st_tf.task import TaskError
+from st_tf.ticket import Ticket
 from tests import tiny
 from tflite import export
 from tflite.file.formats import FORMATS
@@ -78,7 +79,10 @@ def test_a_network_with_a_transformer_is_exported_as_trained(tmp_path, monkeypat
 def test_images_are_normalised_as_the_ticket_was_trained_not_as_its_task_does_today(speck_ticket, shapes, tmp_path, monkeypatch):
   monkeypatch.setattr(wasm, 'missing', lambda: 'No browser in this test.')
   other = dataclasses.replace(speck_ticket, task=dataclasses.replace(speck_ticket.task, mean=(0.2, 0.3, 0.4), deviation=(0.5, 0.6, 0.7)))
+  built, build_model = [], Ticket.build_model
+  monkeypatch.setattr(Ticket, 'build_model', lambda self, raw=False: built.append(raw) or build_model(self, raw))
   facts = export.export(other, shapes, export.Options(ticket='x', out=str(tmp_path / 'model.tflite')))
+  assert built == [True]
   images = next(iter(shapes.dataset('validation', shapes.sizes['validation']).as_numpy_iterator()))
   pixels = images[0] * np.float32(shapes.deviation) + np.float32(shapes.mean)
   outputs = other.build_model(raw=True)(((pixels - [0.2, 0.3, 0.4]) / [0.5, 0.6, 0.7]).astype(np.float32), training=False).numpy()

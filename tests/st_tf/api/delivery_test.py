@@ -58,13 +58,31 @@ def test_what_is_done_is_not_done_again(delivered, monkeypatch):
   assert [ticket.fingerprint for ticket in again] == [ticket.fingerprint for ticket in tickets]
 
 
+def counted(monkeypatch) -> list[bool]:
+  """One entry for each network of a ticket that is built from now on."""
+  built, build_model = [], Ticket.build_model
+  monkeypatch.setattr(Ticket, 'build_model', lambda self, raw=False: built.append(raw) or build_model(self, raw))
+  return built
+
+
+def test_the_size_of_a_ticket_s_file_costs_no_second_network(delivered, monkeypatch):
+  workdir, tickets = delivered
+  built, path = counted(monkeypatch), workdir.tickets()[0]
+  dataclasses.replace(tickets[0], metrics={'validation': tickets[0].metrics['validation']}).save(path)
+  ticket = delivery.scored(path, tiny.task(), 10)
+  assert ticket.metrics == Ticket.load(path).metrics == tickets[0].metrics
+  assert 0 < delivery.stored_bytes(ticket) < (path / 'model.tflite').stat().st_size and built == [True]
+
+
 def test_a_model_that_is_missing_is_made_without_scoring_again(delivered, monkeypatch):
   workdir, _ = delivered
   monkeypatch.setattr(delivery, 'score', None)
   model, images = workdir.tickets()[0] / 'model.tflite', next(tiny.task().dataset('test', 4).as_numpy_iterator())[0]
   outputs = Runner.load(model)(images)
   model.unlink()
+  built = counted(monkeypatch)
   delivery.deliver(list(workdir.tickets()), tiny.task(), workdir, 10)
+  assert built == [True] * len(workdir.tickets())
   assert np.array_equal(Runner.load(model)(images), outputs)
 
 

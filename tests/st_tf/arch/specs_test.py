@@ -44,6 +44,9 @@ def test_a_layout_gives_each_block_its_channels_stride_and_units():
   # Two units per kernel and input channel.
   assert blocks['stage2/fuse/0to1'].spec == BlockSpec(((3, 8), (5, 8)))
   assert blocks['head/increase1'].spec == BlockSpec(((3, 16), (5, 16)))
+  assert blocks['head/increase1'].units == {'head/increase1/k3': 16, 'head/increase1/k5': 16}
+  tokens = dataclasses.replace(blocks['head/down0'], spec=BlockSpec(((5, 2),), tokens=3))
+  assert tokens.units == {'head/down0/k5': 2, 'head/down0/transformer': 3}
   assert [name for name, block in blocks.items() if block.keeps_shape] == [
     'stage1/fuse/0to0',
     'stage1/branch0/block0',

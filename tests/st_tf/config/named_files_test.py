@@ -43,9 +43,17 @@ def test_a_file_that_cannot_be_read_is_named_with_its_setting(tmp_path, monkeypa
 
 def test_what_is_not_the_name_of_a_file_counts_as_it_is_written(tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
-  for name in ('macs', 'cat,dog', 'tiny'):
+  for name in ('macs', 'cat,dog', 'tiny', 'resnet50', 'mobilenet_v2:0.35', 'imagenet'):
     (tmp_path / name).write_text('a file that happens to have this name')
-  for setting, text in (('cost', 'macs'), ('class_names', 'cat,dog'), ('supernet', 'tiny'), ('class_names', 'C#,Java')):
+  for setting, text in (
+    ('cost', 'macs'),
+    ('class_names', 'cat,dog'),
+    ('supernet', 'tiny'),
+    ('supernet', 'resnet50'),
+    ('supernet', 'mobilenet_v2:0.35'),
+    ('weights', 'imagenet'),
+    ('class_names', 'C#,Java'),
+  ):
     assert named_files.digest(setting, text) == ''
 
 

@@ -31,7 +31,7 @@ def test_each_channel_group_is_a_choice_of_which_it_keeps_a_unit_at_least(space)
 
 def test_macs_are_those_of_the_networks_built_and_keep_to_the_bound(space):
   assert space.bound == 0.6 * space.macs == 0.6 * space.macs_of({'expand0': 16})
-  for share, units in ((0.25, 4), (1.0, 7)):  # 16 units are scaled down to 7.
+  for share, units in ((0.25, 4), (1.0, 6)):  # 16 units are scaled down to 6.
     left = space.left({'expand0': share})
     ticket = space.untrained(left)
     assert left == {'expand0': units} and space.macs_of(left) <= space.bound

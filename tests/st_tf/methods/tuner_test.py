@@ -165,7 +165,7 @@ def test_a_bound_that_no_architecture_meets_is_refused_when_all_trials_have_fail
   rule, received = str(error.value).split(' Received: ')
   assert rule.startswith('--target_macs is at least what is left without any search unit, ')
   assert received == '100, with which all 3 trials failed. Raise it.'
-  assert capsys.readouterr().out.count('failed: without any unit the network is above --target_macs') == 3
+  assert capsys.readouterr().out.count('failed: without any search unit the network is above --target_macs') == 3
   assert not made_up[1]
 
 

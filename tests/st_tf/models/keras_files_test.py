@@ -117,10 +117,30 @@ def test_a_custom_layer_in_a_file_is_refused_by_its_name(tmp_path):
   model.save(tmp_path / 'model.keras')
   with zipfile.ZipFile(tmp_path / 'model.keras') as archive:
     parts = {name: archive.read(name) for name in archive.namelist()}
-  text = json.dumps(json.loads(parts['config.json'])).replace('"class_name": "ReLU"', '"class_name": "MyOwn"')
-  parts['config.json'] = text.replace('"module": "keras.layers"', '"module": "mine"').encode()
+  config = json.loads(parts['config.json'])
+  config['config']['layers'][-1] |= {'class_name': 'MyOwn', 'module': 'mine'}
+  parts['config.json'] = json.dumps(config).encode()
   with zipfile.ZipFile(tmp_path / 'other.keras', 'w') as archive:
     for name, content in parts.items():
       archive.writestr(name, content)
-  with pytest.raises(SpecError, match='without code of its own. Received: .*other.keras'):
+  with pytest.raises(SpecError, match='layers that Keras brings. Received: own, a MyOwn. Build the network without it'):
     keras_files.load(str(tmp_path / 'other.keras'))
+
+
+@pytest.mark.parametrize('kind', ['tf_keras', 'keras'])
+def test_a_lambda_in_a_model_in_a_file_is_refused_by_its_name(kind, tmp_path):
+  brand = tf_keras if kind == 'tf_keras' else keras
+  code = brand.layers.Lambda(lambda x: 2 * x, name='doubled')
+  inner = brand.Sequential([brand.layers.Input((4,)), code]) if kind == 'keras' else brand.Sequential([code])
+  image = brand.Input((4,))
+  brand.Model(image, inner(image)).save(tmp_path / 'model.keras')
+  with pytest.raises(SpecError, match='layers that Keras brings. Received: doubled, a Lambda'):
+    keras_files.load(str(tmp_path / 'model.keras'))
+
+
+def test_a_file_that_breaks_off_is_refused(tmp_path):
+  for name in ('model.keras', 'model.h5'):
+    network(tf_keras).save(tmp_path / name)
+    (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:-400])
+    with pytest.raises(SpecError, match=f'A model of Keras is a .*Received: .*{name}'):
+      keras_files.load(str(tmp_path / name))

@@ -4,11 +4,14 @@ import tf_keras as keras
 
 from st_tf.arch import presets
 from st_tf.arch.specs import HeadSpec, SpecError
+from st_tf.errors import UserError
 from st_tf.models import starts
 from st_tf.models.graph import build_graph, read
+from tests import networks
 
 RNG = np.random.default_rng(0)
 THREE, FOUR = (HeadSpec('classification', outputs) for outputs in (3, 4))
+MAPS = HeadSpec('dense', 3)
 
 
 def network(*before, size=(16, 16), outputs=4, activation='softmax', pool=keras.layers.GlobalAveragePooling2D):
@@ -100,7 +103,6 @@ def test_one_that_does_not_say_is_asked(saved):
 @pytest.mark.parametrize(
   'model, head, message',
   [
-    (lambda: network(), HeadSpec('dense', 3), 'ends in classification. Received: a task that wants maps'),
     (lambda: keras.Sequential([keras.layers.Flatten(input_shape=(4, 4, 3)), keras.layers.Dense(5)]), THREE, None),
     (lambda: keras.Sequential([keras.layers.Dense(5, input_shape=(4,)), keras.layers.Dense(5)]), THREE, 'pools or flattens maps'),
   ],
@@ -156,3 +158,86 @@ def test_padding_stays_where_it_is_not_what_prevents_sparse_inference(saved):
   begun = started(saved(model))
   assert begun.notes == ('padding on one side stays, since stem/large (Conv2D) keeps the network from running sparsely anyway: stem/large',)
   assert begun.graph['stem/large'].config['padding'] == 'same' and not started(saved(network())).notes
+
+
+@pytest.mark.parametrize(
+  'name, weights, pixels, message',
+  [
+    ('keras:FILE', 'imagenet', '', 'A file of Keras brings its weights. Received: --weights=imagenet and --supernet=keras:FILE'),
+    ('tiny', 'imagenet', '', 'networks that can be trained already. Received: --weights=imagenet and --supernet=tiny. Leave it out'),
+    ('tiny', '', 'signed', 'Received: --pixels=signed and --supernet=tiny. Leave it out'),
+    ('mobilenet_v2:2', '', '', 'mobilenet_v2 has the widths'),
+    ('mobilenet_v9', '', '', "Received: 'mobilenet_v9'. Did you mean mobilenet_v"),
+    ('mobilenet_v2', 'gone.h5', '', "Weights of mobilenet_v2 are an .h5 file .* Received: 'gone.h5', which does not exist"),
+    ('efficientnet_lite0', 'weights.h5', '', 'Weights of efficientnet_lite0 are an .npz file'),
+  ],
+)
+def test_what_no_run_can_begin_with_is_told_before_data_are_read(name, weights, pixels, message, monkeypatch):
+  monkeypatch.setattr(presets, 'check', (lambda name: None) if name == 'keras:FILE' else presets.check)
+  with pytest.raises(UserError, match=message):
+    starts.check(name, weights, pixels)
+
+
+@pytest.mark.parametrize(
+  'name, weights', [('', 'imagenet'), ('tiny', ''), ('mobilenet_v2:0.35', 'none'), ('efficientnet_lite0', 'imagenet')]
+)
+def test_what_may_be_passes(name, weights):
+  starts.check(name, weights, '')
+
+
+def test_weights_come_to_a_file_or_to_none(monkeypatch, tmp_path):
+  monkeypatch.setenv('HOME', str(tmp_path))
+  assert starts.located('mobilenet_v2', '', (96, 96)) == 'none' == starts.located('mobilenet_v2', 'none', (96, 96))
+  assert starts.located('mobilenet_v2', 'my.h5', (96, 96)) == 'my.h5'
+  assert starts.located('keras:model.keras', '', (96, 96)) == ''
+  cached = tmp_path / '.keras/models/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_96_no_top.h5'
+  cached.parent.mkdir(parents=True)
+  cached.write_bytes(b'')
+  assert starts.located('mobilenet_v2', '', (96, 96)) == str(cached)
+
+
+def test_for_maps_a_head_over_several_strides_replaces_the_top(saved):
+  model = networks.strided()
+  begun = started(saved(model), MAPS, (48, 32))
+  assert begun.graph[begun.graph.outputs[0]].shape == (12, 8, 3)
+  assert {node.layer for node in begun.graph.nodes} & {'last', 'pool', 'answers'} == set()
+  fresh = {f'{node.layer}/{name}' for node in begun.graph.nodes for name in node.weights} - set(begun.values)
+  assert fresh and all(name.startswith('head/') for name in fresh)
+  np.testing.assert_array_equal(begun.values['keep3/expand/kernel'], model.get_layer('keep3/expand').kernel)
+
+
+def test_a_flattened_end_does_not_bind_maps_to_its_size(saved):
+  begun = started(saved(network(pool=keras.layers.Flatten)), MAPS, (24, 24))
+  assert begun.graph[begun.graph.outputs[0]].shape == (11, 11, 3)
+
+
+def with_maps(outputs=3, activation='softmax'):
+  model = networks.strided()
+  maps = model.get_layer('keep2/add').output
+  return keras.Model(model.input, keras.layers.Conv2D(outputs, 1, activation=activation, name='head/mine')(maps))
+
+
+def test_maps_of_as_many_outputs_stay_and_give_logits(saved):
+  model = with_maps()
+  begun = started(saved(model), MAPS, (32, 32))
+  assert begun.graph.outputs == ('head/classifier',) and 'head/stride4/project' not in begun.graph.by_name
+  built = build_graph(begun.graph)
+  for name, variable in read(built)[1].items():
+    variable.assign(begun.values[name])
+  images = RNG.normal(size=(2, 32, 32, 3)).astype(np.float32)
+  np.testing.assert_allclose(keras.activations.softmax(built(images)), model(images), atol=1e-6)
+
+
+def test_maps_of_other_outputs_are_a_body_like_any_other(saved):
+  # Its layers may be called like ours: a network that was drawn here can be the start of another.
+  begun = started(saved(with_maps(8, None)), MAPS, (32, 32))
+  assert begun.graph['head/stride8/project'].inputs == ('body/head/mine',) and 'body/head/mine/kernel' in begun.values
+  assert begun.graph[begun.graph.outputs[0]].shape == (8, 8, 3)
+
+
+def test_a_family_s_weights_are_those_that_the_head_has_left(tmp_path, monkeypatch):
+  from st_tf.models import families
+
+  monkeypatch.setattr(families, 'supernet', lambda *_: read(networks.strided())[0])
+  monkeypatch.setattr(families, 'weights', lambda *_: {'keep1/expand/kernel': 1, 'head/last/kernel': 2})
+  assert started('efficientnet_lite0', MAPS, weights='some.npz').values == {'keep1/expand/kernel': 1}

@@ -82,13 +82,13 @@ def test_a_trained_network_shows_which_channels_of_which_layer_are_left(trained_
   found = network(ticket.supernet, ticket.arch, ticket.head, ticket.survivors, ticket.input_shape[:2])
   assert found.rows == (('maps 0', '8×8'),) and not found.has_branches
   first, second = found.cells[0, 0]
-  assert (first.label, first.strips) == ('expand0: 7 of 16', (Strip('', 16, tuple(ticket.survivors['expand0'])),))
+  assert (first.label, first.strips) == ('expand0: 6 of 16', (Strip('', 16, tuple(ticket.survivors['expand0'])),))
   assert second.label == 'maps: 8 of 8'
-  with pytest.raises(ValueError, match='Received: 1 for 7 of expand0'):
+  with pytest.raises(ValueError, match='Received: 1 for 6 of expand0'):
     network(ticket.supernet, ticket.arch, ticket.head, {'expand0': [4]}, ticket.input_shape[:2])
 
 
 def test_the_page_of_a_trained_network_speaks_of_scores_and_not_of_factors(trained_ticket):
   text = (trained_ticket[0] / 'report' / 'index.html').read_text()
-  assert '15 of 24 units (62.5%) are left, in 2 channel groups.' in text and 'expand0, 7 of 16 left' in text
+  assert '14 of 24 units (58.3%) are left, in 2 channel groups.' in text and 'expand0, 6 of 16 left' in text
   assert '<dt>Score</dt>' in text and 'importance factor' not in text.lower().partition('<h2>words</h2>')[2]

@@ -93,7 +93,7 @@ def test_a_trained_networks_ticket_goes_on_with_images_of_another_size(trained_t
   folder, before = trained_ticket[0], Ticket.load(trained_ticket[0])
   task, config = tiny.four(), tiny.config(init_from=str(folder), method='fine_tune')
   arch = network(task, config)
-  assert arch['expand0'].shape == (12, 12, 7) and arch[arch.outputs[0]].shape == (4,)
+  assert arch['expand0'].shape == (12, 12, 6) and arch[arch.outputs[0]].shape == (4,)
   trainer = fresh(task, config, training_alone(config, 6).holding(0.8), before)
   load_weights(trainer)
   assert trainer.arch == arch and trainer.supernet['expand0'].shape == (12, 12, 16) and trainer.untrained == {'head/classifier'}

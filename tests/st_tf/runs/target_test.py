@@ -24,7 +24,7 @@ def trainer():
 
 def wanting(trainer, macs: float):
   """`trainer` with another target."""
-  parts = {name: getattr(trainer, name) for name in ('initial', 'groups', 'model')}
+  parts = {name: getattr(trainer, name) for name in ('initial', 'groups', 'model', 'supernet')}
   return types.SimpleNamespace(config=tiny.config(target_macs=macs), price=trainer.price, **parts)
 
 

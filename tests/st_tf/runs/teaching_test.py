@@ -69,7 +69,10 @@ def test_a_file_and_a_start_with_the_outputs_of_the_task_teach_their_logits(save
 def test_what_cannot_teach_is_refused(saved, ticket, tmp_path):
   drawn, _ = ticket
   for changes, message in (
-    ({'task': dataclasses.replace(drawn.task, labels=('a', 'b', 'c'))}, r'knows the labels of module:tests.tiny, in their order\. .* a, b, c of'),
+    (
+      {'task': dataclasses.replace(drawn.task, labels=('a', 'b', 'c'))},
+      r'knows the labels of module:tests.tiny, in their order\. .* a, b, c of',
+    ),
     ({'input_shape': (16, 16, 3)}, r'sees the images of the run, 8x8 pixels\. .* for 16x16\. Change --image_size\.'),
   ):
     dataclasses.replace(drawn, **changes).save(tmp_path / 'other')

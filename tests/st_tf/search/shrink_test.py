@@ -80,7 +80,7 @@ def shrunk(model, arch, alive, reactivation=None, effective=None):
   """(the network without its dead units, its description)."""
   carrier = Carrier(arch, HEAD, alive, lambda x: ACTIVATIONS[arch.activation](tf.constant(x)).numpy())
   values = carrier.carry({name: variable.numpy() for name, variable in named_variables(model).items()}, effective or {})
-  kept, left = slices(arch, HEAD, alive), shrunk_arch(arch, HEAD, alive)
+  kept, left = slices(model, arch, HEAD, alive), shrunk_arch(arch, HEAD, alive)
   smaller = build(left, HEAD, SHAPE, wrapper_of(reactivation), seed=9)
   variables = named_variables(smaller)
   for name, value in take(values, kept, {name: tuple(variable.shape) for name, variable in variables.items()}).items():
@@ -177,11 +177,7 @@ def defaults(arch):
 
 
 def everyone(arch):
-  found = {}
-  for block in layout(arch, HEAD):
-    found |= {f'{block.name}/k{size}': np.ones(units, bool) for size, units in block.spec.kernels}
-    found |= {f'{block.name}/transformer': np.ones(block.spec.tokens, bool)} if block.spec.tokens else {}
-  return found
+  return {name: np.ones(units, bool) for block in layout(arch, HEAD) for name, units in block.units.items()}
 
 
 def test_without_the_dead_the_description_stays():
@@ -210,8 +206,8 @@ def test_a_block_that_has_lost_its_tokens_alone_gets_a_shift():
 
 def test_slices_name_every_variable_with_an_axis_of_units():
   arch = with_tokens(LEAN, 3)
-  alive = everyone(arch) | {f'{BLOCK}/k3': np.arange(8) % 2 == 0}
-  kept, model = slices(arch, HEAD, alive), build(arch, HEAD, SHAPE)
+  alive, model = {name: np.arange(len(units)) % 2 == 0 for name, units in everyone(arch).items()}, build(arch, HEAD, SHAPE)
+  kept = slices(model, arch, HEAD, alive)
   shapes = {name: variable.shape for name, variable in named_variables(model).items()}
   assert set(kept) <= set(shapes)
   assert all(max(indices) < shapes[name][axis] for name, cuts in kept.items() for axis, indices in cuts)

@@ -10,7 +10,7 @@ from st_tf.arch.presets import PRESETS
 from st_tf.arch.specs import BlockSpec, HeadSpec, SpecError, StageSpec, layout
 from st_tf.config import ConfigError
 from st_tf.models import build, named_variables, starts
-from st_tf.models.graph import graph_of
+from st_tf.models.graph import build_graph, graph_of
 from st_tf.ticket import Ticket, moving
 from tests import networks, tiny
 
@@ -76,14 +76,14 @@ def test_a_trained_network_gets_as_many_outputs_as_the_other_task_and_its_images
   found = moving.moved_graph(trained.arch, trained.head, FOUR, (12, 10))
   before, after = names(trained.arch, trained.head), names(found, FOUR)
   assert {name for name in after if after[name] != before[name]} == {'head/classifier/kernel', 'head/classifier/bias'}
-  assert after['head/classifier/bias'] == (4,) and found['expand0'].shape == (12, 10, 7) and found[found.outputs[0]].shape == (4,)
+  assert after['head/classifier/bias'] == (4,) and found['expand0'].shape == (12, 10, 6) and found[found.outputs[0]].shape == (4,)
   assert moving.moved_graph(trained.arch, trained.head, trained.head, trained.input_shape[:2]) is trained.arch
   back = moving.moved_graph(found, FOUR, trained.head, trained.input_shape[:2])
   assert back == trained.arch
 
 
 def test_a_trained_network_does_not_go_where_it_cannot(trained):
-  with pytest.raises(ConfigError, match='between tasks of one kind. Received: one of classification, and a task of dense. Draw'):
+  with pytest.raises(ConfigError, match='between tasks with classes. Received: one of classification, and a task of dense. Draw'):
     moving.moved_graph(trained.arch, trained.head, MAPS, (12, 12))
   image = keras.Input((8, 8, 3))
   flat = keras.layers.Dense(4, name='hidden')(keras.layers.Flatten()(keras.layers.Conv2D(2, 3)(image)))
@@ -95,10 +95,10 @@ def test_a_trained_network_does_not_go_where_it_cannot(trained):
 
 def test_what_a_trained_networks_ticket_has_of_its_supernet_are_the_units_that_are_left(trained):
   whole = {name: np.random.default_rng(0).normal(size=shape) for name, shape in names(trained.supernet, trained.head).items()}
-  found = moving.left_of(whole, trained)
+  found = moving.left_of(whole, trained, build_graph(trained.supernet))
   assert {name: value.shape for name, value in found.items()} == {name: value.shape for name, value in trained.weights.items()}
   np.testing.assert_array_equal(found['expand0/kernel'], whole['expand0/kernel'][..., trained.survivors['expand0']])
-  again = moving.left_of(found, trained)  # Of its size already.
+  again = moving.left_of(found, trained, build_graph(trained.supernet))  # Of its size already.
   assert all(np.array_equal(again[name], value) for name, value in found.items())
 
 

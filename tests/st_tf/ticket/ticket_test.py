@@ -122,6 +122,14 @@ def test_a_keras_file_has_one_of_two_suffixes(small_ticket, tmp_path, name):
     assert not list(tmp_path.iterdir())
 
 
+def test_other_versions_of_keras_are_refused(small_ticket, tmp_path):
+  with pytest.raises(TicketError, match=r'version 2 \(tf_keras\) or 3\. Received: 4\.'):
+    small_ticket.save_keras(tmp_path / 'model.keras', version=4)
+  with pytest.raises(TicketError, match=r'is a \.keras file\. Received: .*model\.h5\.'):
+    small_ticket.save_keras(tmp_path / 'model.h5', version=3)
+  assert not list(tmp_path.iterdir())
+
+
 def test_a_keras_file_that_cannot_be_written_leaves_the_old_one(small_ticket, tmp_path, monkeypatch):
   def full(model, path):
     pathlib.Path(path).write_bytes(b'half')

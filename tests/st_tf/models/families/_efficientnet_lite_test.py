@@ -41,7 +41,7 @@ def test_a_run_pads_all_of_it_alike_on_both_sides(lite0):
 def test_published_weights_are_all_of_the_network_but_its_last_layer(lite0, tmp_path):
   tensors = networks.published(lite0)
   np.savez(tmp_path / 'weights.npz', **tensors)
-  values = families.weights('efficientnet_lite0', str(tmp_path / 'weights.npz'))
+  values = families.weights('efficientnet_lite0', str(tmp_path / 'weights.npz'), lite0)
   variables = named_variables(build(lite0, HEAD, (96, 96, 3)))
   assert set(variables) - set(values) == {'head/classifier/kernel', 'head/classifier/bias', 'head/dropout/calls'}
   assert all(variables[name].shape == value.shape for name, value in values.items())
@@ -51,35 +51,55 @@ def test_published_weights_are_all_of_the_network_but_its_last_layer(lite0, tmp_
   np.testing.assert_array_equal(values['block3/depthwise/depthwise_kernel'][1, 2, :, 0], depthwise[:, 0, 1, 2])
 
 
+def test_weights_of_another_width_are_refused(lite0, tmp_path):
+  tensors = networks.published(lite0)
+  tensors['_conv_head.weight'] = tensors['_conv_head.weight'][:1000]
+  np.savez(tmp_path / 'weights.npz', **tensors)
+  with pytest.raises(SpecError, match=r'of another network or width: head/last/kernel is \(1, 1, 320, 1000\), not \(1, 1, 320, 1280\)'):
+    families.weights('efficientnet_lite0', str(tmp_path / 'weights.npz'), lite0)
+
+
+def test_it_has_one_width():
+  with pytest.raises(SpecError, match='efficientnet_lite0 has one width. Received: --supernet=efficientnet_lite0:1.4'):
+    families.named('efficientnet_lite0:1.4')
+
+
 @pytest.mark.parametrize('name, content, message', [
   ('gone.npz', None, 'an .npz file with arrays by the names .* Received: .*gone.npz'),
   ('other.npz', {'a': np.zeros(3)}, "which has no '_conv_stem.weight'"),
   ('weights.h5', b'x', 'are an .npz file'),
   ('broken.npz', b'x', 'are an .npz file'),
+  ('cut.npz', b'PK\x03\x04cut', r'an .npz file .*cut.npz. \(File is not a zip file'),
+  ('folder.npz', 'folder', 'folder.npz., which is a folder'),
 ])  # fmt: skip
-def test_a_file_of_something_else_is_refused(name, content, message, tmp_path):
+def test_a_file_of_something_else_is_refused(name, content, message, lite0, tmp_path):
   if isinstance(content, bytes):
     (tmp_path / name).write_bytes(content)
+  elif content == 'folder':
+    (tmp_path / name).mkdir()
   elif content:
     np.savez(tmp_path / name, **content)
   with pytest.raises(SpecError, match=message):
-    families.weights('efficientnet_lite0', str(tmp_path / name))
+    families.weights('efficientnet_lite0', str(tmp_path / name), lite0)
 
 
 def test_trained_weights_are_looked_for_where_keras_keeps_them(tmp_path, monkeypatch):
   monkeypatch.setenv('HOME', str(tmp_path))
-  assert families.file_of('efficientnet_lite0', '') == families.file_of('efficientnet_lite0', 'none') == ''
-  with pytest.raises(SpecError, match=r'--weights=imagenet reads .*efficientnet_lite0.npz. Received: no such file.*--weights=FILE'):
-    families.file_of('efficientnet_lite0', 'imagenet')
+  assert families.file_of('efficientnet_lite0', '', (96, 96)) == families.file_of('efficientnet_lite0', 'none', (96, 96)) == ''
+  with pytest.raises(
+    SpecError,
+    match=r'--weights=imagenet reads .*efficientnet_lite0.npz. Received: no such file. Put there an .npz file with arrays.*--weights=FILE',
+  ):
+    families.file_of('efficientnet_lite0', 'imagenet', (96, 96))
   folder = tmp_path / '.keras' / 'models'
   folder.mkdir(parents=True)
   (folder / 'efficientnet_lite0.npz').write_bytes(b'')
   assert (
-    families.file_of('efficientnet_lite0', '')
-    == families.file_of('efficientnet_lite0', 'imagenet')
+    families.file_of('efficientnet_lite0', '', (96, 96))
+    == families.file_of('efficientnet_lite0', 'imagenet', (96, 96))
     == str(folder / 'efficientnet_lite0.npz')
   )
-  assert families.file_of('efficientnet_lite0', 'my.npz') == 'my.npz'
+  assert families.file_of('efficientnet_lite0', 'my.npz', (96, 96)) == 'my.npz'
 
 
 def test_names_are_checked_without_building_anything():
@@ -88,9 +108,19 @@ def test_names_are_checked_without_building_anything():
     presets.check('efficientnet_lite9')
 
 
-def test_a_head_for_maps_is_refused():
-  with pytest.raises(SpecError, match='ends in classification. Received: a task that wants maps'):
-    families.supernet('efficientnet_lite0', HeadSpec('dense', 3), (64, 64))
+def test_a_head_for_maps_stands_on_the_ends_of_four_strides():
+  headed = families.supernet('efficientnet_lite0', HeadSpec('dense', 3), (96, 64))
+  projected = {node.name: node.inputs for node in headed.nodes if node.name.startswith('head/stride') and node.name.endswith('project')}
+  # The 1,280 channels are for the classifier alone.
+  assert projected == {
+    'head/stride4/project': ('block2/add',),
+    'head/stride8/project': ('block4/add',),
+    'head/stride16/project': ('block10/add',),
+    'head/stride32/project': ('block15/project_bn',),
+  }
+  assert headed[headed.outputs[0]].shape == (24, 16, 3) and 'head/last' not in headed.by_name
+  channels = analyse(headed)
+  assert sum(kernel.macs() for kernel in channels.kernels if kernel.name.startswith('head/')) < 0.12 * channels.macs()
 
 
 def test_costs_are_those_of_the_built_network(lite0):

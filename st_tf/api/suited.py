@@ -1,0 +1,138 @@
+"""What suits a run where nobody says otherwise, and why: its network, the pixels this wants, settings by pictures and start."""
+
+from collections.abc import Mapping
+import copy
+import dataclasses
+import math
+import pathlib
+from typing import Any
+
+from st_tf.arch import presets
+from st_tf.arch.graph import Graph
+from st_tf.config import Config
+from st_tf.config.named_files import TICKET
+from st_tf.config.request import Request
+from st_tf.models import families, starts
+from st_tf.task import Task
+from st_tf.ticket import Ticket
+
+TRAINED = ('efficientnet_lite0', 'mobilenet_v2')  # For photographs, the first whose weights are at hand.
+_PHOTOGRAPHS = ('mobile', 'mobile_dense')  # Presets that tasks of photographs have by default.
+# Of a network that is trained already; units and weights with these were ahead of all else on two sets of pictures.
+FINE_TUNING = {
+  'unit_search': ('scores', 'its weights say what a unit is worth'),
+  'target_macs': (0.4, 'units before zeros, at equal weights left'),
+  'sparsity': ((0.85,), 'of the weights of the units that are left'),
+  'ranking': ('global', 'trained weights of all layers compare'),
+  'learning_rate': (0.02, 'a fine-tuning moves weights little'),
+  'weight_decay': (4e-5, 'likewise'),
+  'batch_size': (32, 'more steps from few pictures'),
+}
+_FROM_SCRATCH = {'batch_size': (32, 'more steps from few pictures'), 'learning_rate': (0.05, 'for batches of 32')}
+_SLOWER = 3  # How much smaller the learning rate of a fine-tuning is, of a task that brings an optimizer of its own.
+_STEPS, _SCRATCH_STEPS = 1000, 4000  # Training steps that suffice.
+_FEWEST_EPOCHS, _MOST_EPOCHS = 10, 200
+
+Reasoned = Mapping[str, tuple[Any, str]]  # Setting -> (value, why).
+
+
+def suited(task: Task, request: Request) -> tuple[Task, Config]:
+  """(the task, of which a copy gives the pixels that the network's weights want, settings with those that suit both); says why.
+
+  Raises:
+    UserError: there is no such network, or it does not suit the task.
+  """
+  config = request.resolved(task.settings)
+  if config.init_from:
+    is_ticket = (pathlib.Path(config.init_from) / TICKET).is_file()
+    return _going_on(Ticket.load(config.init_from), task, request) if is_ticket else (task, config)
+  name, note = supernet(task, config)
+  starts.check(name, config.weights, config.pixels)
+  if not presets.is_graph(name):
+    own = from_scratch(task) if name in _PHOTOGRAPHS else {}
+    return task, _told(request, task, own, {}, note)
+  # From here on the weights are a file, or none: what the run is known by, and where all of it reads them.
+  weights = starts.located(name, config.weights, task.image_size)
+  begun = starts.of(dataclasses.replace(config, supernet=name, weights=weights), task.head, task.image_size)
+  own = fine_tuning(task) if begun.values else from_scratch(task) | {'unit_search': ('scores', 'it is searched before the first step')}
+  chosen = _told(request, task, own, {'supernet': name}, note, *begun.notes)
+  return _giving(task, begun), dataclasses.replace(chosen, weights=weights)
+
+
+def supernet(task: Task, config: Config) -> tuple[str, str]:
+  """(the network of a run, what should be known of the choice).
+
+  Without --supernet photographs have a trained mobile network where its weights are given or at hand, else the task's preset.
+  """
+  if config.supernet or task.default_supernet not in _PHOTOGRAPHS or config.weights == families.NONE:
+    return config.supernet or task.default_supernet, ''
+  if config.weights not in ('', families.IMAGENET):
+    suffix = pathlib.Path(config.weights).suffix
+    name = next((name for name in TRAINED if suffix in families.named(name).suffixes), TRAINED[0])
+    return name, f'supernet {name}: whose weights are such files; --supernet names another'
+  found = next((name for name in TRAINED if families.file_of(name, '', task.image_size)), '')
+  if found:
+    return found, f'supernet {found}: its trained weights are at hand; --supernet names another, --weights=none begins at random'
+  if config.weights:
+    return TRAINED[-1], f'supernet {TRAINED[-1]}: its trained weights can be fetched; --supernet names another'
+  return task.default_supernet, (
+    f'supernet {task.default_supernet}, from scratch: no trained weights are at hand. With few pictures a trained network is far better:'
+    ' --weights=imagenet fetches one'
+  )
+
+
+def fine_tuning(task: Task) -> dict[str, tuple[Any, str]]:
+  """Settings that suit a trained network; a task that brings an optimizer keeps it, at a smaller learning rate."""
+  own = dict(FINE_TUNING)
+  if 'optimizer' in task.settings:
+    del own['weight_decay']
+    own['learning_rate'] = (task.settings['learning_rate'] / _SLOWER, 'a fine-tuning moves weights little')
+  return own | {'epochs': _epochs(task, own['batch_size'][0], _STEPS)}
+
+
+def from_scratch(task: Task) -> dict[str, tuple[Any, str]]:
+  """Settings that suit photographs and random weights; none where the defaults give them steps enough."""
+  default = Config()
+  if default.epochs * task.steps_per_epoch(min(default.batch_size, task.sizes['train'])) >= _SCRATCH_STEPS:
+    return {}
+  own = dict(_FROM_SCRATCH)
+  if 'optimizer' in task.settings:
+    del own['learning_rate']
+  return own | {'epochs': _epochs(task, own['batch_size'][0], _SCRATCH_STEPS)}
+
+
+def _epochs(task: Task, batch_size: int, steps: int) -> tuple[int, str]:
+  pictures = task.sizes['train']
+  epochs = min(max(math.ceil(steps * batch_size / pictures), _FEWEST_EPOCHS), _MOST_EPOCHS)
+  return epochs, f'about {epochs * pictures // batch_size:,} steps with {pictures:,} pictures'
+
+
+def _told(request: Request, task: Task, own: Reasoned, further: Mapping[str, Any], *notes: str) -> Config:
+  """The settings with those that suit; of these it says the ones that nobody has given, and why they suit."""
+  config = request.resolved({**task.settings, **{name: value for name, (value, _) in own.items()}, **further})
+  kept = {name: why for name, (_, why) in own.items() if name not in request.given and name not in request.base}
+  values = config.flat()
+  reasons = [f'{name} {_shown(values[name])}: {why}' for name, why in kept.items()]
+  print(''.join(f'{line}\n' for line in (*filter(None, notes), *reasons)), end='', flush=True)
+  return config
+
+
+def _shown(value: Any) -> str:
+  if isinstance(value, tuple):
+    return ', '.join(map(_shown, value))
+  return f'{value:g}' if isinstance(value, float) else str(value)
+
+
+def _going_on(ticket: Ticket, task: Task, request: Request) -> tuple[Task, Config]:
+  """What a training that goes on with a ticket has: of a trained network its pixels, and settings that suit a fine-tuning."""
+  if not isinstance(ticket.arch, Graph):
+    return task, request.resolved(task.settings)
+  own = {name: value for name, (value, _) in fine_tuning(task).items() if name not in ('target_macs', 'sparsity')}
+  return _giving(task, ticket.task), request.resolved({**task.settings, **own})
+
+
+def _giving(task: Task, wanted: Any) -> Task:
+  """The task with the mean and deviation of `wanted`; the caller's own stays as it is."""
+  copied = copy.copy(task)
+  copied.mean, copied.deviation = tuple(wanted.mean), tuple(wanted.deviation)
+  return copied

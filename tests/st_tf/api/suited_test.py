@@ -1,0 +1,87 @@
+"""The network, the pixels and the settings of a run where nobody says otherwise."""
+
+import types
+
+import pytest
+
+from st_tf.api import suited
+from st_tf.config import Config
+from st_tf.config.request import Request
+from st_tf.models import families
+
+
+def task(pictures: int, preset: str = 'mobile', **settings):
+  return types.SimpleNamespace(
+    default_supernet=preset,
+    settings=settings,
+    sizes={'train': pictures},
+    image_size=(96, 96),
+    steps_per_epoch=lambda batch: pictures // batch,
+  )
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+  """Where Keras keeps weights: an empty folder."""
+  monkeypatch.setenv('HOME', str(tmp_path))
+  folder = tmp_path / '.keras' / 'models'
+  folder.mkdir(parents=True)
+  return folder
+
+
+def chosen(on, **settings):
+  return suited.supernet(on, Config.from_flat(settings))
+
+
+def test_photographs_have_a_trained_network_where_its_weights_are_at_hand(cache):
+  assert chosen(task(100))[0] == 'mobile' and 'no trained weights are at hand' in chosen(task(100))[1]
+  (cache / 'efficientnet_lite0.npz').touch()
+  for preset in ('mobile', 'mobile_dense'):
+    name, note = chosen(task(100, preset))
+    assert name == 'efficientnet_lite0' and 'its trained weights are at hand' in note
+  assert chosen(task(100), weights='imagenet')[0] == 'efficientnet_lite0'
+
+
+def test_what_is_asked_for_is_what_is_taken(cache):
+  (cache / 'efficientnet_lite0.npz').touch()
+  assert chosen(task(100), supernet='cifar') == ('cifar', '')
+  assert chosen(task(100), weights='none') == ('mobile', '') == chosen(task(100, 'mobile'), weights='none')
+  assert chosen(task(100, 'tiny')) == ('tiny', ''), 'which are no photographs'
+
+
+@pytest.mark.parametrize(
+  ('weights', 'name'), [('my.npz', 'efficientnet_lite0'), ('my.h5', 'mobilenet_v2'), ('imagenet', 'mobilenet_v2'), ('?', suited.TRAINED[0])]
+)
+def test_weights_without_a_name_are_of_the_network_that_has_such(cache, weights, name):
+  found, note = chosen(task(100), weights=weights)
+  assert found == name and note and set(suited.TRAINED) <= set(families.plugins.names(families.__name__))
+
+
+@pytest.mark.parametrize(('pictures', 'epochs'), [(2443, 14), (1000, 32), (200, 160), (40, 200), (100_000, 10)])
+def test_epochs_of_a_fine_tuning_make_a_thousand_steps(pictures, epochs):
+  own = suited.fine_tuning(task(pictures))
+  assert own['epochs'] == (epochs, f'about {epochs * pictures // 32:,} steps with {pictures:,} pictures')
+  assert own['learning_rate'][0] == 0.02 and own['ranking'][0] == 'global'
+
+
+def test_a_task_with_an_optimizer_keeps_it_at_a_smaller_rate():
+  own = suited.fine_tuning(task(1000, 'mobile_dense', optimizer='adam', learning_rate=0.003, weight_decay=1e-8))
+  assert own['learning_rate'][0] == pytest.approx(0.001) and 'weight_decay' not in own
+  scratch = suited.from_scratch(task(1000, 'mobile_dense', optimizer='adam', learning_rate=0.003))
+  assert 'learning_rate' not in scratch and scratch['batch_size'][0] == 32
+
+
+def test_from_scratch_small_sets_have_more_epochs_of_smaller_batches():
+  own = suited.from_scratch(task(2443))
+  assert {name: value for name, (value, _) in own.items()} == {'batch_size': 32, 'learning_rate': 0.05, 'epochs': 53}
+  assert suited.from_scratch(task(40_000)) == {}, 'whose 16 epochs of batches of 128 are steps enough'
+
+
+def test_reasons_are_told_of_what_nobody_has_given(capsys, cache):
+  found, config = suited.suited(task(2443), Request.of({'epochs': 7, 'supernet': 'mobile'}))
+  assert (config.epochs, config.batch_size, config.training.learning_rate) == (7, 32, 0.05)
+  assert capsys.readouterr().out.splitlines() == [
+    'batch_size 32: more steps from few pictures',
+    'learning_rate 0.05: for batches of 32',
+  ]
+  assert found.sizes == {'train': 2443}
