@@ -148,9 +148,8 @@ class Trainer:
     images, targets = (replicas.spread(self.strategy, values) for values in (images, targets))
     loss, outputs = self._training_step(images, targets, learning_rate, strength, self._average_decay(), quantized)
     self.step += 1
-    self.meter.count(
-      self.config.batch_size, self.config.batch_size * (STEP_PASSES * self.macs + (self._teacher.macs if self._teacher else 0))
-    )
+    macs = STEP_PASSES * self.macs + (self._teacher.macs if self._teacher else 0)
+    self.meter.count(self.config.batch_size, self.config.batch_size * macs)
     return loss, replicas.gathered(self.strategy, outputs)
 
   def _average_decay(self) -> float:
@@ -338,10 +337,8 @@ class Trainer:
       penalty = self.penalties() if self._searching else {}
       penalised = {group.name: (self.variables[group.factor], penalty[group.name]) for group in self.current_groups if penalty}
       here, count = self.network, self._count_trace
-      step = TrainingStep(
-        here.model, here.trainable, here.optimizer, here.averages, self.task, self.config, penalised, count, self._teacher
-      )
-      self._training_step = step
+      parts = (here.model, here.trainable, here.optimizer, here.averages)
+      self._training_step = TrainingStep(*parts, self.task, self.config, penalised, count, self._teacher)
 
   def penalties(self) -> dict[str, float]:
     """The penalty of a unit of each group, computed on the initial supernet."""

@@ -68,6 +68,7 @@ def test_a_run_that_rounds_at_its_end_resumes_to_the_same_bits_and_keeps_its_zer
   parts, _ = tiny.draw(tmp_path / 'parts', tiny.SPECK, quantize='int8', **given)
   assert parts.fingerprint == whole.fingerprint
   plain, _ = tiny.draw(tmp_path / 'plain', tiny.SPECK, **given)
+  assert plain.fingerprint != whole.fingerprint
   for name, kept in whole.masks.items():
     assert np.array_equal(kept, plain.masks[name]), 'the mask is final before'
-    assert not whole.weights[name][~kept].any() and not np.array_equal(whole.weights[name], plain.weights[name])
+    assert not whole.weights[name][~kept].any()

@@ -176,8 +176,9 @@ def test_a_preset_has_no_scores(tmp_path):
 
 
 @pytest.mark.slow
-def test_an_interrupted_run_ends_as_the_undisturbed_one(trained, tmp_path):
-  task, config = drawing.prepared(request(trained, epochs=2), tiny.task())
+@pytest.mark.parametrize('given', [{}, {'prune_begin': 0.1, 'prune_end': 0.25, 'quantize': 'int8', 'quantize_begin': 0.25}])
+def test_an_interrupted_run_ends_as_the_undisturbed_one(trained, tmp_path, given):
+  task, config = drawing.prepared(request(trained, epochs=2, **given), tiny.task())
   (whole,) = drawing.draw_into(task, config, Workdir(tmp_path / 'whole', config), delivered=False)
   with tiny.interrupted():
     methods.named(config.method).draw(task, config, Workdir(tmp_path / 'parts', config))
