@@ -46,7 +46,7 @@ def is_that_of_keras(
   ((file, address), digest), *_ = asked
   assert (wanted.file, f'{wanted.address}/{wanted.file}', wanted.digest or None) == (file, address, digest)
   model.save_weights(folder / wanted.file)
-  assert_same_maps(starts.start(name, str(folder / wanted.file), '', HEAD, (side, side)), model, preprocess, side)
+  assert_same_maps(starts.start(name, str(folder / wanted.file), '', HEAD, (side, side), 'kept'), model, preprocess, side)
 
 
 def assert_same_maps(begun: starts.Start, model: keras.Model, preprocess: Callable | None, side: int = _SIDE) -> None:

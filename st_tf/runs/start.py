@@ -71,6 +71,8 @@ def fresh(task: Task, config: Config, plan: Plan, source: Ticket | None = None, 
     UserError: there is no such network, or the mask covers other weights than these settings prune.
   """
   arch = network(task, config) if source is None or config.init_from else source.arch
+  if isinstance(arch, Graph) and plan.search_every:
+    raise ConfigError('A network by name is searched by scores. Received: --unit_search=factors. Leave it out.')
   searching, removing, taught = plan.search_every > 0, plan.removes_first, teacher(task, config)
   trainer = Trainer(arch, task, config, plan.pruning, searching, scope=scope, teacher=taught, priced=removing)
   if source is not None:

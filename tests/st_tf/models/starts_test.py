@@ -233,11 +233,3 @@ def test_maps_of_other_outputs_are_a_body_like_any_other(saved):
   begun = started(saved(with_maps(8, None)), MAPS, (32, 32))
   assert begun.graph['head/stride8/project'].inputs == ('body/head/mine',) and 'body/head/mine/kernel' in begun.values
   assert begun.graph[begun.graph.outputs[0]].shape == (8, 8, 3)
-
-
-def test_a_family_s_weights_are_those_that_the_head_has_left(tmp_path, monkeypatch):
-  from st_tf.models import families
-
-  monkeypatch.setattr(families, 'supernet', lambda *_: read(networks.strided())[0])
-  monkeypatch.setattr(families, 'weights', lambda *_: {'keep1/expand/kernel': 1, 'head/last/kernel': 2})
-  assert started('efficientnet_lite0', MAPS, weights='some.npz').values == {'keep1/expand/kernel': 1}

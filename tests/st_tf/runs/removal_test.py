@@ -141,7 +141,7 @@ def test_settings_suit_the_network_and_are_overridden(trained):
   _, config = drawing.prepared(Request.of(given | {'learning_rate': 0.3}), task)
   assert config.training.learning_rate == 0.3
   _, config = drawing.prepared(Request.of(given | {'weights': 'none'}), task)
-  assert config.search.unit_search == 'scores' and config.training.learning_rate == 0.1
+  assert config.search.unit_search == 'scores' and config.training.learning_rate == 0.05
 
 
 @pytest.mark.slow
