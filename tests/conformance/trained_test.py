@@ -1,12 +1,17 @@
 """Every method that draws from first weights draws from a trained network too."""
 
+import importlib
+
 import numpy as np
 import pytest
 
+from st_tf import task as tasks
 from st_tf.api import drawing
 from st_tf.comparing.entries import comparable
+from st_tf.config.request import Request
 from st_tf.runs.workdir import Workdir
 from st_tf.search.analysis import analyse
+from st_tf.task import DataConfig
 from st_tf.ticket import Ticket
 from tests import tiny
 
@@ -68,3 +73,39 @@ def test_a_winning_ticket_goes_back_to_early_weights_of_the_units_that_are_left(
   (ticket,) = drawn(trained_file, folder, 'search_then_lottery')
   (searched,) = drawn(trained_file, folder, 'search_only')
   assert ticket.survivors == searched.survivors and ticket.arch == searched.arch
+
+
+def learner(keras, outputs):
+  """A small classifier of bytes, of either version of Keras."""
+  image = keras.Input((32, 32, 3))
+  x = keras.layers.Rescaling(1 / 127.5, -1.0)(image)
+  x = keras.layers.ReLU()(keras.layers.BatchNormalization()(keras.layers.Conv2D(16, 3, 2, 'same', use_bias=False)(x)))
+  for _ in range(2):
+    y = keras.layers.ReLU()(keras.layers.BatchNormalization()(keras.layers.Conv2D(48, 1, use_bias=False)(x)))
+    y = keras.layers.ReLU()(keras.layers.BatchNormalization()(keras.layers.DepthwiseConv2D(3, padding='same', use_bias=False)(y)))
+    x = keras.layers.Add()([x, keras.layers.BatchNormalization()(keras.layers.Conv2D(16, 1, use_bias=False)(y))])
+  x = keras.layers.GlobalAveragePooling2D()(keras.layers.ReLU()(keras.layers.Conv2D(64, 1)(x)))
+  model = keras.Model(image, keras.layers.Dense(outputs, 'softmax')(x))
+  model.compile(keras.optimizers.Adam(0.01), 'categorical_crossentropy', metrics=['accuracy'])
+  return model
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(('version', 'suffix'), [(3, '.keras'), (2, '.h5')])
+def test_a_network_that_keras_has_trained_goes_in_and_a_pruned_one_comes_out(version, suffix, tmp_path):
+  keras = importlib.import_module('keras' if version == 3 else 'tf_keras')
+  task = tasks.load('shapes', DataConfig(train_examples=2000))
+  arrays = [np.concatenate(part) for part in zip(*((images.numpy(), targets.numpy()) for images, targets in task.dataset('train', 100)))]
+  trained = learner(keras, task.head.outputs)
+  trained.fit(arrays[0] * np.float32(task.deviation) * 255 + np.float32(task.mean) * 255, arrays[1], 64, 8, verbose=0)
+  trained.save(tmp_path / f'trained{suffix}')
+  own = {'task': 'shapes', 'train_examples': 2000, 'supernet': f'keras:{tmp_path / "trained"}{suffix}', 'epochs': 6, 'sparsity': (0.7,)}
+  task, config = drawing.prepared(Request.of(own))
+  (folder,) = drawing.draw_into(task, config, Workdir(tmp_path / 'run', config), delivered=False)
+  ticket = Ticket.load(folder)
+  assert ticket.cost.macs <= 0.4 * ticket.cost.supernet_macs and ticket.metrics['validation']['top1'] > 2.5 / task.head.outputs
+  ticket.save_keras(tmp_path / f'pruned{suffix}', version=version)
+  opened = (keras.saving if version == 3 else keras.models).load_model(tmp_path / f'pruned{suffix}')
+  pixels = np.random.default_rng(0).random((4, 32, 32, 3), np.float32)
+  expected = ticket.build_model()(pixels, training=False)
+  np.testing.assert_allclose(opened(pixels, training=False), expected, atol=1e-4 * np.abs(expected).max())
