@@ -35,7 +35,7 @@ def prepared(request: Request, task: Task | None = None, planned_only: bool = Fa
     UserError: no such supernet or task, bad data, a task that the recipe does not fit, or settings that no run can have.
   """
   config = request.resolved()
-  starts.check(config.supernet, config.weights, config.pixels)  # Told before data are read.
+  starts.check(config.supernet, config.weights, config.pixels, config.padding)  # Told before data are read.
   replicas.prepare(config.replicas)
   task = task or _problem(config, request.recipe, planned_only)
   if request.recipe:

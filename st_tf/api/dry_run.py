@@ -24,7 +24,7 @@ from st_tf.training.trainer import Trainer
 
 _TIMED_STEPS = 3
 _SHOWN_EVENTS = 6
-_BEGINS = {'': 'those of the file', NONE: 'random ones; --weights names others'}
+_BEGINS = {'': 'those of the file', NONE: 'random ones'}
 
 
 def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]:

@@ -51,7 +51,9 @@ def lines(trainer: Trainer, plan: Plan, trainings: Sequence[Training], has_data:
     then = trainer.price() if has_data else in_ms * after / before
     yield f'              from {shown(in_ms, "ms")} to {shown(then, "ms")}, by the table'
   images = plan.steps_per_epoch * trainer.config.batch_size
-  total = scoring + sum(training.epochs * images * STEP_PASSES * (before if training.network == WHOLE else after) for training in trainings)
+  taught = trainer.teacher.macs if trainer.teacher else 0
+  each = (training.epochs * (STEP_PASSES * (before if training.network == WHOLE else after) + taught) for training in trainings)
+  total = scoring + images * sum(each)
   whole = total / (images * STEP_PASSES * before)
   yield f'              all training {round(total):,} MACs, as {whole:.1f} epochs of the whole network'
   yield from kept

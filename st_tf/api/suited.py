@@ -7,9 +7,10 @@ import math
 import pathlib
 from typing import Any
 
+from st_tf import methods
 from st_tf.arch import presets
 from st_tf.arch.graph import Graph
-from st_tf.config import Config
+from st_tf.config import PRUNING_SETTINGS, SEARCH_SETTINGS, Config, ConfigError
 from st_tf.config.named_files import TICKET
 from st_tf.config.request import Request
 from st_tf.models import families, starts
@@ -29,6 +30,7 @@ FINE_TUNING = {
   'batch_size': (32, 'more steps from few pictures'),
 }
 _FROM_SCRATCH = {'batch_size': (32, 'more steps from few pictures'), 'learning_rate': (0.05, 'for batches of 32')}
+_OF_TRAINED = ('weights', 'pixels', 'padding')
 _SLOWER = 3  # How much smaller the learning rate of a fine-tuning is, of a task that brings an optimizer of its own.
 _STEPS, _SCRATCH_STEPS = 1000, 4000  # Training steps that suffice.
 _FEWEST_EPOCHS, _MOST_EPOCHS = 10, 200
@@ -44,17 +46,20 @@ def suited(task: Task, request: Request) -> tuple[Task, Config]:
   """
   config = request.resolved(task.settings)
   if config.init_from:
+    _check_alone(config, request)
     is_ticket = (pathlib.Path(config.init_from) / TICKET).is_file()
     return _going_on(Ticket.load(config.init_from), task, request) if is_ticket else (task, config)
   name, note = supernet(task, config)
-  starts.check(name, config.weights, config.pixels)
+  starts.check(name, config.weights, config.pixels, config.padding)
+  batch = request.given.get('batch_size') or request.base.get('batch_size')
   if not presets.is_graph(name):
-    own = from_scratch(task) if name in _PHOTOGRAPHS else {}
+    own = from_scratch(task, batch) if name in _PHOTOGRAPHS else {}
     return task, _told(request, task, own, {}, note)
   # From here on the weights are a file, or none: what the run is known by, and where all of it reads them.
   weights = starts.located(name, config.weights, task.image_size)
   begun = starts.of(dataclasses.replace(config, supernet=name, weights=weights), task.head, task.image_size)
-  own = fine_tuning(task) if begun.values else from_scratch(task) | {'unit_search': ('scores', 'it is searched before the first step')}
+  first = {'unit_search': ('scores', 'it is searched before the first step')}
+  own = fine_tuning(task, batch) if begun.values else from_scratch(task, batch) | first
   chosen = _told(request, task, own, {'supernet': name}, note, *begun.notes)
   return _giving(task, begun), dataclasses.replace(chosen, weights=weights)
 
@@ -81,24 +86,34 @@ def supernet(task: Task, config: Config) -> tuple[str, str]:
   )
 
 
-def fine_tuning(task: Task) -> dict[str, tuple[Any, str]]:
-  """Settings that suit a trained network; a task that brings an optimizer keeps it, at a smaller learning rate."""
+def fine_tuning(task: Task, batch_size: int | None = None) -> dict[str, tuple[Any, str]]:
+  """Settings that suit a trained network; a task that brings an optimizer keeps it, at a smaller learning rate.
+
+  Args:
+    task: what to train on.
+    batch_size: that is given; None = none is.
+  """
   own = dict(FINE_TUNING)
   if 'optimizer' in task.settings:
     del own['weight_decay']
     own['learning_rate'] = (task.settings['learning_rate'] / _SLOWER, 'a fine-tuning moves weights little')
-  return own | {'epochs': _epochs(task, own['batch_size'][0], _STEPS)}
+  return own | {'epochs': _epochs(task, batch_size or own['batch_size'][0], _STEPS)}
 
 
-def from_scratch(task: Task) -> dict[str, tuple[Any, str]]:
-  """Settings that suit photographs and random weights; none where the defaults give them steps enough."""
+def from_scratch(task: Task, batch_size: int | None = None) -> dict[str, tuple[Any, str]]:
+  """Settings that suit photographs and random weights; none where the defaults give them steps enough.
+
+  Args:
+    task: what to train on.
+    batch_size: that is given; None = none is.
+  """
   default = Config()
-  if default.epochs * task.steps_per_epoch(min(default.batch_size, task.sizes['train'])) >= _SCRATCH_STEPS:
+  if default.epochs * task.steps_per_epoch(min(batch_size or default.batch_size, task.sizes['train'])) >= _SCRATCH_STEPS:
     return {}
   own = dict(_FROM_SCRATCH)
   if 'optimizer' in task.settings:
     del own['learning_rate']
-  return own | {'epochs': _epochs(task, own['batch_size'][0], _SCRATCH_STEPS)}
+  return own | {'epochs': _epochs(task, batch_size or own['batch_size'][0], _SCRATCH_STEPS)}
 
 
 def _epochs(task: Task, batch_size: int, steps: int) -> tuple[int, str]:
@@ -110,7 +125,11 @@ def _epochs(task: Task, batch_size: int, steps: int) -> tuple[int, str]:
 def _told(request: Request, task: Task, own: Reasoned, further: Mapping[str, Any], *notes: str) -> Config:
   """The settings with those that suit; of these it says the ones that nobody has given, and why they suit."""
   config = request.resolved({**task.settings, **{name: value for name, (value, _) in own.items()}, **further})
-  kept = {name: why for name, (_, why) in own.items() if name not in request.given and name not in request.base}
+  told = {name: why for name, (_, why) in own.items() if name not in request.given and name not in request.base}
+  method = methods.named(config.method)
+  unread = {*SEARCH_SETTINGS, *PRUNING_SETTINGS} - set(method.reads) | ({'sparsity'} if method.keeps_everything else set())
+  unread |= {'target_macs'} if config.search.target_latency_ms else set()
+  kept = {name: why for name, why in told.items() if name not in unread}
   values = config.flat()
   reasons = [f'{name} {_shown(values[name])}: {why}' for name, why in kept.items()]
   print(''.join(f'{line}\n' for line in (*filter(None, notes), *reasons)), end='', flush=True)
@@ -127,8 +146,25 @@ def _going_on(ticket: Ticket, task: Task, request: Request) -> tuple[Task, Confi
   """What a training that goes on with a ticket has: of a trained network its pixels, and settings that suit a fine-tuning."""
   if not isinstance(ticket.arch, Graph):
     return task, request.resolved(task.settings)
-  own = {name: value for name, (value, _) in fine_tuning(task).items() if name not in ('target_macs', 'sparsity')}
-  return _giving(task, ticket.task), request.resolved({**task.settings, **own})
+  of_training = ('ranking', 'learning_rate', 'weight_decay', 'batch_size', 'epochs')
+  batch = request.given.get('batch_size') or request.base.get('batch_size')
+  own = {name: reasoned for name, reasoned in fine_tuning(task, batch).items() if name in of_training}
+  return _giving(task, ticket.task), _told(request, task, own, {'unit_search': 'scores'})
+
+
+def _check_alone(config: Config, request: Request) -> None:
+  """Refuses what a run that goes on with weights of its own does not read.
+
+  Raises:
+    ConfigError: naming it.
+  """
+  given = next((name for name in _OF_TRAINED if request.given.get(name)), '')
+  if given:
+    raise ConfigError(f'--init_from brings its weights. Received: --{given}={request.given[given]} too. Leave out one.')
+  if presets.is_graph(config.supernet):
+    raise ConfigError(
+      f'--init_from=FILE.npz goes with a preset. Received: --supernet={config.supernet} too. Give its weights by --weights=FILE.'
+    )
 
 
 def _giving(task: Task, wanted: Any) -> Task:

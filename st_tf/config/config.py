@@ -13,6 +13,7 @@ from st_tf.config.fields import ConfigError, checked, setting, shown
 from st_tf.config.groups import (
   DURATIONS,
   METHODS,
+  PIXELS,
   RANDOM,
   PipelineConfig,
   PruningConfig,
@@ -60,7 +61,6 @@ _NOT_NEGATIVE = (
 )
 
 
-PIXELS = ('', 'bytes', 'units', 'signed', 'imagenet')
 PADDINGS = ('', 'symmetric', 'exact', 'kept')
 # Settings that were added: at their defaults a run is what it was without them.
 _LATER = (

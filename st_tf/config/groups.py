@@ -10,6 +10,7 @@ from st_tf.config.duration import Duration, epochs, share
 from st_tf.config.fields import setting
 
 # By their files, which nothing here imports.
+PIXELS = ('', 'bytes', 'units', 'signed', 'imagenet')
 METHODS = tuple(sorted(plugins.names('st_tf.methods'), key=lambda name: name != 'supertickets'))  # The default first.
 TUNERS = ('random', 'hyperband', 'bayesian')
 RANDOM = ('random_weights', 'random_mask')
@@ -143,6 +144,7 @@ class TrainingConfig:
     '',
     "What the network learns from beside the targets: a ticket's folder, a file of Keras, or start (the network as it came).",
   )
+  teacher_pixels: str = setting('', 'Pixels that a teacher of a file wants; empty = as the file says.', PIXELS)
   teacher_share: float = setting(0.5, "Share of the loss that is the distance to the teacher's outputs.")
   teacher_temperature: float = setting(1.0, "What logits are divided by before they are compared with the teacher's.")
   quantize: str = setting(

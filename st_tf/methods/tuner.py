@@ -319,7 +319,7 @@ def draw_from(source: Ticket, space: tuning.Space) -> Callable[[Task, Config, Wo
 
 def _search_alone(config: Config) -> Config:
   """The settings that a search depends on."""
-  search = SearchConfig(target_macs=config.search.target_macs)
+  search = SearchConfig(target_macs=config.search.target_macs, search_residual=config.search.search_residual)
   return dataclasses.replace(alone(config, 'tuner'), search=search, tuner=config.tuner, pipeline=PipelineConfig())
 
 
@@ -330,6 +330,7 @@ METHOD = Method(
     *PRUNED_LAYERS,
     'target_macs',
     'target_latency_ms',
+    'search_residual',
     'cost',
     'tuner',
     'trials',

@@ -118,8 +118,7 @@ def save(graph: Graph, values: dict[str, np.ndarray], path: str | pathlib.Path) 
   model = keras.Model(image, [tensors[name] for name in graph.outputs] if len(graph.outputs) > 1 else tensors[graph.outputs[0]])
   for name, layer in made.items():
     for variable in layer.weights:
-      if f'{name}/{_short_name(layer, variable)}' in values:
-        variable.assign(values[f'{name}/{_short_name(layer, variable)}'])
+      variable.assign(values[f'{name}/{_short_name(layer, variable)}'])
   model.save(path)
 
 
@@ -178,6 +177,8 @@ def _layer3(keras: Any, node: Node, values: dict[str, np.ndarray]) -> Any:
     raise SpecError(f'Keras 3 has the layers of the network. Received: {node.layer}, a {node.kind}. Save it for tf_keras.')
   if node.kind == 'CountedDropout':
     config.pop('seed')
+  if config.get('activation') in _OTHERS:
+    raise SpecError(f'Activations are those that both versions of Keras have. Received: {node.layer} with {config["activation"]!r}.')
   for theirs, ours in _ARGUMENTS.get(node.kind, {}).items():
     config[theirs] = config.pop(ours)
   if node.kind.startswith(_OF_ONE_GROUP):

@@ -86,13 +86,14 @@ def located(name: str, weights: str, image_size: tuple[int, int]) -> str:
   return weights if name.startswith(presets.KERAS) else families.file_of(name, weights, image_size) or families.NONE
 
 
-def check(name: str, weights: str, pixels: str) -> None:
+def check(name: str, weights: str, pixels: str, padding: str = '') -> None:
   """Refuses what no run of a network can begin with, before any data are read.
 
   Args:
     name: of a preset, a family or a file; '' = the task's own.
     weights: as of `start`.
     pixels: likewise.
+    padding: likewise.
 
   Raises:
     UserError: there is no such network, it is of no such width, or it has no weights.
@@ -103,10 +104,11 @@ def check(name: str, weights: str, pixels: str) -> None:
   own = name.startswith(presets.KERAS)
   if own and weights not in ('', families.NONE):
     raise SpecError(f'A file of Keras brings its weights. Received: --weights={weights} and --supernet={name}. Leave out one.')
-  if not presets.is_graph(name) and (weights or pixels):
-    given = f'--weights={weights}' if weights else f'--pixels={pixels}'
+  of_trained = {'weights': '' if weights == families.NONE else weights, 'pixels': pixels, 'padding': padding}
+  given = next((f'--{setting}={value}' for setting, value in of_trained.items() if value), '')
+  if given and not presets.is_graph(name):
     raise SpecError(
-      f'Weights and pixels are of networks that can be trained already. Received: {given} and --supernet={name}. Leave it out.'
+      f'Weights, pixels and padding are of networks that can be trained already. Received: {given} and --supernet={name}. Leave it out.'
     )
   if presets.is_graph(name) and not own:
     families.named(name)

@@ -113,12 +113,14 @@ def _of_graph(supernet: Graph, arch: Graph, survivors: Mapping[str, Sequence[int
   """One column of channel groups, and a row for each size of maps."""
   left = {group.name: group.units for group in analyse(arch).groups}
   cells, sizes = {}, []
-  for group in analyse(supernet).searchable():
+  for group in analyse(supernet).searchable(residual=True):
+    if group.is_residual and len(survivors.get(group.name, group.ids)) == group.units:
+      continue  # Not searched, unless that was asked for.
     alive = tuple(survivors.get(group.name, range(group.units)))
     if len(alive) != left.get(group.name, 0):  # None of a block that went as a whole.
       found = left.get(group.name, 0)
       raise ValueError(f'Survivors are the units the network has left. Received: {len(alive)} for {found} of {group.name}.')
-    size = '×'.join(str(side) for side in supernet[group.name].shape[:-1]) or '1×1'
+    size = '×'.join(str(side) for side in supernet[group.makers[0]].shape[:-1]) or '1×1'
     if size not in sizes:
       sizes.append(size)
     label = f'{group.name}: {len(alive):,} of {group.units:,}'

@@ -29,7 +29,7 @@ def teacher(task: Task, config: Config) -> Teacher | None:
     return _of_start(task, config)
   if (pathlib.Path(name).expanduser() / TICKET).is_file():
     return _of_ticket(task, Ticket.load(pathlib.Path(name).expanduser()))
-  begun = starts.start(f'{presets.KERAS}{name}', '', config.pixels, task.head, task.image_size, 'kept')
+  begun = starts.start(f'{presets.KERAS}{name}', '', config.training.teacher_pixels, task.head, task.image_size, 'kept')
   return _of_weights(task, begun, f'{name}, which has other outputs than the {task.head.outputs} of {task.name}')
 
 
@@ -48,6 +48,10 @@ def _of_ticket(task: Task, ticket: Ticket) -> Teacher:
 
 
 def _of_start(task: Task, config: Config) -> Teacher:
+  if config.init_from:
+    raise ConfigError(
+      f'--teacher=start is the network that a run begins with. Received: --init_from={config.init_from}. Give it as --teacher.'
+    )
   name = config.supernet or task.default_supernet
   if not presets.is_graph(name):
     raise ConfigError(f'--teacher=start is a network by name or by file. Received: --supernet={name}. Name a ticket or a file as teacher.')

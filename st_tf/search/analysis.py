@@ -6,6 +6,7 @@ Fang et al., CVPR 2023, in terms of Keras layers). What is not understood holds 
 what holds it.
 """
 
+import collections
 from collections.abc import Callable, Iterable, Mapping
 import functools
 import math
@@ -80,12 +81,13 @@ class _Analysis:
     together: dict[tuple[str, ...], list[int]] = {}
     for unit in sorted(makers):
       together.setdefault(tuple(makers[unit]), []).append(unit)
-    groups, taken = [], set()
+    groups: list[ChannelGroup] = []
+    taken: collections.Counter[str] = collections.Counter()
     for names, units in together.items():
-      name = names[0]
-      if name in taken:  # A layer of whose channels only some are joined with another's.
-        name = f'{name}+{len(groups)}'
-      taken.add(name)
+      name, number = names[0], taken[names[0]]
+      taken[name] += 1
+      if number:  # A layer of whose channels only some are joined with another's.
+        name = f'{name}+{number}'
       holding = tuple(dict.fromkeys(layer for unit in units for layer in held.get(unit, ())))
       groups.append(ChannelGroup(name, names, np.array(units), not summed.isdisjoint(units), holding))
     return tuple(groups)

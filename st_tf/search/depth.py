@@ -13,6 +13,7 @@ from st_tf.arch.graph import INPUT, Graph, Node
 
 SHIFT = 'ChannelShift'
 _NORM = 'BatchNormalization'
+_PASSING = ('Dropout', 'CountedDropout', 'SpatialDropout2D', 'StochasticDepth')
 _SILENT, _CONSTANT, _OPAQUE = 'silent', 'constant', 'opaque'  # No channel; the same everywhere; the same, of a value that is not known.
 
 
@@ -23,7 +24,7 @@ class Emptied:
   Attributes:
     fits: whether all that is left can be built.
     states: of the nodes that read nothing that changes, by name.
-    shifts: names of the new layers, each with the nodes whose constants it adds.
+    shifts: sums by name, each with the nodes whose constants it adds.
   """
 
   fits: bool
@@ -53,7 +54,7 @@ def emptied(graph: Graph, silent: Iterable[str]) -> Emptied:
       states[node.name] = _state(node, of_inputs)
     elif node.kind == 'Add' and all(state in ('', _CONSTANT) for state in of_inputs) and _is_simple(graph, node):
       constants = tuple(name for name in node.inputs if states.get(name))
-      shifts[f'{node.layer}/shift'] = constants
+      shifts[node.name] = constants
     else:
       fits = False
   return Emptied(fits and not any(states.get(name) for name in graph.outputs), states, shifts)
@@ -72,10 +73,10 @@ def without_empty(graph: Graph, left: Emptied) -> Graph:
     if node.name in left.states:
       continue
     inputs = tuple(now.get(name, name) for name in node.inputs if name not in left.states)
-    name = f'{node.layer}/shift'
-    if name not in left.shifts or node.kind != 'Add':
+    if node.name not in left.shifts:
       nodes.append(dataclasses.replace(node, inputs=inputs))
       continue
+    name = _shift_of(graph, node.name)
     if len(inputs) > 1:
       nodes.append(dataclasses.replace(node, inputs=inputs))
       inputs = (node.name,)
@@ -92,13 +93,12 @@ def constants(graph: Graph, left: Emptied, values: Mapping[str, np.ndarray]) -> 
     left: from `emptied`.
     values: its variables by 'layer/variable'.
   """
-  return {
-    f'{shift}/shift': np.sum([_value(graph, name, values) for name in names], 0).astype(np.float32) for shift, names in left.shifts.items()
-  }
+  added = {_shift_of(graph, total): [_value(graph, name, values) for name in names] for total, names in left.shifts.items()}
+  return {f'{shift}/shift': np.sum(found, 0).astype(np.float32) for shift, found in added.items()}
 
 
 def _state(node: Node, of_inputs: list[str]) -> str:
-  if node.kind == _NORM and of_inputs == [_CONSTANT]:
+  if node.kind in (_NORM, *_PASSING) and of_inputs == [_CONSTANT]:
     return _CONSTANT
   makes = any(name.endswith('kernel') for name in node.weights)
   return _CONSTANT if makes and of_inputs == [_SILENT] and node.config.get('activation') in ('linear', '', None) else _OPAQUE
@@ -110,15 +110,20 @@ def _is_simple(graph: Graph, node: Node) -> bool:
 
 
 def _value(graph: Graph, name: str, values: Mapping[str, np.ndarray]) -> np.ndarray:
-  """The constant that a node gives, per channel."""
+  """The constant that a node gives, per channel; behind a norm its offset, which is what the block says on average."""
   node = graph[name]
-  if node.kind != _NORM:
-    channels = node.shape[-1]
-    return values.get(f'{node.layer}/bias', np.zeros(channels)).astype(np.float64)
-  before = _value(graph, node.inputs[0], values)
-  deviation = np.sqrt(values[f'{node.layer}/moving_variance'].astype(np.float64) + node.config['epsilon'])
-  scale, offset = values.get(f'{node.layer}/gamma', 1.0), values.get(f'{node.layer}/beta', 0.0)
-  return scale * (before - values[f'{node.layer}/moving_mean']) / deviation + offset
+  if node.kind in _PASSING:
+    return _value(graph, node.inputs[0], values)
+  short = 'beta' if node.kind == _NORM else 'bias'
+  return values.get(f'{node.layer}/{short}', np.zeros(node.shape[-1])).astype(np.float64)
+
+
+def _shift_of(graph: Graph, total: str) -> str:
+  """The name of the layer that shifts what a sum adds to."""
+  name = f'{total}/shift'
+  while name in graph.by_name:
+    name = f'{name}+'
+  return name
 
 
 def _needed(graph: Graph) -> Graph:

@@ -64,6 +64,7 @@ class Trainer:
     steering: state of the penalty's controller.
     requested: sparsity that the last ranking was asked for.
     final: whether the mask stays as it is from now on.
+    teacher: whose outputs are learned from too; None = no one's.
     untrained: layers that begin with random weights where others were given theirs.
   """
 
@@ -89,7 +90,7 @@ class Trainer:
     self.source = ''
     self.meter = Meter(task.sizes['train'])
     self._schedule, self._scope = schedule, scope
-    self._searching, self._teacher = searching, teacher
+    self._searching, self.teacher = searching, teacher
     self._synchronized = synchronized or config.replicas > 1
     self.strategy = replicas.strategy(config.replicas)
     with self.strategy.scope():
@@ -148,7 +149,7 @@ class Trainer:
     images, targets = (replicas.spread(self.strategy, values) for values in (images, targets))
     loss, outputs = self._training_step(images, targets, learning_rate, strength, self._average_decay(), quantized)
     self.step += 1
-    macs = STEP_PASSES * self.macs + (self._teacher.macs if self._teacher else 0)
+    macs = STEP_PASSES * self.macs + (self.teacher.macs if self.teacher else 0)
     self.meter.count(self.config.batch_size, self.config.batch_size * macs)
     return loss, replicas.gathered(self.strategy, outputs)
 
@@ -279,8 +280,8 @@ class Trainer:
     """Rebuilds the network without its dead units, `alive` by group name; weights, masks, slots and averages follow."""
     left, kept, carrier = shrink.without(self.model, self.arch, self.task.head, alive)
     memory = self.network.carried(carrier) if carrier else self.network.memory()
-    for name, units in alive.items():
-      self.survivors[name] = [index for index, living in zip(self.survivors[name], units, strict=True) if living]
+    for name in alive.keys() & self.survivors.keys():
+      self.survivors[name] = [index for index, living in zip(self.survivors[name], alive[name], strict=True) if living]
     self.arch = left
     self._rebuild()
     self.network.take_over(memory, kept)
@@ -338,7 +339,7 @@ class Trainer:
       penalised = {group.name: (self.variables[group.factor], penalty[group.name]) for group in self.current_groups if penalty}
       here, count = self.network, self._count_trace
       parts = (here.model, here.trainable, here.optimizer, here.averages)
-      self._training_step = TrainingStep(*parts, self.task, self.config, penalised, count, self._teacher)
+      self._training_step = TrainingStep(*parts, self.task, self.config, penalised, count, self.teacher)
 
   def penalties(self) -> dict[str, float]:
     """The penalty of a unit of each group, computed on the initial supernet."""

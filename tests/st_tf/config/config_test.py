@@ -22,6 +22,7 @@ OTHER_VALUES = {
     'padding': 'exact',
     'unit_search': 'scores',
     'teacher': 'start',
+    'teacher_pixels': 'units',
     'quantize': 'int8',
     'quantize_begin': share(0.7),
   },

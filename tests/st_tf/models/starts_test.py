@@ -164,7 +164,7 @@ def test_padding_stays_where_it_is_not_what_prevents_sparse_inference(saved):
   'name, weights, pixels, message',
   [
     ('keras:FILE', 'imagenet', '', 'A file of Keras brings its weights. Received: --weights=imagenet and --supernet=keras:FILE'),
-    ('tiny', 'imagenet', '', 'networks that can be trained already. Received: --weights=imagenet and --supernet=tiny. Leave it out'),
+    ('tiny', 'imagenet', '', 'of networks that can be trained already. Received: --weights=imagenet and --supernet=tiny. Leave it out'),
     ('tiny', '', 'signed', 'Received: --pixels=signed and --supernet=tiny. Leave it out'),
     ('mobilenet_v2:2', '', '', 'mobilenet_v2 has the widths'),
     ('mobilenet_v9', '', '', "Received: 'mobilenet_v9'. Did you mean mobilenet_v"),
@@ -179,7 +179,7 @@ def test_what_no_run_can_begin_with_is_told_before_data_are_read(name, weights, 
 
 
 @pytest.mark.parametrize(
-  'name, weights', [('', 'imagenet'), ('tiny', ''), ('mobilenet_v2:0.35', 'none'), ('efficientnet_lite0', 'imagenet')]
+  'name, weights', [('', 'imagenet'), ('tiny', ''), ('tiny', 'none'), ('mobilenet_v2:0.35', 'none'), ('efficientnet_lite0', 'imagenet')]
 )
 def test_what_may_be_passes(name, weights):
   starts.check(name, weights, '')

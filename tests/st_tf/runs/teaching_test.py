@@ -39,7 +39,7 @@ def ticket(tmp_path_factory):
 
 
 def config(**settings):
-  return tiny.config(pixels='signed', **settings)
+  return tiny.config(**{'pixels': 'signed', 'teacher_pixels': 'signed'} | settings)
 
 
 def images() -> np.ndarray:
@@ -84,6 +84,8 @@ def test_what_cannot_teach_is_refused(saved, ticket, tmp_path):
     teacher(tiny.task(), config(teacher='start', supernet=f'keras:{saved[5]}'))
   with pytest.raises(ConfigError, match=r'start is a network by name or by file\. Received: --supernet='):
     teacher(tiny.task(), config(teacher='start', supernet='tiny'))
+  with pytest.raises(ConfigError, match=r'begins with\. Received: --init_from=.*\. Give it as --teacher\.'):
+    teacher(tiny.task(), config(teacher='start', init_from='ticket'))
   with pytest.raises((SpecError, TicketError), match='which does not exist'):
     teacher(tiny.task(), config(teacher=str(tmp_path / 'nothing')))
 

@@ -26,9 +26,14 @@ def blocks(gated: bool = False, padded: bool = False) -> keras.Model:
     y = keras.layers.BatchNormalization(name=f'norm{index}')(keras.layers.Conv2D(4, 1, use_bias=bool(index), name=f'project{index}')(y))
     if padded:
       y = keras.layers.Cropping2D(1)(keras.layers.ZeroPadding2D(1)(y))
+    y = keras.layers.Dropout(0.1)(y)
     x = keras.layers.Add(name=f'sum{index}')([x, y])
   x = keras.layers.ReLU()(keras.layers.Conv2D(5, 1, name='last')(x))
-  return networks.stirred(keras.Model(image, keras.layers.Dense(3, name='answers')(keras.layers.GlobalAveragePooling2D()(x))), RNG)
+  model = networks.stirred(keras.Model(image, keras.layers.Dense(3, name='answers')(keras.layers.GlobalAveragePooling2D()(x))), RNG)
+  for index in range(2):  # Norms that have seen what their blocks say once they are silent.
+    project = model.get_layer(f'project{index}')
+    model.get_layer(f'norm{index}').moving_mean.assign(project.bias if project.use_bias else np.zeros(4))
+  return model
 
 
 def none_of(channels, *names):
@@ -103,3 +108,28 @@ def test_blocks_that_need_one_another_do_not_both_go():
   kept = scores.least_valuable(channels, groups, np.ones(channels.units), 0)
   assert {name: int(units.sum()) for name, units in kept.items()} == {'expand': 1, 'other_expand': 1}
   assert {name: int(units.sum()) for name, units in channels.least(groups).items()} == {'expand': 1, 'other_expand': 1}
+
+
+def test_a_group_that_is_held_goes_along_with_its_block():
+  image = keras.Input((8, 8, 3), name='image')
+  x = keras.layers.Conv2D(4, 3, padding='same', name='stem')(image)
+  y = keras.layers.ReLU()(keras.layers.Conv2D(6, 1, name='expand')(x))
+  y = keras.layers.Multiply()([y, keras.layers.Conv2D(1, 1, activation='sigmoid', name='gate')(y)])
+  x = keras.layers.Add(name='sum')([x, keras.layers.Conv2D(4, 1, name='project')(y)])
+  channels = analyse(read(keras.Model(image, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(x))))[0])
+  closed = channels.closed(none_of(channels, 'expand'))
+  assert set(closed) == {'expand', 'gate'} and not closed['gate'].any()
+
+
+def test_a_second_block_at_the_same_sum_goes_too():
+  image = keras.Input((8, 8, 3), name='image')
+  x = keras.layers.Conv2D(4, 3, padding='same', name='stem')(image)
+  ways = [
+    keras.layers.Conv2D(4, 1, name=f'project{way}')(keras.layers.ReLU()(keras.layers.Conv2D(6, 1, name=f'expand{way}')(x)))
+    for way in (0, 1)
+  ]
+  x = keras.layers.Conv2D(5, 1, name='last')(keras.layers.Add(name='sum')([x, *ways]))
+  first = analyse(read(keras.Model(image, x))[0])
+  second = analyse(first.shrunk(none_of(first, 'expand0')))
+  names = [node.name for node in second.shrunk(none_of(second, 'expand1')).nodes]
+  assert names == ['image', 'stem', 'sum/shift+', 'sum/shift', 'last']
