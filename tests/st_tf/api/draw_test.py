@@ -136,7 +136,7 @@ def test_a_model_in_memory_is_drawn_from_and_the_same_call_goes_on(tmp_path):
   settings = {'task': 'module:tests.tiny', 'workdir': tmp_path / 'run', 'epochs': 1, 'batch_size': 16, 'sparsity': 0.5, 'deliver': False}
   model = trained_model()
   ticket = st_tf.draw(model=model, **settings)
-  assert ticket.input_shape == (tiny.SIDE, tiny.SIDE, 3) and 0.3 < ticket.cost.macs / ticket.cost.supernet_macs <= 0.6
+  assert ticket.input_shape == (tiny.SIDE, tiny.SIDE, 3) and 0.25 < ticket.cost.macs / ticket.cost.supernet_macs <= 0.6
   again = st_tf.draw(model=model, **settings)
   assert again.fingerprint == ticket.fingerprint and len(list(tmp_path.glob('run-*.keras'))) == 1
 
