@@ -22,7 +22,8 @@ from st_tf.models.map_head import with_map_head
 from st_tf.models.published import Published
 from st_tf.models.variables import seed_of
 
-IMAGENET, NONE = 'imagenet', 'none'
+IMAGENET = 'imagenet'
+NONE = 'none'
 # (mean, deviation) of pixels from 0 to 1 that make what a network was trained on.
 PIXELS = {
   'bytes': ((0.0,) * 3, (1 / 255,) * 3),
