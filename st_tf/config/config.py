@@ -70,6 +70,7 @@ _LATER = (
   'unit_search',
   'search_residual',
   'teacher',
+  'teacher_pixels',
   'teacher_share',
   'teacher_temperature',
   'quantize',
