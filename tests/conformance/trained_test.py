@@ -21,7 +21,7 @@ SHORT = {
   'tuner': {'trials': 2, 'tuner': 'random'},
   'acdc': {'prune_begin': 0.0, 'prune_end': 1.0},
 }
-OWN = {'gmp', 'rigl', 'search_prune_retrain', 'search_then_lottery', 'synflow', 'tuner'}  # They do something of their own with a graph.
+OWN = {'gmp', 'search_prune_retrain', 'tuner'}  # Of those that do something of their own with a graph.
 SEARCHING = {'supertickets', 'search_only', 'search_then_prune', 'search_prune_retrain', 'search_then_lottery'}
 
 
