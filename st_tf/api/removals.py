@@ -63,7 +63,7 @@ def _kept_lines(channels: Channels, trainer: Trainer) -> Iterator[str]:
   """What keeps units from going, by layer, and how many units it keeps."""
   told: dict[str, int] = {}
   free = {group.name for group in removable(trainer)}
-  random = {unit: layer for kernel in channels.kernels if (layer := kernel.name.rpartition('/')[0]) in trainer.untrained
+  random = {unit: layer for kernel in channels.kernels if (layer := kernel.layer) in trainer.untrained
             for unit in kernel.axes.get(kernel.reads, ())}  # fmt: skip
   for group in channels.groups:
     if group.held_by:

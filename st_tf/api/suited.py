@@ -19,7 +19,7 @@ from st_tf.ticket import Ticket
 
 TRAINED = ('efficientnet_lite0', 'mobilenet_v2')  # For photographs, the first whose weights are at hand.
 _PHOTOGRAPHS = ('mobile', 'mobile_dense')  # Presets that tasks of photographs have by default.
-# Of a network that is trained already; units and weights with these were ahead of all else on two sets of pictures.
+# Of a network that is trained already (docs/results/clothing).
 FINE_TUNING = {
   'unit_search': ('scores', 'its weights say what a unit is worth'),
   'target_macs': (0.4, 'units before zeros, at equal weights left'),

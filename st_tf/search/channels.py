@@ -63,6 +63,11 @@ class Kernel:
   axes: Mapping[int, Ids]
   reads: int | None
 
+  @property
+  def layer(self) -> str:
+    """The name of its layer."""
+    return self.name.rpartition('/')[0]
+
   def macs(self, alive: np.ndarray | None = None) -> int:
     """Multiply-accumulates for one image; with `alive`, booleans by unit id, of what is left."""
     sizes = dict(enumerate(self.shape))
@@ -127,7 +132,7 @@ class Channels:
   def layers_of(self, group: ChannelGroup) -> tuple[str, ...]:
     """Names of the layers that multiply channels of a group, in network order."""
     touched = (kernel for kernel in self.kernels if any(np.isin(ids, group.ids).any() for ids in kernel.axes.values()))
-    return tuple(dict.fromkeys(kernel.name.rpartition('/')[0] for kernel in touched))
+    return tuple(dict.fromkeys(kernel.layer for kernel in touched))
 
   def unit_macs(self, group: ChannelGroup, alive: Alive | None = None) -> np.ndarray:
     """MACs that go with each unit of a group, of the network that `alive` leaves (its neighbours as they are)."""

@@ -6,7 +6,7 @@ import dataclasses
 import numpy as np
 
 from st_tf.arch.latency import LatencyTable
-from st_tf.search.channels import Alive, ChannelGroup, Channels, Kernel
+from st_tf.search.channels import Alive, ChannelGroup, Channels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +37,7 @@ def layer_macs(channels: Channels, alive: Alive | None = None) -> dict[str, int]
   living = None if alive is None else channels.living(alive)
   macs: dict[str, int] = {}
   for kernel in channels.kernels:
-    macs[_layer(kernel)] = macs.get(_layer(kernel), 0) + kernel.macs(living)
+    macs[kernel.layer] = macs.get(kernel.layer, 0) + kernel.macs(living)
   return macs
 
 
@@ -49,13 +49,9 @@ def _network(table: LatencyTable, channels: Channels, alive: Alive | None) -> fl
 def _units(table: LatencyTable, channels: Channels, group: ChannelGroup) -> np.ndarray:
   macs, saved = layer_macs(channels), np.zeros(channels.units)
   for kernel in channels.kernels:
-    layer = _layer(kernel)
+    layer = kernel.layer
     if layer in table.curves:
       price = table.milliseconds(layer, macs[layer]) * kernel.macs() / macs[layer]
       for ids in kernel.axes.values():
         np.add.at(saved, ids, price / len(ids))
   return saved[group.ids]
-
-
-def _layer(kernel: Kernel) -> str:
-  return kernel.name.rpartition('/')[0]

@@ -29,7 +29,7 @@ def candidates(channels: Channels, fresh: Iterable[str] = (), residual: bool = F
   """
   active = {unit for node in channels.graph.nodes if _is_active(node) for unit in channels.outputs[node.name].tolist()}
   unsaid = {
-    unit for kernel in channels.kernels if kernel.reads is not None and _layer(kernel) in set(fresh) for unit in kernel.axes[kernel.reads]
+    unit for kernel in channels.kernels if kernel.reads is not None and kernel.layer in set(fresh) for unit in kernel.axes[kernel.reads]
   }
   return tuple(
     group for group in channels.searchable(residual) if (group.is_residual or active.issuperset(group.ids)) and unsaid.isdisjoint(group.ids)
@@ -75,7 +75,7 @@ def scores(channels: Channels, values: Mapping[str, np.ndarray], deviation: Mapp
   """
   squares = np.zeros(channels.units)
   for kernel in channels.kernels:
-    node = channels.graph[_layer(kernel)]
+    node = channels.graph[kernel.layer]
     if kernel.reads is None or node.inputs[0] not in deviation:
       continue
     columns = _column_squares(kernel, values[kernel.name], _norm_scale(channels.graph, node, values))
@@ -168,7 +168,3 @@ def _norm_scale(graph: Graph, node: Node, values: Mapping[str, np.ndarray]) -> n
 def _is_active(node: Node) -> bool:
   kinds = ('ReLU', 'LeakyReLU', 'ELU', 'PReLU', 'ThresholdedReLU')
   return node.kind in kinds or node.config.get('activation') not in _LINEAR
-
-
-def _layer(kernel: Kernel) -> str:
-  return kernel.name.rpartition('/')[0]

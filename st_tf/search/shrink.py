@@ -120,7 +120,7 @@ class ShiftCarrier:
   left: depth.Emptied
 
   def carry(self, values: Mapping[str, np.ndarray], effective: Mapping[str, np.ndarray]) -> Values:
-    """`values` with those of the shifts; kernels of the blocks read nothing, so that `effective` does not matter."""
+    """`values` with those of the shifts, in which no kernel has a part."""
     del effective
     return {**values, **depth.constants(self.graph, self.left, values)}
 

@@ -47,7 +47,7 @@ def repeats(ticket: Ticket, output_shape: tuple[int, ...]) -> int:
     ticket: the ticket.
     output_shape: of the file, for one image.
   """
-  *places, outputs = ticket.build_model(raw=True).output_shape[1:]
+  *places, outputs = ticket.network.output_shape[1:]
   times = output_shape[0] // places[0] if places else 1
   return times if output_shape == (*(times * side for side in places), outputs) else 0
 
