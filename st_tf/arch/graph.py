@@ -79,6 +79,14 @@ class Graph:
     """Names of what images enter by."""
     return tuple(node.name for node in self.nodes if node.kind == INPUT)
 
+  def up_to(self, *names: str) -> 'Graph':
+    """The part of it that makes these nodes, which are its outputs."""
+    needed = set(names)
+    for node in reversed(self.nodes):
+      if node.name in needed:
+        needed.update(node.inputs)
+    return Graph(tuple(node for node in self.nodes if node.name in needed or node.kind == INPUT), names)
+
   def to_json(self) -> dict[str, Any]:
     """Plain lists, numbers and strings; `from_json` is the inverse."""
     return {'nodes': [dataclasses.asdict(node) for node in self.nodes], 'outputs': list(self.outputs)}

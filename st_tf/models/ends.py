@@ -53,15 +53,6 @@ def renamed(graph: Graph, names: Mapping[str, str]) -> Graph:
   return Graph(tuple(nodes), tuple(new(name) for name in graph.outputs))
 
 
-def up_to(graph: Graph, name: str) -> Graph:
-  """The part of a graph that makes one node."""
-  needed = {name}
-  for node in reversed(graph.nodes):
-    if node.name in needed:
-      needed.update(node.inputs)
-  return Graph(tuple(node for node in graph.nodes if node.name in needed or node.kind == INPUT), (name,))
-
-
 def without(graph: Graph, kind: str) -> Graph:
   """The graph without its nodes of a kind that have one input, which is read in their place."""
   source: dict[str, str] = {}

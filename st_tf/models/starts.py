@@ -194,7 +194,7 @@ def _without_final(graph: Graph) -> Graph:
   """The network up to its logits."""
   last = graph[graph.outputs[0]]
   if last.kind in ('Softmax', 'Activation') and last.config.get('activation', 'softmax') in _FINAL:
-    return ends.up_to(graph, last.inputs[0])
+    return graph.up_to(last.inputs[0])
   if last.config.get('activation') in _FINAL:
     logits = dataclasses.replace(last, config={**last.config, 'activation': 'linear'})
     return Graph(tuple(logits if node is last else node for node in graph.nodes), graph.outputs)
@@ -203,7 +203,7 @@ def _without_final(graph: Graph) -> Graph:
 
 def _new_top(graph: Graph, head: HeadSpec, image_size: tuple[int, int], path: str) -> Graph:
   """The network's maps of images of that size under a new head."""
-  model = build_graph(ends.up_to(graph, _maps(graph, path).name), (*image_size, 3))
+  model = build_graph(graph.up_to(_maps(graph, path).name), (*image_size, 3))
   return families.under_head(model.input, model.output, head, _DROPOUT)
 
 

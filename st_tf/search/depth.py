@@ -9,7 +9,7 @@ import dataclasses
 
 import numpy as np
 
-from st_tf.arch.graph import INPUT, Graph, Node
+from st_tf.arch.graph import Graph, Node
 
 SHIFT = 'ChannelShift'
 _NORM = 'BatchNormalization'
@@ -82,7 +82,8 @@ def without_empty(graph: Graph, left: Emptied) -> Graph:
       inputs = (node.name,)
     nodes.append(Node(name, SHIFT, {}, inputs, node.shape, {'shift': (node.shape[-1],)}))
     now[node.name] = name
-  return _needed(Graph(tuple(nodes), tuple(now.get(name, name) for name in graph.outputs)))
+  outputs = tuple(now.get(name, name) for name in graph.outputs)
+  return Graph(tuple(nodes), outputs).up_to(*outputs)
 
 
 def constants(graph: Graph, left: Emptied, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -124,12 +125,3 @@ def _shift_of(graph: Graph, total: str) -> str:
   while name in graph.by_name:
     name = f'{name}+'
   return name
-
-
-def _needed(graph: Graph) -> Graph:
-  """The graph without the nodes that its outputs do not need."""
-  needed = set(graph.outputs)
-  for node in reversed(graph.nodes):
-    if node.name in needed:
-      needed.update(node.inputs)
-  return Graph(tuple(node for node in graph.nodes if node.name in needed or node.kind == INPUT), graph.outputs)

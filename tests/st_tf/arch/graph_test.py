@@ -4,6 +4,7 @@ import pytest
 
 from st_tf.arch.graph import INPUT, Graph, Node, call_name
 from st_tf.arch.specs import SpecError
+from tests import networks
 
 IMAGE = Node('image', INPUT, {}, (), (None, None, 3))
 CONV = Node('conv', 'Conv2D', {'filters': 4, 'strides': [2, 2]}, ('image',), (None, None, 4), {'kernel': (3, 3, 3, 4), 'bias': (4,)})
@@ -33,6 +34,11 @@ def test_a_second_call_has_a_name_of_its_own_and_the_same_layer():
 def test_what_is_no_network_is_refused(nodes, outputs, message):
   with pytest.raises(SpecError, match=message):
     Graph(nodes, outputs)
+
+
+def test_what_some_nodes_need_is_left():
+  graph = networks.inverted().up_to('expand')
+  assert [node.name for node in graph.nodes] == ['image', 'stem', 'expand'] and graph.outputs == ('expand',)
 
 
 @pytest.mark.parametrize('text', ['', '[]', '{}', '{"nodes": [{}], "outputs": []}', '{"nodes": 3, "outputs": ["a"]}'])

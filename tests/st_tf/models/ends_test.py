@@ -42,11 +42,6 @@ def test_a_layer_that_is_called_twice_keeps_one_name():
   assert [node.name for node in graph.nodes] == ['image', 'conv2d', 'conv2d#2'] and graph.outputs == ('conv2d#2',)
 
 
-def test_what_one_node_needs_is_left():
-  graph = ends.up_to(networks.inverted(), 'expand')
-  assert [node.name for node in graph.nodes] == ['image', 'stem', 'expand'] and graph.outputs == ('expand',)
-
-
 def test_nodes_of_a_kind_go_and_what_they_read_is_read_in_their_place():
   graph = graph_of(classifier())
   before = len(graph.nodes)
