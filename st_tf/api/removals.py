@@ -6,6 +6,7 @@ from st_tf.methods._method import WHOLE, Training
 from st_tf.runs.removal import check_removal, pictures, remove_least_valuable
 from st_tf.runs.start import load_weights
 from st_tf.runs.target import check_target, initial, removable, shown, target
+from st_tf.search import moments
 from st_tf.search.analysis import analyse
 from st_tf.search.channels import Channels
 from st_tf.training.meter import STEP_PASSES
@@ -31,6 +32,7 @@ def lines(trainer: Trainer, plan: Plan, trainings: Sequence[Training], has_data:
   load_weights(trainer)
   check_target(trainer)
   channels, groups, before, scored = analyse(trainer.arch), removable(trainer), trainer.macs, pictures(trainer)
+  of_moments = moments.macs(trainer.arch)
   kept = list(_kept_lines(channels, trainer))
   in_ms = trainer.price() if trainer.cost_model.table else None
   units = sum(group.units for group in groups)
@@ -45,7 +47,7 @@ def lines(trainer: Trainer, plan: Plan, trainings: Sequence[Training], has_data:
   yield f'  search      before the first step: {gone}'
   left = f'{after / before:.1%}'
   yield f'              from {before:,} to {shown(after, "MACs")} ({left}); every later epoch costs {left} of a whole one'
-  scoring = scored * before
+  scoring = scored * (before + of_moments)
   yield f'              their scores: {scored} training pictures, {scoring:,} MACs'
   if in_ms is not None:
     then = trainer.price() if has_data else in_ms * after / before

@@ -1,6 +1,7 @@
 """The widths of a trained network as a space for keras-tuner: how many units each channel group keeps, the best by their scores.
 
-Every architecture begins with the trained weights of the units that it keeps. Where there are none, its units are the first.
+Every architecture begins with the trained weights of the units that it keeps, which take over from the others. Where there are
+none, its units are the first.
 """
 
 from collections.abc import Mapping
@@ -13,12 +14,14 @@ import numpy as np
 from st_tf.config import Config
 from st_tf.methods import _tuning as tuning
 from st_tf.models import cost, starts
-from st_tf.runs.removal import scored
+from st_tf.runs.removal import observed
 from st_tf.runs.start import fresh, load_weights
 from st_tf.runs.target import removable
-from st_tf.search import shrink
+from st_tf.search import scores, shrink
 from st_tf.search.analysis import analyse
 from st_tf.search.importance import Group
+from st_tf.search.moments import Moments, deviations
+from st_tf.search.reconstruction import compensated
 from st_tf.task import Task
 from st_tf.ticket import Ticket
 from st_tf.training.plan import training_alone
@@ -32,10 +35,12 @@ class Widths(tuning.Space):
   Attributes:
     order: units of each group, by its name, the best first.
     values: the trained weights of the whole network by 'layer/variable'; empty where it has none.
+    found: the moments of what its kernels read, by node; empty likewise.
   """
 
   order: Mapping[str, np.ndarray]
   values: Mapping[str, np.ndarray]
+  found: Mapping[str, Moments]
   fractions: ClassVar[tuple[float, ...]] = tuning.FRACTIONS[1:]
   smallest: ClassVar[str] = 'with one unit of each group'
 
@@ -53,11 +58,12 @@ class Widths(tuning.Space):
     channels, found = analyse(trainer.arch), removable(trainer)
     groups = tuple(Group(group.name, '', group.units, channels.group_macs(group), False) for group in found)
     tuning.check_units(groups, config)
-    score = scored(trainer) if values else np.zeros(channels.units)
+    seen = observed(trainer) if values else {}
+    score = scores.scores(channels, trainer.values(), deviations(seen)) if values else np.zeros(channels.units)
     order = {group.name: np.argsort(-score[group.ids], kind='stable') for group in found}
     costs, shape = cost.of(trainer.model), (*task.image_size, 3)
     spent, bound = trainer.meter.total(time.monotonic() - started), tuning.bound(config, costs.macs)
-    return cls(trainer.arch, task.head, shape, groups, costs.params, costs.macs, bound, order, values, spent=spent)
+    return cls(trainer.arch, task.head, shape, groups, costs.params, costs.macs, bound, order, values, seen, spent=spent)
 
   @property
   def least(self) -> float:
@@ -75,7 +81,8 @@ class Widths(tuning.Space):
   def untrained(self, left: Mapping[str, int]) -> Ticket:
     """The network with these units, before its training, as a ticket."""
     channels, alive = analyse(self.supernet), self._alive(left)
-    weights = shrink.take(self.values, channels.slices(alive), dict.fromkeys(self.values, ()))
+    values = {**self.values, **compensated(channels, self.values, self.found, alive)}
+    weights = shrink.take(values, channels.slices(alive), dict.fromkeys(values, ()))
     return self.ticket(channels.shrunk(alive), {name: np.flatnonzero(units).tolist() for name, units in alive.items()}, weights)
 
   def begin(self, trainer: Trainer, source: Ticket) -> None:

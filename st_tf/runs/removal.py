@@ -11,6 +11,8 @@ from st_tf.models import cost
 from st_tf.runs.target import charged, check_target, of_a_graph, removable, target
 from st_tf.search import scores
 from st_tf.search.analysis import analyse
+from st_tf.search.moments import Moments, macs, moments
+from st_tf.search.reconstruction import Reconstruction, compensated
 from st_tf.task.scoring import readable
 from st_tf.training.trainer import Trainer
 
@@ -28,8 +30,11 @@ def remove_least_valuable(trainer: Trainer) -> dict[str, Any]:
   """
   check_removal(trainer)
   check_target(trainer)
-  groups = removable(trainer)
-  alive = scores.least_valuable(analyse(trainer.arch), groups, scored(trainer), target(trainer), charged(trainer), of_a_graph(trainer))
+  groups, channels, values, found = removable(trainer), analyse(trainer.arch), trainer.values(), observed(trainer)
+  alive = scores.least_valuable(
+    channels, groups, lambda: Reconstruction(channels, groups, values, found), target(trainer), charged(trainer), of_a_graph(trainer)
+  )
+  trainer.network.give(compensated(channels, values, found, alive))
   before, in_ms = trainer.macs, {'latency_ms_before': trainer.price()} if trainer.cost_model.table else {}
   left = sum(int(np.count_nonzero(units)) for units in alive.values())
   trainer.shrink(alive)
@@ -61,11 +66,10 @@ def pictures(trainer: Trainer) -> int:
   return min(math.ceil(PICTURES / size), trainer.task.steps_per_epoch(size)) * size
 
 
-def scored(trainer: Trainer) -> np.ndarray:
-  """The score of every unit, by unit id, of the weights as they are; what that takes counts as training."""
+def observed(trainer: Trainer) -> dict[str, Moments]:
+  """What the channels of the network say on training pictures, by node; what that takes counts as training."""
   config, count = trainer.config, pictures(trainer)
   data = trainer.task.dataset('train', config.batch_size, training=True, seed=config.seed, epoch=config.epochs)
   batches = data.take(count // config.batch_size)
-  deviation = scores.deviations(trainer.model, trainer.arch, (images for images, _ in readable(batches)))
-  trainer.meter.count(count, count * trainer.macs)
-  return scores.scores(analyse(trainer.arch), trainer.values(), deviation)
+  trainer.meter.count(count, count * (trainer.macs + macs(trainer.arch)))
+  return moments(trainer.model, trainer.arch, (images for images, _ in readable(batches)))

@@ -8,6 +8,7 @@ from st_tf.config import ConfigError
 from st_tf.methods._widths import Widths
 from st_tf.models import build, cost, named_variables, starts
 from st_tf.runs.start import fresh
+from st_tf.search import moments
 from st_tf.search.analysis import analyse
 from st_tf.training.plan import training_alone
 from tests import tiny
@@ -21,6 +22,11 @@ def prepared(trained_file):
 @pytest.fixture(scope='module')
 def space(prepared):
   return Widths.of(*prepared)
+
+
+def group_ids(space):
+  (group,) = (group for group in analyse(space.supernet).groups if group.name == 'expand0')
+  return group.ids.tolist()
 
 
 def test_each_channel_group_is_a_choice_of_which_it_keeps_a_unit_at_least(space):
@@ -46,6 +52,10 @@ def test_the_best_units_by_their_scores_are_kept_with_their_trained_weights(prep
   assert ticket.survivors == {'expand0': sorted(space.order['expand0'][:5].tolist())}
   whole = starts.start(config.supernet, '', config.pixels, task.head, task.image_size).values
   np.testing.assert_array_equal(ticket.weights['expand0/kernel'], whole['expand0/kernel'][..., ticket.survivors['expand0']])
+  # What reads the units has taken over from those that are gone.
+  (project,) = (kernel for kernel in analyse(space.supernet).kernels if set(kernel.axes.get(kernel.reads, ())) & set(group_ids(space)))
+  taken, kept = ticket.weights[project.name], np.take(whole[project.name], ticket.survivors['expand0'], project.reads)
+  assert taken.shape == kept.shape and not np.array_equal(taken, kept)
   assert 'head/classifier/kernel' not in ticket.weights  # It has three outputs in the place of five.
   assert ticket.fingerprint != space.untrained({'expand0': 6}).fingerprint
   trainer = fresh(task, config, training_alone(config, tiny.STEPS_PER_EPOCH), ticket)
@@ -56,7 +66,7 @@ def test_the_best_units_by_their_scores_are_kept_with_their_trained_weights(prep
 
 
 def test_what_scoring_has_cost_counts(space):
-  assert (space.spent.epochs, space.spent.macs) == (1.0, tiny.SIZES['train'] * space.macs)
+  assert (space.spent.epochs, space.spent.macs) == (1.0, tiny.SIZES['train'] * (space.macs + moments.macs(space.supernet)))
 
 
 def test_of_a_network_without_weights_the_first_units_are_kept(trained_file):

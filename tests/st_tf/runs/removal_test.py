@@ -14,7 +14,7 @@ from st_tf.config.request import Request
 from st_tf.models import cost, families, starts
 from st_tf.runs.run import begin
 from st_tf.runs.workdir import Workdir
-from st_tf.search import prices
+from st_tf.search import moments, prices
 from st_tf.search.analysis import analyse
 from st_tf.ticket import Ticket
 from st_tf.training.plan import Plan
@@ -57,7 +57,7 @@ def test_units_go_before_the_first_step_until_the_target_is_met(finished):
   assert shrink['macs_after'] > 0.56 * shrink['macs_before'] and ticket.cost.macs == shrink['macs_after']
   assert analyse(ticket.arch).macs() == ticket.cost.macs and analyse(ticket.supernet).macs() == ticket.cost.supernet_macs
   # Scores took one pass of the whole network over all pictures, since there are fewer than asked for.
-  spent = 96 * ticket.cost.supernet_macs + 3 * 96 * ticket.cost.macs
+  spent = 96 * (ticket.cost.supernet_macs + moments.macs(ticket.supernet)) + 3 * 96 * ticket.cost.macs
   assert (ticket.provenance.training.epochs, ticket.provenance.training.macs) == (2.0, spent)
   left = {group.name: group.units for group in analyse(ticket.arch).groups}
   assert all(len(units) == left[name] for name, units in ticket.survivors.items()) and left['expand0'] <= 16

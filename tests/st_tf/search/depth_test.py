@@ -94,7 +94,7 @@ def test_blocks_go_as_a_whole_where_the_target_asks_for_it():
   score = np.ones(channels.units)
   score[next(group.ids for group in groups if group.name == 'expand1')] = 0.01
   wanted = channels.macs(none_of(channels, 'expand1'))
-  kept = scores.least_valuable(channels, groups, score, wanted)
+  kept = scores.least_valuable(channels, groups, lambda: scores.Fixed(np.square(score)), wanted)
   assert {name: int(units.sum()) for name, units in kept.items()} == {'expand0': 6, 'expand1': 0, 'last': 5}
 
 
@@ -105,7 +105,7 @@ def test_blocks_that_need_one_another_do_not_both_go():
   channels = analyse(Graph((*graph.nodes, *other, both, networks.conv('after', 'sum', 4, 3)), ('after',)))
   groups = [group for group in channels.groups if group.name in ('expand', 'other_expand')]
   assert all(channels.may_go_whole(group) for group in groups)
-  kept = scores.least_valuable(channels, groups, np.ones(channels.units), 0)
+  kept = scores.least_valuable(channels, groups, lambda: scores.Fixed(np.ones(channels.units)), 0)
   assert {name: int(units.sum()) for name, units in kept.items()} == {'expand': 1, 'other_expand': 1}
   assert {name: int(units.sum()) for name, units in channels.least(groups).items()} == {'expand': 1, 'other_expand': 1}
 

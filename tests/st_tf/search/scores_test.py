@@ -8,6 +8,7 @@ from st_tf.arch.latency import LatencyTable
 from st_tf.models.graph import graph_of, read
 from st_tf.search import prices, scores
 from st_tf.search.analysis import analyse
+from st_tf.search.moments import deviations, moments
 from tests import networks
 
 SHAPE = (6, 6, 3)
@@ -37,26 +38,17 @@ def images():
   return [tf.constant(RNG.normal(size=(count, *SHAPE)), tf.float32) for count in (4, 3)]
 
 
+def fixed(score):
+  return lambda: scores.Fixed(np.square(score))
+
+
 def values(model):
   return {name: variable.numpy() for name, variable in read(model)[1].items()}
 
 
-def test_deviations_are_those_over_all_pictures_and_places(model, images):
-  found = scores.deviations(model, graph_of(model), images)
-  activation = keras.Model(model.input, model.get_layer('depthwise_act').output)
-  together = np.concatenate([activation(batch).numpy() for batch in images]).reshape(-1, 8)
-  np.testing.assert_allclose(found['depthwise_act'], together.std(0), rtol=1e-4)
-  assert {'image', 'stem', 'act', 'depthwise_act', 'sum'} <= set(found)
-
-
-def test_without_pictures_nothing_is_scored(model):
-  with pytest.raises(ValueError, match='scored on pictures'):
-    scores.deviations(model, graph_of(model), [])
-
-
 def test_a_score_is_the_deviation_times_the_column_with_the_norm_folded_in(model, images):
   graph = graph_of(model)
-  channels, deviation, weights = analyse(graph), scores.deviations(model, graph, images), values(model)
+  channels, deviation, weights = analyse(graph), deviations(moments(model, graph, images)), values(model)
   (group,) = [group for group in channels.groups if group.name == 'expand']
   scale = weights['norm/gamma'] / np.sqrt(weights['norm/moving_variance'] + 1e-3)
   columns = np.sqrt(np.square(weights['project/kernel'][0, 0] * scale).sum(1))
@@ -76,7 +68,7 @@ def test_units_that_a_skip_joins_are_candidates_where_they_are_asked_for():
   assert scores.candidates(analyse(graph)) == ()
   (group,) = scores.candidates(analyse(graph), residual=True)
   assert group.makers == ('stem', 'project')
-  kept = scores.least_valuable(analyse(graph), [group], np.arange(100.0), 0)
+  kept = scores.least_valuable(analyse(graph), [group], fixed(np.arange(24.0)), 0)
   assert kept == {'stem': pytest.approx([False, False, False, True])}
 
 
@@ -86,10 +78,10 @@ def test_units_of_the_least_squared_score_per_mac_go_until_the_target_is_met(mod
   score = np.zeros(channels.units)
   score[expand.ids] = [1, 2, 3, 4, 5, 6, 7, 8]
   score[last.ids] = 100
-  kept = scores.least_valuable(channels, (expand, last), score, channels.macs() - 3 * channels.unit_macs(expand)[0])
+  kept = scores.least_valuable(channels, (expand, last), fixed(score), channels.macs() - 3 * channels.unit_macs(expand)[0])
   assert kept['expand'].tolist() == [False] * 3 + [True] * 5 and kept['last'].all()
   assert channels.macs(kept) == channels.macs() - 3 * channels.unit_macs(expand)[0]
-  whole = scores.least_valuable(channels, (expand, last), score, channels.macs())
+  whole = scores.least_valuable(channels, (expand, last), fixed(score), channels.macs())
   assert all(units.all() for units in whole.values())
 
 
@@ -102,18 +94,18 @@ def test_what_goes_first_and_how_much_depend_on_what_is_charged_and_limited(mode
   table = {'expand': 0.8, 'last': 5.0, 'classifier': 0.0}
   curves = {layer: ((macs[layer],), (time,)) for layer, time in table.items()}
   by_table = prices.milliseconds(LatencyTable(channels.graph, 'classification', {}, 1.0, 6.8, curves))
-  kept = scores.least_valuable(channels, groups, score, 6.8 - 2.0, by_table, by_table)
+  kept = scores.least_valuable(channels, groups, fixed(score), 6.8 - 2.0, by_table, by_table)
   assert kept['expand'].all() and np.count_nonzero(kept['last']) == 3
-  kept = scores.least_valuable(channels, groups, score, channels.macs() - 1)
+  kept = scores.least_valuable(channels, groups, fixed(score), channels.macs() - 1)
   assert kept['last'].all() and np.count_nonzero(kept['expand']) == 7
-  kept = scores.least_valuable(channels, groups, score, channels.macs() - 1, by_table)
+  kept = scores.least_valuable(channels, groups, fixed(score), channels.macs() - 1, by_table)
   assert kept['expand'].all() and np.count_nonzero(kept['last']) == 4
 
 
 def test_a_group_that_no_skip_goes_past_keeps_its_best_unit_whatever_is_asked(model):
   channels = analyse(graph_of(model))
   groups = scores.candidates(channels)
-  kept = scores.least_valuable(channels, groups, np.arange(channels.units, dtype=float), 0)
+  kept = scores.least_valuable(channels, groups, fixed(np.arange(channels.units, dtype=float)), 0)
   assert {name: np.flatnonzero(units).tolist() for name, units in kept.items()} == {'expand': [], 'last': [4]}
 
 
@@ -124,6 +116,6 @@ def test_a_unit_that_says_nothing_goes_first(model, images):
   graph = graph_of(model)
   channels = analyse(graph)
   (group,) = scores.candidates(channels, fresh=['classifier'])
-  found = scores.scores(channels, weights, scores.deviations(model, graph, images))
-  kept = scores.least_valuable(channels, (group,), found, channels.macs() - 1)
+  found = scores.scores(channels, weights, deviations(moments(model, graph, images)))
+  kept = scores.least_valuable(channels, (group,), fixed(found), channels.macs() - 1)
   assert np.flatnonzero(~kept['expand']).tolist() == [5]
