@@ -25,12 +25,13 @@ FINE_TUNING = {
   'target_macs': (0.4, 'units before zeros, at equal weights left'),
   'sparsity': ((0.85,), 'of the weights of the units that are left'),
   'ranking': ('global', 'trained weights of all layers compare'),
-  'learning_rate': (0.02, 'a fine-tuning moves weights little'),
-  'weight_decay': (4e-5, 'likewise'),
+  'learning_rate': (0.05, 'for batches of 32'),
+  'weight_decay': (4e-5, 'a fine-tuning moves weights little'),
   'batch_size': (32, 'more steps from few pictures'),
 }
 _FROM_SCRATCH = {'batch_size': (32, 'more steps from few pictures'), 'learning_rate': (0.05, 'for batches of 32')}
 _OF_TRAINED = ('weights', 'pixels', 'padding')
+_OF_MAPS = 0.02  # Learning rate of a fine-tuning whose head gives maps.
 _SLOWER = 3  # How much smaller the learning rate of a fine-tuning is, of a task that brings an optimizer of its own.
 _STEPS, _SCRATCH_STEPS = 1000, 4000  # Training steps that suffice.
 _FEWEST_EPOCHS, _MOST_EPOCHS = 10, 200
@@ -94,6 +95,8 @@ def fine_tuning(task: Task, batch_size: int | None = None) -> dict[str, tuple[An
     batch_size: that is given; None = none is.
   """
   own = dict(FINE_TUNING)
+  if task.head.kind != 'classification':
+    own['learning_rate'] = (_OF_MAPS, 'a new head for maps, on trained layers')
   if 'optimizer' in task.settings:
     del own['weight_decay']
     own['learning_rate'] = (task.settings['learning_rate'] / _SLOWER, 'a fine-tuning moves weights little')

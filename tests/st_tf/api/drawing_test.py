@@ -84,11 +84,11 @@ def asked(**settings):
 
 def test_a_run_is_known_by_what_is_in_the_weights_that_it_found(cached):
   random = asked()
-  assert (random.weights, random.training.learning_rate) == ('none', 0.05) and 'weights' not in Identity.of(random).digests
+  assert (random.weights, random.pruning.ranking) == ('none', 'erk') and 'weights' not in Identity.of(random).digests
   model = networks.stirred(applications.speck(None, False, (8, 8, 3)), np.random.default_rng(0))
   model.save_weights(cached)
   for found in (asked(), asked(weights='imagenet'), asked(weights=str(cached))):
-    assert (found.weights, found.training.learning_rate) == (str(cached), 0.02)
+    assert (found.weights, found.pruning.ranking) == (str(cached), 'global')
     identity = Identity.of(found)
     assert identity.digests['weights'] == hashlib.sha256(cached.read_bytes()).hexdigest()[:16]
     assert identity.portable()['weights'] == f'speck_no_top.h5#{identity.digests["weights"]}'

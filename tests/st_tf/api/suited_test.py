@@ -10,8 +10,9 @@ from st_tf.config.request import Request
 from st_tf.models import families
 
 
-def task(pictures: int, preset: str = 'mobile', **settings):
+def task(pictures: int, preset: str = 'mobile', kind: str = 'classification', **settings):
   return types.SimpleNamespace(
+    head=types.SimpleNamespace(kind=kind),
     default_supernet=preset,
     settings=settings,
     sizes={'train': pictures},
@@ -61,13 +62,17 @@ def test_weights_without_a_name_are_of_the_network_that_has_such(cache, weights,
 def test_epochs_of_a_fine_tuning_make_a_thousand_steps(pictures, epochs):
   own = suited.fine_tuning(task(pictures))
   assert own['epochs'] == (epochs, f'about {epochs * pictures // 32:,} steps with {pictures:,} pictures')
-  assert own['learning_rate'][0] == 0.02 and own['ranking'][0] == 'global'
+  assert own['learning_rate'][0] == 0.05 and own['ranking'][0] == 'global'
+
+
+def test_a_new_head_for_maps_learns_more_slowly():
+  assert suited.fine_tuning(task(1000, 'mobile_dense', 'segmentation'))['learning_rate'][0] == 0.02
 
 
 def test_a_task_with_an_optimizer_keeps_it_at_a_smaller_rate():
-  own = suited.fine_tuning(task(1000, 'mobile_dense', optimizer='adam', learning_rate=0.003, weight_decay=1e-8))
+  own = suited.fine_tuning(task(1000, 'mobile_dense', 'keypoints', optimizer='adam', learning_rate=0.003, weight_decay=1e-8))
   assert own['learning_rate'][0] == pytest.approx(0.001) and 'weight_decay' not in own
-  scratch = suited.from_scratch(task(1000, 'mobile_dense', optimizer='adam', learning_rate=0.003))
+  scratch = suited.from_scratch(task(1000, 'mobile_dense', 'keypoints', optimizer='adam', learning_rate=0.003))
   assert 'learning_rate' not in scratch and scratch['batch_size'][0] == 32
 
 
