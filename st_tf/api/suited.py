@@ -25,6 +25,8 @@ FINE_TUNING = {
   'target_macs': (0.4, 'units before zeros, at equal weights left'),
   'sparsity': ((0.85,), 'of the weights of the units that are left'),
   'ranking': ('global', 'trained weights of all layers compare'),
+  'prune_begin': (0.02, 'trained weights need no time to tell'),
+  'prune_end': (0.5, 'half of the training is for what is left'),
   'learning_rate': (0.05, 'for batches of 32'),
   'weight_decay': (4e-5, 'a fine-tuning moves weights little'),
   'batch_size': (32, 'more steps from few pictures'),
@@ -33,7 +35,7 @@ _FROM_SCRATCH = {'batch_size': (32, 'more steps from few pictures'), 'learning_r
 _OF_TRAINED = ('weights', 'pixels', 'padding')
 _OF_MAPS = 0.02  # Learning rate of a fine-tuning whose head gives maps.
 _SLOWER = 3  # How much smaller the learning rate of a fine-tuning is, of a task that brings an optimizer of its own.
-_STEPS, _SCRATCH_STEPS = 1000, 4000  # Training steps that suffice.
+_STEPS, _SCRATCH_STEPS = 2000, 4000  # Training steps that suffice.
 _FEWEST_EPOCHS, _MOST_EPOCHS = 10, 200
 
 Reasoned = Mapping[str, tuple[Any, str]]  # Setting -> (value, why).
