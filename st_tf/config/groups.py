@@ -60,7 +60,7 @@ class SearchConfig:
   unit_search: str = setting(
     'factors',
     'How units are searched. factors: by their learned importance, while weights are trained; scores: by what they say about training'
-    ' pictures, before the first step, which trained weights need.',
+    ' pictures, before the first step, which suits trained weights.',
     UNIT_SEARCHES,
   )
   search_residual: bool = setting(False, 'With scores: search the channels that skips join too, which go from all layers along the skips.')
