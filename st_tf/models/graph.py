@@ -21,8 +21,7 @@ Wrap = Callable[[keras.layers.Layer], keras.layers.Layer]
 _DENSE_DEVIATION = 0.01
 # What Keras has not in keras.layers.
 _MORE = {
-  kind.__name__: kind
-  for kind in (ChannelScale, ChannelShift, CountedDropout, CustomScaleLayer, GroupedConv2D, LayerScale, StochasticDepth)
+  kind.__name__: kind for kind in (ChannelScale, ChannelShift, CountedDropout, CustomScaleLayer, GroupedConv2D, LayerScale, StochasticDepth)
 }
 # What matters to a first training only, or to how it is computed.
 _LEFT_OUT = frozenset({

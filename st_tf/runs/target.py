@@ -1,9 +1,8 @@
 """The target of a search: what it is, whether it can be met, and the penalty's strength on the way to it."""
 
 import bisect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 import math
-from typing import Any
 
 import numpy as np
 

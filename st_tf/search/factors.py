@@ -55,9 +55,7 @@ class Factors:
     """The penalty of each unit that is left, by group name, of that of its group."""
     return {name: np.where(units, penalties[name], 0).astype(np.float32) for name, units in self.pushed(survivors).items()}
 
-  def steered(
-    self, factors: Mapping[str, np.ndarray], survivors: Mapping[str, Iterable[int]], dead_below: float
-  ) -> dict[str, np.ndarray]:
+  def steered(self, factors: Mapping[str, np.ndarray], survivors: Mapping[str, Iterable[int]], dead_below: float) -> dict[str, np.ndarray]:
     """The factors that are pushed, or dead already, by group name."""
     pushed = self.pushed(survivors)
     return {name: value[pushed[name] | (np.abs(value) <= dead_below)] for name, value in factors.items()}
@@ -96,9 +94,7 @@ def point(channels: Channels, group: ChannelGroup) -> str:
   touching = [node for node in channels.graph.nodes if any(_carries(channels, name, group.ids) for name in node.inputs)]
   readers = {kernel.layer for kernel in _readers(channels, group.ids)}
   places = [
-    node.name
-    for node in channels.graph.nodes
-    if node.name == node.layer and np.array_equal(channels.outputs[node.name], group.ids)
+    node.name for node in channels.graph.nodes if node.name == node.layer and np.array_equal(channels.outputs[node.name], group.ids)
   ]
   return next((name for name in reversed(places) if _reaches(channels, touching, readers, group.ids, name)), '')
 

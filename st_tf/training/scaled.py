@@ -1,4 +1,4 @@
-"""Scales in front of kernels, while units are searched: what is ranked and thresholded is a kernel's entry times the scale of what it reads."""
+"""Scales in front of kernels, while units are searched: kernels are ranked and thresholded by their product with those of what they read."""
 
 from collections.abc import Callable, Mapping
 import dataclasses

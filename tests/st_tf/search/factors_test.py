@@ -48,7 +48,9 @@ def gated(*between, reads='gate'):
 
 def test_a_scale_sits_right_in_front_of_what_reads_its_units():
   assert points(inverted()) == {'expand': 'depthwise'}  # A linear depthwise convolution: behind it is as good, and behind its norm is last.
-  pooled = Graph((*inverted(False).nodes[:-1], node('pool', 'MaxPooling2D', ('depthwise',), 12), conv('project', 'pool', 12, 4)), ('project',))
+  pooled = Graph(
+    (*inverted(False).nodes[:-1], node('pool', 'MaxPooling2D', ('depthwise',), 12), conv('project', 'pool', 12, 4)), ('project',)
+  )
   assert points(pooled)['expand'] == 'pool'
 
 
