@@ -1,4 +1,4 @@
-"""Scales in front of kernels, while units are searched: kernels are ranked and thresholded by their product with those of what they read."""
+"""Scales before kernels, while units are searched: weights are ranked and thresholded by their product with those of what they read."""
 
 from collections.abc import Callable, Mapping
 import dataclasses
