@@ -105,14 +105,13 @@ def test_the_subgradient_is_an_option():
   np.testing.assert_allclose(factor.numpy()[:2], [overshot, 0], rtol=1e-5, err_msg='it passes zero, as subgradients do')
 
 
-@pytest.mark.parametrize('optimizer', ['sgd', 'rmsprop'])
-def test_a_rate_of_their_own_lengthens_the_steps_of_factors_alone(optimizer):
-  trainer, before, once = stepped(optimizer=optimizer)
-  _, _, after = stepped(optimizer=optimizer, factor_rate=4.0)
+def test_a_rate_of_their_own_lengthens_the_steps_of_factors_alone():
+  trainer, before, once = stepped(optimizer='adamw')  # Of which the first steps have a size that shows.
+  _, _, after = stepped(optimizer='adamw', factor_rate=4.0)
   factors = {group.factor for group in trainer.groups}
   for name, value in before.items():
     np.testing.assert_allclose(after[name] - value, (4 if name in factors else 1) * (once[name] - value), rtol=1e-3, atol=1e-6)
-  assert any(np.abs(once[name] - before[name]).max() > 1e-4 for name in factors)
+  assert all(np.abs(once[name] - before[name]).max() > 1e-3 for name in factors)
 
 
 def test_a_rate_of_their_own_lengthens_the_steps_of_the_penalty():
