@@ -11,12 +11,14 @@ import tensorflow as tf
 from st_tf import methods, wording
 from st_tf.api import removals
 from st_tf.api.stand_in import StandIn
+from st_tf.arch.graph import Graph
 from st_tf.arch.presets import is_graph
 from st_tf.config import Config
 from st_tf.models import cost
 from st_tf.models.families import NONE
-from st_tf.runs.start import fresh
-from st_tf.runs.target import check_sparsity, check_target, initial, limited, shown, target
+from st_tf.runs import factoring
+from st_tf.runs.start import fresh, load_weights
+from st_tf.runs.target import check_sparsity, check_target, initial, limited, removable, shown, target
 from st_tf.task import Task
 from st_tf.task.scoring import readable
 from st_tf.training.plan import Plan, training_alone
@@ -24,6 +26,7 @@ from st_tf.training.trainer import Trainer
 
 _TIMED_STEPS = 3
 _SHOWN_EVENTS = 6
+_SITES = dict.fromkeys(('', 'scale'), 'scales behind the activations') | {'gamma': 'the scales of batch norms before the activations'}
 _BEGINS = {'': 'those of the file', NONE: 'random ones'}
 
 
@@ -65,7 +68,7 @@ def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]
   if plan.removes_first:
     yield from removals.lines(trainer, plan, trainings, not without_data)
   else:
-    yield from _search_lines(trainer, plan)
+    yield from _search_lines(trainer, plan, not without_data)
   yield from _pruning_lines(trainer, plan, method.pruning)
   if without_data:
     yield '  time        not measured, since no data was read; --data_dir=FOLDER reads some'
@@ -89,25 +92,37 @@ def _rates(plan: Plan) -> str:
   return ', '.join(f'{plan.learning_rate(step):.2g} at step {step}' for step in steps)
 
 
-def _search_lines(trainer: Trainer, plan: Plan) -> Iterator[str]:
-  search = trainer.config.search
+def _search_lines(trainer: Trainer, plan: Plan, has_data: bool) -> Iterator[str]:
+  search, groups, kept = trainer.config.search, trainer.groups, []
   if not plan.search_every:
     yield '  search      none'
     return
+  if isinstance(trainer.arch, Graph):
+    load_weights(trainer)
+    groups, kept = removable(trainer), list(removals.kept_lines(trainer))
+    if has_data:
+      factoring.begin(trainer)
   check_target(trainer)
-  if not trainer.groups:
+  if not groups:
     yield '  search      no units are left to search'
     return
   looks = [step for step in range(1, plan.search_end + 1) if plan.is_search_due(step)]
-  units = sum(group.units for group in trainer.groups)
-  yield f'  search      {units:,} units in {len(trainer.groups)} groups; {len(looks)} looks at steps {_some(looks)}'
+  units = sum(group.units for group in groups)
+  yield f'  search      {units:,} units in {len(groups)} groups; {len(looks)} looks at steps {_some(looks)}'
   if search.has_target:
     wanted = shown(target(trainer), limited(trainer).symbol)
     yield f'              target {wanted} ({target(trainer) / initial(trainer):.0%}); the penalty is steered'
   else:
     yield f'              penalty {search.penalty:g}'
-  heaviest = sorted(trainer.penalties().values())
+  penalties = trainer.penalties()
+  heaviest = sorted(penalties[group.name] for group in groups)
   yield f'              penalty of a unit between {heaviest[0]:.2f} and {heaviest[-1]:.2f} of the mean, grown after {plan.ramp_steps} steps'
+  if kept:
+    yield f'              factors are {_SITES[search.factor]}'
+  if trainer.factors_of_graph and search.penalised == 'least':
+    pushed = sum(map(len, trainer.factors_of_graph.penalised.values()))
+    yield f'              {pushed:,} units are pushed, the least important ones'
+  yield from kept
 
 
 def _pruning_lines(trainer: Trainer, plan: Plan, described: str) -> Iterator[str]:

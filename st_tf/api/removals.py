@@ -5,10 +5,9 @@ from collections.abc import Iterator, Sequence
 from st_tf.methods._method import WHOLE, Training
 from st_tf.runs.removal import check_removal, pictures, remove_least_valuable
 from st_tf.runs.start import load_weights
-from st_tf.runs.target import check_target, initial, removable, shown, target
+from st_tf.runs.target import check_target, initial, removable, scored_groups, shown, target
 from st_tf.search import moments
 from st_tf.search.analysis import analyse
-from st_tf.search.channels import Channels
 from st_tf.training.meter import STEP_PASSES
 from st_tf.training.plan import Plan
 from st_tf.training.trainer import Trainer
@@ -31,9 +30,9 @@ def lines(trainer: Trainer, plan: Plan, trainings: Sequence[Training], has_data:
   check_removal(trainer)
   load_weights(trainer)
   check_target(trainer)
-  channels, groups, before, scored = analyse(trainer.arch), removable(trainer), trainer.macs, pictures(trainer)
+  groups, before, scored = removable(trainer), trainer.macs, pictures(trainer)
   of_moments = moments.macs(trainer.arch)
-  kept = list(_kept_lines(channels, trainer))
+  kept = list(kept_lines(trainer))
   in_ms = trainer.price() if trainer.cost_model.table else None
   units = sum(group.units for group in groups)
   if has_data:
@@ -61,10 +60,11 @@ def lines(trainer: Trainer, plan: Plan, trainings: Sequence[Training], has_data:
   yield from kept
 
 
-def _kept_lines(channels: Channels, trainer: Trainer) -> Iterator[str]:
-  """What keeps units from going, by layer, and how many units it keeps."""
+def kept_lines(trainer: Trainer) -> Iterator[str]:
+  """What keeps units of a trained network from going, by layer, and how many units it keeps."""
   told: dict[str, int] = {}
-  free = {group.name for group in removable(trainer)}
+  channels = analyse(trainer.arch)
+  free, with_scores = ({group.name for group in groups} for groups in (removable(trainer), scored_groups(trainer)))
   random = {unit: layer for kernel in channels.kernels if (layer := kernel.layer) in trainer.untrained
             for unit in kernel.axes.get(kernel.reads, ())}  # fmt: skip
   for group in channels.groups:
@@ -72,6 +72,8 @@ def _kept_lines(channels: Channels, trainer: Trainer) -> Iterator[str]:
       reasons = [f'held by {name}' for name in group.held_by if name not in _ENDS]
     elif group.name in free:
       reasons = []
+    elif group.name in with_scores:
+      reasons = [f'of {group.name} without a place for factors']
     elif group.is_residual:
       reasons = ['joined by skips']
     elif group.ids[0] in random:

@@ -41,7 +41,7 @@ def check(configs: Iterable[Config], task: Task) -> None:
       trainers[layers] = _untrained(config, task)
     trainer = trainers[layers]
     if has_floors:
-      ranked(trainer.model, trainer.magnitudes(), max(how.sparsity), ranking(config), how.layer_floor)
+      ranked(trainer.model, trainer.network.magnitudes(), max(how.sparsity), ranking(config), how.layer_floor)
     if has_target:
       check_target(trainer)
 

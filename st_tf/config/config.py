@@ -27,7 +27,15 @@ from st_tf.task import DataConfig
 
 # What each setting may be; the names are flags.
 _AT_LEAST_ONE = ('epochs', 'batch_size', 'replicas', 'keep_checkpoints', 'trials')
-_POSITIVE = ('teacher_temperature', 'learning_rate', 'learning_rate_decay', 'decay_interval', 'search_interval', 'prune_interval')
+_POSITIVE = (
+  'teacher_temperature',
+  'learning_rate',
+  'learning_rate_decay',
+  'decay_interval',
+  'search_interval',
+  'prune_interval',
+  'factor_rate',
+)
 _BELOW_ONE = ('momentum', 'label_smoothing', 'ema_decay', 'minimum_saving', 'layer_floor')
 _NOT_NEGATIVE = (
   'seed',
@@ -69,6 +77,9 @@ _LATER = (
   'padding',
   'unit_search',
   'search_residual',
+  'factor',
+  'factor_rate',
+  'penalised',
   'teacher',
   'teacher_pixels',
   'teacher_share',
@@ -142,6 +153,8 @@ class Config:
     _require(named, f'--cost is macs or {PREFIX}FILE.', repr(cost), hint)
     limited = not self.search.target_latency_ms or cost.startswith(PREFIX)
     _require(limited, '--target_latency_ms needs a table.', f'--cost={cost}', f' Write --cost={PREFIX}FILE.')
+    aimed = self.search.penalised == 'all' or self.search.has_target
+    _require(aimed, '--penalised=least needs a target, by which units are counted.', 'none', ' Give --target_macs, or leave it out.')
     _require(self.batch_size % self.replicas == 0, '--batch_size is a multiple of --replicas.', f'{self.batch_size} for {self.replicas}')
     transfer = self.transfer
     _require(transfer.input_stride in (0, 1, 2, 4), "--input_stride is 1, 2 or 4; 0 = the ticket's.", transfer.input_stride)

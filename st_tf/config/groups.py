@@ -24,6 +24,8 @@ PRUNED_LAYERS = ('prune_depthwise', 'prune_stem', 'prune_classifier', 'prune_hea
 QUANTIZED = ('', 'int8')
 UNIT_SEARCHES = ('factors', 'scores')
 FACTOR_STEPS = ('proximal', 'subgradient')
+FACTORS = ('', 'scale', 'gamma')
+PENALISED = ('all', 'least')
 OF_THE_MACHINE = ('keep_checkpoints', 'data_dir')  # They change nothing about the result.
 DURATIONS = (
   'penalty_ramp',
@@ -58,12 +60,25 @@ class SearchConfig:
   unit_search: str = setting(
     'factors',
     'How units are searched. factors: by their learned importance, while weights are trained; scores: by what they say about training'
-    ' pictures, before the first step, which trained weights need.',
+    ' pictures, before the first step, which suits trained weights.',
     UNIT_SEARCHES,
   )
   search_residual: bool = setting(False, 'With scores: search the channels that skips join too, which go from all layers along the skips.')
   cost: str = setting('macs', "What the penalty charges for a unit: 'macs', or latency:FILE with a table by tflite.latency_table.")
+  factor: str = setting(
+    '',
+    'What a factor is. scale: a scale behind the activation, which the kernels that read it take in; gamma: the scale of the batch norm'
+    ' before the activation. Empty = scale for a network by name or by file, gamma for a preset.',
+    FACTORS,
+  )
   factor_step: str = setting('proximal', 'How the penalty acts on the factors.', FACTOR_STEPS)
+  factor_rate: float = setting(1.0, "What the learning rate is multiplied by for the factors, the penalty's steps included.")
+  penalised: str = setting(
+    'all',
+    'Which factors are pushed to zero. all; least: only those of as many units as must go to meet the target, the least important per'
+    ' price when the search begins (of a network by name or by file).',
+    PENALISED,
+  )
   dead_below: float = setting(1e-3, 'A unit is dead when the magnitude of its factor is at most this.')
   penalty_ramp: Duration = setting(share(0.07), 'Duration over which the penalty grows from 0; a target is pursued only afterwards.')
   search_interval: Duration = setting(share(0.05), 'Duration between two looks at the factors.')

@@ -75,7 +75,7 @@ def _exchange(run: Run, gradients: dict[str, np.ndarray], fraction: float) -> No
   after = rigl.exchanged(before, magnitudes, gradients, fraction)
   new = rigl.grown(before, after, magnitudes, fraction)
   trainer.hold(after, trainer.requested, final=False)
-  trainer.clear(new)
+  trainer.network.clear(new)
   run.record('prune', sparsity=after.sparsity, pruned=before.returned(after), returned=after.returned(before), final=False)
 
 

@@ -11,6 +11,7 @@ import math
 import numpy as np
 import tf_keras as keras
 
+from st_tf.models.layers import ChannelScale
 from st_tf.models.transformer import TokenTransformer
 from st_tf.models.variables import layers, short_name
 
@@ -80,8 +81,8 @@ def of(model: keras.Model, masks: Mapping[str, np.ndarray] | None = None) -> Cos
 
 
 def _parameters(layer: keras.layers.Layer) -> list:
-  """Variables that training changes, also where the layer is frozen."""
-  return [variable for variable in layer.weights if variable.trainable]
+  """Variables that training changes, also where the layer is frozen; none of a search's own factors, which kernels take in."""
+  return [] if isinstance(layer, ChannelScale) else [variable for variable in layer.weights if variable.trainable]
 
 
 def _layer(outer: keras.layers.Layer, layer: keras.layers.Layer, masks: Mapping[str, np.ndarray]) -> LayerCost:

@@ -13,14 +13,16 @@ from st_tf.arch.graph import INPUT, Graph, Node, call_name
 from st_tf.arch.specs import SpecError
 from st_tf.models.activations import ACTIVATIONS
 from st_tf.models.high_resolution import CLASSIFIER, MAP_DEVIATION
-from st_tf.models.layers import ChannelShift, CountedDropout, GroupedConv2D
+from st_tf.models.layers import ChannelScale, ChannelShift, CountedDropout, GroupedConv2D
 from st_tf.models.variables import seed_of, short_name
 
 Wrap = Callable[[keras.layers.Layer], keras.layers.Layer]
 
 _DENSE_DEVIATION = 0.01
 # What Keras has not in keras.layers.
-_MORE = {kind.__name__: kind for kind in (ChannelShift, CountedDropout, CustomScaleLayer, GroupedConv2D, LayerScale, StochasticDepth)}
+_MORE = {
+  kind.__name__: kind for kind in (ChannelScale, ChannelShift, CountedDropout, CustomScaleLayer, GroupedConv2D, LayerScale, StochasticDepth)
+}
 # What matters to a first training only, or to how it is computed.
 _LEFT_OUT = frozenset({
   'name', 'dtype', 'trainable', 'batch_input_shape', 'activity_regularizer', 'noise_shape', 'synchronized', 'renorm', 'renorm_clipping',

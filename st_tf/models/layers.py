@@ -52,6 +52,20 @@ class ChannelShift(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(_PACKAGE)
+class ChannelScale(keras.layers.Layer):
+  """Multiplies each channel by a trained factor that is not negative: how important it is, while units are searched."""
+
+  def build(self, input_shape: tf.TensorShape) -> None:
+    """Creates `scale` [channels]."""
+    self.scale = self.add_weight('scale', [input_shape[-1]], initializer='ones', constraint=keras.constraints.NonNeg())
+    super().build(input_shape)
+
+  def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    """inputs [..., channels] * scale."""
+    return inputs * self.scale
+
+
+@keras.saving.register_keras_serializable(_PACKAGE)
 class CountedDropout(keras.layers.Layer):
   """Dropout whose noise depends only on a seed and on how often it was called in training.
 

@@ -15,7 +15,7 @@ What a pruned weight does between two rankings is the layer's `reactivation`:
 All state is in variables, so that an event never needs a new trace.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 import contextlib
 from typing import Any
 
@@ -67,6 +67,7 @@ class RegrowthPruning(pruning_wrapper.PruneLowMagnitude):
     self.reactivation = reactivation
     self.damping = damping
     self.unit_slope = unit_slope
+    self.reading: Callable[[], tf.Tensor] | None = None  # Scales of what the layer reads, which the threshold is meant for too.
 
   def build(self, input_shape: tf.TensorShape) -> None:
     """Creates mask, threshold and scale of each prunable weight, and whether pruned weights may still come back."""
@@ -101,8 +102,8 @@ class RegrowthPruning(pruning_wrapper.PruneLowMagnitude):
 
   def effective(self, index: int, straight_through: bool = False) -> tf.Tensor:
     """The weight that the layer computes with; with `straight_through`, with the gradient that training needs."""
-    weight, mask, threshold = self.pruning_vars[index]
-    weight = tf.convert_to_tensor(weight)
+    weight, mask, _ = self.pruning_vars[index]
+    weight, threshold = tf.convert_to_tensor(weight), self._threshold(index)
     mask, pruned = tf.convert_to_tensor(mask), 1.0 - mask
     if self.reactivation == 'soft_threshold':
       shrunk = tf.sign(weight) * tf.nn.relu(tf.abs(weight) - threshold) * self.scales[index]
@@ -118,6 +119,11 @@ class RegrowthPruning(pruning_wrapper.PruneLowMagnitude):
       passed *= self._slope(weight * mask, value)
     return passed + tf.stop_gradient(value - passed)
 
+  def _threshold(self, index: int) -> Any:
+    """The magnitude that separates kept from pruned; of a weight behind a scale it is the product that is compared."""
+    threshold = self.pruning_vars[index][2]
+    return threshold if self.reading is None else tf.stop_gradient(tf.math.divide_no_nan(tf.convert_to_tensor(threshold), self.reading()))
+
   def _slope(self, kept: tf.Tensor, effective: tf.Tensor) -> tf.Tensor:
     """What the gradients of each output unit are multiplied by, with ones for the other axes."""
     axes = [0, 1] if isinstance(self.layer, keras.layers.DepthwiseConv2D) else list(range(kept.shape.rank - 1))
@@ -132,7 +138,8 @@ class RegrowthPruning(pruning_wrapper.PruneLowMagnitude):
     """
     strategy = tf.distribute.get_strategy()
     for index, old in enumerate(before):
-      weight, mask, threshold = self.pruning_vars[index]
+      weight, mask, _ = self.pruning_vars[index]
+      threshold = self._threshold(index)
       frozen = tf.logical_and(tf.equal(tf.convert_to_tensor(mask), 0.0), tf.equal(tf.convert_to_tensor(self.open), 0.0))
       value = tf.where(frozen, old, tf.convert_to_tensor(weight))
       if self.reactivation == 'dense_gradient':

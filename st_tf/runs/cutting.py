@@ -9,6 +9,7 @@ import numpy as np
 import st_tf
 from st_tf.models import cost
 from st_tf.pruning.wrapper import effective_values
+from st_tf.search.factors import unscaled
 from st_tf.task import Task
 from st_tf.ticket import Costs, Provenance, TaskFacts, Ticket
 from st_tf.training.trainer import Trainer
@@ -27,14 +28,14 @@ def cut(trainer: Trainer, batches: Any, sparsity: float, provenance: Provenance)
   """
   with trainer.evaluated(batches):
     validation = trainer.scores('validation').result()
-    weights = trainer.values() | effective_values(trainer.model)
+    weights = trainer.network.folded(trainer.values() | effective_values(trainer.model))
   masks = dict(trainer.mask)
   for name, kept in masks.items():
     # A kept weight that happens to be zero would count as one pruned too many.
     value = np.where(kept & (weights[name] == 0), np.finfo(np.float32).tiny, weights[name])
     weights[name] = np.where(kept, value, 0).astype(np.float32)
   return Ticket(
-    arch=trainer.arch,
+    arch=unscaled(trainer.arch),
     supernet=trainer.supernet,
     head=trainer.task.head,
     input_shape=(*trainer.task.image_size, 3),

@@ -11,18 +11,19 @@ import numpy as np
 import tensorflow as tf
 
 from st_tf import wording
-from st_tf.arch.graph import architecture
+from st_tf.arch.graph import Graph, architecture
 from st_tf.config import Config
 from st_tf.errors import Interrupted, UserError
 from st_tf.models import cost
 from st_tf.pruning.fit import is_last, may_return
+from st_tf.runs import factoring
 from st_tf.runs.cutting import cut, origin
 from st_tf.runs.folder import WorkdirError
 from st_tf.runs.removal import remove_least_valuable
 from st_tf.runs.start import fresh, load_weights
-from st_tf.runs.target import check_sparsity, check_target, correct_penalty, target_flag, trimmed
+from st_tf.runs.target import alive as living
+from st_tf.runs.target import check_sparsity, check_target, correct_penalty, macs_without, target_flag, trimmed
 from st_tf.runs.workdir import Workdir
-from st_tf.search import importance
 from st_tf.task import Task
 from st_tf.task.scoring import readable
 from st_tf.ticket import Ticket
@@ -66,7 +67,7 @@ class Run:
     self._fingerprint = workdir.identity.derived(self.config).fingerprint
     self._sums = _Sums()
     self._asked_to_stop: Callable[[], str] = lambda: ''
-    if plan.search_every:
+    if plan.search_every and not isinstance(trainer.arch, Graph):
       check_target(trainer)
     check_sparsity(trainer, plan)
     self._mark = time.monotonic()  # What is prepared, such as a first mask, is part of the training.
@@ -75,6 +76,8 @@ class Run:
       prepare(trainer)
       if plan.removes_first:
         self.record('shrink', **remove_least_valuable(trainer))
+      elif plan.search_every and isinstance(trainer.arch, Graph):
+        factoring.begin(trainer)
     else:
       self._check_same(state)
       trainer.restore(state)
@@ -188,16 +191,18 @@ class Run:
     if not plan.is_search_due(trainer.step):
       return
     last = trainer.step == plan.search_end
-    alive = importance.alive(trainer.factors(), search.dead_below)
+    alive = living(trainer)
     if last and search.has_target:
       alive, self._sums.trimmed = self._trimmed(alive)
     before = trainer.macs
-    saved = before - importance.MACS.total(before, trainer.current_groups, alive)
+    saved = before - macs_without(trainer, alive)
     if saved >= search.minimum_saving * before or (last and saved > 0):
       units = sum(value.size for value in alive.values())
       trainer.shrink(alive)
       left = sum(int(np.count_nonzero(value)) for value in alive.values())
       self.record('shrink', macs_before=before, macs_after=trainer.macs, units_before=units, units_after=left, trimmed=self._sums.trimmed)
+    if last:
+      factoring.end(trainer)
 
   def _trimmed(self, alive: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], int]:
     """(the units that stay at the end of the search, how many had to go that were not dead), the latter told."""
@@ -308,7 +313,7 @@ def train_to_the_end(run: Run, early_step: int = 0) -> None:
     for images, targets in run.batches(epoch):
       run.step(images, targets)
       if run.trainer.step == early_step:
-        run.workdir.keep_early(run.trainer.values())
+        run.workdir.keep_early(run.trainer.network.folded(run.trainer.values()))
       run.search()  # Dead units go physically; masks, slots and averages follow.
       run.prune()  # All weights are ranked anew; pruned ones may return.
     run.end_epoch(epoch)

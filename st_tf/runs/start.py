@@ -14,6 +14,7 @@ from st_tf.config import Config, ConfigError
 from st_tf.models import build, starts
 from st_tf.models.high_resolution import CLASSIFIER
 from st_tf.models.reference import load_reference, read_tensors
+from st_tf.runs.factoring import check_factors
 from st_tf.runs.teaching import teacher
 from st_tf.task import Task
 from st_tf.ticket import Ticket, moving
@@ -71,8 +72,7 @@ def fresh(task: Task, config: Config, plan: Plan, source: Ticket | None = None, 
     UserError: there is no such network, or the mask covers other weights than these settings prune.
   """
   arch = network(task, config) if source is None or config.init_from else source.arch
-  if isinstance(arch, Graph) and plan.search_every:
-    raise ConfigError('A network by name is searched by scores. Received: --unit_search=factors. Leave it out.')
+  check_factors(arch, config, plan)
   searching, removing, taught = plan.search_every > 0, plan.removes_first, teacher(task, config)
   trainer = Trainer(arch, task, config, plan.pruning, searching, scope=scope, teacher=taught, priced=removing)
   if source is not None:

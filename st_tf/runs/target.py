@@ -1,15 +1,14 @@
 """The target of a search: what it is, whether it can be met, and the penalty's strength on the way to it."""
 
 import bisect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 import math
-from typing import Any
 
 import numpy as np
 
 from st_tf.arch.graph import Graph
 from st_tf.config import ConfigError
-from st_tf.search import importance, prices, scores, steering
+from st_tf.search import factors, importance, offsets, prices, scores, steering
 from st_tf.search.analysis import analyse
 from st_tf.search.channels import ChannelGroup
 from st_tf.training.plan import Plan
@@ -65,9 +64,25 @@ def check_target(trainer: Trainer) -> None:
     )
 
 
-def removable(trainer: Trainer) -> tuple[ChannelGroup, ...]:
-  """The groups of a trained network of which units may go before the first step."""
+def scored_groups(trainer: Trainer) -> tuple[ChannelGroup, ...]:
+  """The groups of a trained network whose units can be scored."""
   return scores.candidates(analyse(trainer.arch), trainer.untrained, trainer.config.search.search_residual)
+
+
+def places(trainer: Trainer) -> dict[str, str]:
+  """Where the factors of a trained network sit: nodes, or batch norms, by the names of their groups; '' where there is no place."""
+  channels = analyse(trainer.arch)
+  place = offsets.norm_of if trainer.config.search.factor == 'gamma' else factors.point
+  return {group.name: place(channels, group) for group in scored_groups(trainer)}
+
+
+def removable(trainer: Trainer) -> tuple[ChannelGroup, ...]:
+  """The groups of a trained network of which units may go."""
+  found = scored_groups(trainer)
+  if trainer.config.search.unit_search == 'scores':
+    return found
+  at = places(trainer)
+  return tuple(group for group in found if at[group.name])
 
 
 def least_of_a_graph(trainer: Trainer) -> float:
@@ -97,17 +112,28 @@ def correct_penalty(trainer: Trainer, plan: Plan) -> None:
   every = max(plan.search_every // STEERS_PER_SEARCH, 1)
   if not plan.ramp_steps <= trainer.step < plan.search_end or trainer.step % every:
     return
-  groups = trainer.current_groups
-  if not groups:
+  if not trainer.current_groups:
     return
   ahead = range(trainer.step, min(trainer.step + every, plan.search_end))
-  model = limited(trainer)
   living = importance.alive(trainer.factors(), trainer.config.search.dead_below)
   # Dead units are held dead by the penalty too, so they stay in the sum, at the price of a living one.
-  prices = _prices(model, groups, living)
+  prices = _prices(trainer, living)
   dead = sum(prices[name] * float(np.count_nonzero(~units)) for name, units in living.items())
-  now, goal = model.total(trainer.macs, groups, living) + dead, _goal(trainer, plan, ahead[-1] + 1)
+  now, goal = _left(trainer, living) + dead, _goal(trainer, plan, ahead[-1] + 1)
   trainer.steer(prices, now, goal, sum(plan.learning_rate(step) for step in ahead))
+
+
+def alive(trainer: Trainer) -> dict[str, np.ndarray]:
+  """The units that need not go, by group name; of a graph also those that a group has to keep."""
+  found = importance.alive(trainer.factors(), trainer.config.search.dead_below)
+  return factors.keeping(analyse(trainer.arch), found, trainer.factors()) if isinstance(trainer.arch, Graph) else found
+
+
+def macs_without(trainer: Trainer, living: Mapping[str, np.ndarray]) -> float:
+  """MACs of what is left of the network without its dead units."""
+  if isinstance(trainer.arch, Graph):
+    return analyse(trainer.arch).macs(living)
+  return importance.MACS.total(trainer.macs, trainer.current_groups, living)
 
 
 def trimmed(trainer: Trainer, alive: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -117,17 +143,25 @@ def trimmed(trainer: Trainer, alive: Mapping[str, np.ndarray]) -> dict[str, np.n
     trainer: of the network.
     alive: booleans per unit by group name.
   """
-  groups, before, model = trainer.current_groups, trainer.macs, limited(trainer)
-  penalties = trainer.penalties()
-  distances = {name: np.abs(value) / penalties[name] for name, value in trainer.factors().items()}
+  penalties, values = trainer.penalties(), trainer.factors()
+  distances = {name: np.abs(value) / penalties[name] for name, value in values.items()}
+  is_graph = isinstance(trainer.arch, Graph)
 
   def left(limit: float) -> dict[str, np.ndarray]:
-    return {name: units & (distances[name] > limit) for name, units in alive.items()}
+    units = {name: alive[name] & (distance > limit) for name, distance in distances.items()}
+    return factors.keeping(analyse(trainer.arch), units, values) if is_graph else units
 
-  limits = [0.0, *np.unique([distance for name, units in alive.items() for distance in distances[name][units]])]
+  limits = [0.0, *np.unique([distance for name, units in distances.items() for distance in units[alive[name]]])]
   # Costs fall as limits rise.
-  enough = bisect.bisect_left(limits, -target(trainer), key=lambda limit: -model.total(before, groups, left(limit)))
+  enough = bisect.bisect_left(limits, -target(trainer), key=lambda limit: -_left(trainer, left(limit)))
   return left(limits[min(enough, len(limits) - 1)])
+
+
+def _left(trainer: Trainer, living: Mapping[str, np.ndarray]) -> float:
+  """What the network costs without its dead units, in the target's unit."""
+  if isinstance(trainer.arch, Graph):
+    return of_a_graph(trainer).network(analyse(trainer.arch), living)
+  return limited(trainer).total(trainer.macs, trainer.current_groups, living)
 
 
 def _goal(trainer: Trainer, plan: Plan, step: int) -> float:
@@ -136,9 +170,14 @@ def _goal(trainer: Trainer, plan: Plan, step: int) -> float:
   return steering.path(initial(trainer), target(trainer), max(step - plan.ramp_steps, 0) / length)
 
 
-def _prices(model: importance.CostModel, groups: Sequence[Any], living: Mapping[str, np.ndarray]) -> dict[str, float]:
-  left = {group.name: int(np.count_nonzero(living[group.name])) or group.units for group in groups}
-  return {group.name: model.group(group, left[group.name]) / left[group.name] for group in groups}
+def _prices(trainer: Trainer, living: Mapping[str, np.ndarray]) -> dict[str, float]:
+  """What a living unit of each group costs on average, in the target's unit."""
+  if isinstance(trainer.arch, Graph):  # Groups that lie in one layer share what it costs.
+    whole = _left(trainer, living)
+    saved = {name: whole - _left(trainer, {**living, name: np.zeros_like(units)}) for name, units in living.items()}
+    return {name: saved[name] / max(np.count_nonzero(units), 1) for name, units in living.items()}
+  left = {group.name: int(np.count_nonzero(living[group.name])) or group.units for group in trainer.current_groups}
+  return {group.name: limited(trainer).group(group, left[group.name]) / left[group.name] for group in trainer.current_groups}
 
 
 def check_sparsity(trainer: Trainer, plan: Plan) -> None:

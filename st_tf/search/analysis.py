@@ -25,7 +25,7 @@ _KEEPS = frozenset({
   'GlobalMaxPooling3D', 'ZeroPadding1D', 'ZeroPadding2D', 'ZeroPadding3D', 'Cropping1D', 'Cropping2D', 'Cropping3D', 'UpSampling1D',
   'UpSampling2D', 'UpSampling3D', 'Resizing', 'CenterCrop',
 })  # fmt: skip
-_NORMS = frozenset({'BatchNormalization', 'SyncBatchNormalization', 'TokenNorm', 'ChannelShift', 'LayerScale', 'PReLU'})
+_NORMS = frozenset({'BatchNormalization', 'SyncBatchNormalization', 'TokenNorm', 'ChannelScale', 'ChannelShift', 'LayerScale', 'PReLU'})
 _SUMS = frozenset({'CustomScaleLayer', 'Add', 'Subtract', 'Average', 'Maximum', 'Minimum'})
 _JOINS = _SUMS | {'Multiply'}
 _CONVOLUTIONS = frozenset({'Conv1D', 'Conv2D', 'Conv3D', 'GroupedConv2D'})

@@ -16,6 +16,7 @@ from st_tf.arch.latency import PREFIX, LatencyTable
 from st_tf.arch.specs import HeadSpec
 from st_tf.models.transformer import SIDE, attention_macs
 from st_tf.search.analysis import analyse
+from st_tf.search.factors import Factors
 from st_tf.search.prices import layer_macs, milliseconds
 from st_tf.search.units import channels_of, searched
 
@@ -61,14 +62,18 @@ class Group:
     return linear + _PENALISED_PAIR * (alive**2 - max(alive - 1, 0) ** 2)
 
 
-def groups_of(model: keras.Model, arch: Architecture, head: HeadSpec) -> tuple[Group, ...]:
-  """Every group of search units of `model`, in network order."""
+def groups_of(model: keras.Model, arch: Architecture, head: HeadSpec, factors: Factors | None = None) -> tuple[Group, ...]:
+  """Every group of search units of `model`, in network order; with the `factors` of a graph those that have some."""
   channels = channels_of(model, arch)
   # Both by the first of a group's units; of several batch norms that it passes, the last.
   scales = {} if isinstance(arch, Graph) else {axes[0][0]: name for name, axes in channels.axes.items() if name.endswith('/gamma')}
   tokens = {channels.outputs[node.name][0] for node in channels.graph.nodes if node.kind == 'TokenTransformer'}
   groups = []
   for name, found in searched(channels, arch, head).items():
+    if factors is not None:
+      if name in factors.variables:
+        groups.append(Group(name, factors.variables[name], found.units, channels.group_macs(found), False))
+      continue
     first, macs = found.ids[0], channels.group_macs(found)
     attention = attention_macs(found.units) if first in tokens else 0
     groups.append(Group(name, scales.get(first, ''), found.units, macs + attention, first in tokens))

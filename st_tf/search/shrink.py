@@ -17,6 +17,8 @@ from st_tf.arch.specs import ArchSpec, Block, BlockSpec, HeadSpec, layout
 from st_tf.models.activations import ACTIVATIONS
 from st_tf.search import depth
 from st_tf.search.channels import Slices
+from st_tf.search.factors import Factors
+from st_tf.search.offsets import OffsetCarrier
 from st_tf.search.units import channels_of, searched
 
 Values = dict[str, np.ndarray]
@@ -82,8 +84,8 @@ def take_masks(entries: Mapping[str, np.ndarray], kept: Slices) -> Values:
 
 
 def without(
-  model: keras.Model, arch: Architecture, head: HeadSpec, alive: Mapping[str, np.ndarray]
-) -> tuple[Architecture, Slices, 'Carrier | ShiftCarrier | None']:
+  model: keras.Model, arch: Architecture, head: HeadSpec, alive: Mapping[str, np.ndarray], factors: Factors | None = None
+) -> tuple[Architecture, Slices, 'Carrier | GraphCarrier | None']:
   """(the network that is left, which entries survive, what carries constants on; None where dead units leave none).
 
   Args:
@@ -91,12 +93,14 @@ def without(
     arch: its description.
     head: its head.
     alive: booleans per unit by group name.
+    factors: of a graph that is searched by them.
   """
   kept = slices(model, arch, head, alive)
   if isinstance(arch, Graph):
     channels = channels_of(model, arch)
-    left = channels.emptied(alive)
-    return channels.shrunk(alive), kept, ShiftCarrier(arch, left) if left.shifts else None
+    left, norms = channels.emptied(alive), factors.norms if factors else {}
+    carrier = GraphCarrier(OffsetCarrier(channels, alive, norms), left) if left.shifts or norms else None
+    return channels.shrunk(alive), kept, carrier
   carrier = Carrier(arch, head, alive, lambda values: ACTIVATIONS[arch.activation](tf.constant(values)).numpy())
   return shrunk_arch(arch, head, alive), kept, carrier
 
@@ -108,21 +112,21 @@ def _cut(value: np.ndarray, cuts: tuple[tuple[int, np.ndarray], ...]) -> np.ndar
 
 
 @dataclasses.dataclass(frozen=True)
-class ShiftCarrier:
-  """Carries on what blocks of which nothing is left add to the skips past them.
+class GraphCarrier:
+  """Carries on what dead units of a graph say, and what blocks of which nothing is left add to the skips past them.
 
   Attributes:
-    graph: the network as it stands.
-    left: what becomes of it.
+    offsets: of dead units.
+    left: what becomes of the network.
   """
 
-  graph: Graph
+  offsets: OffsetCarrier
   left: depth.Emptied
 
   def carry(self, values: Mapping[str, np.ndarray], effective: Mapping[str, np.ndarray]) -> Values:
-    """`values` with those of the shifts, in which no kernel has a part."""
-    del effective
-    return {**values, **depth.constants(self.graph, self.left, values)}
+    """`values` with the constants of dead units and those of the shifts, in which no kernel has a part."""
+    carried = self.offsets.carry(values, effective)
+    return {**carried, **depth.constants(self.offsets.channels.graph, self.left, carried)}
 
 
 @dataclasses.dataclass(frozen=True)

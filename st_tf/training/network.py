@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from st_tf.arch.graph import Architecture
+from st_tf.arch.graph import Architecture, Graph
 from st_tf.config import Config
 from st_tf.models import build, cost, named_variables
 from st_tf.models.variables import layers
 from st_tf.pruning.wrapper import bake, effective_values, get_state, paused, prunable, set_state
 from st_tf.search import shrink
+from st_tf.search.analysis import analyse
+from st_tf.search.factors import folded, readings
 from st_tf.task import Task
-from st_tf.training import averaging, optimizers
+from st_tf.training import averaging, optimizers, scaled
 from st_tf.training.scope import Scope
 from st_tf.training.state import Arrays, Memory
 from st_tf.training.step import decayed
@@ -38,6 +40,7 @@ class Network:
     trainable: those that are trained.
     optimizer: of these.
     averages: of the weights; None = none are kept.
+    readings: of the kernels that read what is scaled, by name.
     infer: outputs [batch, ...] of images [batch, height, width, 3].
   """
 
@@ -54,6 +57,8 @@ class Network:
     # What is frozen has no average: the mean of equal numbers differs from them in its last bit.
     moving = {name: variable for name, variable in self.variables.items() if scope.trains(name)}
     self.averages = averaging.Averages(moving) if training.ema_decay else None
+    self.readings = readings(analyse(arch)) if isinstance(arch, Graph) else {}
+    scaled.attach(self.model, self.readings, self.variables)
     self._recalibration = averaging.Recalibration(self.model)
     spec = tf.TensorSpec([None, *self.model.input_shape[1:]], tf.float32)
     model = self.model  # Not by way of this object, which would then outlive its place.
@@ -70,9 +75,9 @@ class Network:
     return self.averages.values() if self.averages else {}
 
   def magnitudes(self) -> Arrays:
-    """|w| of the prunable weights that are evaluated: the averages, where there are any."""
+    """|w| of the prunable weights that are evaluated: the averages, where there are any; times the scales of what they read."""
     values = self.values() | self.averaged()
-    return {name: np.abs(values[name]) for name in prunable(self.model)}
+    return scaled.multiplied({name: np.abs(values[name]) for name in prunable(self.model)}, self.readings, values)
 
   @contextlib.contextmanager
   def evaluated(self, batches: Iterable[tf.Tensor]) -> Iterator[None]:
@@ -96,6 +101,10 @@ class Network:
     """Makes the averages what the weights are now."""
     if self.averages:
       self.averages.assign(self.values())
+
+  def folded(self, values: Mapping[str, np.ndarray]) -> Arrays:
+    """Values of variables by name as the network has them without the scales of a search, which its kernels take in."""
+    return folded(self.readings, values)
 
   def clear(self, where: Mapping[str, np.ndarray]) -> None:
     """Zeroes weights, their averages and what the optimizer remembers of them.
@@ -143,7 +152,7 @@ class Network:
     optimizers.set_slots(self.optimizer, self.trainable, memory.slots, memory.iterations)
     set_state(self.model, memory.pruning)
 
-  def carried(self, carrier: shrink.Carrier | shrink.ShiftCarrier) -> Memory:
+  def carried(self, carrier: shrink.Carrier | shrink.GraphCarrier) -> Memory:
     """What the network remembers, with the constants of dead units carried on."""
     memory = self.memory()
     values = carrier.carry(memory.values, effective_values(self.model))

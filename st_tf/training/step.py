@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 import contextlib
 
+import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
@@ -31,7 +32,7 @@ class TrainingStep:
     averages: updated after each step; None = none.
     task: gives the loss.
     config: the run's settings.
-    penalties: (factors, penalty of each) by group name.
+    penalties: (factors, penalty of each, or of each unit) by group name.
     on_trace: called once per trace.
     teacher: whose outputs are learned from too; None = no one's.
   """
@@ -44,7 +45,7 @@ class TrainingStep:
     averages: Averages | None,
     task: Task,
     config: Config,
-    penalties: Mapping[str, tuple[tf.Variable, float]],
+    penalties: Mapping[str, tuple[tf.Variable, float | np.ndarray]],
     on_trace: Callable[[], None],
     teacher: Teacher | None = None,
   ):
@@ -84,13 +85,17 @@ class TrainingStep:
     self._on_trace()
     pruned = wrappers(self._model)
     before = [[tf.identity(weight) for weight, _, _ in wrapper.pruning_vars] for wrapper in pruned]
+    search = self._config.search
+    begun = [tf.identity(factors) for factors, _ in self._penalties.values()] if search.factor_rate != 1 else []
     # Around all replicas: where batch norms wait for each other, one replica is suspended inside its call of the model.
     with int8.rounded(self._model) if quantized else contextlib.nullcontext():
       losses, outputs = self._strategy.run(self._replica_step, args=(images, targets, strength))
     for wrapper, values in zip(pruned, before):
       wrapper.settle(values)
-    if self._config.search.factor_step == 'proximal':
-      self._shrink_factors(learning_rate * strength)
+    if begun:
+      self._lengthen(begun, search.factor_rate)
+    if search.factor_step == 'proximal':
+      self._shrink_factors(learning_rate * strength * search.factor_rate if begun else learning_rate * strength)
     if self._averages is not None:
       self._averages.update(average_decay)
     return self._strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None), outputs
@@ -134,5 +139,13 @@ class TrainingStep:
     """The proximal step of the L1 penalty: it makes factors exactly zero, whatever the optimizer."""
     for factors, penalty in self._penalties.values():
       value = tf.convert_to_tensor(factors)
-      value = tf.sign(value) * tf.nn.relu(tf.abs(value) - push * penalty)
-      self._strategy.extended.update(factors, lambda variable, new: variable.assign(new), args=(value,))
+      self._assign(factors, tf.sign(value) * tf.nn.relu(tf.abs(value) - push * penalty))
+
+  def _lengthen(self, begun, rate):
+    """Multiplies the step that the optimizer has taken with each group's factors, from `begun`."""
+    for (factors, _), before in zip(self._penalties.values(), begun):
+      value = before + rate * (tf.convert_to_tensor(factors) - before)
+      self._assign(factors, factors.constraint(value) if factors.constraint else value)
+
+  def _assign(self, factors, value):
+    self._strategy.extended.update(factors, lambda variable, new: variable.assign(new), args=(value,))

@@ -20,6 +20,7 @@ from st_tf.pruning import Mask
 from st_tf.pruning.fit import apply_ranking, hold_mask, is_closed, ranked
 from st_tf.pruning.wrapper import current_mask, get_state, set_state
 from st_tf.search import importance, shrink, steering
+from st_tf.search.factors import Factors
 from st_tf.search.steering import Steering
 from st_tf.search.units import all_of
 from st_tf.task import Metrics, Task
@@ -65,6 +66,7 @@ class Trainer:
     requested: sparsity that the last ranking was asked for.
     final: whether the mask stays as it is from now on.
     teacher: whose outputs are learned from too; None = no one's.
+    factors_of_graph: what is searched of a graph, while it is searched by factors.
     untrained: layers that begin with random weights where others were given theirs.
   """
 
@@ -87,6 +89,7 @@ class Trainer:
     self.steering = Steering()
     self.requested, self.final = 0.0, False
     self.untrained: set[str] = set()
+    self.factors_of_graph: Factors | None = None
     self.source = ''
     self.meter = Meter(task.sizes['train'])
     self._schedule, self._scope = schedule, scope
@@ -147,21 +150,12 @@ class Trainer:
       quantized: whether weights and activations are rounded as int8 files have them.
     """
     images, targets = (replicas.spread(self.strategy, values) for values in (images, targets))
-    loss, outputs = self._training_step(images, targets, learning_rate, strength, self._average_decay(), quantized)
+    decay = averaging.share_kept(self.step, self.config, self._schedule is not None, self.final)
+    loss, outputs = self._training_step(images, targets, learning_rate, strength, decay, quantized)
     self.step += 1
     macs = STEP_PASSES * self.macs + (self.teacher.macs if self.teacher else 0)
     self.meter.count(self.config.batch_size, self.config.batch_size * macs)
     return loss, replicas.gathered(self.strategy, outputs)
-
-  def _average_decay(self) -> float:
-    """Share of the old averages kept by this step.
-
-    Until the mask is final the averages follow soft-thresholded weights exactly. Averages lie closer to zero than the
-    weights, so that a threshold ranked from them leaves the trained network denser than asked: measured on `shapes`,
-    16% instead of 13.5%, and the averages' accuracy fell from 52% to 29%.
-    """
-    follows = self._schedule is not None and not self.final and self.config.pruning.reactivation == 'soft_threshold'
-    return 0.0 if follows else averaging.decay_at(self.step, self.config.training.ema_decay, self.config.batch_size)
 
   # Evaluation.
 
@@ -186,10 +180,6 @@ class Trainer:
     """Which weights are kept."""
     return current_mask(self.model)
 
-  def magnitudes(self) -> Arrays:
-    """|w| of the prunable weights that are evaluated: the averages, where there are any."""
-    return self.network.magnitudes()
-
   def ranked(self, sparsity: float) -> Mask:
     """The mask that a ranking of all weights would give; nothing changes.
 
@@ -197,7 +187,7 @@ class Trainer:
       RankingError: the floors do not allow the sparsity.
     """
     pruning = self.config.pruning
-    return ranked(self.model, self.magnitudes(), sparsity, pruning.ranking, pruning.layer_floor)
+    return ranked(self.model, self.network.magnitudes(), sparsity, pruning.ranking, pruning.layer_floor)
 
   def prune(self, sparsity: float, may_return: bool = True, final: bool = False) -> dict[str, Any]:
     """Ranks all weights anew and sets the masks.
@@ -231,7 +221,7 @@ class Trainer:
       set_state(self.model, before)
 
   def _rank(self, sparsity: float, returning: bool, closed: bool) -> Mask:
-    how, scores = self.config.pruning, self.magnitudes()
+    how, scores = self.config.pruning, self.network.magnitudes()
     return apply_ranking(self.model, sparsity, how.ranking, how.layer_floor, scores, returning, closed)
 
   def hold(self, mask: Mask, sparsity: float, final: bool = True) -> None:
@@ -246,12 +236,8 @@ class Trainer:
       RankingError: it covers other weights than are pruned here.
     """
     hold_mask(self.model, mask)
-    self.clear({name: ~kept for name, kept in mask.items()})
+    self.network.clear({name: ~kept for name, kept in mask.items()})
     self.requested, self.final = sparsity, final
-
-  def clear(self, where: Mapping[str, np.ndarray]) -> None:
-    """Zeroes weights where booleans by their names say so, in averages and in what the optimizer remembers too."""
-    self.network.clear(where)
 
   # Searching.
 
@@ -273,18 +259,27 @@ class Trainer:
       goal: what it may cost after the steps ahead.
       learning_rates: sum over these steps.
     """
-    dead_below = self.config.search.dead_below
-    self.steering = steering.steer(self.steering, self.factors(), self.penalties(), prices, now, goal, learning_rates, dead_below)
+    search, factors = self.config.search, self.factors()
+    if self.factors_of_graph:
+      factors = self.factors_of_graph.steered(factors, self.survivors, search.dead_below)
+    rates = learning_rates * search.factor_rate
+    self.steering = steering.steer(self.steering, factors, self.penalties(), prices, now, goal, rates, search.dead_below)
 
   def shrink(self, alive: Mapping[str, np.ndarray]) -> None:
     """Rebuilds the network without its dead units, `alive` by group name; weights, masks, slots and averages follow."""
-    left, kept, carrier = shrink.without(self.model, self.arch, self.task.head, alive)
+    left, kept, carrier = shrink.without(self.model, self.arch, self.task.head, alive, self.factors_of_graph)
     memory = self.network.carried(carrier) if carrier else self.network.memory()
     for name in alive.keys() & self.survivors.keys():
       self.survivors[name] = [index for index, living in zip(self.survivors[name], alive[name], strict=True) if living]
     self.arch = left
     self._rebuild()
     self.network.take_over(memory, kept)
+
+  def become(self, arch: Architecture, memory: Memory, factors: Factors | None) -> None:
+    """Makes it a network of the same function that remembers `memory`, searched by these `factors` of a graph."""
+    self.arch, self.factors_of_graph = arch, factors
+    self._rebuild()
+    self.network.take_over(memory, {})
 
   # Saving.
 
@@ -306,6 +301,8 @@ class Trainer:
       'survivors': copy.deepcopy(self.survivors),
       'steering': dataclasses.asdict(self.steering),
     }
+    if self.factors_of_graph:
+      facts['factors'] = self.factors_of_graph.to_json()
     return State(facts, memory.arrays())
 
   def restore(self, state: State) -> None:
@@ -314,9 +311,9 @@ class Trainer:
     self.step, self.requested, self.survivors = facts['step'], facts['requested'], copy.deepcopy(facts['survivors'])
     self.final, self.steering = facts['final'], Steering(**facts['steering'])
     self.meter.restore(facts['meter'])
-    arch = architecture(facts['arch'])
-    if arch != self.arch:
-      self.arch = arch
+    arch, factors = architecture(facts['arch']), facts.get('factors')
+    if arch != self.arch or factors:
+      self.arch, self.factors_of_graph = arch, Factors.from_json(factors) if factors else None
       self._rebuild()
     self.network.remember(Memory.of(state))
 
@@ -331,12 +328,14 @@ class Trainer:
     self.network = network = Network(self.arch, self.task, self.config, self._schedule, self._scope, self._synchronized)
     self.model, self.macs, self.variables = network.model, network.macs, network.variables
     self.trainable, self.optimizer, self.averages = network.trainable, network.optimizer, network.averages
-    self.current_groups = importance.groups_of(network.model, self.arch, self.task.head)
+    self.current_groups = importance.groups_of(network.model, self.arch, self.task.head, self.factors_of_graph)
 
   def _compile(self) -> None:
     with self.strategy.scope():
-      penalty = self.penalties() if self._searching else {}
-      penalised = {group.name: (self.variables[group.factor], penalty[group.name]) for group in self.current_groups if penalty}
+      groups = [group for group in self.current_groups if self._searching and group.factor]
+      factors, penalty = self.factors_of_graph, self.penalties()
+      penalty = factors.of_units(penalty, self.survivors) if factors else penalty
+      penalised = {group.name: (self.variables[group.factor], penalty[group.name]) for group in groups}
       here, count = self.network, self._count_trace
       parts = (here.model, here.trainable, here.optimizer, here.averages)
       self._training_step = TrainingStep(*parts, self.task, self.config, penalised, count, self.teacher)

@@ -21,6 +21,8 @@ OTHER_VALUES = {
     'pixels': 'bytes',
     'padding': 'exact',
     'unit_search': 'scores',
+    'factor': 'gamma',
+    'penalised': 'least',
     'teacher': 'start',
     'teacher_pixels': 'units',
     'quantize': 'int8',

@@ -6,7 +6,7 @@ import tf_keras as keras
 
 from st_tf.arch.specs import HeadSpec
 from st_tf.models import build, cost
-from st_tf.models.layers import GroupedConv2D
+from st_tf.models.layers import ChannelScale, GroupedConv2D
 from st_tf.pruning import Constant, wrap
 from tests import tiny
 
@@ -69,3 +69,9 @@ def test_a_frozen_layer_costs_what_it_cost():
   for layer in model.layers:
     layer.trainable = False
   assert cost.of(model) == before
+
+
+def test_the_factors_of_a_search_are_no_parameters():
+  inputs = keras.Input([4, 4, 3])
+  with_factors, without = (keras.Model(inputs, keras.layers.Conv2D(2, 1)(x)) for x in (ChannelScale()(inputs), inputs))
+  assert (cost.of(with_factors).params, cost.of(with_factors).macs) == (cost.of(without).params, cost.of(without).macs) == (8, 96)

@@ -5,11 +5,21 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from st_tf.models.layers import AppendCoordinates, ChannelShift, CountedDropout, GroupedConv2D, TokenNorm
+from st_tf.models.layers import AppendCoordinates, ChannelScale, ChannelShift, CountedDropout, GroupedConv2D, TokenNorm
 
 
 def normal(*shape):
   return np.random.default_rng(sum(shape)).normal(size=shape).astype(np.float32)
+
+
+def test_a_scale_multiplies_each_channel_and_is_not_negative():
+  layer, images = ChannelScale(), normal(2, 4, 4, 3)
+  assert np.array_equal(layer(images), images)
+  layer.scale.assign([0.0, 1.0, 2.0])
+  np.testing.assert_array_equal(layer(images), images * np.float32([0, 1, 2]))
+  optimizer = keras.optimizers.SGD(1.0, jit_compile=False)
+  optimizer.apply_gradients([(tf.constant([1.0, 0.5, -1.0]), layer.scale)])
+  assert layer.scale.numpy().tolist() == [0, 0.5, 3]
 
 
 @pytest.mark.parametrize('stride', [1, 2])

@@ -12,7 +12,7 @@ from st_tf.runs.cutting import cut
 from st_tf.runs.start import fresh, load_weights, network
 from st_tf.search.analysis import analyse
 from st_tf.ticket import Provenance, Ticket, TicketError
-from st_tf.training.plan import Plan, training_alone
+from st_tf.training.plan import training_alone
 from tests import tiny
 
 HEAD = HeadSpec('classification', 3)
@@ -99,9 +99,3 @@ def test_a_trained_networks_ticket_goes_on_with_images_of_another_size(trained_t
   assert trainer.arch == arch and trainer.supernet['expand0'].shape == (12, 12, 16) and trainer.untrained == {'head/classifier'}
   assert trainer.initial['macs'] == analyse(trainer.supernet).macs() and trainer.macs == analyse(arch).macs()
   np.testing.assert_array_equal(trainer.values()['expand0/kernel'], before.weights['expand0/kernel'])
-
-
-def test_a_network_of_a_file_is_not_searched_by_factors(trained_file):
-  config = tiny.config(supernet=f'keras:{trained_file}', pixels='signed', unit_search='factors', target_macs=0.6)
-  with pytest.raises(ConfigError, match=r'is searched by scores\. Received: --unit_search=factors\. Leave it out\.'):
-    fresh(tiny.task(), config, Plan.of(config, tiny.STEPS_PER_EPOCH))

@@ -36,7 +36,7 @@ def test_what_is_cleared_is_zero_in_averages_and_slots_too_and_nothing_else_chan
   where = np.zeros_like(kept)
   where[..., 0] = True
   before, slots = trainer.network.memory(), optimizers.slots(trainer.optimizer, trainer.trainable)
-  trainer.clear({name: where})
+  trainer.network.clear({name: where})
   after = trainer.network.memory()
   for old, new in ((before.values, after.values), (before.averages, after.averages), *((slots[slot], after.slots[slot]) for slot in slots)):
     assert not new[name][where].any() and np.array_equal(new[name][~where], old[name][~where]) and old[name][where].any()

@@ -105,6 +105,21 @@ def test_the_subgradient_is_an_option():
   np.testing.assert_allclose(factor.numpy()[:2], [overshot, 0], rtol=1e-5, err_msg='it passes zero, as subgradients do')
 
 
+def test_a_rate_of_their_own_lengthens_the_steps_of_factors_alone():
+  trainer, before, once = stepped(optimizer='adamw')  # Of which the first steps have a size that shows.
+  _, _, after = stepped(optimizer='adamw', factor_rate=4.0)
+  factors = {group.factor for group in trainer.groups}
+  for name, value in before.items():
+    np.testing.assert_allclose(after[name] - value, (4 if name in factors else 1) * (once[name] - value), rtol=1e-3, atol=1e-6)
+  assert all(np.abs(once[name] - before[name]).max() > 1e-3 for name in factors)
+
+
+def test_a_rate_of_their_own_lengthens_the_steps_of_the_penalty():
+  trainer, _, after = stepped(on=SILENT, strength=STRENGTH, factor_rate=4.0)
+  for group in trainer.groups:
+    np.testing.assert_allclose(after[group.factor], 1 - 4 * RATE * STRENGTH * trainer.penalties()[group.name], rtol=1e-5)
+
+
 def test_without_search_no_factor_is_pushed():
   _, before, after = stepped(on=SILENT, strength=STRENGTH, searching=False)
   assert all(np.array_equal(after[name], value) for name, value in before.items())

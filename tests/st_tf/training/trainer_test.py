@@ -95,7 +95,7 @@ def test_as_many_weights_are_pruned_as_requested(trainer, sparsity):
 
 
 def test_the_ranking_looks_at_the_averages_not_at_the_weights(trainer):
-  averages = {name: SEEDED.normal(size=np.shape(value)).astype(np.float32) for name, value in trainer.magnitudes().items()}
+  averages = {name: SEEDED.normal(size=np.shape(value)).astype(np.float32) for name, value in trainer.network.magnitudes().items()}
   trainer.averages.assign(averages)
   trainer.prune(0.5)
   for name, kept in trainer.mask.items():
@@ -104,7 +104,7 @@ def test_the_ranking_looks_at_the_averages_not_at_the_weights(trainer):
 
 def test_outside_the_window_no_weight_returns(trainer):
   before = trainer.mask
-  trainer.averages.assign({name: SEEDED.normal(size=np.shape(value)) for name, value in trainer.magnitudes().items()})
+  trainer.averages.assign({name: SEEDED.normal(size=np.shape(value)) for name, value in trainer.network.magnitudes().items()})
   assert trainer.prune(0.7, may_return=False)['returned'] == 0
   assert not any((kept & ~before[name]).any() for name, kept in trainer.mask.items())
 
