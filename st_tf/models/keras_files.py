@@ -12,7 +12,7 @@ import zipfile
 import numpy as np
 import tf_keras
 
-from st_tf import files
+from st_tf import files, plain
 from st_tf.arch.graph import INPUT, Graph, Node
 from st_tf.arch.specs import SpecError
 from st_tf.models import graph as graphs
@@ -209,7 +209,7 @@ def _foreign(file: pathlib.Path) -> tuple[str, str] | None:
   """(name, kind) of the first layer in a `.keras` file that is code, or that its own code knows; None where none is seen."""
   try:
     with zipfile.ZipFile(file) as archive:
-      waiting = [json.loads(archive.read('config.json'))]
+      waiting = [plain.parse(archive.read('config.json'))]
   except (OSError, ValueError, KeyError, zipfile.BadZipFile):
     return None
   while waiting:
@@ -227,4 +227,4 @@ def _is_of_keras3(file: pathlib.Path) -> bool:
   if file.suffix != '.keras' or not zipfile.is_zipfile(file):
     return False
   with zipfile.ZipFile(file) as archive:
-    return str(json.loads(archive.read('metadata.json')).get('keras_version', '')).startswith('3.')
+    return str(plain.parse(archive.read('metadata.json')).get('keras_version', '')).startswith('3.')

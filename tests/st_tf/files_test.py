@@ -38,13 +38,6 @@ def test_a_damaged_array_file_is_a_value_error_with_its_name(tmp_path, damage):
     files.read_arrays(path)
 
 
-def test_damaged_json_is_a_value_error_with_its_name(tmp_path):
-  (tmp_path / 'a.json').write_text('{"half": ')
-  for name in ('a.json', 'b.json'):
-    with pytest.raises(ValueError, match=name):
-      files.read_json(tmp_path / name)
-
-
 def test_a_full_disk_is_an_os_error(tmp_path, monkeypatch):
   def full(*args, **kwargs):
     raise files.safetensors.SafetensorError('I/O error: No space left on device (os error 28)')
