@@ -14,7 +14,7 @@ from st_tf.arch import limits
 from st_tf.arch.graph import INPUT, Graph, Node, call_name
 from st_tf.arch.specs import SpecError
 from st_tf.models.activations import ACTIVATIONS
-from st_tf.models.high_resolution import CLASSIFIER, MAP_DEVIATION
+from st_tf.models.high_resolution import CLASSIFIER, MAP_DEVIATION, NAME
 from st_tf.models.layers import ChannelShift, CountedDropout, GroupedConv2D
 from st_tf.models.variables import seed_of, short_name
 
@@ -162,7 +162,8 @@ def build_graph(
     except (ValueError, TypeError) as error:
       shapes = ', '.join(str(tuple(tensor.shape[1:])) for tensor in inputs)
       raise SpecError(f'Images have a size that every layer can read. Received: {node.layer} ({node.kind}) reads {shapes}.') from error
-  return keras.Model(image, [tensors[name] for name in graph.outputs] if len(graph.outputs) > 1 else tensors[graph.outputs[0]])
+  outputs = [tensors[name] for name in graph.outputs]
+  return keras.Model(image, outputs if len(outputs) > 1 else outputs[0], name=NAME)
 
 
 def _numbers(shape: Sequence[int | None]) -> int:

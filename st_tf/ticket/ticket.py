@@ -194,7 +194,7 @@ class Ticket:
       facts = plain.read(path / FACTS)
       if not isinstance(facts, Mapping) or facts.get('format') != FORMAT:
         found = facts.get('format') if isinstance(facts, Mapping) else type(facts).__name__
-        raise TicketError(f'This program reads tickets of format {FORMAT}. Received: format {found} in {path}. Update the program.')
+        raise TicketError(f'This program reads tickets of format {FORMAT}. Received: format {found!s:.20} in {path}. Update the program.')
       ticket = cls(
         arch=architecture(facts['arch']),
         supernet=architecture(facts['supernet']),
