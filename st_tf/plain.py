@@ -107,7 +107,7 @@ def check(value: Any, kind: Any, name: str) -> None:
     _require(isinstance(value, list | tuple), value, 'a list', name)
     _check_entries(value, inner, name)
   elif kind is float:
-    _require(isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value), value, 'a number', name)
+    _require(isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf, value, 'a number', name)
   else:
     _require(type(value) is kind, value, {int: 'a whole number', str: 'text', bool: 'true or false'}.get(kind, str(kind)), name)
 

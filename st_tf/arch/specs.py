@@ -157,6 +157,7 @@ class ArchSpec:
       unknown = sorted(set(data) - {field.name for field in dataclasses.fields(cls)})
       _require(not unknown, 'An ArchSpec has only the fields it lists.', unknown)
       _require('stages' in data, 'An ArchSpec has stages.', sorted(data))
+      plain.check_fields({name: value for name, value in data.items() if name != 'stages'}, cls, '')
       data['stages'] = tuple(StageSpec(**_tuples(stage)) for stage in data['stages'])
       data['searched'] = tuple((name, BlockSpec(**_tuples(block))) for name, block in data.get('searched', ()))
       return cls(**_tuples(data))

@@ -8,6 +8,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 from typing import Any
@@ -104,13 +105,21 @@ def served(pages: Mapping[str, bytes], port: int = 0, on_post: Callable[[bytes],
     def log_message(self, *args: Any) -> None:
       pass
 
-  server = http.server.ThreadingHTTPServer(('127.0.0.1', port), Handler)
+  server = _Server(('127.0.0.1', port), Handler)
   threading.Thread(target=server.serve_forever, daemon=True).start()
   try:
     yield f'http://127.0.0.1:{server.server_port}/'
   finally:
     server.shutdown()
     server.server_close()
+
+
+class _Server(http.server.ThreadingHTTPServer):
+  """One that says nothing of those who ask and do not wait for the answer."""
+
+  def handle_error(self, request: Any, client_address: Any) -> None:
+    if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+      super().handle_error(request, client_address)
 
 
 def _file_in(folder: pathlib.Path, path: str) -> bytes | None:

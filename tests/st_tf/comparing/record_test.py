@@ -3,9 +3,11 @@ import json
 
 import pytest
 
+from st_tf import wording
 from st_tf.comparing.record import RecordError, Records
 from st_tf.config import Config, Identity, SearchConfig
 from st_tf.task import DataConfig
+from tests import damage
 from tests.st_tf.comparing.table_test import EXAMPLES, record
 
 CONFIG = Config(task='shapes', seed=3, data=DataConfig(data_dir='/somewhere'))
@@ -104,3 +106,23 @@ def test_a_file_that_is_no_record_is_named(folder, change):
   path.write_text(change if isinstance(change, str) else json.dumps(json.loads(path.read_text()) | change))
   with pytest.raises(RecordError, match=r'holds what comparisons have written\. Received: .*supertickets-3-.*Remove it'):
     Records(folder, EXAMPLES)
+
+
+def test_a_record_that_was_changed_is_refused_and_one_of_before_is_read(folder):
+  (path,) = folder.iterdir()
+  whole = path.read_bytes()
+  facts = json.loads(whole)
+  del facts['checksum']
+  path.write_text(json.dumps(facts))
+  assert Records(folder, EXAMPLES).find(RUN) == record(0.5, 60.0)
+  texts = [*damage.flipped(whole, 150), *damage.cut(whole, 10), *list(damage.mistyped(facts))[::9], b'[' * 9999]
+  texts += [json.dumps(facts).replace('60.0', value, 1).encode() for value in ('1' + '0' * 400, '"x"', 'NaN')]
+  refused = 0
+  for text in texts:
+    path.write_bytes(text)
+    try:
+      found = Records(folder, EXAMPLES).find(RUN)
+      assert found is None or wording.duration(found.training.seconds)
+    except RecordError:
+      refused += 1
+  assert refused > 100
