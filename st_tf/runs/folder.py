@@ -93,13 +93,13 @@ def finish(path: pathlib.Path) -> None:
 def is_finished(path: pathlib.Path) -> bool:
   """Whether the run in that folder has come to its end, and its tickets are still there as they were.
 
-  Scores may have come since. Runs of before have noted the names of their tickets alone.
+  Scores may have come since. A search without tickets of its own has noted none. Runs of before have noted names alone.
   """
   try:
     noted = plain.read(path / FINISHED)
     plain.check(noted, list[str] | Mapping[str, str], FINISHED)
     names = [name for name in noted if name.startswith(_TICKET) and os.sep not in name]
-    there = bool(names) and len(names) == len(noted) and all((path / TICKETS / name / FACTS).is_file() for name in names)
+    there = len(names) == len(noted) and all((path / TICKETS / name / FACTS).is_file() for name in names)
     return there and (isinstance(noted, list) or all(noted[name] == _said(path / TICKETS / name) for name in names))
   except ValueError:
     return False
