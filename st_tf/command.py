@@ -12,7 +12,7 @@ import sys
 import types
 from typing import Any, NoReturn
 
-from st_tf import quiet
+from st_tf import quiet, terminal
 from st_tf.errors import Interrupted, NothingLeft, UserError
 
 BAD_INPUT = 2
@@ -28,6 +28,7 @@ def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
   any other exception is a fault of the program and keeps its traceback.
   """
   prepare()
+  terminal.guard()
   sys.meta_path.insert(0, _OwnPackages())
   signal.signal(signal.SIGTERM, signal.default_int_handler)
   try:

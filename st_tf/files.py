@@ -1,12 +1,21 @@
-"""Files that are either whole or not there, and arrays in them without pickles."""
+"""Files that are either whole or not there, and arrays in them without pickles.
+
+What is being written has a name that nobody can foresee, so that no link that lies there is followed, and the rights that the user's umask
+gives.
+"""
 
 from collections.abc import Callable, Mapping
+import errno
+import glob
 import hashlib
-import json
 import os
 import pathlib
+import re
+import secrets
 import shutil
 from typing import Any
+import zipfile
+import zlib
 
 import numpy as np
 import safetensors
@@ -14,6 +23,9 @@ import safetensors.numpy
 
 _UNFINISHED = '.unfinished'
 _REPLACED = '.replaced'
+_REMOVED = '.removed'
+_LEFT = re.compile(r'\.(?:(?P<replaced>.+)\.replaced|.+\.[0-9a-f]{8}\.(?:removed|unfinished(?:\.\w+)?))')
+_DIGEST = 'digest'
 
 
 def write_folder(path: pathlib.Path, fill: Callable[[pathlib.Path], None]) -> None:
@@ -22,25 +34,42 @@ def write_folder(path: pathlib.Path, fill: Callable[[pathlib.Path], None]) -> No
   Raises:
     OSError: the disk is full or not writable; nothing half-written is left at `path`.
   """
-  unfinished = path.with_name(f'.{path.name}{_UNFINISHED}')
-  remove(unfinished)
-  unfinished.mkdir(parents=True)
+  path.parent.mkdir(parents=True, exist_ok=True)
+  put_back(path)
+  name = glob.escape(path.name)
+  for rest in (*path.parent.glob(f'.{name}{_UNFINISHED}'), *path.parent.glob(f'.{name}.????????{_UNFINISHED}')):
+    remove(rest)
+  unfinished = _unforeseen(path, _UNFINISHED)
+  unfinished.mkdir()
   try:
     fill(unfinished)
     for file in unfinished.rglob('*'):
-      if file.is_file():
+      if file.is_file() and not file.is_symlink():
         _flush(file)
-    # The old folder goes in one step too: half of it under its name would look like a damaged one.
-    replaced = path.with_name(f'.{path.name}{_REPLACED}')
-    remove(replaced)
-    if path.exists():
-      os.replace(path, replaced)
-    os.replace(unfinished, path)
-    _flush(path.parent)
-    remove(replaced)
-  except OSError:
+    _exchange(path, unfinished)
+  except BaseException:
     shutil.rmtree(unfinished, ignore_errors=True)
     raise
+
+
+def put_back(path: pathlib.Path) -> None:
+  """Gives a folder its name again where a process died while it replaced it, between the old one and the new one."""
+  replaced = _replaced(path)
+  if not os.path.lexists(path) and replaced.is_dir() and not replaced.is_symlink():
+    os.replace(replaced, path)
+    _flush(path.parent)
+
+
+def tidy(folder: pathlib.Path) -> None:
+  """Puts back what a death left without its name in `folder`, and removes what was left half written or half removed there."""
+  for rest in sorted(folder.glob('.*')):
+    found = _LEFT.fullmatch(rest.name)
+    if found and found['replaced']:
+      put_back(rest.with_name(found['replaced']))
+    if found and rest.is_dir() and not rest.is_symlink():
+      shutil.rmtree(rest)
+    elif found:
+      rest.unlink(missing_ok=True)
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
@@ -54,7 +83,7 @@ def write_bytes(path: pathlib.Path, content: bytes) -> None:
   Raises:
     OSError: it cannot be written; an older one stays, and nothing half-written is left.
   """
-  _replace(path, path.with_name(f'.{path.name}{_UNFINISHED}'), lambda unfinished: unfinished.write_bytes(content))
+  write_file(path, lambda unfinished: unfinished.write_bytes(content))
 
 
 def write_file(path: pathlib.Path, fill: Callable[[pathlib.Path], Any]) -> None:
@@ -63,34 +92,47 @@ def write_file(path: pathlib.Path, fill: Callable[[pathlib.Path], Any]) -> None:
   Raises:
     OSError: it cannot be written; an older one stays, and nothing half-written is left.
   """
-  _replace(path, path.with_name(f'.{path.stem}{_UNFINISHED}{path.suffix}'), fill)
-
-
-def _replace(path: pathlib.Path, unfinished: pathlib.Path, fill: Callable[[pathlib.Path], Any]) -> None:
+  unfinished = _unforeseen(path, _UNFINISHED + path.suffix)
   try:
+    os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     fill(unfinished)
     _flush(unfinished)
     os.replace(unfinished, path)
-  except OSError:
+  except BaseException:
     unfinished.unlink(missing_ok=True)
     raise
 
 
 def remove(path: pathlib.Path) -> None:
-  """Removes a folder if it is there."""
-  if path.exists():
-    shutil.rmtree(path)
+  """Removes a folder if it is there: under its name it is whole or gone. Of a link to one, the link goes."""
+  if path.is_symlink():
+    path.unlink()
+  elif path.exists():
+    removed = _unforeseen(path, _REMOVED)
+    os.replace(path, removed)
+    shutil.rmtree(removed)
 
 
-def write_arrays(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
+def write_arrays(path: pathlib.Path, arrays: Mapping[str, np.ndarray], with_digest: bool = False) -> None:
   """Writes arrays by name in the safetensors format.
+
+  Args:
+    path: where.
+    arrays: by name.
+    with_digest: whether the file says what `digest` its arrays have, so that `read_arrays` sees a change.
 
   Raises:
     OSError: the disk is full or not writable.
   """
+  written = {name: np.ascontiguousarray(value).reshape(np.shape(value)) for name, value in arrays.items()}
+  descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o666)
   try:
-    safetensors.numpy.save_file({name: np.ascontiguousarray(value).reshape(np.shape(value)) for name, value in arrays.items()}, path)
-    path.chmod(0o644)  # The library keeps others from reading.
+    mode = os.fstat(descriptor).st_mode
+  finally:
+    os.close(descriptor)
+  try:
+    safetensors.numpy.save_file(written, path, {_DIGEST: digest(arrays)} if with_digest else None)
+    path.chmod(mode & 0o7777)  # The library keeps others from reading, whatever the umask says.
   except safetensors.SafetensorError as error:
     raise OSError(f'{path.name}: {error}') from error
 
@@ -102,21 +144,34 @@ def read_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
     ValueError: the file is missing or damaged.
   """
   try:
-    return safetensors.numpy.load_file(path)
-  except (OSError, safetensors.SafetensorError) as error:
+    with safetensors.safe_open(path, 'numpy') as file:
+      arrays, said = {name: file.get_tensor(name) for name in file.keys()}, (file.metadata() or {}).get(_DIGEST)
+  except (OSError, safetensors.SafetensorError, AttributeError, KeyError, TypeError, ValueError) as error:
     raise ValueError(f'{path.name}: {error}') from error
+  if said is not None and said != digest(arrays):
+    raise ValueError(f'{path.name}: the arrays do not match their digest')
+  return arrays
 
 
-def read_json(path: pathlib.Path) -> Any:
-  """The JSON in a file.
+def read_npz(path: str | pathlib.Path) -> dict[str, np.ndarray]:
+  """The arrays of an `.npz` file by name.
 
   Raises:
-    ValueError: the file is missing or damaged.
+    ValueError: the file is missing, damaged, or no `.npz` of plain arrays.
   """
   try:
-    return json.loads(path.read_text(encoding='utf-8'))
-  except (OSError, ValueError) as error:
-    raise ValueError(f'{path.name}: {error}') from error
+    archive = np.load(path, allow_pickle=False)
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+      raise ValueError('one array without a name')
+    with archive:
+      found = {name: archive[name] for name in archive.files}
+  # Compressions that zipfile has not (NotImplementedError), passwords (RuntimeError), headers that are no Python (SyntaxError and others).
+  except (OSError, EOFError, zipfile.BadZipFile, zlib.error, *_BAD_CONTENT) as error:
+    raise ValueError(f'{error or type(error).__name__}') from error
+  odd = next((name for name, value in found.items() if not isinstance(value, np.ndarray)), None)
+  if odd is not None:
+    raise ValueError(f'{odd!r} is no array')
+  return found
 
 
 def digest(arrays: Mapping[str, np.ndarray]) -> str:
@@ -127,6 +182,36 @@ def digest(arrays: Mapping[str, np.ndarray]) -> str:
     hasher.update(f'{name} {value.dtype} {arrays[name].shape} '.encode())
     hasher.update(value.tobytes())
   return hasher.hexdigest()
+
+
+_BAD_CONTENT = (ValueError, TypeError, KeyError, SyntaxError, OverflowError, MemoryError, RuntimeError)
+
+
+def _unforeseen(path: pathlib.Path, suffix: str) -> pathlib.Path:
+  """A name beside `path` for what is not finished."""
+  return path.with_name(f'.{path.name}.{secrets.token_hex(4)}{suffix}')
+
+
+def _replaced(path: pathlib.Path) -> pathlib.Path:
+  return path.with_name(f'.{path.name}{_REPLACED}')
+
+
+def _exchange(path: pathlib.Path, new: pathlib.Path) -> None:
+  """Puts `new` in the place of `path`. The old one goes in one step too: half of it under its name would look like a damaged one."""
+  replaced = _replaced(path)
+  while True:
+    if os.path.lexists(path):
+      remove(replaced)
+      os.replace(path, replaced)
+    try:
+      os.replace(new, path)
+      break
+    except OSError as error:  # A reader has put the old one back in between.
+      if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+        put_back(path)
+        raise
+  _flush(path.parent)
+  remove(replaced)
 
 
 def _flush(path: pathlib.Path) -> None:

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 import dataclasses
-import json
 import pathlib
 from typing import Any
 
 import numpy as np
 
+from st_tf import plain
 from st_tf.task import SPLITS, DataConfig, TaskError
 from tasks import _joints
 from tasks._people import Annotations, Detections, People, detected_people, true_people
@@ -163,8 +163,8 @@ def _file(root: pathlib.Path, part: str) -> pathlib.Path | None:
 
 def _json(path: pathlib.Path) -> Any:
   try:
-    return json.loads(path.read_bytes())
-  except (OSError, ValueError, RecursionError) as error:
+    return plain.parse(path.read_bytes(), own=False)
+  except (OSError, ValueError) as error:
     raise TaskError(f'The file is JSON that can be read. Received: {path} ({error}). Replace it.') from error
 
 

@@ -7,16 +7,15 @@ they are gone through once, and what is found is kept beside them.
 import abc
 from collections.abc import Iterator
 from concurrent import futures
-import os
 import pathlib
 import struct
 import threading
-import zipfile
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from st_tf.files import read_npz, write_file
 from st_tf.task import TaskError
 from tasks._images import EncodedImages
 
@@ -194,20 +193,16 @@ def _kept(files: list[pathlib.Path], name: str, gather) -> dict[str, np.ndarray]
     raise _unreadable(f'{error.filename} ({error.strerror})') from error
   path = files[0].with_name(f'st_tf_{name.rsplit("/", 1)[-1]}.npz')
   try:
-    with np.load(path) as kept:
-      if np.array_equal(kept['file_sizes'], sizes):
-        return {key: kept[key] for key in kept.files}
-  except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # None is there yet, or one that was damaged: it is made anew.
+    kept = read_npz(path)
+    if np.array_equal(kept['file_sizes'], sizes):
+      return kept
+  except (ValueError, KeyError):  # None is there yet, or one that was damaged: it is made anew.
     pass
   print(f'Looking through {name} once ({sizes.sum() / 1e9:.1f} GB), to find its pictures later: {path}', flush=True)
   gathered = gather() | {'file_sizes': sizes}
-  unfinished = path.with_name(f'.{path.name}.{os.getpid()}')
   try:
-    with unfinished.open('wb') as stream:
-      np.savez(stream, **gathered)
-    os.replace(unfinished, path)
+    write_file(path, lambda unfinished: np.savez(unfinished, **gathered))
   except OSError as error:
-    unfinished.unlink(missing_ok=True)
     print(f'note: {path} cannot be written ({error.strerror}), so that every run looks through the files again.', flush=True)
   return gathered
 

@@ -43,6 +43,9 @@ class Options:
   )
   out: str = dataclasses.field(default='', metadata={'help': 'File to write; empty = TICKET/model_FORMAT.tflite.'})
   samples: int = dataclasses.field(default=32, metadata={'help': 'Validation images on which file and ticket are compared.'})
+  task: str = dataclasses.field(
+    default='', metadata={'help': "Task to take pictures from; empty = the ticket's own, which has to be named where it is module:PATH."}
+  )
 
   def __post_init__(self):
     check_all(self)
@@ -107,7 +110,7 @@ def main(argv: Sequence[str]) -> None:
   ticket = Ticket.load(options.ticket)
   check_place(options.path)
   with quiet.imports():
-    task = task_of(ticket, given)
+    task = task_of(ticket, given, options.task)
   facts = export(ticket, task, options)
   for line in lines(facts, options.path):
     print(line)

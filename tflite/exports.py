@@ -1,14 +1,28 @@
 """What is known of the files that were exported from a ticket, side by side."""
 
 from collections.abc import Iterator, Mapping, Sequence
-import json
+import dataclasses
 import pathlib
 from typing import Any
 
-from st_tf import wording
+from st_tf import plain, wording
 
 _ENDING = '.export.json'
 _HEAD = ('format', 'kernels', 'validation', 'ticket', 'size', 'gzipped', 'in wasm', 'file')
+
+
+@dataclasses.dataclass(frozen=True)
+class _Told:
+  """What is read of the facts of a file."""
+
+  ticket: str
+  format: str
+  sparse: bool
+  bytes: int
+  gzipped: int
+  validation: Mapping[str, float]
+  ticket_validation: Mapping[str, float]
+  wasm_milliseconds: tuple[float | None, float | None] | None
 
 
 def facts_path(file: pathlib.Path) -> pathlib.Path:
@@ -34,10 +48,11 @@ def beside(folder: pathlib.Path, fingerprint: str) -> list[dict[str, Any]]:
 
 def _read(path: pathlib.Path) -> dict[str, Any]:
   try:
-    facts = json.loads(path.read_text(encoding='utf-8'))
-  except (OSError, ValueError):
+    facts = plain.read(path)
+    plain.check_whole(facts, _Told, path.name)
+    return facts if facts['validation'] and facts['ticket_validation'] else {}
+  except ValueError:
     return {}
-  return facts if isinstance(facts, dict) else {}
 
 
 def rows(exports: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import tqdm
 
-from st_tf import command, quiet
+from st_tf import command, plain, quiet
 from st_tf.arch import presets
 from st_tf.arch.graph import Architecture, Graph
 from st_tf.arch.specs import HEADS, HeadSpec
@@ -162,10 +162,10 @@ def _begun(options: Options, arch: Architecture, entries: list[dict[str, Any]]) 
   if not options.path.exists():
     return fresh
   try:
-    facts = json.loads(options.path.read_text(encoding='utf-8'))
+    facts = plain.read(options.path)
     same = all(facts[name] == fresh[name] for name in ('supernet', 'head', 'settings')) and ('base' in facts) == ('whole' in facts)
     same &= all('milliseconds' in entry and _unmeasured(entry) in entries for entry in facts['operations'])
-  except (OSError, ValueError, KeyError, TypeError):
+  except (ValueError, KeyError, TypeError, AttributeError):
     same = False
   if not same:
     raise UserError(

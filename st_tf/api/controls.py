@@ -46,8 +46,8 @@ def drawn_here(task: Task, ticket: Ticket, config: Config, supernet: pathlib.Pat
   pruning = dataclasses.replace(config.pruning, sparsity=(moved['sparsity'],), **moving.pruned_layers(ticket, task.head))
   begun = {'supernet': str(supernet)}
   if isinstance(ticket.supernet, Graph):  # It begins with the weights that the ticket's own run began with.
-    begun = {name: ticket.provenance.config[name] for name in ('supernet', 'weights', 'pixels')}
-    begun['padding'] = ticket.provenance.config.get('padding', '')
+    settings = moving.begun(ticket)
+    begun = {name: settings[name] for name in ('supernet', 'weights', 'pixels', 'padding')}
   is_smaller = moved['macs'] < moved['supernet_macs']
   search = {'target_macs': float(moved['macs'])} if is_smaller else {'target_macs': 0.0, 'penalty': 0.0}
   return dataclasses.replace(

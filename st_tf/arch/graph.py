@@ -6,12 +6,13 @@ through JSON without any code in it; `models.graph` reads one from a Keras model
 
 from collections.abc import Mapping
 import dataclasses
-import json
 from typing import Any
 
+from st_tf import plain
 from st_tf.arch.specs import ArchSpec, SpecError
 
 INPUT = 'InputLayer'
+_MOST_NODES = 20_000  # Networks of 1,000 layers have 3,000.
 _AGAIN = '#'  # 'name#2' is the second call of layer 'name'.
 
 
@@ -55,7 +56,10 @@ class Graph:
 
   def __post_init__(self):
     known: set[str] = set()
+    _require(len(self.nodes) <= _MOST_NODES, f'A graph has at most {_MOST_NODES:,} nodes.', f'{len(self.nodes):,}')
     for node in self.nodes:
+      of_code = next((name for name, value in node.config.items() if not _is_data(value)), None)
+      _require(of_code is None, 'Settings of layers are numbers, words and lists of them.', f'{of_code} of {node.name}')
       _require(node.name not in known, 'Nodes have names of their own.', node.name)
       _require(known.issuperset(node.inputs), 'A node comes after what it reads.', f'{node.name}, which reads {", ".join(node.inputs)}')
       known.add(node.name)
@@ -99,23 +103,30 @@ class Graph:
       SpecError: it describes none.
     """
     try:
-      data = json.loads(data) if isinstance(data, str) else data
+      data = plain.parse(data) if isinstance(data, str | bytes) else data
       nodes = tuple(
         Node(
-          name=str(node['name']),
-          kind=str(node['kind']),
+          name=node['name'],
+          kind=node['kind'],
           config=dict(node['config']),
           inputs=tuple(node['inputs']),
           shape=tuple(node['shape']),
           weights={name: tuple(shape) for name, shape in node['weights'].items()},
         )
-        for node in data['nodes']
+        for node in _nodes(data)
       )
       return cls(nodes, tuple(data['outputs']))
     except SpecError:
       raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
       raise SpecError(f'A graph has the fields and types that to_json writes. Received: {type(error).__name__}: {error}.') from error
+
+
+def _nodes(data: Any) -> list[Mapping[str, Any]]:
+  for index, node in enumerate(data['nodes']):
+    plain.check_whole(node, Node, f'node {index}')
+  plain.check(data['outputs'], list[str], 'outputs')
+  return data['nodes']
 
 
 Architecture = ArchSpec | Graph  # The high-resolution network, or any other.
@@ -133,6 +144,11 @@ def architecture(data: Mapping[str, Any]) -> Architecture:
 def call_name(layer: str, call: int) -> str:
   """Name of the node that is the call number `call` of a layer, counted from 0."""
   return f'{layer}{_AGAIN}{call + 1}' if call else layer
+
+
+def _is_data(value: Any) -> bool:
+  """Whether a setting names nothing that Keras would go and import."""
+  return all(map(_is_data, value)) if isinstance(value, list | tuple) else isinstance(value, str | int | float | None)
 
 
 def _require(condition: bool, rule: str, received: Any) -> None:

@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping
 import dataclasses
-import json
 import math
 import pathlib
 from typing import Any
 
 import numpy as np
 
+from st_tf import plain
 from st_tf.arch.graph import Architecture, Graph, architecture
-from st_tf.arch.specs import SpecError
 from st_tf.errors import UserError
 
 _LEAST = 1e-6  # Milliseconds; what takes no time would have no penalty.
@@ -50,7 +49,7 @@ class LatencyTable:
     """
     rule = 'A latency table is a file that python -m tflite.latency_table has finished.'
     try:
-      facts = json.loads(pathlib.Path(path).expanduser().read_text(encoding='utf-8'))
+      facts = plain.parse(pathlib.Path(path).expanduser().read_bytes())
       arch, head = architecture(facts['supernet']), str(facts['head'])
       names, amounts = ('layers', 'macs') if isinstance(arch, Graph) else ('groups', 'units')
       curves = {name: _rising(entry, amounts) for entry in facts['operations'] for name in entry[names]}
@@ -58,7 +57,7 @@ class LatencyTable:
       settings = dict(facts['settings'])
     except OSError as error:
       raise LatencyError(f'{rule} Received: {path} ({error.strerror}). Measure one first.') from error
-    except (ValueError, KeyError, TypeError, SpecError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
       raise LatencyError(f'{rule} Received: {path} ({type(error).__name__}: {error}). Measure it again.') from error
     if not curves or not all(math.isfinite(number) and number >= 0 for number in (base, whole)):
       raise LatencyError(f'{rule} Received: {path}, without operations or with times that are none. Measure it again.')

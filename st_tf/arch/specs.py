@@ -7,13 +7,14 @@ survives a round trip through JSON.
 
 from collections.abc import Mapping
 import dataclasses
-import json
 from typing import Any
 
+from st_tf import plain
 from st_tf.errors import UserError
 
 ACTIVATIONS = ('relu', 'relu6', 'hard_swish', 'swish')
 UPSAMPLINGS = ('nearest', 'bilinear')
+_MOST_KERNELS = 10_000  # Of which each is several layers; the largest preset has 228.
 HEADS = ('classification', 'dense')
 
 
@@ -116,6 +117,8 @@ class ArchSpec:
 
   def __post_init__(self):
     _require(len(self.stages) >= 1, 'A network has at least one stage.', self.stages)
+    blocks = sum(sum(stage.blocks) + 3 * len(stage.channels) for stage in self.stages) * len(self.kernels)
+    _require(blocks <= _MOST_KERNELS, f'The blocks of a network have at most {_MOST_KERNELS:,} kernels.', f'about {blocks:,}')
     _require(len(self.stages[0].channels) == 1, 'The first stage has one branch.', self.stages[0])
     for before, after in zip(self.stages, self.stages[1:]):
       grown = len(after.channels) - len(before.channels)
@@ -143,17 +146,18 @@ class ArchSpec:
     return dataclasses.asdict(self)
 
   @classmethod
-  def from_json(cls, data: Mapping[str, Any] | str) -> 'ArchSpec':
+  def from_json(cls, data: Mapping[str, Any] | str | bytes) -> 'ArchSpec':
     """The network described by `to_json`'s result or by its text.
 
     Raises:
       SpecError: unknown or missing fields, or values that no network has.
     """
     try:
-      data = dict(json.loads(data) if isinstance(data, str) else data)
+      data = dict(plain.parse(data) if isinstance(data, str | bytes) else data)
       unknown = sorted(set(data) - {field.name for field in dataclasses.fields(cls)})
       _require(not unknown, 'An ArchSpec has only the fields it lists.', unknown)
       _require('stages' in data, 'An ArchSpec has stages.', sorted(data))
+      plain.check_fields({name: value for name, value in data.items() if name != 'stages'}, cls, '')
       data['stages'] = tuple(StageSpec(**_tuples(stage)) for stage in data['stages'])
       data['searched'] = tuple((name, BlockSpec(**_tuples(block))) for name, block in data.get('searched', ()))
       return cls(**_tuples(data))

@@ -7,9 +7,9 @@ import os
 import pathlib
 from typing import Any
 
-from st_tf import files
+from st_tf import files, plain
 from st_tf.comparing.entries import essential
-from st_tf.config import OF_THE_MACHINE, Config, ConfigError, Identity
+from st_tf.config import OF_THE_MACHINE, Config, Identity
 from st_tf.errors import UserError
 from st_tf.ticket import Ticket
 from st_tf.ticket.facts import TrainingCost
@@ -124,7 +124,7 @@ class Records:
     """
     settings = {name: value for name, value in run.portable().items() if name not in OF_THE_MACHINE}
     self.folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({**dataclasses.asdict(record), 'settings': settings}, indent=1)
+    text = json.dumps(plain.sealed({**dataclasses.asdict(record), 'settings': settings}), indent=1)
     files.write_text(self.folder / f'{run.run_name()}.json', text + '\n')
     self._known[_key(run.portable())] = record
 
@@ -136,13 +136,15 @@ def _key(portable: Mapping[str, Any]) -> str:
 
 def _read(path: pathlib.Path) -> tuple[str, Record]:
   try:
-    facts = files.read_json(path)
-    settings, training = facts.pop('settings'), TrainingCost(**facts.pop('training'))
-    record = Record(**facts, training=training)
-    if not all(isinstance(value, Mapping) for value in (record.metrics, record.cost, record.examples)) or set(COSTS) - set(record.cost):
+    facts = plain.unsealed(plain.read(path))
+    settings = facts.pop('settings')
+    plain.check(facts, Record, '')
+    plain.check(settings, Mapping[str, Any], 'settings')
+    record = Record(**facts | {'training': TrainingCost(**facts['training'])})
+    if set(COSTS) - set(record.cost):
       raise ValueError('without the costs of a network')
     return _key(Identity.of(Config.from_flat(settings)).portable()), record
-  except (OSError, ValueError, TypeError, KeyError, AttributeError, ConfigError) as error:
+  except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
     raise RecordError(
       f'A folder of records holds what comparisons have written. Received: {path} ({error}). Remove it; its run is then done again.'
     ) from error

@@ -5,7 +5,7 @@ import dataclasses
 import json
 from typing import Any
 
-from st_tf import plugins
+from st_tf import plain, plugins
 from st_tf.arch.latency import PREFIX
 from st_tf.arch.presets import FAMILIES, PRESETS
 from st_tf.config.duration import Duration
@@ -214,7 +214,7 @@ class Config:
     return json.dumps(self.flat(), indent=2) + '\n'
 
   @classmethod
-  def from_json(cls, text: str) -> 'Config':
+  def from_json(cls, text: str | bytes) -> 'Config':
     """The settings in JSON text.
 
     Raises:
@@ -237,15 +237,15 @@ def leaves() -> list[dataclasses.Field]:
   return fields
 
 
-def parse(text: str) -> dict[str, Any]:
+def parse(text: str | bytes) -> dict[str, Any]:
   """The settings that JSON text names, by flag name, typed but not yet checked against each other.
 
   Raises:
     ConfigError: the text is no JSON object of settings.
   """
   try:
-    values = json.loads(text)
-  except json.JSONDecodeError as error:
+    values = plain.parse(text)
+  except ValueError as error:
     raise ConfigError(f'A configuration is a JSON object. Received: {error}.') from error
   _require(isinstance(values, dict), 'A configuration is a JSON object.', type(values).__name__)
   return checked_settings(values)

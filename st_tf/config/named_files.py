@@ -5,7 +5,7 @@ import os
 import pathlib
 import re
 
-from st_tf import files
+from st_tf import plain
 from st_tf.arch.latency import PREFIX
 from st_tf.arch.presets import FAMILIES, KERAS, PRESETS
 from st_tf.errors import UserError
@@ -69,7 +69,7 @@ def without_folder(text: str) -> str:
 def _fingerprint(path: pathlib.Path) -> str:
   """Of a damaged ticket, which is refused where it is loaded, that of its bytes."""
   try:
-    return str(files.read_json(path)['fingerprint'])[:_DIGITS]
+    return str(plain.read(path)['fingerprint'])[:_DIGITS]
   except (ValueError, KeyError, TypeError):
     return _of_bytes(path)
 

@@ -27,7 +27,7 @@ from st_tf.config import (
 )
 from st_tf.models import build
 from st_tf.runs.cutting import cut, origin
-from st_tf.runs.folder import early, is_finished, tickets
+from st_tf.runs.folder import WorkdirError, early, is_finished, tickets
 from st_tf.runs.run import Run, begin, train_to_the_end
 from st_tf.runs.start import fresh, prunable_weights
 from st_tf.runs.workdir import Workdir
@@ -160,8 +160,10 @@ class Pipeline:
         if not stage.is_finished:
           draw(self.task, config, stage)
           stage.finish()
-    (ticket,) = tickets(path)
-    return Ticket.load(ticket)
+    found = tickets(path)
+    if len(found) != 1:
+      raise WorkdirError(f'A stage has one ticket. Received: {len(found)} in {path}. Remove that folder, and it is trained again.')
+    return Ticket.load(found[0])
 
   def _check_sparsity(self) -> None:
     """Before a first training, which would be in vain."""

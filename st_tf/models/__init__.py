@@ -4,6 +4,7 @@ from typing import Any
 
 import tf_keras as keras
 
+from st_tf.arch import limits
 from st_tf.arch.graph import Architecture, Graph
 from st_tf.arch.specs import HeadSpec
 from st_tf.models import high_resolution
@@ -26,4 +27,5 @@ def build(arch: Architecture, head: HeadSpec, input_shape: tuple[int, int, int],
   """
   if isinstance(arch, Graph):
     return build_graph(arch, input_shape, *how, **named)
+  limits.check(arch, head, input_shape)
   return high_resolution.build(arch, head, input_shape, *how, **named)

@@ -1,6 +1,7 @@
 """Keras models as graphs of data, and graphs as Keras models."""
 
 from collections.abc import Callable, Mapping, Sequence
+import math
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,11 @@ import tf_keras as keras
 from tf_keras.src.applications.convnext import LayerScale, StochasticDepth
 from tf_keras.src.applications.inception_resnet_v2 import CustomScaleLayer
 
+from st_tf.arch import limits
 from st_tf.arch.graph import INPUT, Graph, Node, call_name
 from st_tf.arch.specs import SpecError
 from st_tf.models.activations import ACTIVATIONS
-from st_tf.models.high_resolution import CLASSIFIER, MAP_DEVIATION
+from st_tf.models.high_resolution import CLASSIFIER, MAP_DEVIATION, NAME
 from st_tf.models.layers import ChannelScale, ChannelShift, CountedDropout, GroupedConv2D
 from st_tf.models.variables import seed_of, short_name
 
@@ -140,22 +142,34 @@ def build_graph(
   """
   tensors: dict[str, Any] = {}
   made: dict[str, keras.layers.Layer] = {}
-  image = None
+  image, size = None, limits.Size()
   for node in graph.nodes:
     if node.kind == INPUT:
       image = keras.Input(input_shape or node.shape, name=node.layer)
       tensors[node.name] = first(image) if first else image
       continue
-    if node.layer not in made:
+    fresh = node.layer not in made
+    if fresh:
       layer = _layer(node, seed, synchronized, deviation)
       made[node.layer] = wrap(layer) if any(name.endswith('kernel') for name in node.weights) else layer
     inputs = [tensors[name] for name in node.inputs]
+    channels = (inputs[0].shape[-1] or 1) if inputs and len(inputs[0].shape) > 1 else 1
+    weights = limits.layer_weights(node.config, channels)
+    size.add(weights if fresh else 0, 0, 0)
+    size.check(image.shape[1:3])
     try:
       tensors[node.name] = made[node.layer](inputs if len(inputs) > 1 else inputs[0])
+      size.macs += weights * _numbers(tensors[node.name].shape[1:-1])
+      size.add(0, 0, _numbers(tensors[node.name].shape[1:]))
     except (ValueError, TypeError) as error:
       shapes = ', '.join(str(tuple(tensor.shape[1:])) for tensor in inputs)
       raise SpecError(f'Images have a size that every layer can read. Received: {node.layer} ({node.kind}) reads {shapes}.') from error
-  return keras.Model(image, [tensors[name] for name in graph.outputs] if len(graph.outputs) > 1 else tensors[graph.outputs[0]])
+  outputs = [tensors[name] for name in graph.outputs]
+  return keras.Model(image, outputs if len(outputs) > 1 else outputs[0], name=NAME)
+
+
+def _numbers(shape: Sequence[int | None]) -> int:
+  return math.prod(side or 1 for side in shape)
 
 
 class _Reading:
@@ -263,7 +277,7 @@ def _layer(node: Node, seed: int, synchronized: bool, deviation: float) -> keras
   kind = _class_of(node.kind)
   if kind is None:
     raise SpecError(f'A network has layers that Keras brings. Received: {node.layer}, a {node.kind}.')
-  config = dict(node.config)
+  config = cleaned(node.layer, node.config)
   if node.kind == 'Activation':
     config['activation'] = ACTIVATIONS.get(config['activation'], config['activation'])
   if node.kind == 'BatchNormalization':

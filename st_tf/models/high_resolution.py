@@ -20,6 +20,7 @@ Wrap = Callable[[keras.layers.Layer], keras.layers.Layer]
 STEM = 'stem'
 HEAD = 'head/'  # How names of the head's layers begin.
 CLASSIFIER = 'head/classifier'
+NAME = 'model'  # Of every network: files have it in them, and Keras would count it up.
 SKIP = '/skip'  # How the name of a block's convolution beside its kernels ends.
 _DENSE_DEVIATION = 0.01
 MAP_DEVIATION = 1e-3  # By fan-out, few outputs would begin far from zero: on heatmaps, training diverges from there.
@@ -67,7 +68,7 @@ def build(
       for i in range(count):
         branches[branch] = search_block(graph, branches[branch], blocks[f'stage{index + 1}/branch{branch}/block{i}'])
   end = _classification if head.kind == 'classification' else _dense
-  return keras.Model(inputs, end(graph, blocks, branches, head))
+  return keras.Model(inputs, end(graph, blocks, branches, head), name=NAME)
 
 
 class _Graph:

@@ -9,13 +9,16 @@ import pathlib
 from typing import Any
 import zipfile
 
+import h5py
 import numpy as np
 import tf_keras
+from tf_keras.src.saving.serialization_lib import SafeModeScope
 
-from st_tf import files
+from st_tf import files, plain
 from st_tf.arch.graph import INPUT, Graph, Node
 from st_tf.arch.specs import SpecError
 from st_tf.models import graph as graphs
+from st_tf.models.high_resolution import NAME
 
 _DIGITS = 12
 _MODULES = ('keras', 'tf_keras')
@@ -42,18 +45,19 @@ def load(path: str) -> tuple[Graph, dict[str, np.ndarray]]:
   if not file.exists() or (file.is_file() and file.suffix not in _SUFFIXES):
     missing = '' if file.exists() else ', which does not exist'
     raise SpecError(f'A model of Keras is a .keras or .h5 file or a SavedModel folder. Received: {path}{missing}.')
+  foreign = _foreign(file)
+  if foreign:  # Before it is opened: whoever opens it runs the code.
+    raise graphs.foreign(*foreign)
   try:
     if _is_of_keras3(file):
       import keras
 
       model = keras.saving.load_model(file, compile=False)
     else:
-      model = tf_keras.models.load_model(file, compile=False)
+      with SafeModeScope(True):  # Files of .h5 know no other way to leave code alone.
+        model = tf_keras.models.load_model(file, compile=False)
   except Exception as error:  # Each kind of damage is another exception in Keras.
     reason = str(error).strip().splitlines()
-    foreign = _foreign(file)
-    if foreign:
-      raise graphs.foreign(*foreign) from error
     raise SpecError(
       f'A model of Keras is a file that Keras reads without code of its own. Received: {path} ({reason[0][:200] if reason else error!r}).'
     ) from error
@@ -115,7 +119,8 @@ def save(graph: Graph, values: dict[str, np.ndarray], path: str | pathlib.Path) 
       made[node.layer] = _layer3(keras, node, values)
     inputs = [tensors[name] for name in node.inputs]
     tensors[node.name] = made[node.layer](inputs if len(inputs) > 1 else inputs[0])
-  model = keras.Model(image, [tensors[name] for name in graph.outputs] if len(graph.outputs) > 1 else tensors[graph.outputs[0]])
+  outputs = [tensors[name] for name in graph.outputs]
+  model = keras.Model(image, outputs if len(outputs) > 1 else outputs[0], name=NAME)
   for name, layer in made.items():
     for variable in layer.weights:
       variable.assign(values[f'{name}/{_short_name(layer, variable)}'])
@@ -206,20 +211,35 @@ def _name3(name: str) -> str:
 
 
 def _foreign(file: pathlib.Path) -> tuple[str, str] | None:
-  """(name, kind) of the first layer in a `.keras` file that is code, or that its own code knows; None where none is seen."""
-  try:
-    with zipfile.ZipFile(file) as archive:
-      waiting = [json.loads(archive.read('config.json'))]
-  except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-    return None
+  """(name, kind) of the first object in a file of Keras that is code, or that its own code knows; None where none is seen."""
+  waiting, name = [_description(file)], ''
   while waiting:
-    layer = waiting.pop(0)
-    inner = layer.get('config')
-    if not isinstance(inner, dict):
-      continue
-    if layer.get('class_name') == 'Lambda' or not str(layer.get('module')).startswith(_MODULES):
-      return str(inner.get('name')), str(layer.get('class_name'))
-    waiting[:0] = [entry for entry in inner.get('layers', ()) if isinstance(entry, dict)]
+    found = waiting.pop(0)
+    if isinstance(found, dict):
+      kind, module, inner = found.get('class_name'), found.get('module'), found.get('config')
+      name = str(inner.get('name', name)) if isinstance(inner, dict) else name
+      own = module is None or str(module).split('.')[0] in (*_MODULES, 'builtins', 'st_tf')
+      if kind == 'Lambda' or not own:
+        return name or str(module), str(kind)
+    waiting[:0] = [entry for entry in _inside(found) if isinstance(entry, dict | list)]
+  return None
+
+
+def _inside(value: Any) -> list[Any]:
+  return list(value.values() if isinstance(value, dict) else value) if isinstance(value, dict | list) else []
+
+
+def _description(file: pathlib.Path) -> Any:
+  """What a file says of its layers; nothing of a folder, and of one that is damaged, which Keras says better."""
+  try:
+    if file.suffix == '.keras':
+      with zipfile.ZipFile(file) as archive:
+        return plain.parse(archive.read('config.json'))
+    if file.is_file():
+      with h5py.File(file) as archive:
+        return plain.parse(archive.attrs.get('model_config', '{}'))
+  except (OSError, ValueError, KeyError, TypeError, RuntimeError, NotImplementedError, zipfile.BadZipFile):
+    pass
   return None
 
 
@@ -227,4 +247,4 @@ def _is_of_keras3(file: pathlib.Path) -> bool:
   if file.suffix != '.keras' or not zipfile.is_zipfile(file):
     return False
   with zipfile.ZipFile(file) as archive:
-    return str(json.loads(archive.read('metadata.json')).get('keras_version', '')).startswith('3.')
+    return str(plain.parse(archive.read('metadata.json')).get('keras_version', '')).startswith('3.')

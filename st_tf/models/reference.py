@@ -6,12 +6,11 @@ height, width], batch norms have weight, bias, running_mean and running_var.
 
 from collections.abc import Mapping
 import pathlib
-import zipfile
-import zlib
 
 import numpy as np
 import tf_keras as keras
 
+from st_tf import files
 from st_tf.arch.specs import ArchSpec, HeadSpec, layout
 from st_tf.errors import UserError
 from st_tf.models.variables import layers, named_variables, short_name
@@ -92,12 +91,8 @@ def read_tensors(path: str | pathlib.Path) -> dict[str, np.ndarray]:
     ReferenceWeightsError: the file is missing or is no .npz of plain arrays.
   """
   try:
-    archive = np.load(path, allow_pickle=False)
-    if not isinstance(archive, np.lib.npyio.NpzFile):
-      raise ValueError('one array without a name')
-    with archive:
-      return {name: archive[name] for name in archive.files}
-  except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    return files.read_npz(path)
+  except ValueError as error:
     raise ReferenceWeightsError(f'Reference weights are an .npz file of plain arrays. Received: {path} ({error}).') from error
 
 

@@ -1,11 +1,12 @@
 """The checkpoints of a run: a folder per step, whole or absent."""
 
+from collections.abc import Iterator
 import json
 import pathlib
 import sys
 
-from st_tf import files
-from st_tf.training.state import State
+from st_tf import files, plain
+from st_tf.training.state import Facts, State
 
 _STATE = 'state.json'
 _ARRAYS = 'state.safetensors'
@@ -36,7 +37,7 @@ class Checkpoints:
 
     def fill(folder: pathlib.Path) -> None:
       files.write_arrays(folder / _ARRAYS, state.arrays)
-      facts = state.facts | {'digest': files.digest(state.arrays)}
+      facts = state.facts | {'digest': _digest(state)}
       (folder / _STATE).write_text(json.dumps(facts) + '\n', encoding='utf-8')
 
     try:
@@ -50,25 +51,28 @@ class Checkpoints:
 
   def latest(self) -> State | None:
     """The newest checkpoint that can be read; broken ones are reported and passed over."""
-    saved = self._saved()
-    for path in saved:
+    return next(self.readable(), None)
+
+  def readable(self) -> Iterator[State]:
+    """The checkpoints that can be read, newest first; broken ones are reported and passed over."""
+    for path in self._saved():
       try:
-        facts = files.read_json(path / _STATE)
-        arrays = files.read_arrays(path / _ARRAYS)
-        if files.digest(arrays) != facts.pop('digest'):
-          raise ValueError('the arrays do not match their digest')
-        return State(facts, arrays)
-      except (ValueError, KeyError, TypeError, AttributeError) as error:
-        instead = 'the run starts from the beginning' if path == saved[-1] else 'using the one before it'
-        print(f'warning: checkpoint {path} is broken ({error}); {instead}.', file=sys.stderr)
-        # Out of the way, or it would count as one of those that are kept.
-        aside = path.with_name(f'broken_{path.name}')
-        files.remove(aside)
-        path.rename(aside)
-    return None
+        yield _read(path)
+      except (OSError, ValueError) as error:
+        self.pass_over(path.name, str(error))
+
+  def pass_over(self, name: str, why: str) -> None:
+    """Reports that a checkpoint is broken, and puts it out of the way, or it would count as one of those that are kept."""
+    path = self._folder / name
+    instead = 'the run starts from the beginning' if path == self._saved()[-1] else 'using the one before it'
+    print(f'warning: checkpoint {path} is broken ({why}); {instead}.', file=sys.stderr)
+    aside = path.with_name(f'broken_{path.name}')
+    files.remove(aside)
+    path.rename(aside)
 
   def tidy(self) -> None:
-    """Removes what was left half written."""
+    """Puts back, or removes, what was left half written."""
+    files.tidy(self._folder)
     for rest in self._folder.glob('.*'):
       files.remove(rest)
 
@@ -76,4 +80,29 @@ class Checkpoints:
     """Newest first."""
     if not self._folder.is_dir():
       return []
-    return sorted((path for path in self._folder.iterdir() if path.name.isdigit()), reverse=True)
+    return sorted((path for path in self._folder.iterdir() if path.name.isdecimal()), key=lambda path: int(path.name), reverse=True)
+
+
+def _read(path: pathlib.Path) -> State:
+  """The checkpoint in a folder.
+
+  Raises:
+    OSError, ValueError: there is none, or it is broken.
+  """
+  facts = plain.read(path / _STATE)
+  if not isinstance(facts, dict) or not isinstance(facts.get('digest'), str):
+    raise ValueError(f'{_STATE} is no object with a digest')
+  said = facts.pop('digest')
+  found = State(facts, files.read_arrays(path / _ARRAYS))
+  # Checkpoints of before say a digest of their arrays alone.
+  if said not in (_digest(found), files.digest(found.arrays)):
+    raise ValueError('the contents do not match their digest')
+  plain.check_fields(facts, Facts, '')
+  if facts.get('step') != int(path.name):
+    raise ValueError(f'the folder is that of step {int(path.name)}, its facts are of step {facts.get("step")}')
+  return found
+
+
+def _digest(state: State) -> str:
+  """Of all that is in a checkpoint."""
+  return plain.checksum([state.facts, files.digest(state.arrays)])

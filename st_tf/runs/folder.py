@@ -3,13 +3,17 @@
 config.json  contents.json  metrics.jsonl  tensorboard/  checkpoints/STEP/  tickets/sparsity_0.9/  stages/METHOD-SEED-.../
 """
 
+from collections.abc import Mapping
+import contextlib
 import json
+import os
 import pathlib
 from typing import Any
 
 import numpy as np
 
-from st_tf import files
+from st_tf import files, plain
+from st_tf.config.named_files import TICKET as FACTS
 from st_tf.errors import UserError
 
 CONFIG = 'config.json'
@@ -21,6 +25,9 @@ TICKETS = 'tickets'
 STAGES = 'stages'
 EARLY = 'early.safetensors'
 FINISHED = 'finished.json'
+OWN_FILES = (FINISHED, EARLY, METRICS, DIGESTS, CONFIG)
+_TICKET = 'sparsity_'
+_ROW = {'event': str, 'step': int, 'epoch': int, 'seconds': float, 'validation': Mapping[str, float]}  # What is reckoned with.
 
 
 class WorkdirError(UserError):
@@ -35,25 +42,34 @@ def digests(path: pathlib.Path) -> dict[str, str]:
   """
   path = path / DIGESTS
   try:
-    return dict(files.read_json(path)) if path.exists() else {}
-  except (ValueError, TypeError) as error:
+    found = plain.unsealed(plain.read(path)) if path.exists() else {}
+    plain.check(found, Mapping[str, str], DIGESTS)
+    return found
+  except ValueError as error:
     raise WorkdirError(f'{path} is what a run wrote. Received: {error}. Use another --workdir, or remove that folder.') from error
 
 
 def tickets(path: pathlib.Path) -> list[pathlib.Path]:
   """Folders of the tickets of the run in that folder."""
-  return sorted(folder for folder in (path / TICKETS).glob('sparsity_*') if folder.is_dir())
+  return sorted(folder for folder in (path / TICKETS).glob(f'{_TICKET}*') if folder.is_dir())
+
+
+def row_line(row: Mapping[str, Any]) -> str:
+  """A row of metrics as the file has it: with a checksum, by which a line that was damaged is seen."""
+  return json.dumps(plain.sealed(row)) + '\n'
 
 
 def rows(path: pathlib.Path) -> list[dict[str, Any]]:
-  """Every row of metrics of the run in that folder; unfinished lines are left out."""
+  """Every row of metrics of the run in that folder; unfinished and damaged lines are left out."""
   path = path / METRICS
   found = []
-  for line in path.read_text(encoding='utf-8').splitlines() if path.exists() else []:
-    try:
-      found.append(json.loads(line))
-    except json.JSONDecodeError:
-      continue
+  for line in path.read_bytes().splitlines() if path.exists() else []:
+    with contextlib.suppress(ValueError):
+      row = plain.unsealed(plain.parse(line))
+      for name, kind in _ROW.items():
+        if name in row or name == 'step':
+          plain.check(row.get(name), kind, name)
+      found.append(row)
   return found
 
 
@@ -69,7 +85,28 @@ def early(path: pathlib.Path) -> dict[str, np.ndarray]:
     raise WorkdirError(f'A first stage keeps its early weights. Received: {error} in {path}. Remove that folder.') from error
 
 
+def finish(path: pathlib.Path) -> None:
+  """Notes that all tickets of the run in that folder are there, and what is in them."""
+  files.write_text(path / FINISHED, json.dumps({ticket.name: _said(ticket) for ticket in tickets(path)}) + '\n')
+
+
 def is_finished(path: pathlib.Path) -> bool:
-  """Whether the run in that folder has come to its end and its tickets are still there."""
-  finished = path / FINISHED
-  return finished.is_file() and all((path / TICKETS / name).is_dir() for name in files.read_json(finished))
+  """Whether the run in that folder has come to its end, and its tickets are still there as they were.
+
+  Scores may have come since. A search without tickets of its own has noted none. Runs of before have noted names alone.
+  """
+  try:
+    noted = plain.read(path / FINISHED)
+    plain.check(noted, list[str] | Mapping[str, str], FINISHED)
+    names = [name for name in noted if name.startswith(_TICKET) and os.sep not in name]
+    there = len(names) == len(noted) and all((path / TICKETS / name / FACTS).is_file() for name in names)
+    return there and (isinstance(noted, list) or all(noted[name] == _said(path / TICKETS / name) for name in names))
+  except ValueError:
+    return False
+
+
+def _said(ticket: pathlib.Path) -> str:
+  """A checksum of what a ticket says of itself, its scores aside."""
+  facts = plain.read(ticket / FACTS)
+  plain.check(facts, Mapping[str, Any], FACTS)
+  return plain.checksum({name: value for name, value in facts.items() if name != 'metrics'})

@@ -1,7 +1,6 @@
 """What happened in a run, as rows of metrics: in a file of its own and in TensorBoard's."""
 
-from collections.abc import Iterator, Mapping, Sequence
-import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 import pathlib
 import sys
 from typing import Any
@@ -10,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from st_tf import files
-from st_tf.runs.folder import BOARD, METRICS, WorkdirError, rows
+from st_tf.runs.folder import BOARD, METRICS, WorkdirError, row_line, rows
 
 
 class History:
@@ -24,23 +23,30 @@ class History:
   def __init__(self, path: pathlib.Path, again: str):
     self._path, self._again = path, again
     self._writer: Any = None
+    self._board_is_full = False
 
   def record(self, row: Mapping[str, Any]) -> None:
     """Appends one row, and its numbers to TensorBoard; a full disk is reported and the run goes on."""
     try:
       with open(self._path / METRICS, 'a', encoding='utf-8') as file:
-        file.write(json.dumps(row) + '\n')
+        file.write(row_line(row))
     except OSError as error:
       print(f'warning: no row of metrics at step {row["step"]}: {error}.', file=sys.stderr)
-    with self._board():
+
+    def write() -> None:
       for name, value in _scalars(row):
         tf.summary.scalar(f'{row["event"]}/{name}', value, step=row['step'])
 
+    self._on_board(write)
+
   def histogram(self, values: Mapping[str, np.ndarray], step: int) -> None:
     """Writes distributions to TensorBoard."""
-    with self._board():
+
+    def write() -> None:
       for name, value in values.items():
         tf.summary.histogram(name, value, step=step)
+
+    self._on_board(write)
 
   def rows(self) -> list[dict[str, Any]]:
     """Every row so far; unfinished lines are left out."""
@@ -54,7 +60,7 @@ class History:
     """
     left = [row for row in self.rows() if row['step'] <= step]
     try:
-      files.write_text(self._path / METRICS, ''.join(json.dumps(row) + '\n' for row in left))
+      files.write_text(self._path / METRICS, ''.join(map(row_line, left)))
     except OSError as error:
       raise WorkdirError(f'{METRICS} can be written. Received: {error}. Make room and give {self._again} again.') from error
 
@@ -70,10 +76,19 @@ class History:
         self.record(row | {'step': row['step'] + steps, 'epoch': row['epoch'] + epochs, 'stage': stage.name})
       steps, epochs = (past + max((row[name] for row in told), default=0) for past, name in ((steps, 'step'), (epochs, 'epoch')))
 
-  def _board(self):
-    if self._writer is None:
-      self._writer = tf.summary.create_file_writer(str(self._path / BOARD))
-    return self._writer.as_default()
+  def _on_board(self, write: Callable[[], None]) -> None:
+    """Writes summaries; a disk that cannot take them is reported once, and the run goes on without."""
+    if self._board_is_full:
+      return
+    try:
+      if self._writer is None:
+        self._writer = tf.summary.create_file_writer(str(self._path / BOARD))
+      with self._writer.as_default():
+        write()
+      self._writer.flush()
+    except (OSError, tf.errors.OpError) as error:
+      print(f'warning: TensorBoard is told no more of this run: {str(error).strip().splitlines()[0]}.', file=sys.stderr)
+      self._board_is_full = True
 
 
 def _scalars(row: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 import contextlib
 import fcntl
+import os
 import pathlib
 import time
 
@@ -27,7 +28,8 @@ class Lock:
   """
 
   def __init__(self, folder: pathlib.Path, wait: bool = False, asked_to_stop: Callable[[], str] = lambda: ''):
-    self._held = open(folder / NAME, 'w')
+    # Not of a link, which would lock, or make, a file elsewhere.
+    self._held = os.fdopen(os.open(folder / NAME, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o666), 'r+b', buffering=0)
     try:
       self._take()
       return

@@ -71,18 +71,14 @@ class Run:
       check_target(trainer)
     check_sparsity(trainer, plan)
     self._mark = time.monotonic()  # What is prepared, such as a first mask, is part of the training.
-    state = workdir.checkpoints.latest()
-    if state is None:
+    if self._restored():
+      print(f'Continuing at step {trainer.step} of {plan.total_steps}.')
+    else:
       prepare(trainer)
       if plan.removes_first:
         self.record('shrink', **remove_least_valuable(trainer))
       elif plan.search_every and isinstance(trainer.arch, Graph):
         factoring.begin(trainer)
-    else:
-      self._check_same(state)
-      trainer.restore(state)
-      self._sums = _Sums(**state.facts['sums'])
-      print(f'Continuing at step {trainer.step} of {plan.total_steps}.')
     workdir.history.rewind(trainer.step)
 
   # Epochs and batches.
@@ -262,6 +258,25 @@ class Run:
       f'{rule}. Received: {received} at step {self.trainer.step}. Try a lower --learning_rate, --gradient_clip=1 or a longer --warmup,'
       ' with --fresh or another --workdir, since a run keeps its settings.'
     )
+
+  def _restored(self) -> bool:
+    """Whether the run goes on from a checkpoint: the newest that fits."""
+    checkpoints, broken = self.workdir.checkpoints, None
+    for state in checkpoints.readable():
+      try:
+        self._check_same(state)
+        self.trainer.restore(state)
+        self._sums = _Sums(**state.facts['sums'])
+        return True
+      except WorkdirError:
+        raise
+      except (KeyError, TypeError, ValueError, AttributeError) as error:  # Of before, when facts had no digest.
+        broken = state.facts['step']
+        checkpoints.pass_over(f'{broken:08d}', f'{type(error).__name__}: {error}')
+    if broken is not None:  # The trainer is half what was in it.
+      again = f'Give {self._process.again} again, which starts from the beginning.'
+      raise WorkdirError(f'A run continues from a whole checkpoint. Received: a broken one of step {broken}, which is set aside. {again}')
+    return False
 
   def _check_same(self, state: State) -> None:
     """Refuses a checkpoint of other settings or data, in a folder of these settings."""

@@ -5,11 +5,11 @@ import contextlib
 import errno
 import json
 import pathlib
+import sys
 
 import numpy as np
-import tensorflow as tf
 
-from st_tf import files
+from st_tf import files, plain
 from st_tf.config import Config, Identity
 from st_tf.runs import folder, lock
 from st_tf.runs.checkpoints import Checkpoints
@@ -70,11 +70,13 @@ class Workdir:
 
   def _begin(self, fresh: bool) -> None:
     try:
+      for part in (self.path, self.path / folder.TICKETS):
+        files.tidy(part)
+      self.checkpoints.tidy()
       if fresh:
         self._forget()
-      self.checkpoints.tidy()
       self._claim()
-      tf.io.gfile.makedirs(str(self.path / folder.BOARD))
+      (self.path / folder.BOARD).mkdir(exist_ok=True)
     except BaseException:  # Who keeps the error, as notebooks do, keeps this folder too.
       self.close()
       raise
@@ -96,7 +98,7 @@ class Workdir:
 
   def finish(self) -> None:
     """Notes that all tickets of the run are there."""
-    files.write_text(self.path / folder.FINISHED, json.dumps([path.name for path in self.tickets()]) + '\n')
+    folder.finish(self.path)
 
   @property
   def is_finished(self) -> bool:
@@ -129,19 +131,21 @@ class Workdir:
 
   def keep_early(self, values: Mapping[str, np.ndarray]) -> None:
     """Writes down the weights of an early moment, which a later stage goes back to."""
-    files.write_arrays(self.path / folder.EARLY, values)
+    files.write_file(self.path / folder.EARLY, lambda unfinished: files.write_arrays(unfinished, values, with_digest=True))
 
   # Whose folder it is.
 
   def _forget(self) -> None:
-    if {entry.name for entry in self.path.iterdir()} > {lock.NAME} and not (self.path / folder.CONFIG).exists():
+    if {entry.name for entry in self.path.iterdir()} - {lock.NAME, *folder.OWN_FILES} and not (self.path / folder.CONFIG).exists():
       raise WorkdirError(
         f"--fresh empties a run's folder only. Received: {self.path}, which holds other things and no {folder.CONFIG}. Choose another."
       )
-    for name in (folder.CHECKPOINTS, folder.TICKETS, folder.BOARD, folder.STAGES):
+    # What says that the run is finished goes first, since not all of it is there any more; the configuration last: it is what makes this
+    # a run's folder, in which --fresh can be given again.
+    (self.path / folder.FINISHED).unlink(missing_ok=True)
+    for name in (folder.TICKETS, folder.CHECKPOINTS, folder.BOARD, folder.STAGES):
       files.remove(self.path / name)
-    # The configuration last: it is what makes this a run's folder.
-    for name in (folder.FINISHED, folder.EARLY, folder.METRICS, folder.DIGESTS, folder.CONFIG):
+    for name in folder.OWN_FILES:
       (self.path / name).unlink(missing_ok=True)
 
   def _claim(self) -> None:
@@ -149,17 +153,23 @@ class Workdir:
     if path.exists() and (self.checkpoints.any() or self.tickets()):
       self._compare()
     else:
-      files.write_text(self.path / folder.DIGESTS, json.dumps(self.identity.digests) + '\n')
+      files.write_text(self.path / folder.DIGESTS, json.dumps(plain.sealed(self.identity.digests)) + '\n')
     files.write_text(path, self.identity.settings.to_json())
 
   def _compare(self) -> None:
     path = self.path / folder.CONFIG
     try:
-      before = Config.from_json(path.read_text(encoding='utf-8'))
+      before, digests = Config.from_json(path.read_bytes()), folder.digests(self.path)
+    except WorkdirError as error:
+      if self._is_of_checkpoint(error):
+        return
+      raise
     except ValueError as error:
+      if self._is_of_checkpoint(error):
+        return
       raise WorkdirError(f'{path} is what a run wrote. Received: {error} Use another --workdir, or --fresh to start over.') from error
-    changed, why = self.identity.changed_from(before, folder.digests(self.path), self.is_finished), ''
-    if not changed:
+    changed, why = self.identity.changed_from(before, digests, self.is_finished), ''
+    if not changed or self._is_of_checkpoint(', '.join(changed)):
       return
     if before.epochs != self.identity.settings.epochs:
       why = ' Every schedule depends on --epochs, so that a longer run is another run from its first step on.'
@@ -167,3 +177,12 @@ class Workdir:
       f'A workdir belongs to one configuration. Received: {", ".join(changed)} in {self.path}.{why}'
       ' Go back to what it had, or use another --workdir, or --fresh to start over.'
     )
+
+  def _is_of_checkpoint(self, why: object) -> bool:
+    """Whether the newest checkpoint is of this run, which says so where the files beside it do not."""
+    state = self.checkpoints.latest()
+    if state is None or state.facts.get('config') != self.identity.fingerprint:
+      return False
+    print(f'warning: {folder.CONFIG} or {folder.DIGESTS} in {self.path} is damaged ({why}). The checkpoint is whole.', file=sys.stderr)
+    files.write_text(self.path / folder.DIGESTS, json.dumps(plain.sealed(self.identity.digests)) + '\n')
+    return True

@@ -11,13 +11,15 @@ from typing import Any
 
 from st_tf import plugins
 from st_tf.errors import did_you_mean
-from st_tf.task.task import DataConfig, Task, TaskError
+from st_tf.task.task import DataConfig, Task, TaskError, check_labels
+
+MODULE = 'module:'  # What the name of a task begins with that is code of the user's own.
 
 
 def known() -> list[str]:
   """Names of the tasks that come with the project; a name ending in ':' takes an argument."""
   names = (f'{name}:' if _takes_argument(plugins.module('tasks', name)) else name for name in plugins.names('tasks'))
-  return sorted(names) + ['module:']
+  return sorted(names) + [MODULE]
 
 
 def load(name: str, config: DataConfig) -> Task:
@@ -29,7 +31,7 @@ def load(name: str, config: DataConfig) -> Task:
     TaskError: no such task, or its data is missing or bad.
   """
   kind, _, argument = name.partition(':')
-  if kind == 'module':
+  if kind == MODULE[:-1]:
     return _with_data(_load_module(argument).load('', config), config)
   if kind not in plugins.names('tasks'):
     names = known()
@@ -44,6 +46,7 @@ def load(name: str, config: DataConfig) -> Task:
 
 def _with_data(task: Task, config: DataConfig) -> Task:
   """The task with the settings of its data among its own, by which a run that is given the task at hand records them."""
+  check_labels(task.labels, task.name)
   chosen = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
   chosen = {name: value for name, value in chosen.items() if value != getattr(DataConfig(), name)}
   task.settings = MappingProxyType({**task.settings, **chosen})

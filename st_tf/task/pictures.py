@@ -1,7 +1,9 @@
 """Picture files as a network sees them."""
 
+import contextlib
 import io
 import pathlib
+import threading
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -9,6 +11,10 @@ from PIL import Image, ImageOps
 from st_tf.task import TaskError
 
 # Modes whose conversion to RGB keeps the picture. Others (16 or 32 bits of grey) would be clipped to white.
+# Phones take 108 million, which are 324 MB when they are decoded. A JPEG counts as it is decoded, at reduced size in training.
+LARGEST = 120_000_000
+_LARGE = 16_000_000  # Of which several at a time would take too much memory: they are decoded one after the other.
+_ONE_AT_A_TIME = threading.Lock()
 MODES = ('1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'RGBX', 'CMYK', 'YCbCr', 'HSV')
 
 
@@ -27,7 +33,10 @@ def open_rgb(item: pathlib.Path | bytes, name: str, side: int = 0) -> Image.Imag
     with Image.open(io.BytesIO(item) if isinstance(item, bytes) else item) as picture:
       if side and picture.mode in MODES:
         picture.draft('RGB', (side, side))
-      return as_rgb(picture, name)
+      if picture.width * picture.height > LARGEST:
+        raise _too_large(name, picture.size)
+      with _ONE_AT_A_TIME if picture.width * picture.height > _LARGE else contextlib.nullcontext():
+        return as_rgb(picture, name)
   except TaskError:
     raise
   except FileNotFoundError as error:
@@ -71,6 +80,13 @@ def center_crop(picture: Image.Image, size: tuple[int, int], keep: float = 1.0) 
   left, top = max((picture.width - scale * width) / 2, 0.0), max((picture.height - scale * height) / 2, 0.0)
   box = (left, top, min(left + scale * width, picture.width), min(top + scale * height, picture.height))
   return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR, box))
+
+
+def _too_large(name: str, size: tuple[int, int]) -> TaskError:
+  return TaskError(
+    f'An image has at most {LARGEST:,} pixels, since several are decoded at a time. Received: {size[0]:,} x {size[1]:,} of {name}.'
+    ' Make it smaller: networks see some hundred pixels a side.'
+  )
 
 
 def _undecodable(name: str, error: Exception) -> TaskError:

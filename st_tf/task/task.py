@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import dataclasses
 from types import MappingProxyType
 from typing import Any
+import unicodedata
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from st_tf.arch.specs import HeadSpec
 from st_tf.errors import UserError, did_you_mean
 from st_tf.task.normalisation import Normalisation
 
+_NO_CHARACTERS = ('Cc', 'Cs', 'Zl', 'Zp')  # Unicode's categories of control characters, halves of some, separators of lines.
 SPLITS = ('train', 'validation', 'test')
 KINDS = ('classification', 'segmentation', 'keypoints')
 
@@ -211,6 +213,7 @@ class Task(abc.ABC):
     module, config = plugins.module('tasks', '_datasets'), DataConfig.of(settings)
     splits = {'train': train, 'validation': validation, 'test': test}
     task = module.load(splits, labels, kind, name, config, module.Details(void, skeleton, flip_pairs, sigmas))
+    check_labels(task.labels, task.name)
     # So that a run has them among its own, by which it knows whether it may go on.
     task.settings = MappingProxyType({**task.settings, **settings})
     return task
@@ -299,6 +302,24 @@ def refuse(config: DataConfig, fields: Sequence[str], kind: str) -> None:
     value = getattr(config, field)
     if value != getattr(defaults, field):
       raise TaskError(f'--{field} means nothing to {kind}. Received: --{field}={value}. Leave it out.')
+
+
+def check_labels(labels: Sequence[str], source: str) -> None:
+  """Refuses names that reports, files for phones and terminals cannot all show.
+
+  Args:
+    labels: of the outputs.
+    source: what messages call the task.
+
+  Raises:
+    TaskError: one has characters that are none of UTF-8, or control characters such as line breaks.
+  """
+  for label in labels:
+    if any(unicodedata.category(character) in _NO_CHARACTERS for character in label):
+      raise TaskError(
+        'Names of classes and joints are text of one line, in UTF-8 and without control characters. Received:'
+        f' {ascii(label)} in {source}. Rename it.'
+      )
 
 
 def most_likely(logits: np.ndarray, labels: Sequence[str], top: int) -> list[tuple[str, float]]:

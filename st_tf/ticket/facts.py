@@ -5,9 +5,13 @@ What a later version adds to these facts is kept in `further`, so that it surviv
 
 from collections.abc import Mapping, Sequence
 import dataclasses
+import re
 from typing import Any, Self
 
-from st_tf.task import Normalisation
+from st_tf import plain
+from st_tf.task import KINDS, SPLITS, Normalisation
+
+_COLOUR = re.compile('#[0-9a-fA-F]{6}')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +65,12 @@ class Costs:
 
   @classmethod
   def from_json(cls, facts: Mapping[str, Any]) -> Self:
-    """The costs in a ticket's file."""
+    """The costs in a ticket's file.
+
+    Raises:
+      ValueError: a cost is no whole number.
+    """
+    plain.check_fields(facts, cls, 'cost')
     return cls(**_with_further(cls, facts))
 
   def to_json(self) -> dict[str, Any]:
@@ -122,6 +131,9 @@ class TaskFacts:
     for name in ('name', 'primary_metric'):
       if not isinstance(facts[name], str):
         raise ValueError(f"the task's {name} is no text")
+    plain.check_fields(facts, cls, 'task')
+    if 'semantics' in facts:
+      _check_semantics(facts['semantics'], outputs)
     found = _with_further(cls, facts)
     return cls(**found | {name: tuple(found[name]) for name in ('labels', 'mean', 'deviation', 'image_size')})
 
@@ -173,9 +185,16 @@ class Provenance:
 
   @classmethod
   def from_json(cls, facts: Mapping[str, Any]) -> Self:
-    """The provenance in a ticket's file."""
+    """The provenance in a ticket's file.
+
+    Raises:
+      ValueError: a fact is of another type.
+    """
+    plain.check_fields(facts, cls, 'provenance')
     found = _with_further(cls, facts)
-    if 'training' in found:
+    for name, value in found.get('config', {}).items():
+      plain.check(value, str | bool | int | float | None | list[Any], f'provenance.config.{name}')
+    if found.get('training') is not None:
       found['training'] = TrainingCost(**found['training'])
     return cls(**found)
 
@@ -183,6 +202,30 @@ class Provenance:
     """As the file has it: what is known."""
     blank = Provenance()
     return _written(self, [field for field in dataclasses.fields(self) if getattr(self, field.name) != getattr(blank, field.name)])
+
+
+def check_metrics(metrics: Mapping[str, Any]) -> None:
+  """Refuses scores that are no numbers, or not by split and by class.
+
+  Raises:
+    ValueError: naming the first.
+  """
+  for name in (*SPLITS, 'per_class'):
+    plain.check(metrics.get(name, {}), Mapping[str, Mapping[str, float]] if name == 'per_class' else Mapping[str, float], f'metrics.{name}')
+
+
+def _check_semantics(semantics: Mapping[str, Any], outputs: int) -> None:
+  """Refuses what does not say what outputs mean: a kind, of maps the colour of each label, and the pairs of joints that limbs join."""
+  kind = semantics.get('kind')
+  if kind not in KINDS:
+    raise ValueError(f"the task's kind is {plain.shortened(kind)}, not one of {', '.join(KINDS)}")
+  colours, limbs = semantics.get('colours', []), semantics.get('skeleton', [])
+  plain.check(colours, list[str], 'task.semantics.colours')
+  plain.check(limbs, list[tuple[int, int]], 'task.semantics.skeleton')
+  if not all(map(_COLOUR.fullmatch, colours)) or (kind != 'classification' and len(colours) != outputs):
+    raise ValueError(f"the task's colours are not {outputs} of the form #rrggbb")
+  if any(not 0 <= joint < outputs for limb in limbs for joint in limb) or (kind == 'keypoints' and 'skeleton' not in semantics):
+    raise ValueError("the task's limbs are no pairs of joints")
 
 
 def _with_further(kind: type, facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,13 +5,15 @@ The body is all that lies before the head; between two heads of the same kind al
 
 from collections.abc import Mapping
 import dataclasses
+from typing import Any
 
 import numpy as np
 import tf_keras as keras
 
 from st_tf.arch.graph import Graph
 from st_tf.arch.specs import ArchSpec, HeadSpec
-from st_tf.config import ConfigError
+from st_tf.config import Config, ConfigError
+from st_tf.config.config import leaves
 from st_tf.models import build, named_variables, starts
 from st_tf.models.graph import build_graph, graph_of
 from st_tf.models.high_resolution import CLASSIFIER, HEAD, SKIP, STEM
@@ -102,6 +104,16 @@ def check_rewind(ticket: Ticket) -> None:
     )
 
 
+def begun(ticket: Ticket) -> dict[str, Any]:
+  """The settings of the ticket's run, by flag; those that it does not name are at their defaults.
+
+  Raises:
+    ConfigError: one has a value that no run can have.
+  """
+  known = {field.name for field in leaves()}
+  return Config.from_flat({name: value for name, value in ticket.provenance.config.items() if name in known}).flat()
+
+
 def first_values(ticket: Ticket) -> dict[str, np.ndarray]:
   """What the variables of a ticket were before its run had trained them: of the initial supernet, what is left.
 
@@ -110,8 +122,8 @@ def first_values(ticket: Ticket) -> dict[str, np.ndarray]:
     SpecError: it is gone.
   """
   check_rewind(ticket)
-  config = ticket.provenance.config
-  model = build(ticket.supernet, ticket.head, ticket.input_shape, seed=config['seed'], deviation=config.get('initial_deviation', 0.0))
+  config = begun(ticket)
+  model = build(ticket.supernet, ticket.head, ticket.input_shape, seed=config['seed'], deviation=config['initial_deviation'])
   values = {name: variable.numpy() for name, variable in named_variables(model).items()}
   if isinstance(ticket.supernet, Graph):
     values |= _trained_values(ticket)
@@ -120,15 +132,15 @@ def first_values(ticket: Ticket) -> dict[str, np.ndarray]:
 
 def _trained_values(ticket: Ticket) -> Mapping[str, np.ndarray]:
   """What the trained network of the ticket's run began with."""
-  config = ticket.provenance.config
+  config = begun(ticket)
   names = (config['supernet'], config['weights'], config['pixels'])
-  begun = starts.start(*names, ticket.head, ticket.input_shape[:2], config.get('padding', ''))
-  if begun.graph != ticket.supernet:
+  first = starts.start(*names, ticket.head, ticket.input_shape[:2], config['padding'])
+  if first.graph != ticket.supernet:
     raise ConfigError(
       f'Weights go back to those that the run began with. Received: --rewind, and another network in {config["supernet"]} than the'
       ' ticket was drawn from. Put it back, or leave out --rewind.'
     )
-  return begun.values
+  return first.values
 
 
 def left_of(values: Mapping[str, np.ndarray], ticket: Ticket, whole: keras.Model) -> dict[str, np.ndarray]:

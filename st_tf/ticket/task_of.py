@@ -38,6 +38,11 @@ def _loaded(ticket: Ticket, given: Mapping[str, Any], name: str) -> Task:
   settings = tasks.size_settings(ticket.input_shape[:2])
   if name in ('', ticket.task.name):
     settings |= {key: value for key, value in ticket.provenance.config.items() if key in known and value}
+  if not name and ticket.task.name.startswith(tasks.MODULE):
+    raise tasks.TaskError(
+      f'A ticket is data, and brings no code. Received: a ticket whose task is code, {ticket.task.name}. Where you trust it, say so:'
+      f' --task={ticket.task.name}.'
+    )
   try:
     return tasks.load(name or ticket.task.name, DataConfig.of(settings | dict(given)))
   except tasks.TaskError as error:

@@ -1,6 +1,7 @@
 """A ticket: an architecture and the sparse, trainable subnetwork in it, as one folder of plain files."""
 
 from collections.abc import Iterable, Mapping, Sequence
+import contextlib
 import dataclasses
 import functools
 import json
@@ -11,7 +12,7 @@ import numpy as np
 from PIL import Image
 import tf_keras as keras
 
-from st_tf import files
+from st_tf import files, plain
 from st_tf.arch.graph import Architecture, Graph, architecture
 from st_tf.arch.specs import HeadSpec, SpecError
 from st_tf.config.named_files import TICKET as FACTS
@@ -19,7 +20,7 @@ from st_tf.errors import UserError
 from st_tf.models import build, keras_files, named_variables
 from st_tf.models import cost as costs
 from st_tf.ticket import card, prediction
-from st_tf.ticket.facts import Costs, Provenance, TaskFacts
+from st_tf.ticket.facts import Costs, Provenance, TaskFacts, check_metrics
 
 FORMAT = 1
 MODEL = 'model.tflite'
@@ -185,26 +186,27 @@ class Ticket:
       TicketError: there is none, it is damaged, or it is of another format.
     """
     path = pathlib.Path(path)
+    _put_back(path)
     if not (path / FACTS).is_file():
       missing = '' if path.exists() else ', which does not exist'
       raise TicketError(f'A ticket is a folder with {FACTS}. Received: {path}{missing}.{_nearby(path)}')
     try:
-      facts = files.read_json(path / FACTS)
+      facts = plain.read(path / FACTS)
       if not isinstance(facts, Mapping) or facts.get('format') != FORMAT:
         found = facts.get('format') if isinstance(facts, Mapping) else type(facts).__name__
-        raise TicketError(f'This program reads tickets of format {FORMAT}. Received: format {found} in {path}. Update the program.')
+        raise TicketError(f'This program reads tickets of format {FORMAT}. Received: format {found!s:.20} in {path}. Update the program.')
       ticket = cls(
         arch=architecture(facts['arch']),
         supernet=architecture(facts['supernet']),
-        head=HeadSpec(**facts['head']),
-        input_shape=tuple(facts['input_shape']),
+        head=_head(facts['head']),
+        input_shape=_shape(facts['input_shape']),
         weights=files.read_arrays(path / _WEIGHTS),
         masks=files.read_arrays(path / _MASKS),
         **_checked(facts),
       )
     except TicketError:
       raise
-    except (KeyError, TypeError, AttributeError, ValueError, SpecError) as error:
+    except (KeyError, TypeError, OverflowError, AttributeError, ValueError, SpecError) as error:
       raise TicketError(f'A ticket can be read back whole. Received: {path} ({error}). Copy it anew or draw it again.') from error
     if ticket.fingerprint != facts.get('fingerprint'):
       raise TicketError(f"A ticket's weights match its fingerprint. Received: {path}, which was changed or damaged. Copy it anew.")
@@ -247,14 +249,42 @@ def _checked(facts: Mapping[str, Any]) -> dict[str, Any]:
   for name in ('survivors', 'task', 'metrics', 'cost', 'provenance'):
     if not isinstance(facts[name], dict):
       raise ValueError(f'{name} is {type(facts[name]).__name__}, not an object')
+  check_metrics(facts['metrics'])
   return {
-    'survivors': facts['survivors'],
+    'survivors': _survivors(facts['survivors']),
     'task': TaskFacts.from_json(facts['task'], facts['head']['outputs']),
-    'sparsity': float(facts['sparsity']),
+    'sparsity': _share(facts['sparsity']),
     'metrics': facts['metrics'],
     'cost': Costs.from_json(facts['cost']),
     'provenance': Provenance.from_json(facts['provenance']),
   }
+
+
+def _head(facts: Any) -> HeadSpec:
+  plain.check(facts, HeadSpec, 'head')
+  return HeadSpec(**facts)
+
+
+def _shape(facts: Any) -> tuple[int, int, int]:
+  plain.check(facts, tuple[int, int, int], 'input_shape')
+  if min(facts) < 1 or facts[2] != 3:
+    raise ValueError(f'input_shape is {facts}, not (height, width, 3)')
+  return tuple(facts)
+
+
+def _share(value: Any) -> float:
+  plain.check(value, float, 'sparsity')
+  if not 0 <= value <= 1:
+    raise ValueError(f'sparsity is {value}, not a share')
+  return float(value)
+
+
+def _survivors(facts: Any) -> dict[str, list[int]]:
+  plain.check(facts, Mapping[str, list[int]], 'survivors')
+  wrong = next((name for name, units in facts.items() if min(units, default=0) < 0), None)
+  if wrong is not None:
+    raise ValueError(f'survivors.{wrong} has numbers below 0')
+  return facts
 
 
 def _same_arrays(path: pathlib.Path, fingerprint: str) -> bool:
@@ -262,6 +292,12 @@ def _same_arrays(path: pathlib.Path, fingerprint: str) -> bool:
     return Ticket.load(path).fingerprint == fingerprint
   except TicketError:
     return False
+
+
+def _put_back(path: pathlib.Path) -> None:
+  # A reader may lack the right to, and then finds no ticket.
+  with contextlib.suppress(OSError):
+    files.put_back(path)
 
 
 def _nearby(path: pathlib.Path) -> str:

@@ -1,11 +1,45 @@
 """A run at one moment, as plain data."""
 
+from collections.abc import Mapping
 import dataclasses
 from typing import Any
 
 import numpy as np
 
 Arrays = dict[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+  """What is known of the facts of a state, by which those of a file are checked.
+
+  Attributes:
+    step: training steps taken.
+    iterations: those of the optimizer.
+    meter: what training has cost.
+    requested: sparsity of the last ranking.
+    final: whether the mask stays as it is.
+    survivors: indices of the units that are left, by group.
+    steering: of the penalty.
+    sums: of the epoch so far.
+    sizes: examples by split.
+    config: fingerprint of the run.
+    arch: the network.
+    supernet: what it was drawn from.
+  """
+
+  step: int
+  iterations: int
+  meter: Mapping[str, Any]
+  requested: float
+  final: bool
+  survivors: Mapping[str, list[int]]
+  steering: Mapping[str, Any]
+  sums: Mapping[str, float]
+  sizes: Mapping[str, int]
+  config: str
+  arch: Mapping[str, Any]
+  supernet: Mapping[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)

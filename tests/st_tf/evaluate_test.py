@@ -7,7 +7,7 @@ import json
 import pytest
 
 from st_tf.errors import UserError
-from st_tf.task import DataConfig
+from st_tf.task import DataConfig, TaskError
 from st_tf.ticket import Provenance, TicketError
 from tests import tiny
 from tflite.convert import convert
@@ -61,9 +61,16 @@ def loaded(task, monkeypatch):
 def test_a_ticket_is_scored_on_its_own_task_with_its_own_data_settings(ticket, tmp_path, loaded, capsys):
   provenance = Provenance(config={'task': 'module:tests.tiny', 'data_seed': 7, 'data_dir': 'there', 'epochs': 3})
   dataclasses.replace(ticket, provenance=provenance).save(tmp_path / 'ticket')
-  evaluate.main(['evaluate', f'--ticket={tmp_path / "ticket"}', '--data_dir=here', '--split=validation'])
+  evaluate.main(['evaluate', f'--ticket={tmp_path / "ticket"}', '--task=module:tests.tiny', '--data_dir=here', '--split=validation'])
   assert loaded == [('module:tests.tiny', DataConfig(data_dir='here', data_seed=7, image_size=tiny.SIDE))]
   assert f'network  {tmp_path / "ticket"}\n         50.0% sparse, fingerprint ' in capsys.readouterr().out
+
+
+def test_a_ticket_whose_task_is_code_runs_none(ticket, tmp_path, loaded):
+  ticket.save(tmp_path / 'ticket')
+  with pytest.raises(TaskError, match=r'A ticket is data, and brings no code\. .* --task=module:tests\.tiny'):
+    evaluate.main(['evaluate', f'--ticket={tmp_path / "ticket"}'])
+  assert not loaded
 
 
 def test_another_task_has_settings_of_its_own(ticket, tmp_path, loaded):
@@ -76,13 +83,13 @@ def test_a_ticket_of_other_labels_is_refused(ticket, tmp_path, loaded):
   labels = tuple(f'other {label}' for label in ticket.task.labels)
   dataclasses.replace(ticket, task=dataclasses.replace(ticket.task, labels=labels)).save(tmp_path / 'ticket')
   with pytest.raises(TicketError, match='on the labels it was trained for'):
-    evaluate.main(['evaluate', f'--ticket={tmp_path / "ticket"}'])
+    evaluate.main(['evaluate', f'--ticket={tmp_path / "ticket"}', '--task=module:tests.tiny'])
 
 
 def test_a_ticket_and_its_file_score_the_same(ticket, task, loaded, tmp_path, capsys):
   ticket.save(tmp_path / 'ticket')
   convert(ticket.build_model(raw=True), next(task.dataset('test', 4).as_numpy_iterator())[0], tmp_path / 'model.tflite')
-  evaluate.main(['evaluate', f'--ticket={tmp_path / "ticket"}', '--split=validation', '--json', '--per_class'])
+  evaluate.main(['evaluate', f'--ticket={tmp_path / "ticket"}', '--task=module:tests.tiny', '--split=validation', '--json', '--per_class'])
   drawn = json.loads(capsys.readouterr().out)
   evaluate.main(['evaluate', f'--model={tmp_path / "model.tflite"}', '--task=shapes', '--split=validation', '--json'])
   file = json.loads(capsys.readouterr().out)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from st_tf import files
+from tests import damage
 
 ARRAYS = {
   'a/kernel': np.arange(6, dtype=np.float32).reshape(2, 3),
@@ -36,13 +37,6 @@ def test_a_damaged_array_file_is_a_value_error_with_its_name(tmp_path, damage):
     path.write_bytes({'empty': b'', 'cut': path.read_bytes()[:-5], 'text': b'{"no": "arrays"}' * 9}[damage])
   with pytest.raises(ValueError, match=r'a\.safetensors'):
     files.read_arrays(path)
-
-
-def test_damaged_json_is_a_value_error_with_its_name(tmp_path):
-  (tmp_path / 'a.json').write_text('{"half": ')
-  for name in ('a.json', 'b.json'):
-    with pytest.raises(ValueError, match=name):
-      files.read_json(tmp_path / name)
 
 
 def test_a_full_disk_is_an_os_error(tmp_path, monkeypatch):
@@ -140,3 +134,128 @@ def test_a_file_is_replaced_at_once_by_one_that_somebody_else_writes(tmp_path):
 
 def test_removing_what_is_not_there_is_no_error(tmp_path):
   files.remove(tmp_path / 'nothing')
+
+
+def test_a_folder_that_was_being_replaced_is_found_again(tmp_path, monkeypatch):
+  path = tmp_path / 'folder'
+  files.write_folder(path, lambda folder: (folder / 'old').write_text('old') and None)
+  replace, calls = os.replace, []
+
+  def dying(source, target):
+    calls.append(target)
+    if len(calls) == 2:
+      raise KeyboardInterrupt  # Between the two renames.
+    replace(source, target)
+
+  with monkeypatch.context() as patch:
+    patch.setattr(os, 'replace', dying)
+    with pytest.raises(KeyboardInterrupt):
+      files.write_folder(path, lambda folder: (folder / 'new').write_text('new') and None)
+  assert not path.exists()
+  files.put_back(path)
+  assert (path / 'old').read_text() == 'old'
+  path.rename(tmp_path / '.folder.replaced')
+  files.tidy(tmp_path)
+  assert (path / 'old').read_text() == 'old' and [entry.name for entry in tmp_path.iterdir()] == ['folder']
+  files.write_folder(path, lambda folder: (folder / 'new').write_text('new') and None)
+  assert [entry.name for entry in path.iterdir()] == ['new']
+
+
+def test_a_folder_whose_old_one_is_put_back_meanwhile_is_replaced_all_the_same(tmp_path, monkeypatch):
+  path = tmp_path / 'folder'
+  files.write_folder(path, lambda folder: (folder / 'old').write_text('old') and None)
+  replace = os.replace
+
+  def with_a_reader(source, target):
+    replace(source, target)
+    if pathlib.Path(target).name == '.folder.replaced' and not calls:
+      calls.append(target)
+      files.put_back(path)
+
+  calls = []
+  monkeypatch.setattr(os, 'replace', with_a_reader)
+  files.write_folder(path, lambda folder: (folder / 'new').write_text('new') and None)
+  assert [entry.name for entry in path.iterdir()] == ['new'] and [entry.name for entry in tmp_path.iterdir()] == ['folder']
+
+
+def test_tidying_leaves_what_is_not_of_ours(tmp_path):
+  for name in ('.hidden', '.vimrc.removed', '.a.unfinished', 'b.12345678.unfinished'):
+    (tmp_path / name).write_text('mine')
+  for name in ('.a.12345678.unfinished', '.model.0123abcd.unfinished.keras'):
+    (tmp_path / name).write_text('half')
+  (tmp_path / '.stages.89abcdef.removed' / 'inner').mkdir(parents=True)
+  files.tidy(tmp_path)
+  assert sorted(entry.name for entry in tmp_path.iterdir()) == ['.a.unfinished', '.hidden', '.vimrc.removed', 'b.12345678.unfinished']
+
+
+def test_links_are_not_followed(tmp_path):
+  victim = tmp_path / 'victim'
+  victim.write_text('mine')
+  place = tmp_path / 'place'
+  place.mkdir()
+  for name in ('model.tflite', '.model.tflite.unfinished', '.model.unfinished.tflite', 'arrays.safetensors'):
+    (place / name).symlink_to(victim)
+  files.write_bytes(place / 'model.tflite', b'new')
+  files.write_file(place / 'model.tflite', lambda file: file.write_bytes(b'newer'))
+  with pytest.raises(OSError, match='symbolic link|arrays'):
+    files.write_arrays(place / 'arrays.safetensors', ARRAYS)
+  assert victim.read_text() == 'mine' and (place / 'model.tflite').read_bytes() == b'newer' and not (place / 'model.tflite').is_symlink()
+  (tmp_path / 'full').mkdir()
+  (tmp_path / 'full' / 'kept').write_text('mine')
+  (place / 'folder').symlink_to(tmp_path / 'full')
+  files.remove(place / 'folder')
+  assert (tmp_path / 'full' / 'kept').exists() and not (place / 'folder').is_symlink()
+
+
+@pytest.mark.parametrize(('umask', 'file', 'folder'), [(0o022, 0o644, 0o755), (0o077, 0o600, 0o700), (0o002, 0o664, 0o775)])
+def test_files_have_the_rights_that_the_user_gives(tmp_path, umask, file, folder):
+  before = os.umask(umask)
+  try:
+    files.write_text(tmp_path / 'a.txt', 'a')
+    files.write_arrays(tmp_path / 'a.safetensors', ARRAYS)
+    files.write_folder(tmp_path / 'folder', lambda inner: files.write_arrays(inner / 'b.safetensors', ARRAYS))
+  finally:
+    os.umask(before)
+  found = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.rglob('*')}
+  assert found == {'a.txt': file, 'a.safetensors': file, 'b.safetensors': file, 'folder': folder}
+
+
+def test_what_is_half_removed_has_not_its_name(tmp_path, monkeypatch):
+  (tmp_path / 'folder').mkdir()
+
+  def killed(*args, **kwargs):
+    raise KeyboardInterrupt
+
+  monkeypatch.setattr(files.shutil, 'rmtree', killed)
+  with pytest.raises(KeyboardInterrupt):
+    files.remove(tmp_path / 'folder')
+  assert not (tmp_path / 'folder').exists()
+
+
+def test_arrays_with_a_digest_show_a_change(tmp_path):
+  path = tmp_path / 'a.safetensors'
+  files.write_arrays(path, ARRAYS, with_digest=True)
+  assert files.digest(files.read_arrays(path)) == files.digest(ARRAYS)
+  content = bytearray(path.read_bytes())
+  content[-1] ^= 1
+  path.write_bytes(content)
+  with pytest.raises(ValueError, match=r'a\.safetensors: '):
+    files.read_arrays(path)
+
+
+def test_an_archive_of_arrays_is_read_without_pickles(tmp_path):
+  path = tmp_path / 'a.npz'
+  np.savez(path, **ARRAYS)
+  assert files.digest(files.read_npz(path)) == files.digest(ARRAYS)
+  whole = path.read_bytes()
+  refused = 0
+  for changed in (*damage.flipped(whole, 300), *damage.cut(whole, 20), b'', b'PK\x03\x04'):
+    path.write_bytes(changed)
+    try:
+      files.read_npz(path)
+    except ValueError:
+      refused += 1
+  assert refused > 100
+  np.savez(path, a=np.array([{}], object))
+  with pytest.raises(ValueError, match='pickle'):
+    files.read_npz(path)

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
+from tests import tiny
 from tflite import convert as convert_module
 from tflite.convert import ConversionError, convert
 from tflite.file.encode import EncodingError
@@ -101,3 +102,13 @@ def test_an_operation_that_tflite_lacks_is_an_error(samples, tmp_path):
 def test_conversion_prints_nothing(model, samples, tmp_path, capfd):
   convert(model, samples, tmp_path / 'model.tflite')
   assert capfd.readouterr() == ('', '')
+
+
+def test_equal_networks_give_equal_files(tmp_path):
+  task = tiny.task()
+  contents = []
+  for number in range(2):
+    ticket = tiny.untrained(task)
+    convert(ticket.network, np.zeros((1, tiny.SIDE, tiny.SIDE, 3), np.float32), tmp_path / f'{number}.tflite')
+    contents.append((tmp_path / f'{number}.tflite').read_bytes())
+  assert contents[0] == contents[1]

@@ -37,6 +37,9 @@ class Options:
   model: str = dataclasses.field(
     default='', metadata={'help': 'A .tflite file that was exported from the ticket, to be taken as it is; empty = export one.'}
   )
+  task: str = dataclasses.field(
+    default='', metadata={'help': "Task to take pictures from; empty = the ticket's own, which has to be named where it is module:PATH."}
+  )
   application_id: str = dataclasses.field(
     default='org.supertickets.app', metadata={'help': 'What sets the app apart from all others on a phone.'}
   )
@@ -70,7 +73,7 @@ def main(argv: Sequence[str]) -> None:
   options, given = flags.read_options_and_data(argv, Options, __doc__, Making)
   if options.model and given:
     raise flags.FlagError(f'A --model is taken as it is. Received: --{next(iter(given))} too. Leave one of them out.')
-  how = export.Options(ticket=options.ticket, **{name: given.pop(name) for name in _EXPORTED if name in given})
+  how = export.Options(ticket=options.ticket, task=options.task, **{name: given.pop(name) for name in _EXPORTED if name in given})
   _check_place(options.path)
   with quiet.imports():
     from st_tf.ticket import Ticket
@@ -101,7 +104,7 @@ def _exported(ticket: Any, given: Mapping[str, Any], how: export.Options) -> tup
   with quiet.imports():
     from st_tf.ticket.task_of import task_of
 
-    task = task_of(ticket, given)
+    task = task_of(ticket, given, how.task)
   with tempfile.TemporaryDirectory() as folder:
     file = dataclasses.replace(how, out=str(pathlib.Path(folder) / 'model.tflite'))
     facts = export.export(ticket, task, file)

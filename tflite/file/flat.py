@@ -12,6 +12,11 @@ from tflite.file.model_file import ModelFileError, check
 _TYPES = {schema.TensorType.FLOAT32: np.float32, schema.TensorType.FLOAT16: np.float16, schema.TensorType.INT8: np.int8}
 _INDEX_TYPES = {schema.TensorType.INT32: np.int32}
 
+# What an operation has at least: (inputs, their dimensions and those of the result, or None), and its settings.
+_LEAST = {'CONV_2D': (2, 4), 'DEPTHWISE_CONV_2D': (2, 4), 'PAD': (2, None), 'MEAN': (2, None), 'ADD': (2, None), 'MUL': (2, None)}
+_CONVOLUTIONS = (schema.Conv2DOptionsT, schema.DepthwiseConv2DOptionsT)
+_OPTIONS = dict(zip(('CONV_2D', 'DEPTHWISE_CONV_2D'), _CONVOLUTIONS)) | {'RESIZE_BILINEAR': schema.ResizeBilinearOptionsT}
+
 
 @dataclasses.dataclass(frozen=True)
 class Tensor:
@@ -106,9 +111,34 @@ def read(content: bytes, name: str) -> Model:
       )
       for index, entry in enumerate(graph.operators)
     )
-    return Model(tensors, operations, tuple(map(int, _listed(graph.inputs))), tuple(map(int, _listed(graph.outputs))))
+    model = Model(tensors, operations, tuple(map(int, _listed(graph.inputs))), tuple(map(int, _listed(graph.outputs))))
+    _check(model)
+    return model
   except Exception as error:  # The generated reader raises whatever the damaged bytes lead it to.
     raise ModelFileError(f'A .tflite file can be read. Received: {name}, which is damaged ({type(error).__name__}: {error}).') from error
+
+
+def _check(model: Model) -> None:
+  """Refuses what no runtime executes: tensors that are not there, operations without what their kind has.
+
+  Raises:
+    ValueError: naming the first.
+  """
+  there = range(len(model.tensors))
+  if not all(index in there for index in (*model.inputs, *model.outputs)):
+    raise ValueError('an input or an output is a tensor that is not there')
+  for operation in model.operations:
+    name = f'operation {operation.index} ({operation.kind})'
+    if not all(index in there for index in (*operation.inputs, *operation.outputs)):
+      raise ValueError(f'{name} has tensors that are not there')
+    inputs, rank = _LEAST.get(operation.kind, (0, None))
+    known = [model.tensors[index].shape for index in (*operation.inputs[:inputs], *operation.outputs)]
+    if not operation.outputs or len(operation.inputs) < inputs or any(rank and len(shape) != rank for shape in known):
+      raise ValueError(f'{name} has not the inputs and the result of its kind')
+    if operation.kind in _OPTIONS and not isinstance(operation.options, _OPTIONS[operation.kind]):
+      raise ValueError(f'{name} has not the settings of its kind')
+    if isinstance(operation.options, _CONVOLUTIONS) and min(operation.options.strideH, operation.options.strideW) < 1:
+      raise ValueError(f'{name} has no stride')
 
 
 def _listed(indices: Any) -> Any:

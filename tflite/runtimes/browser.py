@@ -8,6 +8,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 from typing import Any
@@ -26,6 +27,7 @@ FLAGS = (
 )
 _PACKAGES = pathlib.Path(__file__).parents[1] / 'web' / 'node_modules' / '@litertjs'
 _UNDER = '/litert/'  # Where pages find the packages.
+_DIGITS_OF_A_POST = 10  # Of its length: what pages post has some MB.
 _BROWSERS = ('chromium', 'chromium-browser', 'google-chrome')
 _TYPES = {
   '.css': 'text/css; charset=utf-8',
@@ -82,9 +84,8 @@ def served(pages: Mapping[str, bytes], port: int = 0, on_post: Callable[[bytes],
         return self.send_error(403)
       path = self.path.split('?')[0]
       content = pages.get(path)
-      file = (packages / path.removeprefix(_UNDER)).resolve()
-      if content is None and path.startswith(_UNDER) and file.is_relative_to(packages) and file.is_file():
-        content = file.read_bytes()
+      if content is None and path.startswith(_UNDER):
+        content = _file_in(packages, path.removeprefix(_UNDER))
       kind = _TYPES.get(pathlib.PurePath(path if path != '/' else 'index.html').suffix, 'application/octet-stream')
       self.send_response(404 if content is None else 200)
       self.send_header('Content-Type', kind)
@@ -95,7 +96,7 @@ def served(pages: Mapping[str, bytes], port: int = 0, on_post: Callable[[bytes],
 
     def do_POST(self) -> None:
       length = self.headers.get('Content-Length', '')
-      if on_post is None or not self.is_own() or not length.isdecimal():
+      if on_post is None or not self.is_own() or not (length.isascii() and length.isdecimal() and len(length) < _DIGITS_OF_A_POST):
         return self.send_error(403)
       on_post(self.rfile.read(int(length)))
       self.send_response(204)
@@ -104,13 +105,30 @@ def served(pages: Mapping[str, bytes], port: int = 0, on_post: Callable[[bytes],
     def log_message(self, *args: Any) -> None:
       pass
 
-  server = http.server.ThreadingHTTPServer(('127.0.0.1', port), Handler)
+  server = _Server(('127.0.0.1', port), Handler)
   threading.Thread(target=server.serve_forever, daemon=True).start()
   try:
     yield f'http://127.0.0.1:{server.server_port}/'
   finally:
     server.shutdown()
     server.server_close()
+
+
+class _Server(http.server.ThreadingHTTPServer):
+  """One that says nothing of those who ask and do not wait for the answer."""
+
+  def handle_error(self, request: Any, client_address: Any) -> None:
+    if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+      super().handle_error(request, client_address)
+
+
+def _file_in(folder: pathlib.Path, path: str) -> bytes | None:
+  """What is in a file of a folder; None where there is none, or the path is one that no system has."""
+  try:
+    file = (folder / path).resolve()
+    return file.read_bytes() if file.is_relative_to(folder) and file.is_file() else None
+  except (OSError, ValueError, RuntimeError):  # Too long, with a zero in it, links in a circle.
+    return None
 
 
 @contextlib.contextmanager

@@ -37,6 +37,9 @@ class Options:
   examples: int = dataclasses.field(
     default=6, metadata={'help': "Pictures of the ticket's validation split to try; with 0 its data is not needed."}
   )
+  task: str = dataclasses.field(
+    default='', metadata={'help': "Task to take pictures from; empty = the ticket's own, which has to be named where it is module:PATH."}
+  )
 
   def __post_init__(self):
     if not self.ticket:
@@ -100,7 +103,7 @@ def _examples(ticket: Any, options: Options, given: Mapping[str, Any]) -> list[A
     from tflite.web import site
   try:
     with quiet.imports():
-      task = task_of(ticket, given)
+      task = task_of(ticket, given, options.task)
     return site.examples(task, ticket.task, options.examples)
   except UserError as error:
     print(f'note: the page has no example pictures. {error}', file=sys.stderr)

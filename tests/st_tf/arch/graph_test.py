@@ -45,3 +45,32 @@ def test_what_some_nodes_need_is_left():
 def test_other_json_is_refused(text):
   with pytest.raises(SpecError, match='A graph has the fields|outputs are nodes'):
     Graph.from_json(text)
+
+
+@pytest.mark.parametrize(
+  ('change', 'why'),
+  [
+    ({'config': {'kernel_initializer': {'module': 'os', 'class_name': 'system', 'config': 'ls'}}}, 'Settings of layers are numbers, words'),
+    ({'config': {'axis': [[{'module': 'os'}]]}}, 'Settings of layers are numbers, words'),
+    ({'config': []}, 'node 1.config is list, not an object'),
+    ({'name': 5}, 'node 1.name is 5, not text'),
+    ({'inputs': 'image'}, "node 1.inputs is 'image', not a list"),
+    ({'shape': [[4]]}, 'not a whole number'),
+    ({'weights': {'kernel': 5}}, 'node 1.weights.kernel is 5, not a list'),
+  ],
+)
+def test_a_node_that_is_no_plain_data_is_refused(change, why):
+  nodes = [
+    {'name': 'image', 'kind': 'InputLayer', 'config': {}, 'inputs': [], 'shape': [4, 4, 3], 'weights': {}},
+    {'name': 'dense', 'kind': 'Dense', 'config': {'units': 2}, 'inputs': ['image'], 'shape': [4, 4, 2], 'weights': {'kernel': [3, 2]}},
+  ]
+  whole = {'nodes': nodes, 'outputs': ['dense']}
+  assert Graph.from_json(json.dumps(whole)).to_json() == Graph.from_json(whole).to_json()
+  with pytest.raises(SpecError, match=why):
+    Graph.from_json({**whole, 'nodes': [nodes[0], nodes[1] | change]})
+
+
+def test_a_graph_of_more_layers_than_anybody_builds_is_refused():
+  node = {'kind': 'ReLU', 'config': {}, 'inputs': [], 'shape': [4], 'weights': {}}
+  with pytest.raises(SpecError, match=r'at most 20,000 nodes\. Received: 20,001'):
+    Graph.from_json({'nodes': [node | {'name': str(number)} for number in range(20_001)], 'outputs': ['0']})

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from st_tf.arch.latency import LatencyError, LatencyTable
-from tests import networks, tiny
+from tests import damage, networks, tiny
 
 
 @pytest.fixture
@@ -112,3 +112,18 @@ def test_a_graph_whose_table_has_groups_is_refused(of_a_graph):
   of_a_graph.write_text(json.dumps(facts | {'operations': [{'groups': ['a'], 'units': [3], 'milliseconds': [1.0]}]}))
   with pytest.raises(LatencyError, match="KeyError: 'layers'"):
     LatencyTable.load(of_a_graph)
+
+
+def test_whatever_is_in_a_file_it_is_a_table_or_refused(file):
+  whole = json.loads(file.read_text())
+  texts = [*damage.mistyped(whole), *damage.flipped(file.read_bytes(), 200), *damage.cut(file.read_bytes(), 20)]
+  texts += [json.dumps(whole).replace('0.5', value, 1).encode() for value in ('1' + '0' * 400, '[' * 9999, '1e999', 'NaN')]
+  refused = 0
+  for text in texts:
+    file.write_bytes(text)
+    try:
+      found = LatencyTable.load(file)
+      assert all(found.milliseconds(name, 1) >= 0 for name in found.curves)
+    except LatencyError:
+      refused += 1
+  assert refused > len(texts) / 2

@@ -180,3 +180,18 @@ def test_text_that_is_no_network_is_refused(text, message):
 
 def test_a_spec_error_is_the_users_to_put_right():
   assert issubclass(SpecError, UserError)
+
+
+def test_whatever_is_in_a_description_it_is_a_network_or_refused():
+  searched = ArchSpec(stages=(StageSpec((1,), (8,)),), head_channels=(8,), searched=(('head/increase0', BlockSpec(((3, 4),))),)).to_json()
+  head = HeadSpec('classification', 10)
+  for path in searched:
+    for value in (None, True, -1, 1.5, 'x', [], {}, [[]], [{'a': 1}], [['a', {}]], float('nan'), 10**400):
+      try:
+        found = ArchSpec.from_json({**searched, path: value})
+        layout(found, head)
+        assert hash(found) == hash(ArchSpec.from_json(found.to_json()))
+      except SpecError as error:
+        assert '\n' not in str(error)
+  with pytest.raises(SpecError, match='deep inside each other'):
+    ArchSpec.from_json('[' * 100_000)

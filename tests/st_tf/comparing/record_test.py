@@ -3,9 +3,11 @@ import json
 
 import pytest
 
+from st_tf import wording
 from st_tf.comparing.record import RecordError, Records
 from st_tf.config import Config, Identity, SearchConfig
 from st_tf.task import DataConfig
+from tests import damage
 from tests.st_tf.comparing.table_test import EXAMPLES, record
 
 CONFIG = Config(task='shapes', seed=3, data=DataConfig(data_dir='/somewhere'))
@@ -14,6 +16,13 @@ RUN = Identity.of(CONFIG)
 
 def having(**settings) -> Identity:
   return Identity.of(dataclasses.replace(CONFIG, **settings))
+
+
+def written(path) -> dict:
+  """What is in a record, as it was written before there were checksums."""
+  facts = json.loads(path.read_text())
+  del facts['checksum']
+  return facts
 
 
 @pytest.fixture
@@ -32,7 +41,7 @@ def test_a_run_is_found_by_its_settings_wherever_its_data_lay(folder):
 
 def test_a_setting_that_came_later_counts_as_one_at_its_default(folder):
   (path,) = folder.iterdir()
-  facts = json.loads(path.read_text())
+  facts = written(path)
   del facts['settings']['search_end']
   path.write_text(json.dumps(facts))
   assert Records(folder, EXAMPLES).find(RUN) is not None
@@ -46,7 +55,7 @@ def test_a_record_is_replaced_by_a_later_one_of_its_run(folder):
 
 def test_of_two_records_of_a_run_the_one_that_knows_more_is_taken(folder):
   (path,) = folder.iterdir()
-  facts = json.loads(path.read_text())
+  facts = written(path)
   del facts['metrics']['test']
   for name in ('aaa.json', 'zzz.json'):
     (folder / name).write_text(json.dumps(facts))
@@ -65,7 +74,7 @@ def test_a_record_of_other_data_is_not_taken_for_one_of_these(folder):
 
 def test_a_record_of_before_numbers_of_examples_were_recorded_is_refused_and_not_damaged(folder):
   (path,) = folder.iterdir()
-  facts = json.loads(path.read_text())
+  facts = written(path)
   del facts['examples']
   path.write_text(json.dumps(facts))
   with pytest.raises(RecordError, match=r'one data set\. Received: an unknown number of examples in .*records, here 100 train'):
@@ -101,6 +110,26 @@ def test_no_folder_is_made_in_a_file(tmp_path):
 @pytest.mark.parametrize('change', ['{', '[]', '{"settings": {}}', {'settings': {'spead': 1}}, {'cost': {'macs': 1}}, {'surprise': 1}])
 def test_a_file_that_is_no_record_is_named(folder, change):
   (path,) = folder.iterdir()
-  path.write_text(change if isinstance(change, str) else json.dumps(json.loads(path.read_text()) | change))
+  path.write_text(change if isinstance(change, str) else json.dumps(written(path) | change))
   with pytest.raises(RecordError, match=r'holds what comparisons have written\. Received: .*supertickets-3-.*Remove it'):
     Records(folder, EXAMPLES)
+
+
+def test_a_record_that_was_changed_is_refused_and_one_of_before_is_read(folder):
+  (path,) = folder.iterdir()
+  whole = path.read_bytes()
+  facts = json.loads(whole)
+  del facts['checksum']
+  path.write_text(json.dumps(facts))
+  assert Records(folder, EXAMPLES).find(RUN) == record(0.5, 60.0)
+  texts = [*damage.flipped(whole, 150), *damage.cut(whole, 10), *list(damage.mistyped(facts))[::9], b'[' * 9999]
+  texts += [json.dumps(facts).replace('60.0', value, 1).encode() for value in ('1' + '0' * 400, '"x"', 'NaN')]
+  refused = 0
+  for text in texts:
+    path.write_bytes(text)
+    try:
+      found = Records(folder, EXAMPLES).find(RUN)
+      assert found is None or wording.duration(found.training.seconds)
+    except RecordError:
+      refused += 1
+  assert refused > 100

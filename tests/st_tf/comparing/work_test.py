@@ -75,6 +75,7 @@ def test_a_run_with_another_file_than_the_comparison_began_with_is_not_taken_for
   folder = work.path(run)
   for content, measured in (('0' * 16, []), (run.digests['supernet'], [('gmp', 'sparsity_0.9', 'test')])):
     (folder / 'tickets' / 'sparsity_0.9').mkdir(parents=True, exist_ok=True)
+    (folder / 'tickets' / 'sparsity_0.9' / 'ticket.json').write_text('{}')
     (folder / 'finished.json').write_text(json.dumps(['sparsity_0.9']))
     (folder / 'contents.json').write_text(json.dumps({'supernet': content}))
     errors = work.do([run], 'runs', 'test')
@@ -98,6 +99,7 @@ def test_a_file_that_is_not_the_same_any_more_is_told(work, tmp_path, edit, rece
 def test_a_run_that_is_finished_but_not_recorded_is_measured_only(work):
   folder = work.path(RUNS[0])
   (folder / 'tickets' / 'sparsity_0.9').mkdir(parents=True)
+  (folder / 'tickets' / 'sparsity_0.9' / 'ticket.json').write_text('{}')
   (folder / 'finished.json').write_text(json.dumps(['sparsity_0.9']))
   assert work.is_done(RUNS[0], 'test') and work.do(RUNS[:1], 'runs', 'test') == {}
   assert not work.launched and work.measured == [('gmp', 'sparsity_0.9', 'test')]

@@ -24,9 +24,10 @@ def test_damaged_digests_are_named(tmp_path, content):
 def test_a_run_is_finished_while_its_tickets_are_there(tmp_path):
   ticket = tmp_path / folder.TICKETS / 'sparsity_0.5'
   ticket.mkdir(parents=True)
+  (ticket / 'ticket.json').write_text('{}')
   (tmp_path / folder.FINISHED).write_text(json.dumps([ticket.name]))
   assert folder.is_finished(tmp_path) and folder.tickets(tmp_path) == [ticket]
-  ticket.rmdir()
+  (ticket / 'ticket.json').unlink()
   assert not folder.is_finished(tmp_path)
 
 

@@ -1,7 +1,9 @@
 import errno
 import json
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from st_tf.runs.folder import WorkdirError
 from st_tf.runs.history import History
@@ -74,3 +76,24 @@ def test_stages_are_told_one_after_the_other(tmp_path):
     *[('search', 3, 1), ('search', 6, 2)],
     *[('train', 9, 3), ('train', 12, 4)],
   ]
+
+
+def test_a_full_disk_at_tensorboard_is_reported_once_and_the_run_goes_on(history, capsys, monkeypatch):
+  def full(*args, **kwargs):
+    raise tf.errors.ResourceExhaustedError(None, None, 'events.out: No space left on device')
+
+  monkeypatch.setattr(tf.summary, 'scalar', full)
+  for step in (3, 6):
+    history.record({'event': 'epoch', 'step': step, 'loss': 0.5})
+  history.histogram({'a': np.zeros(3)}, 6)
+  assert capsys.readouterr().err.count('TensorBoard is told no more of this run: events.out: No space left') == 1
+  assert [row['step'] for row in history.rows()] == [3, 6]
+
+
+def test_a_board_that_cannot_be_opened_stops_no_run(history, capsys, monkeypatch):
+  def full(*args, **kwargs):
+    raise tf.errors.ResourceExhaustedError(None, None, 'No space left on device')
+
+  monkeypatch.setattr(tf.summary, 'create_file_writer', full)
+  history.record({'event': 'epoch', 'step': 3, 'loss': 0.5})
+  assert 'told no more' in capsys.readouterr().err and len(history.rows()) == 1

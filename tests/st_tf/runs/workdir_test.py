@@ -1,8 +1,10 @@
 import dataclasses
 import errno
+import gc
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -161,3 +163,65 @@ def test_a_full_disk_at_the_start_keeps_the_run(tmp_path, monkeypatch):
     with pytest.raises(WorkdirError, match=r'metrics\.jsonl can be written\. Received: .*No space left'):
       workdir.history.rewind(6)
   assert workdir.checkpoints.latest().facts['step'] == 6
+
+
+def test_fresh_that_dies_at_any_moment_can_be_given_again(tmp_path, monkeypatch):
+  left, calls = [0], []
+
+  def dying(what):
+    def call(*args, **kwargs):
+      calls.append(what)
+      left[0] -= 1
+      if left[0] == 0:
+        raise KeyboardInterrupt
+      return what(*args, **kwargs)
+
+    return call
+
+  def begun(path):
+    workdir = Workdir(path, tiny.config(epochs=9))
+    workdir.checkpoints.save(state(6))
+    ticket = workdir.ticket_path(0.8)
+    ticket.mkdir(parents=True)
+    (ticket / 'ticket.json').write_text('{}')
+    workdir.finish()
+    assert workdir.is_finished
+    workdir.close()
+
+  moment = 0
+  while True:
+    moment, path = moment + 1, tmp_path / f'run{moment}'
+    begun(path)
+    left[0] = moment
+    with monkeypatch.context() as patch:
+      for module, name in ((os, 'replace'), (shutil, 'rmtree'), (pathlib.Path, 'unlink')):
+        patch.setattr(module, name, dying(getattr(module, name)))
+      try:
+        Workdir(path, tiny.config(), fresh=True).close()
+        break
+      except KeyboardInterrupt:
+        gc.collect()
+    whole = (path / 'tickets' / 'sparsity_0.8' / 'ticket.json').exists()
+    assert whole or not (path / 'finished.json').exists(), 'what is half removed does not count as finished'
+    again = Workdir(path, tiny.config(), fresh=True)
+    assert again.checkpoints.latest() is None and not again.tickets() and not again.is_finished
+    again.close()
+    assert not [entry.name for entry in path.iterdir() if entry.name.startswith('.') and entry.name != '.lock']
+  assert moment > 10
+
+
+def test_a_ticket_whose_run_died_while_it_was_replaced_is_found_again(tmp_path):
+  workdir = Workdir(tmp_path, tiny.config())
+  workdir.ticket_path(0.8).mkdir(parents=True)
+  workdir.ticket_path(0.8).rename(workdir.ticket_path(0.8).with_name('.sparsity_0.8.replaced'))
+  workdir.close()
+  assert [path.name for path in Workdir(tmp_path, tiny.config()).tickets()] == ['sparsity_0.8']
+
+
+def test_a_lock_that_is_a_link_is_not_followed(tmp_path):
+  (tmp_path / 'victim').write_text('mine')
+  (tmp_path / 'run').mkdir()
+  (tmp_path / 'run' / '.lock').symlink_to(tmp_path / 'victim')
+  with pytest.raises(WorkdirError, match='can be written'):
+    Workdir(tmp_path / 'run', tiny.config())
+  assert (tmp_path / 'victim').read_text() == 'mine'

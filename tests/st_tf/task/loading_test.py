@@ -4,6 +4,7 @@ import pytest
 
 from st_tf import task
 from st_tf.task import DataConfig, TaskError
+from st_tf.task.task import check_labels
 
 OWN_TASK = """
 from tasks import shapes
@@ -59,3 +60,10 @@ def test_a_missing_import_inside_a_users_task_is_not_taken_for_a_missing_task(tm
   monkeypatch.syspath_prepend(tmp_path)
   with pytest.raises(ModuleNotFoundError, match='a_package_that_is_not_there'):
     task.load('module:needs_more', DataConfig())
+
+
+@pytest.mark.parametrize('label', ['a\nb', 'a\x1b[31m', '\udcff', 'a\u2028b', '\x7f', '\r'])
+def test_names_that_cannot_be_shown_are_refused(label):
+  with pytest.raises(TaskError, match=r'text of one line, in UTF-8 and without control characters\. Received: .* in folder:x\. Rename it'):
+    check_labels(['fine', label], 'folder:x')
+  check_labels(['straße', '鳥', 'a b', "l'été"], 'folder:x')

@@ -1,10 +1,13 @@
 """Picture files reach the network upright, in colour, cropped to the middle."""
 
+from concurrent import futures
+import time
+
 import numpy as np
 from PIL import Image
 import pytest
 
-from st_tf.task import TaskError
+from st_tf.task import TaskError, pictures
 from st_tf.task.pictures import center_crop, open_rgb
 
 
@@ -63,3 +66,29 @@ def test_sixteen_bits_of_grey_are_refused(tmp_path):
 @pytest.mark.parametrize('size, wanted', [((115, 87), (27, 105)), ((94, 69), (24, 83)), ((60, 87), (56, 58))])
 def test_rounding_does_not_put_the_crop_outside_the_picture(size, wanted):
   assert center_crop(Image.new('RGB', size, (9, 8, 7)), wanted).tolist() == np.full((*wanted, 3), (9, 8, 7)).tolist()
+
+
+def test_pictures_that_no_memory_holds_several_of_are_refused_by_their_names(tmp_path, monkeypatch):
+  _columns(30, 20).save(tmp_path / 'large.png')
+  assert open_rgb(tmp_path / 'large.png', 'large.png').size == (30, 20)
+  monkeypatch.setattr(pictures, 'LARGEST', 599)
+  with pytest.raises(TaskError, match=r'An image has at most 599 pixels.* Received: 30 x 20 of large\.png\. Make it smaller'):
+    open_rgb(tmp_path / 'large.png', 'large.png')
+
+
+def test_large_pictures_are_decoded_one_at_a_time(tmp_path, monkeypatch):
+  _columns(30, 20).save(tmp_path / 'a.png')
+  monkeypatch.setattr(pictures, '_LARGE', 599)
+  inside, most, as_rgb = [], [], pictures.as_rgb
+
+  def slow(picture, name):
+    inside.append(name)
+    most.append(len(inside))
+    time.sleep(0.01)
+    inside.pop()
+    return as_rgb(picture, name)
+
+  monkeypatch.setattr(pictures, 'as_rgb', slow)
+  with futures.ThreadPoolExecutor(4) as pool:
+    assert {picture.size for picture in pool.map(lambda _: open_rgb(tmp_path / 'a.png', 'a'), range(8))} == {(30, 20)}
+  assert max(most) == 1

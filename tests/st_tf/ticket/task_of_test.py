@@ -6,7 +6,7 @@ import types
 import numpy as np
 import pytest
 
-from st_tf.task import DataConfig
+from st_tf.task import DataConfig, TaskError
 from st_tf.ticket import Provenance, TicketError, task_of
 
 
@@ -35,3 +35,14 @@ def test_other_labels_are_refused(tiny_ticket, shapes, monkeypatch):
     TicketError, match='A ticket is scored on the labels it was trained for, those of shapes. Received: others, from shapes'
   ):
     task_of.task_of(other, {})
+
+
+def test_a_ticket_brings_no_code_and_takes_the_users(tiny_ticket, shapes, monkeypatch):
+  asked = []
+  monkeypatch.setattr(task_of.tasks, 'load', lambda name, config: asked.append(name) or shapes)
+  ticket = dataclasses.replace(tiny_ticket, task=dataclasses.replace(tiny_ticket.task, name='module:evil'))
+  with pytest.raises(TaskError, match=r'A ticket is data, and brings no code\. Received: .* module:evil\. .* --task=module:evil\.'):
+    task_of.task_of(ticket, {})
+  assert not asked
+  task_of.task_of(ticket, {}, 'module:evil')
+  assert asked == ['module:evil']

@@ -10,7 +10,8 @@ import tf_keras as keras
 from st_tf import files
 from st_tf.arch.specs import BlockSpec
 from st_tf.models import named_variables
-from st_tf.ticket import Costs, Provenance, Ticket, TicketError
+from st_tf.ticket import Costs, Provenance, Ticket, TicketError, card
+from tests import damage
 
 
 @pytest.fixture
@@ -263,3 +264,46 @@ def test_a_ticket_that_cannot_be_written_leaves_the_old_one(folder, tiny_ticket,
   with pytest.raises(OSError, match='No space left'):
     dataclasses.replace(tiny_ticket, weights=changed(tiny_ticket.weights, 'head/classifier/bias')).save(folder)
   assert Ticket.load(folder).fingerprint == tiny_ticket.fingerprint
+
+
+def test_whatever_the_facts_say_a_ticket_is_whole_or_refused_in_one_line(folder, tiny_ticket):
+  whole = json.loads((folder / 'ticket.json').read_text())
+  whole['provenance'] |= {'training': {'epochs': 1.0, 'macs': 5, 'seconds': 2.0}, 'config': {'seed': 1}, 'trials': [{}], 'latency': {}}
+  whole['metrics'] = {'validation': {'top1': 0.5}, 'per_class': {'red': {'count': 3, 'top1': 0.5}}}
+  huge, deep = '1' + '0' * 400, '[' * 5000 + ']' * 5000
+  texts = [*damage.mistyped(whole), *damage.flipped(json.dumps(whole).encode(), 300)]
+  texts += [json.dumps(whole).replace('"macs": 5', f'"macs": {value}').encode() for value in (huge, deep, '1e999', 'NaN', '-5.5')]
+  refused = 0
+  for text in texts[:: max(len(texts) // 700, 1)]:
+    (folder / 'ticket.json').write_bytes(text)
+    try:
+      found = Ticket.load(folder)
+    except TicketError as error:
+      assert '\n' not in str(error)
+      refused += 1
+      continue
+    assert found.fingerprint == tiny_ticket.fingerprint and all(isinstance(value, str) for _, value in card.rows(found))
+    json.dumps(found._facts())
+  assert refused > 300
+
+
+@pytest.mark.parametrize(
+  'semantics',
+  [
+    {'kind': 'lambda'},
+    {'kind': ['classification']},
+    {},
+    {'kind': 'segmentation'},
+    {'kind': 'segmentation', 'colours': ['#00000'] * 10},
+    {'kind': 'segmentation', 'colours': '#000000'},
+    {'kind': 'keypoints', 'colours': ['#000000'] * 10},
+    {'kind': 'keypoints', 'colours': ['#000000'] * 10, 'skeleton': [[0, 10]]},
+    {'kind': 'keypoints', 'colours': ['#000000'] * 10, 'skeleton': [[0, 1, 2]]},
+  ],
+)
+def test_a_meaning_that_no_output_has_is_refused(folder, semantics):
+  facts = json.loads((folder / 'ticket.json').read_text())
+  facts['task']['semantics'] = semantics
+  (folder / 'ticket.json').write_text(json.dumps(facts))
+  with pytest.raises(TicketError, match='A ticket can be read back whole'):
+    Ticket.load(folder)

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from tests import damage
 from tests.graphs import conv, graph, image
 from tflite.deploy.emit import emit
-from tflite.file import flat
+from tflite.file import flat, sparse_rules
 from tflite.file.encode import encode
 from tflite.file.model_file import ModelFileError
 
@@ -49,3 +50,14 @@ def test_what_is_no_model_is_refused(content, message):
 def test_a_cut_file_is_refused(files):
   with pytest.raises(ModelFileError, match='A .tflite file can be read. Received: it, which is damaged'):
     flat.read(files[False][:600], 'it')
+
+
+def test_a_damaged_file_is_refused_or_can_be_examined(files):
+  refused = 0
+  for content in files.values():
+    for changed in damage.flipped(content, 150):
+      try:
+        sparse_rules.diagnose(flat.read(changed, 'x'))
+      except ModelFileError:
+        refused += 1
+  assert refused > 5

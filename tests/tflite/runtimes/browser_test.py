@@ -1,5 +1,6 @@
 """What is missing is named; pages, packages and posts go over localhost and nothing else does."""
 
+import socket
 import urllib.error
 import urllib.request
 
@@ -89,3 +90,28 @@ def test_what_nobody_waits_for_is_not_taken(packages):
   with browser.served({}) as address, pytest.raises(urllib.error.HTTPError) as error:
     urllib.request.urlopen(urllib.request.Request(address, data=b'result'))
   assert error.value.code == 403
+
+
+@pytest.mark.parametrize(
+  'path', ['/litert/\0', '/litert/' + 'a' * 5000, '/litert/../../../etc/passwd', '/litert/' + 'a/' * 3000, '/litert/', '/%00']
+)
+def test_odd_paths_are_not_found_and_the_server_goes_on(path, capsys):
+  with browser.served({'/': b'front'}) as address:
+    host = address.removeprefix('http://').rstrip('/')
+    name, port = host.split(':')
+    with socket.create_connection((name, int(port)), timeout=10) as connection:
+      connection.sendall(f'GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n'.encode())
+      assert b' 404 ' in connection.recv(100)
+    assert urllib.request.urlopen(address, timeout=10).read() == b'front'
+  assert 'Traceback' not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('length', ['9' * 5000, '99999999999', '٣', '-1', 'x', ''])
+def test_odd_lengths_of_a_post_are_refused(length, capsys):
+  with browser.served({'/': b'front'}, on_post=lambda content: None) as address:
+    host = address.removeprefix('http://').rstrip('/')
+    name, port = host.split(':')
+    with socket.create_connection((name, int(port)), timeout=10) as connection:
+      connection.sendall(f'POST / HTTP/1.0\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n'.encode())
+      assert b' 403 ' in connection.recv(100)
+  assert 'Traceback' not in capsys.readouterr().err
