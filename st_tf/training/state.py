@@ -26,6 +26,7 @@ class Facts:
     config: fingerprint of the run.
     arch: the network.
     supernet: what it was drawn from.
+    factors: what is searched of a graph, while it is.
   """
 
   step: int
@@ -40,6 +41,7 @@ class Facts:
   config: str
   arch: Mapping[str, Any]
   supernet: Mapping[str, Any]
+  factors: Mapping[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
