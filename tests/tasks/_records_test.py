@@ -7,6 +7,7 @@ from PIL import Image
 import pytest
 import tensorflow_datasets as tfds
 
+from st_tf import files
 from st_tf.task import TaskError
 from tasks import _records
 
@@ -89,7 +90,7 @@ def test_a_folder_that_cannot_be_written_is_read_all_the_same(folder, monkeypatc
   def refuse(*_):
     raise PermissionError(13, 'Permission denied')
 
-  monkeypatch.setattr(_records.os, 'replace', refuse)
+  monkeypatch.setattr(files.os, 'replace', refuse)
   assert opened(folder).read(3) == picture(3)
   assert 'cannot be written (Permission denied)' in capsys.readouterr().out
   assert not list(folder.rglob('*st_tf_*'))

@@ -225,7 +225,7 @@ def test_a_file_that_differs_is_not_written(speck_folder, loaded, tmp_path, monk
 
 
 def test_int8_without_the_task_s_data_is_no_int8_file(speck_folder, tmp_path, monkeypatch):
-  def missing(ticket, given):
+  def missing(ticket, given, named):
     raise TaskError('The data is on the disk or can be downloaded. Received: nothing.')
 
   monkeypatch.setattr('st_tf.ticket.task_of.task_of', missing)

@@ -138,11 +138,11 @@ def test_settings_suit_the_network_and_are_overridden(trained):
   task = tiny.task()
   given = {'task': 'module:tests.tiny', 'supernet': f'keras:{trained[0]}', 'pixels': 'units'}
   _, config = drawing.prepared(Request.of(given), task)
-  assert config.search.unit_search == 'scores' and config.pruning.ranking == 'global' and config.training.learning_rate == 0.02
+  assert config.search.unit_search == 'scores' and config.pruning.ranking == 'global' and config.training.learning_rate == 0.05
   _, config = drawing.prepared(Request.of(given | {'learning_rate': 0.3}), task)
   assert config.training.learning_rate == 0.3
   _, config = drawing.prepared(Request.of(given | {'weights': 'none'}), task)
-  assert config.search.unit_search == 'scores' and config.training.learning_rate == 0.05
+  assert config.search.unit_search == 'scores' and config.pruning.ranking == 'erk'
 
 
 @pytest.mark.slow
