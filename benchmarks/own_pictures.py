@@ -71,9 +71,9 @@ def main(argv: Sequence[str]) -> None:
   lines = list(_lines(options.runs.split(',')))
   contents = {side: [_file(line.tickets[0], side) for line in lines] for side in options.sides}
   times = {}
-  for side, files in contents.items():
+  for side, files in contents.items() if options.rounds else ():
     image = np.random.default_rng(0).random((1, side, side, 3), np.float32)
-    times[side] = [found.latency for found in wasm.measure(files, image, options.rounds)] if options.rounds else [None] * len(files)
+    times[side] = [found.latency for found in wasm.measure(files, image, options.rounds)]
   text = '\n'.join(_table(lines, contents[options.sides[0]], times, options)) + '\n'
   print(text)
   pathlib.Path(options.out).write_text(text, encoding='utf-8')
@@ -112,14 +112,15 @@ def _table(lines: Sequence[Line], files: Sequence[bytes], times, options: Option
   first = lines[0].tickets[0]
   yield (
     f'{first.task.name}, {first.provenance.examples["test"]:,} pictures of the test, trained at {first.input_shape[0]} pixels.'
-    f' Files are float16; times are of LiteRT.js (wasm), medians of {options.rounds} rounds in turns, ms. Training is in 10^12 MACs.'
+    ' Files are float16. Training is in 10^12 MACs.'
+    + (f' Times are of LiteRT.js (wasm), medians of {options.rounds} rounds in turns, ms.' if times else '')
   )
   yield ''
-  timed = ''.join(f' ms at {side} |' for side in options.sides)
+  timed = ''.join(f' ms at {side} |' for side in times)
   yield f'| | seeds | validation | test | training | minutes | non-zero parameters | MACs | non-zero MACs | bytes | gzipped |{timed}'
-  yield '|---' * (11 + len(options.sides)) + '|'
+  yield '|---' * (11 + len(times)) + '|'
   for index, (line, file) in enumerate(zip(lines, files)):
-    taken = ''.join('  |' if found[index] is None else f' {found[index]:.1f} |' for found in times.values())
+    taken = ''.join(f' {found[index]:.1f} |' for found in times.values())
     yield (
       f'| {index + 1} {_name(line)} | {len(line.tickets)} | {line.spread(lambda ticket: ticket.metrics["validation"]["top1"])}'
       f' | {line.spread(lambda ticket: ticket.metrics["test"]["top1"])}'
