@@ -18,6 +18,7 @@ from st_tf.search.moments import Moments
 from st_tf.search.scores import columns, norm_behind
 
 RIDGE = 0.01  # Of the mean variance, added to each: a few hundred pictures say little of a thousand channels.
+_NOISE = 1e-4  # Of the mean square, likewise: sums in float32 know no variance far below it.
 _PLAIN = ('Conv1D', 'Conv2D', 'Conv3D', 'Dense', 'Conv2DTranspose')  # Linear in each of the channels that they read.
 
 
@@ -91,7 +92,7 @@ class Reconstruction:
       ids = _ids(kernels[0])
       if searched[ids].any():
         read = [columns(channels.graph, kernel, values) for kernel in kernels]
-        reading = _Reading(ids, found[name].covariance, sum(ways.T @ ways for ways in read))
+        reading = _Reading(ids, found[name], sum(ways.T @ ways for ways in read))
         for unit in ids[searched[ids]].tolist():
           self._readings.setdefault(unit, []).append(reading)
         self.score[ids] += reading.worth
@@ -119,11 +120,11 @@ class _Reading:
     worth: of each in the kernels that read it.
   """
 
-  def __init__(self, ids: np.ndarray, covariance: np.ndarray, products: np.ndarray):
+  def __init__(self, ids: np.ndarray, moments: Moments, products: np.ndarray):
     self.ids = ids.copy()
     self._places = {unit: place for place, unit in enumerate(ids.tolist())}
     # On its diagonal one over the variance that the others leave unexplained; and products of columns, over all kernels.
-    self._inverse, self._products = np.linalg.inv(_ridged(covariance)), products
+    self._inverse, self._products = np.linalg.inv(_ridged(moments)), products
     self._weigh()
 
   def _weigh(self) -> None:
@@ -147,16 +148,18 @@ class _Reading:
     self._weigh()
 
 
-def _ridged(covariance: np.ndarray) -> np.ndarray:
-  """Regularised, of any scale, invertible."""
-  count = len(covariance)
-  return covariance + max(RIDGE * np.trace(covariance) / count, 1e-12) * np.eye(count)
+def _ridged(moments: Moments, centred: bool = True) -> np.ndarray:
+  """The covariance, or with the means the products, regularised: invertible whatever was seen."""
+  squares = np.mean(moments.variance + moments.mean**2)
+  ridge = RIDGE * (np.mean(moments.variance) if centred else squares) + _NOISE * squares
+  products = moments.covariance if centred else moments.covariance + np.outer(moments.mean, moments.mean)
+  return products + max(ridge, 1e-12) * np.eye(len(products))
 
 
 def _explained(moments: Moments, kept: np.ndarray, with_constant: bool) -> tuple[np.ndarray, np.ndarray]:
   """(share of each channel that goes in those that stay [kept, gone], what is left on average [gone])."""
-  products = moments.covariance + (0 if with_constant else np.outer(moments.mean, moments.mean))
-  share = np.linalg.solve(_ridged(products)[np.ix_(kept, kept)], products[np.ix_(kept, ~kept)])
+  products = _ridged(moments, with_constant)
+  share = np.linalg.solve(products[np.ix_(kept, kept)], products[np.ix_(kept, ~kept)])
   return share, moments.mean[~kept] - moments.mean[kept] @ share
 
 

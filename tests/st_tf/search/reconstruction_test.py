@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -60,6 +62,7 @@ READERS = {
 @pytest.mark.parametrize('name', READERS)
 def test_units_that_others_explain_leave_the_function_as_it_is(name, monkeypatch):
   monkeypatch.setattr(reconstruction, 'RIDGE', 1e-9)
+  monkeypatch.setattr(reconstruction, '_NOISE', 0.0)
   reader, behind = READERS[name]
   model = hidden(type(reader).from_config(reader.get_config()), [type(layer).from_config(layer.get_config()) for layer in behind])
   tied(model)
@@ -84,7 +87,7 @@ def test_without_a_place_for_constants_the_products_are_reconstructed_as_they_ar
   assert set(changed) == {'project/kernel'}
   said = keras.Model(model.input, model.get_layer('act').output)(images()).numpy().reshape(-1, 8).astype(np.float64)
   kept = np.delete(np.arange(8), (0, 5))
-  ridge = reconstruction.RIDGE * np.trace(said.T @ said / len(said)) / 8
+  ridge = (reconstruction.RIDGE + reconstruction._NOISE) * np.trace(said.T @ said / len(said)) / 8
   wanted = said @ weights['project/kernel'][0, 0]
   squares = said[:, kept].T @ said[:, kept] / len(said) + ridge * np.eye(6)
   # The least squares solution, held by the ridge to what it was.
@@ -100,7 +103,9 @@ def test_a_unit_is_worth_its_column_times_what_the_others_leave_unexplained():
   channels, weights, found = analyse(graph), values(model), moments(model, graph, [images()])
   group = group_of(channels)
   worth = Reconstruction(channels, [group], weights, found)
-  covariance = found['act'].covariance + reconstruction.RIDGE * np.trace(found['act'].covariance) / 8 * np.eye(8)
+  squares = np.mean(found['act'].variance + found['act'].mean ** 2)
+  covariance = found['act'].covariance
+  covariance = covariance + (reconstruction.RIDGE * np.trace(covariance) / 8 + reconstruction._NOISE * squares) * np.eye(8)
   scale = weights['norm/gamma'] / np.sqrt(weights['norm/moving_variance'] + 1e-3)
   columns = (weights['project/kernel'][0, 0] * scale).astype(np.float64)
 
@@ -117,6 +122,20 @@ def test_a_unit_is_worth_its_column_times_what_the_others_leave_unexplained():
   columns[kept] += share @ columns[gone]
   np.testing.assert_allclose(worth.score[group.ids][kept], expected(kept, columns), rtol=1e-6)
   np.testing.assert_allclose(worth.score[group.ids][gone], 0, atol=1e-9)
+
+
+@pytest.mark.parametrize('behind', [(), (keras.layers.BatchNormalization(name='norm'),)])
+def test_channels_that_say_next_to_nothing_make_no_kernel_large(behind):
+  model = hidden(keras.layers.Conv2D(4, 1, name='project', use_bias=not behind), behind)
+  graph = graph_of(model)
+  channels, weights = analyse(graph), values(model)
+  found = moments(model, graph, [images() * 1e-4])  # What varies is below what sums of squares in float32 know.
+  rounding = np.random.default_rng(0).normal(size=(8, 8)) * 1e-7 * np.square(found['act'].mean).max()
+  found['act'] = dataclasses.replace(found['act'], covariance=found['act'].covariance + rounding + rounding.T)
+  changed = compensated(channels, weights, found, without((0, 5)))
+  assert np.abs(changed['project/kernel']).max() < 3 * np.abs(weights['project/kernel']).max()
+  group = group_of(channels)
+  assert np.isfinite(Reconstruction(channels, [group], weights, found).score[group.ids]).all()
 
 
 def test_of_two_units_that_say_the_same_one_goes_first_and_the_other_stays():
