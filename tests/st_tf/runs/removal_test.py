@@ -146,15 +146,15 @@ def test_settings_suit_the_network_and_are_overridden(trained):
 
 
 @pytest.mark.slow
-def test_a_family_with_its_published_weights_is_drawn_from(tmp_path):
+def test_a_family_begins_with_its_published_weights_and_pixels(tmp_path):
   name = 'efficientnet_lite0'
   np.savez(tmp_path / 'weights.npz', **networks.published(families.supernet(name, HeadSpec('classification', 3), (8, 8))))
   wanted = Request.of(tiny.SETTINGS | {'supernet': name, 'weights': str(tmp_path / 'weights.npz'), 'epochs': 1, 'target_macs': 0.6})
   task, config = drawing.prepared(wanted, tiny.task())
-  (folder,) = drawing.draw_into(task, config, Workdir(tmp_path / 'run', config))
-  ticket = Ticket.load(folder)
-  assert 0.59 * ticket.cost.supernet_macs < ticket.cost.macs <= 0.6 * ticket.cost.supernet_macs
-  assert ticket.task.mean == pytest.approx([127 / 255] * 3) and ticket.task.deviation == pytest.approx([128 / 255] * 3)
+  trainer = begin(task, config, Plan.of(config, tiny.STEPS_PER_EPOCH), Workdir(tmp_path / 'run', config)).trainer
+  assert 0.59 * trainer.initial['macs'] < trainer.macs <= 0.6 * trainer.initial['macs']
+  assert trainer.task.mean == pytest.approx([127 / 255] * 3) and trainer.task.deviation == pytest.approx([128 / 255] * 3)
+  assert all(np.isfinite(value).all() for value in trainer.values().values())
 
 
 @pytest.mark.slow
