@@ -55,9 +55,9 @@ def run(workdir: pathlib.Path, moment: str = 'never', count: int = 1, **settings
 
 
 def rows(workdir: pathlib.Path) -> list[dict]:
-  """The rows of metrics.jsonl, without the times."""
+  """The rows of metrics.jsonl, without the times and the checksums, which are of them too."""
   found = [json.loads(line) for line in (workdir / 'metrics.jsonl').read_text().splitlines()]
-  return [{name: value for name, value in row.items() if name != 'seconds'} for row in found]
+  return [{name: value for name, value in row.items() if name not in ('seconds', 'checksum')} for row in found]
 
 
 def result(workdir: pathlib.Path) -> dict[str, Any]:
