@@ -73,7 +73,11 @@ def main(argv: Sequence[str]) -> None:
 
 def resized(ticket, side: int):
   """The ticket's model for images of another size."""
-  return dataclasses.replace(ticket, input_shape=(side, side, 3)).build_model(raw=True)
+  from st_tf.arch.graph import Graph
+  from st_tf.ticket import moving
+
+  arch = moving.moved_graph(ticket.arch, ticket.head, ticket.head, (side, side)) if isinstance(ticket.arch, Graph) else ticket.arch
+  return dataclasses.replace(ticket, arch=arch, input_shape=(side, side, 3)).build_model(raw=True)
 
 
 def encoded(model, ticket) -> bytes:
@@ -85,13 +89,14 @@ def encoded(model, ticket) -> bytes:
   return encode(reading, model.input_shape[1:], variables=model.variables)
 
 
-def encoded_ticket(ticket, model, sparse: bool) -> bytes:
+def encoded_ticket(ticket, model, sparse: bool, number_format: str = 'float32') -> bytes:
   """A ticket's model in its deployment form, as such a file."""
   from tflite.deployment import deployment, normalisation_of, reading_units
   from tflite.file.encode import encode
 
-  reading = reading_units(deployment(model).function, normalisation_of(ticket))
-  return encode(reading, model.input_shape[1:], sparse=sparse)
+  network = deployment(model)
+  reading = reading_units(network.function, normalisation_of(ticket))
+  return encode(reading, model.input_shape[1:], number_format, sparse, variables=network.variables)
 
 
 def add_ticket(rows: list[Row], ticket, side: int, epochs: float) -> None:

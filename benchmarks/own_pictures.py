@@ -14,6 +14,7 @@ import shlex
 import statistics
 
 import commands
+import mobile
 import numpy as np
 
 from st_tf import command, quiet
@@ -96,16 +97,7 @@ def _lines(folders: Sequence[str]) -> Iterator[Line]:
 
 def _file(ticket, side: int) -> bytes:
   """The ticket's network for images of another size, as a file that reads pixels from 0 to 1."""
-  from st_tf.arch.graph import Graph
-  from st_tf.ticket import moving
-  from tflite.deployment import deployment, normalisation_of, reading_units
-  from tflite.file.encode import encode
-
-  arch = moving.moved_graph(ticket.arch, ticket.head, ticket.head, (side, side)) if isinstance(ticket.arch, Graph) else ticket.arch
-  resized = dataclasses.replace(ticket, arch=arch, input_shape=(side, side, 3)).build_model(raw=True)
-  network = deployment(resized)
-  reading = reading_units(network.function, normalisation_of(ticket))
-  return encode(reading, (side, side, 3), 'float16', sparse=bool(ticket.cost.zeros), variables=network.variables)
+  return mobile.encoded_ticket(ticket, mobile.resized(ticket, side), bool(ticket.cost.zeros), 'float16')
 
 
 def _table(lines: Sequence[Line], files: Sequence[bytes], times, options: Options) -> Iterator[str]:

@@ -4,7 +4,7 @@ The file reads pixels from 0 to 1. It is compared with the ticket's Keras model 
 place.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 import dataclasses
 import gzip
 import json
@@ -64,43 +64,6 @@ class Options:
     return pathlib.Path(self.out or pathlib.Path(self.ticket) / f'model_{self.format}.tflite').expanduser()
 
 
-@dataclasses.dataclass(frozen=True)
-class Exported:
-  """What is known of a file, as the JSON beside it has it.
-
-  Attributes:
-    ticket: fingerprint of its ticket.
-    format: of its numbers.
-    sparse: whether kernels are stored without their zeros.
-    sparse_verified: whether a runtime was seen to run these sparsely; None where the file is dense.
-    storage: why it is stored so.
-    wasm_milliseconds: (dense, sparse) median per image in wasm; None where that was not measured.
-    graph: what was done to the network.
-    repeats: how often each pixel of a map comes, per direction.
-    bytes: of the file.
-    gzipped: bytes of the file, compressed.
-    lower_bound: bytes of the non-zero values and of one bit per position.
-    largest_difference: of the outputs from the ticket's, as a share of the largest.
-    validation: the file's score on the validation split, by name.
-    ticket_validation: the ticket's.
-  """
-
-  ticket: str
-  format: str
-  sparse: bool
-  sparse_verified: bool | None
-  storage: str
-  wasm_milliseconds: Sequence[float | None] | None
-  graph: str
-  repeats: int
-  bytes: int
-  gzipped: int
-  lower_bound: int
-  largest_difference: float
-  validation: Mapping[str, float]
-  ticket_validation: Mapping[str, float]
-
-
 def main(argv: Sequence[str]) -> None:
   """Runs the command."""
   options, given = flags.read_options_and_data(argv, Options, __doc__, DataConfig)
@@ -121,7 +84,7 @@ def main(argv: Sequence[str]) -> None:
     print(f'warning: {facts.storage}', file=sys.stderr)
 
 
-def export(ticket: Any, task: Any, options: Options) -> Exported:
+def export(ticket: Any, task: Any, options: Options) -> exports.Exported:
   """Writes the file and, beside it, what is known of it as JSON; returns the latter.
 
   Raises:
@@ -154,7 +117,7 @@ def export(ticket: Any, task: Any, options: Options) -> Exported:
   reached = score(lambda images: network.single(runner(to_units(as_trained(images)))), task, 'validation', 256).result()[metric]
   _check_score(chosen, metric, reached, expected)
   content = _described(stored.content, ticket, network.repeats)
-  facts = Exported(
+  facts = exports.Exported(
     ticket=ticket.fingerprint,
     format=options.format,
     sparse=stored.sparse,
@@ -203,7 +166,7 @@ def check_place(path: pathlib.Path) -> None:
       raise ExportError(f'An export overwrites nothing. Received: {file}, which exists. Choose another --out, or remove it.')
 
 
-def lines(facts: Exported, path: pathlib.Path) -> list[str]:
+def lines(facts: exports.Exported, path: pathlib.Path) -> list[str]:
   """The facts for people."""
   from st_tf.wording import score, score_name, size
 

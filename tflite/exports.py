@@ -8,21 +8,46 @@ from typing import Any
 from st_tf import plain, wording
 
 _ENDING = '.export.json'
+# What of the facts is shown here.
+_SHOWN = ('ticket', 'format', 'sparse', 'bytes', 'gzipped', 'validation', 'ticket_validation', 'wasm_milliseconds')
 _HEAD = ('format', 'kernels', 'validation', 'ticket', 'size', 'gzipped', 'in wasm', 'file')
 
 
 @dataclasses.dataclass(frozen=True)
-class _Told:
-  """What is read of the facts of a file."""
+class Exported:
+  """What is known of a file, as the JSON beside it has it.
+
+  Attributes:
+    ticket: fingerprint of its ticket.
+    format: of its numbers.
+    sparse: whether kernels are stored without their zeros.
+    sparse_verified: whether a runtime was seen to run these sparsely; None where the file is dense.
+    storage: why it is stored so.
+    wasm_milliseconds: (dense, sparse) median per image in wasm; None where that was not measured.
+    graph: what was done to the network.
+    repeats: how often each pixel of a map comes, per direction.
+    bytes: of the file.
+    gzipped: bytes of the file, compressed.
+    lower_bound: bytes of the non-zero values and of one bit per position.
+    largest_difference: of the outputs from the ticket's, as a share of the largest.
+    validation: the file's score on the validation split, by name.
+    ticket_validation: the ticket's.
+  """
 
   ticket: str
   format: str
   sparse: bool
+  sparse_verified: bool | None
+  storage: str
+  wasm_milliseconds: Sequence[float | None] | None
+  graph: str
+  repeats: int
   bytes: int
   gzipped: int
+  lower_bound: int
+  largest_difference: float
   validation: Mapping[str, float]
   ticket_validation: Mapping[str, float]
-  wasm_milliseconds: tuple[float | None, float | None] | None
 
 
 def facts_path(file: pathlib.Path) -> pathlib.Path:
@@ -49,8 +74,8 @@ def beside(folder: pathlib.Path, fingerprint: str) -> list[dict[str, Any]]:
 def _read(path: pathlib.Path) -> dict[str, Any]:
   try:
     facts = plain.read(path)
-    plain.check_whole(facts, _Told, path.name)
-    return facts if facts['validation'] and facts['ticket_validation'] else {}
+    plain.check(facts, Exported, path.name)
+    return facts if all(name in facts for name in _SHOWN) and facts['validation'] and facts['ticket_validation'] else {}
   except ValueError:
     return {}
 

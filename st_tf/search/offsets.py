@@ -14,6 +14,7 @@ from st_tf.arch.graph import INPUT, Graph, Node
 from st_tf.models.graph import build_graph
 from st_tf.search.channels import Alive, ChannelGroup, Channels, Kernel
 from st_tf.search.factors import point
+from st_tf.search.scores import offset_of
 
 _NORM = 'BatchNormalization'
 # What makes of a constant a constant, and needs no variables for it.
@@ -73,10 +74,7 @@ class OffsetCarrier:
         continue
       columns = effective.get(kernel.name, values[kernel.name]).astype(np.float64)
       added = constants[kernel.axes[kernel.reads]] @ columns.reshape(columns.shape[-2:])
-      if f'{kernel.layer}/bias' in values:
-        name, sign = f'{kernel.layer}/bias', 1
-      else:
-        name, sign = f'{_norm_behind(graph, kernel.layer)}/moving_mean', -1
+      name, sign = offset_of(graph, kernel.layer)
       values[name] = (values[name] + sign * added).astype(np.float32)
 
 
@@ -100,14 +98,7 @@ def _takes_constants(graph: Graph, node: Node, kernel: Kernel) -> bool:
   once = sum(other.layer == node.layer for other in graph.nodes) == 1
   if not once or set(kernel.shape[:-2]) - {1} or kernel.reads != len(kernel.shape) - 2 or not kernel.name.endswith('/kernel'):
     return False
-  return 'bias' in node.weights or bool(_norm_behind(graph, node.name))
-
-
-def _norm_behind(graph: Graph, name: str) -> str:
-  """The batch norm that alone reads a node; '' = none does."""
-  readers = [node for node in graph.nodes if name in node.inputs]
-  alone = len(readers) == 1 and name not in graph.outputs and readers[0].kind == _NORM and readers[0].name == readers[0].layer
-  return readers[0].layer if alone else ''
+  return offset_of(graph, node.name) is not None
 
 
 def _said(chain: list[Node], offsets: np.ndarray) -> np.ndarray:

@@ -12,10 +12,9 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from st_tf.arch.graph import Graph
 from st_tf.search.channels import Alive, ChannelGroup, Channels, Kernel
 from st_tf.search.moments import Moments
-from st_tf.search.scores import columns, norm_behind
+from st_tf.search.scores import columns, offset_of
 
 RIDGE = 0.01  # Of the mean variance, added to each: a few hundred pictures say little of a thousand channels.
 _NOISE = 1e-4  # Of the mean square, likewise: sums in float32 know no variance far below it.
@@ -37,13 +36,14 @@ def compensated(channels: Channels, values: Mapping[str, np.ndarray], found: Map
     if kept.all() or not kept.any():
       continue
     for kernel in kernels:
-      constant = _takes_constants(channels.graph, kernel, values)
-      share, rest = _explained(found[name], kept, constant is not None)
+      # A transposed convolution misses different amounts from place to place.
+      offset = offset_of(channels.graph, kernel.layer) if kernel.reads == len(kernel.shape) - 2 else None
+      share, rest = _explained(found[name], kept, offset is not None)
       ways = np.moveaxis(values[kernel.name].astype(np.float64), kernel.reads, -1).copy()
       ways[..., kept] += ways[..., ~kept] @ share.T
       changed[kernel.name] = np.moveaxis(ways, -1, kernel.reads).astype(np.float32)
-      if constant is not None:
-        variable, sign = constant
+      if offset is not None:
+        variable, sign = offset
         added = (ways[..., ~kept] @ rest).reshape(-1, ways.shape[-2]).sum(0)
         changed[variable] = (values[variable] + sign * added).astype(np.float32)
   return changed
@@ -161,13 +161,3 @@ def _explained(moments: Moments, kept: np.ndarray, with_constant: bool) -> tuple
   products = _ridged(moments, with_constant)
   share = np.linalg.solve(products[np.ix_(kept, kept)], products[np.ix_(kept, ~kept)])
   return share, moments.mean[~kept] - moments.mean[kept] @ share
-
-
-def _takes_constants(graph: Graph, kernel: Kernel, values: Mapping[str, np.ndarray]) -> tuple[str, int] | None:
-  """(the variable that takes what a kernel's outputs miss on average, its sign), where there is one."""
-  if kernel.reads != len(kernel.shape) - 2:  # A transposed convolution misses different amounts from place to place.
-    return None
-  if f'{kernel.layer}/bias' in values:
-    return f'{kernel.layer}/bias', 1
-  norm = norm_behind(graph, kernel.layer)
-  return (f'{norm.layer}/moving_mean', -1) if norm else None

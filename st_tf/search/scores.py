@@ -167,7 +167,15 @@ def norm_behind(graph: Graph, name: str) -> Node | None:
   """The batch norm that alone reads a node; None without one."""
   readers = [node for node in graph.nodes if name in node.inputs]
   alone = len(readers) == 1 and readers[0].kind == 'BatchNormalization' and name not in graph.outputs
-  return readers[0] if alone else None
+  return readers[0] if alone and readers[0].name == readers[0].layer else None
+
+
+def offset_of(graph: Graph, name: str) -> tuple[str, int] | None:
+  """(the variable that takes up what a layer's outputs miss everywhere, its sign): its bias, or the mean of the norm behind it."""
+  if 'bias' in graph[name].weights:
+    return f'{graph[name].layer}/bias', 1
+  norm = norm_behind(graph, name)
+  return (f'{norm.layer}/moving_mean', -1) if norm else None
 
 
 def _is_active(node: Node) -> bool:
