@@ -8,7 +8,7 @@ import pytest
 
 from tests.conformance.sources import ROOT
 
-NOTEBOOK = ROOT / 'docs' / 'python.ipynb'
+NOTEBOOK = ROOT / 'docs' / 'quickstart.ipynb'
 SECONDS = 1200  # For one cell, on a machine that does other things too.
 
 
