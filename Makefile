@@ -49,7 +49,7 @@ test: $(STAMP)
 	$(PYTEST) -m 'not slow' -n $(WORKERS) --dist=loadfile --durations=15 $(PYTEST_FLAGS)
 
 slow: $(STAMP)
-	$(PYTEST) -m slow --timeout=1500 -n $(WORKERS) --dist=loadfile $(PYTEST_FLAGS) || { code=$$?; [ $$code -eq 5 ] && echo 'No test is marked slow.' || exit $$code; }
+	ST_TF_EXECUTED='$(abspath build)' $(PYTEST) -m slow --timeout=1500 -n $(WORKERS) --dist=loadfile $(PYTEST_FLAGS) || { code=$$?; [ $$code -eq 5 ] && echo 'No test is marked slow.' || exit $$code; }
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -59,9 +59,9 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-# A link that leads nowhere, or a page that the navigation has not, is an error (mkdocs.yml).
+# A link that leads nowhere, or a page that the navigation has not, is an error (mkdocs.yml). After `make slow` the notebook is shown with its pictures.
 site: $(STAMP)
-	$(BIN)/mkdocs build --quiet --clean
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --clean
 	@echo 'Next: open build/site/index.html, or serve it: $(BIN)/python -m http.server --directory build/site --bind 127.0.0.1'
 
 # LiteRT.js, which executes sparse models in a browser, and playwright-core, with which tests drive one. Needs npm, and Chromium for tests.

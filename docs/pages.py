@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 import dataclasses
-import html
+from html import escape
 import pathlib
 import posixpath
 import re
@@ -19,6 +19,7 @@ from st_tf.config.fields import shown
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # Pages from beside docs/, and where they are in the repository.
 BESIDE = {'contributing.md': 'CONTRIBUTING.md', 'architecture.md': 'ARCHITECTURE.md', 'changelog.md': 'CHANGELOG.md'}
+CODE, FLAG = re.compile(r'<code>.*?</code>', re.DOTALL), re.compile(r'(?<![\w-])--\w+')
 LINK = re.compile(r'\[([^\][]*)\]\(([^)\s#:]+)(#[^)\s]*)?\)')
 
 
@@ -27,17 +28,22 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
   for page, source in BESIDE.items():
     files.append(File.generated(config, page, abs_src_path=str(ROOT / source)))
   files.append(File.generated(config, 'all_settings.md', content=all_settings()))
-  for pattern in ('*.ipynb', 'index.html'):
-    for path in sorted((ROOT / 'docs').rglob(pattern)):
-      page = page_of(path.relative_to(ROOT / 'docs').as_posix())
-      given = {'content': text_of(nbformat.read(path, as_version=4), path.name)} if page.endswith('.md') else {'abs_src_path': str(path)}
-      files.append(File.generated(config, page, **given))
+  docs = ROOT / 'docs'
+  for path in sorted(docs.rglob('index.html')):
+    files.append(File.generated(config, page_of(path.relative_to(docs).as_posix()), abs_src_path=str(path)))
+  for path in sorted(docs.glob('*.ipynb')):
+    files.append(File.generated(config, page_of(path.name), content=text_of(executed(path), path.name)))
   return files
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
   """Links that hold in the repository become those that hold on the site."""
   return relinked(markdown, page.file.src_uri)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+  """Marks the names of flags, which browsers would break after their hyphens."""
+  return CODE.sub(lambda code: FLAG.sub(r'<span class="flag">\g<0></span>', code[0]), html)
 
 
 def relinked(markdown: str, page: str) -> str:
@@ -70,19 +76,38 @@ def page_of(path: str) -> str:
   return re.sub(r'\bindex\.html$', 'report.html', re.sub(r'\.ipynb$', '.md', path))
 
 
+def executed(path: pathlib.Path) -> nbformat.NotebookNode:
+  """The notebook with what its cells have shown, where `make slow` has left it; without, where it has since been changed."""
+  written, run = nbformat.read(path, as_version=4), ROOT / 'build' / path.name
+  found = nbformat.read(run, as_version=4) if run.is_file() else written
+  return found if [cell.source for cell in found.cells] == [cell.source for cell in written.cells] else written
+
+
 def text_of(notebook: nbformat.NotebookNode, name: str) -> str:
-  """A notebook, which is named, as Markdown: its text, and its code to copy."""
-  first, *rest = [cell.source if cell.cell_type == 'markdown' else f'```python\n{cell.source}\n```' for cell in notebook.cells]
-  return '\n\n'.join([first, f'All of this page is a notebook, to run: [{name}]({name}).', *rest])
+  """A notebook, which is named, as Markdown: its text, its code to copy, and what that has shown."""
+  parts = [f'All of this page is a notebook, to run: [{name}]({name}).']
+  for cell in notebook.cells:
+    parts.append(cell.source if cell.cell_type == 'markdown' else f'```python\n{cell.source}\n```')
+    parts += [_output(output) for output in cell.get('outputs', ())]
+  parts[0:2] = parts[1::-1]  # After the title.
+  return '\n\n'.join(part for part in parts if part)
+
+
+def _output(output: nbformat.NotebookNode) -> str:
+  data = output.get('data', {})
+  if 'text/html' in data:
+    return f'<div class="output">{data["text/html"]}</div>'
+  text = data.get('text/plain') or (output.text if output.get('name') == 'stdout' else '')
+  return f'```text\n{text.rstrip()}\n```' if text.strip() else ''
 
 
 def all_settings() -> str:
   """Every setting of a run and of a comparison, with its default, as the flags have them."""
-  groups = [field.type for field in dataclasses.fields(Config) if dataclasses.is_dataclass(field.type)]
-  own = [field for field in dataclasses.fields(Config) if field.type not in groups]
-  tables = [('All settings of a run.', own), *((group.__doc__, dataclasses.fields(group)) for group in groups)]
-  tables.append(('What is compared, by `python -m st_tf.compare`.', dataclasses.fields(Options)))
-  return '# All settings\n\n' + '\n\n'.join(f'{title}\n\n{_table(fields)}' for title, fields in tables)
+  groups = [field for field in dataclasses.fields(Config) if dataclasses.is_dataclass(field.type)]
+  parts = [('Run', Config.__doc__, [field for field in dataclasses.fields(Config) if field not in groups])]
+  parts += [(field.name.title(), field.type.__doc__, dataclasses.fields(field.type)) for field in groups]
+  parts.append(('Comparison', Options.__doc__, dataclasses.fields(Options)))
+  return '# All settings\n\n' + '\n\n'.join(f'## {title}\n\n{said}\n\n{_table(fields)}' for title, said, fields in parts)
 
 
 def _table(fields: Iterable[dataclasses.Field]) -> str:
@@ -90,5 +115,5 @@ def _table(fields: Iterable[dataclasses.Field]) -> str:
   for field in fields:
     choices = field.metadata.get('choices')
     told = field.metadata['help'] + (f' One of: {", ".join(choice or "empty" for choice in choices)}.' if choices else '')
-    rows.append(f'| `--{field.name}` | {shown(field.default)} | {html.escape(told)} |')
+    rows.append(f'| `--{field.name}` | {shown(field.default)} | {escape(told).replace("|", "&#124;")} |')
   return '\n'.join(rows)

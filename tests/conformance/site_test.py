@@ -5,13 +5,16 @@ import re
 import subprocess
 import sys
 
+import nbformat
 import pytest
 
 import st_tf
 from st_tf.config.groups import METHODS, PRUNING_SCHEDULES, RANKINGS, REACTIVATIONS
 from tests.conformance.sources import ROOT
 
-FETCHED = re.compile(r'<(?:script|img|iframe)[^>]*\ssrc="?(?:https?:)?//|<link[^>]*rel="?(?:stylesheet|preconnect|icon)[^>]*href="?(?:https?:)?//')
+FETCHED = re.compile(
+  r'<(?:script|img|iframe)[^>]*\ssrc="?(?:https?:)?//|<link[^>]*rel="?(?:stylesheet|preconnect|icon)[^>]*href="?(?:https?:)?//'
+)
 METHODS_PAGE = (ROOT / 'docs' / 'methods.md').read_text(encoding='utf-8')
 
 
@@ -41,6 +44,36 @@ def pages():
 )
 def test_links_of_the_repository_become_links_of_the_site(page, link, expected):
   assert pages().relinked(f'Before {link} after', page) == f'Before {expected} after'
+
+
+def test_a_notebook_is_a_page_with_what_it_has_shown():
+  cells = [nbformat.v4.new_markdown_cell('# Title'), nbformat.v4.new_code_cell('1 + 1')]
+  written = pages().text_of(nbformat.v4.new_notebook(cells=cells), 'a.ipynb')
+  assert written == '# Title\n\nAll of this page is a notebook, to run: [a.ipynb](a.ipynb).\n\n```python\n1 + 1\n```'
+  cells[1].outputs = [
+    nbformat.v4.new_output('stream', name='stderr', text='noise'),
+    nbformat.v4.new_output('stream', name='stdout', text='said\n'),
+    nbformat.v4.new_output('execute_result', {'text/html': '<b>2</b>', 'text/plain': '2'}),
+  ]
+  shown = pages().text_of(nbformat.v4.new_notebook(cells=cells), 'a.ipynb')
+  assert shown == f'{written}\n\n```text\nsaid\n```\n\n<div class="output"><b>2</b></div>'
+
+
+def test_a_notebook_that_was_changed_since_it_ran_is_shown_as_it_is(tmp_path, monkeypatch):
+  module, cells = pages(), [nbformat.v4.new_code_cell('1')]
+  monkeypatch.setattr(module, 'ROOT', tmp_path)
+  (tmp_path / 'build').mkdir()
+  nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / 'a.ipynb')
+  cells[0].outputs = [nbformat.v4.new_output('stream', text='one')]
+  nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / 'build' / 'a.ipynb')
+  assert module.executed(tmp_path / 'a.ipynb').cells[0].outputs
+  nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell('2')]), tmp_path / 'a.ipynb')
+  assert not module.executed(tmp_path / 'a.ipynb').cells[0].outputs
+
+
+def test_flags_in_code_are_marked_and_elsewhere_left():
+  marked = pages().on_page_content('<p>--a</p><code>run --a=1 a--b</code>', None, None, None)
+  assert marked == '<p>--a</p><code>run <span class="flag">--a</span>=1 a--b</code>'
 
 
 def test_all_settings_are_listed_with_their_defaults():
