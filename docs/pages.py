@@ -18,7 +18,12 @@ from st_tf.config.fields import shown
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # Pages from beside docs/, and where they are in the repository.
-BESIDE = {'contributing.md': 'CONTRIBUTING.md', 'architecture.md': 'ARCHITECTURE.md', 'changelog.md': 'CHANGELOG.md'}
+BESIDE = {
+  'in_short.md': 'README.md',
+  'contributing.md': 'CONTRIBUTING.md',
+  'architecture.md': 'ARCHITECTURE.md',
+  'changelog.md': 'CHANGELOG.md',
+}
 CODE, FLAG = re.compile(r'<code>.*?</code>', re.DOTALL), re.compile(r'(?<![\w-])--\w+')
 LINK = re.compile(r'\[([^\][]*)\]\(([^)\s#:]+)(#[^)\s]*)?\)')
 

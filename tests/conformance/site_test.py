@@ -32,6 +32,7 @@ def pages():
     ('deploying.md', '[a](results/mobile)', '[a](results/mobile/README.md)'),
     ('results/comparison/screening/README.md', '[a](..)', '[a](../README.md)'),
     ('results/camvid/README.md', '[a](../../train_step.md#x)', '[a](../../train_step.md#x)'),
+    ('index.md', '[a](../README.md)', '[a](in_short.md)'),
     ('settings.md', '[a](../CONTRIBUTING.md)', '[a](contributing.md)'),
     ('results/README.md', '[a](../../CONTRIBUTING.md#style)', '[a](../contributing.md#style)'),
     ('contributing.md', '[a](docs/settings.md#tasks)', '[a](settings.md#tasks)'),
