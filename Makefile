@@ -61,7 +61,7 @@ format: $(STAMP)
 
 # A link that leads nowhere, or a page that the navigation has not, is an error (mkdocs.yml). After `make slow` the notebook is shown with its pictures.
 site: $(STAMP)
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --clean
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --clean
 	@echo 'Next: open build/site/index.html, or serve it: $(BIN)/python -m http.server --directory build/site --bind 127.0.0.1'
 
 # LiteRT.js, which executes sparse models in a browser, and playwright-core, with which tests drive one. Needs npm, and Chromium for tests.
