@@ -28,6 +28,7 @@ def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
   any other exception is a fault of the program and keeps its traceback.
   """
   prepare()
+  quiet.announce()
   terminal.guard()
   sys.meta_path.insert(0, _OwnPackages())
   signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -29,6 +29,7 @@ def main(argv: Sequence[str]) -> int:
   flags.parse(argv, values, __doc__)
   request, options = flags.request(values), flags.options_from(values, Options)
   check(request, values['learning_rates'].present)
+  request.check_there()
   with quiet.imports():
     from st_tf.comparing.comparison import Comparison
   comparison = Comparison.prepared(request, options, _command(values))

@@ -1,5 +1,6 @@
 """What is found by being a file in a folder: tasks, methods, pruning schedules, presets. A new one is one new file and no edit."""
 
+import ast
 import importlib
 import importlib.util
 import pathlib
@@ -40,6 +41,15 @@ def load(package: str, name: str, value: str) -> Any:
       f'Every file of {package} defines {value}. Received: {name}.py, which does not. Files that others share begin with an underscore.'
     )
   return getattr(plugin, value)
+
+
+def constant(package: str, name: str, value: str, default: Any) -> Any:
+  """What the module `name` of the package sets `value` to, in so many words; read from its text, so that nothing is imported."""
+  text = _ROOT.joinpath(*package.split('.'), f'{name}.py').read_text(encoding='utf-8')
+  for statement in ast.parse(text).body:
+    if isinstance(statement, ast.Assign) and any(isinstance(target, ast.Name) and target.id == value for target in statement.targets):
+      return ast.literal_eval(statement.value)
+  return default
 
 
 def module(package: str, name: str) -> types.ModuleType:

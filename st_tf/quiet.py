@@ -18,6 +18,8 @@ _NOISY = ('absl', 'google', 'h5py', 'keras', 'matplotlib', 'tensorboard', 'tenso
 # What TensorFlow's libraries print while they load, before any log level holds.
 _LOADING = re.compile(rb'(WARNING: All log messages before absl::InitializeLog|[IW]\d{4} |To enable the following instructions)')
 
+_to_say: list[str] = []
+
 
 def libraries() -> None:
   """Silences information and warnings of third-party libraries, errors aside; call it before TensorFlow is imported.
@@ -31,9 +33,16 @@ def libraries() -> None:
     warnings.filterwarnings('ignore', module=rf'({"|".join(_NOISY)})(\.|$)')
 
 
+def announce() -> None:
+  """From now on the next `imports` says that it loads TensorFlow, which takes ten seconds: of commands, whose users wait."""
+  _to_say.append('Loading TensorFlow.')
+
+
 @contextlib.contextmanager
 def imports() -> Iterator[None]:
   """Within it, import what imports TensorFlow: drops the lines that its libraries print while they load, and only those."""
+  while _to_say:
+    print(_to_say.pop(), file=sys.stderr, flush=True)
   if os.environ.get(_CPP_LOG) != _CPP_ERRORS_HIDDEN:
     yield
     return

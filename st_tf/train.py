@@ -12,7 +12,6 @@ import pathlib
 from absl import flags as absl_flags
 
 from st_tf import command, quiet
-from st_tf.arch import presets
 from st_tf.config import Identity, flags
 
 
@@ -38,9 +37,7 @@ def main(argv: Sequence[str]) -> int:
   flags.define_config(values)
   flags.parse(argv, values, __doc__)
   request, options = flags.request(values), flags.options_from(values, Options)
-  config = request.resolved()  # Mistakes are told before TensorFlow is loaded.
-  if config.supernet:
-    presets.check(config.supernet)
+  request.check_there()
   with quiet.imports():
     from st_tf.api import drawing, dry_run
     from st_tf.runs.process import Process

@@ -40,6 +40,7 @@ def main(argv: Sequence[str]) -> int:
   flags.parse(argv, values, __doc__)
   request, options = flags.request(values), flags.options_from(values, Options)
   check(request, options.controls)
+  request.check_there()
   with quiet.imports():
     from st_tf.api.transferring import Transfer
     from st_tf.runs.process import Process

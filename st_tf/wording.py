@@ -64,10 +64,12 @@ def epoch(row: Mapping[str, Any], epochs: int, metric: str, training_metric: str
     training_metric: the score of training batches, where it is another.
   """
   train, validation = (f' {score_name(name)}' if training_metric else '' for name in (training_metric, metric))
+  left = row['seconds'] * (epochs - row['epoch'])
   return (
     f'epoch {row["epoch"]:>3}/{epochs}  loss {loss(row["loss"]):>7}  train {row[f"train_{training_metric or metric}"]:6.1%}{train}'
     f'  val {row["validation"][metric]:6.1%}{validation}  sparsity {row["sparsity"]:5.1%}  MACs {row["macs"] / 1e6:8.2f}M'
     f'  non-zero {row["nonzero_macs"] / 1e6:8.2f}M  lr {row["learning_rate"]:.1e}  {row["seconds"]:5.0f} s'
+    + (f', {duration(left)} left' if left > 0 else '')
   )
 
 

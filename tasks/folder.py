@@ -16,7 +16,7 @@ from tasks._sizes import side
 from tasks._splits import Examples
 from tasks._statistics import PHOTOGRAPHS
 
-TAKES_ARGUMENT = True
+TAKES_FOLDER = True
 _DEFAULT_SIDE = 96
 
 

@@ -15,7 +15,7 @@ from tasks._keypoints import KeypointTask
 from tasks._people import People
 from tasks._sizes import shape
 
-TAKES_ARGUMENT = True
+TAKES_FOLDER = True
 _SHAPE = (256, 192)  # COCO's.
 _LARGEST = 256
 

@@ -10,7 +10,7 @@ import pathlib
 from st_tf.task import DataConfig, Task
 from tasks import _mask_folder
 
-TAKES_ARGUMENT = True
+TAKES_FOLDER = True
 
 
 def load(argument: str, config: DataConfig) -> Task:

@@ -9,6 +9,7 @@ from st_tf.errors import UserError
 from st_tf.report.samples import collect
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
+from st_tf.task.baselines import Baselines
 from st_tf.task.scoring import readable, score
 from st_tf.ticket import MODEL, Ticket, TicketError
 from tflite import export, exports
@@ -19,7 +20,7 @@ from tflite.file.encode import encode
 _CHECKED_IMAGES = 16
 
 
-def deliver(paths: Sequence[pathlib.Path], task: Task, workdir: Workdir, batch_size: int) -> list[Ticket]:
+def deliver(paths: Sequence[pathlib.Path], task: Task, workdir: Workdir, batch_size: int, simple: Baselines | None = None) -> list[Ticket]:
   """Scores the tickets of a run on the test split, once; writes their model files and reports.
 
   Args:
@@ -27,6 +28,7 @@ def deliver(paths: Sequence[pathlib.Path], task: Task, workdir: Workdir, batch_s
     task: what they were drawn for.
     workdir: the run's folder.
     batch_size: images per step of the scoring.
+    simple: what they have to beat; None = it is fitted here.
 
   Returns:
     The tickets with their test scores.
@@ -34,8 +36,9 @@ def deliver(paths: Sequence[pathlib.Path], task: Task, workdir: Workdir, batch_s
   Raises:
     TicketError: a ticket or what belongs to it cannot be written; the command can be given again.
   """
+  simple = simple or Baselines(task)
   try:
-    tickets = [scored(path, task, batch_size) for path in paths]
+    tickets = [scored(path, task, batch_size, simple) for path in paths]
     for path, ticket in zip(paths, tickets):
       _describe(path, ticket, tickets, task, workdir)
   except OSError as error:
@@ -43,8 +46,8 @@ def deliver(paths: Sequence[pathlib.Path], task: Task, workdir: Workdir, batch_s
   return tickets
 
 
-def scored(path: pathlib.Path, task: Task, batch_size: int) -> Ticket:
-  """The ticket at `path` with its score on the test split, taken once and written down.
+def scored(path: pathlib.Path, task: Task, batch_size: int, simple: Baselines | None = None) -> Ticket:
+  """The ticket at `path` with its score on the test split, beside what it has to beat, taken once and written down.
 
   Raises:
     TicketError: no ticket is there.
@@ -55,6 +58,8 @@ def scored(path: pathlib.Path, task: Task, batch_size: int) -> Ticket:
     return ticket
   metrics = score(lambda images: ticket.network(images, training=False).numpy(), task, 'test', batch_size)
   ticket.metrics.update(test=metrics.result(), per_class=metrics.per_class())  # Its own: it was just read.
+  simple = simple or Baselines(task)
+  ticket.metrics['baselines'] = {split: simple.scores(split) for split in ('validation', 'test')}
   ticket.save(path)
   return ticket
 

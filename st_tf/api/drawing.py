@@ -5,7 +5,7 @@ import os
 import pathlib
 import time
 
-from st_tf import methods
+from st_tf import methods, wording
 from st_tf.api.delivery import deliver
 from st_tf.api.stand_in import StandIn
 from st_tf.api.suited import suited
@@ -15,8 +15,10 @@ from st_tf.config import Config, recipes
 from st_tf.config.request import Request
 from st_tf.errors import Interrupted
 from st_tf.models import families, starts
+from st_tf.report import verdict
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task, TaskError, load
+from st_tf.task.baselines import Baselines
 from st_tf.training import replicas
 
 _FEW_STEPS = 1000  # On CIFAR-100 a quarter of 3,372 were too few (docs/results/comparison/screening).
@@ -71,18 +73,27 @@ def draw_into(task: Task, config: Config, workdir: Workdir, delivered: bool = Tr
 
 def _drawn(task: Task, config: Config, workdir: Workdir, delivered: bool) -> list[pathlib.Path]:
   started = time.monotonic()
+  simple = Baselines(task)
   if not (workdir.is_finished or workdir.has_checkpoint):
     tell_of_few_steps(task, config)
+    if delivered:
+      print(''.join(f'to beat: {line}\n' for line in to_beat(task, simple)), end='', flush=True)
   print(f'{config.method} on {task.name}: {task.sizes["train"]:,} training images, {config.epochs} epochs, workdir {workdir.path}')
   if not workdir.is_finished:
     methods.named(config.method).draw(task, config, workdir)
     workdir.finish()
   paths = list(workdir.tickets())
   if delivered:
-    for path, ticket in zip(paths, deliver(paths, task, workdir, config.batch_size)):
-      print(summary(ticket, path))
+    for path, ticket in zip(paths, deliver(paths, task, workdir, config.batch_size, simple)):
+      print(summary(ticket, path, workdir.history.rows()))
   print(f'Done in {time.monotonic() - started:.0f} s.')
   return paths
+
+
+def to_beat(task: Task, simple: Baselines, split: str = 'validation') -> list[str]:
+  """What a network has to beat on the images of a split, in at most one line."""
+  scores, metric = simple.scores(split), task.primary_metric
+  return [f'{wording.score_name(metric)} on {split}: {verdict.beaten(scores, metric)}'] if scores else []
 
 
 def tell_of_few_steps(task: Task, config: Config) -> None:

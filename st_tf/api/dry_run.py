@@ -9,7 +9,7 @@ import time
 import tensorflow as tf
 
 from st_tf import methods, wording
-from st_tf.api import removals
+from st_tf.api import drawing, removals
 from st_tf.api.stand_in import StandIn
 from st_tf.arch.graph import Graph
 from st_tf.arch.presets import is_graph
@@ -20,6 +20,7 @@ from st_tf.runs import factoring
 from st_tf.runs.start import fresh, load_weights
 from st_tf.runs.target import check_sparsity, check_target, initial, limited, removable, shown, target
 from st_tf.task import Task
+from st_tf.task.baselines import Baselines
 from st_tf.task.scoring import readable
 from st_tf.training.plan import Plan, training_alone
 from st_tf.training.trainer import Trainer
@@ -52,6 +53,7 @@ def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]
   without_data = isinstance(task, StandIn)
   sizes = f'none was read; by the published sizes {sizes}' if without_data else sizes
   yield f'  data        {sizes}; {height}x{width} pixels, {len(task.labels)} outputs'
+  yield from [] if without_data else (f'  to beat     {line}' for line in drawing.to_beat(task, Baselines(task)))
   yield f'  network     {costs.params:,} parameters, {costs.macs:,} MACs; {trainer.mask.size:,} prunable weights'
   if is_graph(config.supernet):
     yield f'  weights     {_BEGINS.get(config.weights, config.weights)}'

@@ -1,18 +1,22 @@
 """A drawn ticket in a few lines for a terminal."""
 
+from collections.abc import Mapping, Sequence
 import os
 import pathlib
+from typing import Any
 
 from st_tf import wording
+from st_tf.report import verdict
 from st_tf.ticket import Ticket
 
 
-def summary(ticket: Ticket, path: pathlib.Path) -> str:
-  """What a ticket came to: scores, sizes, and where its files are.
+def summary(ticket: Ticket, path: pathlib.Path, history: Sequence[Mapping[str, Any]]) -> str:
+  """What a ticket came to: scores, what they say, sizes, and where its files are.
 
   Args:
     ticket: scored on the test split.
     path: its folder, with the model's file in it.
+    history: rows of the run's metrics.
   """
   metric = ticket.task.primary_metric
   cost, shown = ticket.cost, pathlib.Path(os.path.relpath(path)) if path.is_relative_to(pathlib.Path.cwd()) else path
@@ -23,6 +27,7 @@ def summary(ticket: Ticket, path: pathlib.Path) -> str:
       '',
       f'Ticket at {ticket.sparsity:.0%} sparsity: {wording.score_name(metric)} {ticket.metrics["test"][metric]:.1%} on the test split'
       f' ({ticket.metrics["validation"][metric]:.1%} on validation)',
+      *_judged(ticket, history),
       f'  pruned      {cost.zeros:,} of {cost.prunable:,} prunable weights ({zeros:.2%})',
       f'  MACs        {cost.supernet_macs:,} -> {cost.macs:,} of the network -> {cost.nonzero_macs:,} non-zero',
       f'  parameters  {cost.supernet_params:,} -> {cost.params:,} -> {cost.nonzero_params:,}',
@@ -37,6 +42,13 @@ def summary(ticket: Ticket, path: pathlib.Path) -> str:
       f'  report      {shown / "report" / "index.html"}',
     ]
   )
+
+
+def _judged(ticket: Ticket, history: Sequence[Mapping[str, Any]]) -> list[str]:
+  metric, words = ticket.task.primary_metric, verdict.range_of(ticket, 'test')
+  simple = verdict.beaten(ticket.metrics.get('baselines', {}).get('test', {}), metric)
+  lines = {'sure to': words, 'to beat': simple, 'verdict': verdict.verdict(ticket, history)}
+  return [f'  {name:<10}  {line}' for name, line in lines.items() if line]
 
 
 def _trimmed(ticket: Ticket) -> list[str]:

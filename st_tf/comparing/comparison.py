@@ -20,6 +20,7 @@ from st_tf.errors import UserError
 from st_tf.models import build, cost
 from st_tf.runs.start import supernet
 from st_tf.task import Task
+from st_tf.task.baselines import Baselines
 from st_tf.ticket import Ticket
 
 _RECORDS = 'records'
@@ -39,7 +40,7 @@ class Comparison:
 
   def __init__(self, task: Task, base: Config, options: Options, chosen: Sequence[Entry], root: pathlib.Path, command: str):
     self.task, self.base, self.options, self.chosen, self.root = task, base, options, chosen, root
-    self._command = command
+    self._command, self._simple = command, Baselines(task)
     self._records = Records(pathlib.Path(options.records or root / _RECORDS).expanduser(), dict(task.sizes))
     self._work = Work(root, self._records, self._measured, task.primary_metric, options.jobs)
     self.rates = options.learning_rates or (base.training.learning_rate,)
@@ -197,7 +198,7 @@ class Comparison:
     ticket = Ticket.load(path)
     self._records.check_data(ticket.provenance.examples, f'for {path}')
     if split == 'test':
-      ticket = delivery.scored(path, self.task, self.base.batch_size)
+      ticket = delivery.scored(path, self.task, self.base.batch_size, self._simple)
     return Record.of(ticket, delivery.stored_bytes(ticket))
 
   def _about(self) -> list[str]:
@@ -208,6 +209,7 @@ class Comparison:
     return [
       f'{self.task.name} ({sizes} images), supernet {pathlib.Path(self.base.supernet).name}, {self.base.epochs} epochs per training where a'
       f' method brings no other number, batch {self.base.batch_size}, seeds from {self.base.seed}; {searched}.',
+      *(f'To beat: {line}.' for line in drawing.to_beat(self.task, self._simple, self.options.split)),
       'A training MAC is one of the network as it is computed: a training image costs three forward passes, units that have gone cost'
       ' nothing, zeros cost what other weights do. Training that is shared between methods counts in full for each.',
       'Sparsity is a share of the prunable weights that are left by the search; without a search, of the supernet. The same share is'

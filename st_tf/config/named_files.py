@@ -1,9 +1,11 @@
 """Settings that may name a file or a ticket: two runs are alike where what is in it is, wherever it lies."""
 
+from collections.abc import Mapping
 import hashlib
 import os
 import pathlib
 import re
+from typing import Any
 
 from st_tf import plain
 from st_tf.arch.latency import PREFIX
@@ -11,6 +13,7 @@ from st_tf.arch.presets import FAMILIES, KERAS, PRESETS
 from st_tf.errors import UserError
 
 SETTINGS = ('supernet', 'cost', 'class_names', 'detections', 'init_from', 'weights', 'teacher')
+_OF_FAMILIES = ('imagenet', 'none')  # As weights: those that a family brings.
 START = 'start'  # As a teacher: the network as it came.
 TICKET = 'ticket.json'  # Of a folder with a ticket, the file that has its fingerprint.
 _PORTABLE = re.compile('#([0-9a-f]{16})$')
@@ -36,7 +39,7 @@ def digest(setting: str, text: str) -> str:
     'cost': not text.startswith(PREFIX),
     'class_names': ',' in text,
     'supernet': text in PRESETS or text.partition(':')[0] in FAMILIES,
-    'weights': text in ('imagenet', 'none'),
+    'weights': text in _OF_FAMILIES,
     'teacher': text == START,
   }
   if not text or names_none.get(setting):
@@ -49,6 +52,25 @@ def digest(setting: str, text: str) -> str:
     return _of_bytes(path) if os.path.isfile(path) else ''
   except OSError as error:
     raise UserError(f'--{setting} names a file that can be read. Received: {text} ({error}). Name another, or make it readable.') from error
+
+
+def check_there(settings: Mapping[str, Any]) -> None:
+  """Refuses settings that name a file or a folder where there is none, before anything is loaded.
+
+  Args:
+    settings: by name.
+
+  Raises:
+    UserError: naming the first.
+  """
+  for setting in ('weights', 'init_from', 'teacher', 'supernet', 'cost', 'detections'):
+    text = settings[setting]
+    prefix = {'supernet': KERAS, 'cost': PREFIX}.get(setting, '')
+    if not text.startswith(prefix) or text in ('', START, *_OF_FAMILIES) or _PORTABLE.search(text):
+      continue
+    path = os.path.expanduser(text.removeprefix(prefix))
+    if not os.path.exists(path):
+      raise UserError(f'--{setting} names a file that is there. Received: {text}, which is {os.path.abspath(path)}. Correct the path.')
 
 
 def portable(text: str, digest: str) -> str:

@@ -6,7 +6,9 @@ import pathlib
 from types import MappingProxyType
 from typing import Any
 
-from st_tf.config import recipes
+from st_tf import task as tasks
+from st_tf.arch import presets
+from st_tf.config import named_files, recipes
 from st_tf.config.config import Config, parse
 from st_tf.config.fields import ConfigError
 
@@ -71,6 +73,19 @@ class Request:
       return Config.from_flat({**own, **base, **self.given})
     except ConfigError as error:
       raise (ConfigError(f'{error} (Settings of {self.source} and of the command line.)') if self.source else error) from None
+
+  def check_there(self) -> None:
+    """Refuses a task, a network or a file that is not there, before TensorFlow is loaded.
+
+    Raises:
+      UserError: naming the setting.
+    """
+    config = self.resolved()
+    if not self.recipe:
+      tasks.check(config.task, config.data)
+    if config.supernet:
+      presets.check(config.supernet)
+    named_files.check_there(config.flat())
 
 
 def _read(path: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from st_tf import files, wording
 from st_tf.models import cost
 from st_tf.models.cost import LayerCost
-from st_tf.report import costs, curves, densities, ink, page, survivors, template
+from st_tf.report import costs, curves, densities, ink, page, survivors, template, verdict
 from st_tf.task import Sample
 from st_tf.ticket import Ticket
 
@@ -74,8 +74,9 @@ def _content(
     'epochs': len(curves.epochs(history)),
     'course': page.course(history),
     'moved': page.moved(ticket),
+    'verdict': verdict.verdict(ticket, history),
     'score_title': wording.score_title(metric),
-    'reductions': page.reductions(ticket.cost),
+    'reductions': [*page.reductions(ticket.cost), *page.beaten(ticket)],
     'classes': page.classes(per_class, page.class_metric(per_class)),
     'class_title': wording.score_title(page.class_metric(per_class)),
     'settings': page.settings(ticket.provenance.config),

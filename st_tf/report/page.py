@@ -7,6 +7,7 @@ from typing import Any
 from st_tf import wording
 from st_tf.config import Config
 from st_tf.config.config import with_units
+from st_tf.report import verdict
 from st_tf.report.survivors import NetworkPicture
 from st_tf.ticket import Costs
 
@@ -66,7 +67,9 @@ def tiles(ticket: Any, model_bytes: int | None) -> list[Tile]:
   for split in ('test', 'validation'):
     scores = ticket.metrics.get(split, {})
     if metric in scores:
+      sure = verdict.range_of(ticket, split)
       others = tuple(f'{wording.score_name(name)} {wording.score(name, value)}' for name, value in scores.items() if name != metric)
+      others = (sure, *others) if sure else others
       found.append(Tile(f'{wording.score_title(metric)}, {split}', wording.score(metric, scores[metric]), others))
   notes = ('of the prunable weights that are left',)
   if cost.supernet_prunable:
@@ -87,6 +90,19 @@ def reductions(cost: Costs) -> list[tuple[str, list[Level]]]:
     levels = [(label, getattr(cost, f'{prefix}{name}')) for prefix, label in steps]
     found.append((title, [Level(label, wording.count(value), value / levels[0][1]) for label, value in levels]))
   return found
+
+
+def beaten(ticket: Any) -> list[tuple[str, list[Level]]]:
+  """The score beside those that a network has to beat; nothing where they are not known."""
+  metric = ticket.task.primary_metric
+  split = verdict.scored_split(ticket.metrics, metric)
+  simple = ticket.metrics.get('baselines', {}).get(split)
+  if not simple:
+    return []
+  values = {**simple, 'this ticket': ticket.metrics[split][metric]}
+  most = max(*values.values(), 1e-9)
+  levels = [Level(name, wording.score(metric, value), max(value, 0) / most) for name, value in values.items()]
+  return [(f'{wording.score_title(metric)} on {split} images, and what it has to beat', levels)]
 
 
 def course(history: Sequence[Mapping[str, Any]]) -> str:

@@ -1,5 +1,5 @@
 """What a problem is, and how one is found by its name."""
 
-from st_tf.task.loading import MODULE, known, load
+from st_tf.task.loading import MODULE, check, known, load
 from st_tf.task.normalisation import Normalisation
 from st_tf.task.task import KINDS, SPLITS, DataConfig, Metrics, Sample, Task, TaskError, most_likely, refuse, size_settings

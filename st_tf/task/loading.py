@@ -6,6 +6,8 @@ user's own) and calls its `load` function.
 
 import dataclasses
 import importlib
+import os
+import pathlib
 from types import MappingProxyType
 from typing import Any
 
@@ -18,7 +20,7 @@ MODULE = 'module:'  # What the name of a task begins with that is code of the us
 
 def known() -> list[str]:
   """Names of the tasks that come with the project; a name ending in ':' takes an argument."""
-  names = (f'{name}:' if _takes_argument(plugins.module('tasks', name)) else name for name in plugins.names('tasks'))
+  names = (f'{name}:' if _takes_argument(name) else name for name in plugins.names('tasks'))
   return sorted(names) + [MODULE]
 
 
@@ -30,18 +32,34 @@ def load(name: str, config: DataConfig) -> Task:
   Raises:
     TaskError: no such task, or its data is missing or bad.
   """
+  check(name, config)
   kind, _, argument = name.partition(':')
   if kind == MODULE[:-1]:
     return _with_data(_load_module(argument).load('', config), config)
+  return _with_data(plugins.module('tasks', kind).load(argument, config), config)
+
+
+def check(name: str, config: DataConfig) -> None:
+  """Refuses what is no task, or one of a folder that is not there, before anything is loaded.
+
+  Raises:
+    TaskError: so it is.
+  """
+  kind, _, argument = name.partition(':')
+  if kind == MODULE[:-1]:
+    return
   if kind not in plugins.names('tasks'):
     names = known()
     hint = did_you_mean(kind, [entry.rstrip(':') for entry in names])
     raise TaskError(f'A task is one of {", ".join(names)}. Received: {name!r}.{hint}')
-  module = plugins.module('tasks', kind)
-  if bool(argument) != _takes_argument(module):
-    written = f'{kind}:ARGUMENT' if _takes_argument(module) else kind
+  takes_folder = plugins.constant('tasks', kind, 'TAKES_FOLDER', False)
+  if bool(argument) != _takes_argument(kind):
+    written = f'{kind}:{"PATH" if takes_folder else "ARGUMENT"}' if _takes_argument(kind) else kind
     raise TaskError(f'This task is written {written}. Received: {name!r}.')
-  return _with_data(module.load(argument, config), config)
+  root = pathlib.Path(config.data_dir, argument).expanduser()
+  if takes_folder and not os.path.isdir(root):
+    found = 'which is a file' if os.path.exists(root) else f'which is {root.absolute()}'
+    raise TaskError(f'--task={kind}:PATH names a folder that exists. Received: {root}, {found}. Correct the path, or --data_dir.')
 
 
 def _with_data(task: Task, config: DataConfig) -> Task:
@@ -53,8 +71,8 @@ def _with_data(task: Task, config: DataConfig) -> Task:
   return task
 
 
-def _takes_argument(module: Any) -> bool:
-  return getattr(module, 'TAKES_ARGUMENT', False)
+def _takes_argument(kind: str) -> bool:
+  return plugins.constant('tasks', kind, 'TAKES_FOLDER', False) or plugins.constant('tasks', kind, 'TAKES_ARGUMENT', False)
 
 
 def _load_module(path: str) -> Any:

@@ -205,13 +205,15 @@ class Provenance:
 
 
 def check_metrics(metrics: Mapping[str, Any]) -> None:
-  """Refuses scores that are no numbers, or not by split and by class.
+  """Refuses scores that are no numbers, or not by split, by class, and by split and baseline.
 
   Raises:
     ValueError: naming the first.
   """
-  for name in (*SPLITS, 'per_class'):
-    plain.check(metrics.get(name, {}), Mapping[str, Mapping[str, float]] if name == 'per_class' else Mapping[str, float], f'metrics.{name}')
+  for name in SPLITS:
+    plain.check(metrics.get(name, {}), Mapping[str, float], f'metrics.{name}')
+  for name in ('per_class', 'baselines'):
+    plain.check(metrics.get(name, {}), Mapping[str, Mapping[str, float]], f'metrics.{name}')
 
 
 def _check_semantics(semantics: Mapping[str, Any], outputs: int) -> None:

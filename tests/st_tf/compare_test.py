@@ -126,7 +126,7 @@ def test_the_test_split_is_left_alone_while_settings_are_chosen(launch, tmp_path
 
 
 def test_a_ticket_that_cannot_be_used_is_a_line_in_the_table(launch, tmp_path, monkeypatch):
-  def broken(path, task, batch_size):
+  def broken(path, task, batch_size, simple):
     raise TicketError('A ticket is whole. Received: half of one.')
 
   monkeypatch.setattr('st_tf.api.delivery.scored', broken)
@@ -135,7 +135,7 @@ def test_a_ticket_that_cannot_be_used_is_a_line_in_the_table(launch, tmp_path, m
 
 
 def test_what_fails_while_a_ticket_is_measured_is_a_line_too(launch, tmp_path, monkeypatch):
-  def crowded(path, task, batch_size):
+  def crowded(path, task, batch_size, simple):
     raise tf.errors.ResourceExhaustedError(None, None, 'out of memory\nmore')
 
   monkeypatch.setattr('st_tf.api.delivery.scored', crowded)

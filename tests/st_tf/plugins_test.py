@@ -46,3 +46,8 @@ def test_somebody_elses_package_of_the_same_name_is_not_taken_for_ours(package, 
   monkeypatch.setattr(plugins, '_ROOT', tmp_path / 'elsewhere')
   with pytest.raises(UserError, match=r'The package a_house is that beside st_tf\. Received: .*a_house, which comes first'):
     plugins.module(package, 'chair')
+
+
+def test_what_a_file_says_of_itself_is_read_without_importing_it(package):
+  assert plugins.constant(package, 'chair', 'THING', None) == 'chair' and plugins.constant(package, 'bed', 'LEGS', 4) == 4
+  assert package not in sys.modules

@@ -49,3 +49,15 @@ def test_quiet_imports_drop_nothing_when_logs_are_asked_for(monkeypatch, capfd):
   with quiet.imports():
     os.write(2, b'I0000 00:00:1795242457.819313    6484 port.cc:153] oneDNN custom operations are on.\n')
   assert 'oneDNN' in capfd.readouterr().err
+
+
+def test_a_command_says_once_that_it_loads_tensorflow(monkeypatch, capfd):
+  monkeypatch.setenv('TF_CPP_MIN_LOG_LEVEL', '0')
+  with quiet.imports():
+    pass
+  assert capfd.readouterr() == ('', '')
+  quiet.announce()
+  for _ in range(2):
+    with quiet.imports():
+      pass
+  assert capfd.readouterr() == ('', 'Loading TensorFlow.\n')

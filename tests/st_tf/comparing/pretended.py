@@ -54,12 +54,12 @@ def once():
   scored, stored_bytes, svg = delivery.scored, delivery.stored_bytes, ink.svg
   scores, sizes, figures = {}, {}, {}
 
-  def scored_once(path, task, batch_size):
+  def scored_once(path, task, batch_size, simple):
     ticket = Ticket.load(path)
     if 'test' in ticket.metrics:
       return ticket
     if not scores:
-      scores.update(scored(path, task, batch_size).metrics)
+      scores.update(scored(path, task, batch_size, simple).metrics)
       del scores['validation']
     ticket = dataclasses.replace(ticket, metrics=ticket.metrics | scores)
     ticket.save(path)

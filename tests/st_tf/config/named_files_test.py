@@ -3,7 +3,7 @@ import pathlib
 
 import pytest
 
-from st_tf.config import named_files
+from st_tf.config import Config, named_files
 from st_tf.errors import UserError
 
 
@@ -72,3 +72,25 @@ def test_a_portable_name_says_what_is_in_the_file_and_not_where_it_lies(text, po
 )
 def test_of_a_whole_path_the_name_is_told(text, told):
   assert named_files.without_folder(text) == told
+
+
+@pytest.mark.parametrize(
+  ('setting', 'text'),
+  [('weights', 'w.npz'), ('init_from', 'runs/a'), ('teacher', 'b.keras'), ('cost', 'latency:t.json'), ('supernet', 'keras:m.h5'),
+   ('detections', 'd.json')],
+)  # fmt: skip
+def test_a_file_that_is_not_there_is_refused_by_its_setting(tmp_path, monkeypatch, setting, text):
+  monkeypatch.chdir(tmp_path)
+  settings = Config().flat() | {setting: text}
+  with pytest.raises(
+    UserError, match=rf'--{setting} names a file that is there\. Received: {text}, which is {tmp_path}/.*Correct the path'
+  ):
+    named_files.check_there(settings)
+  file = tmp_path / text.rpartition(':')[2]
+  file.parent.mkdir(exist_ok=True)
+  file.touch()
+  named_files.check_there(settings)
+
+
+def test_what_names_no_file_is_not_looked_for():
+  named_files.check_there(Config().flat() | {'weights': 'imagenet', 'teacher': 'start', 'cost': 'macs', 'supernet': 'tiny'})

@@ -6,6 +6,7 @@ import pytest
 
 from st_tf.config import Config, ConfigError
 from st_tf.config.request import Request
+from st_tf.errors import UserError
 
 OWN = {'optimizer': 'adam', 'learning_rate': 0.003, 'epochs': 7}
 
@@ -50,3 +51,20 @@ def test_two_sources_at_once_are_refused():
 def test_an_unknown_setting_is_named_with_the_nearest():
   with pytest.raises(ConfigError, match=r"Received: 'sparcity'\. Did you mean sparsity\?"):
     Request.of({'sparcity': 0.9}).resolved()
+
+
+@pytest.mark.parametrize(
+  ('given', 'message'),
+  [
+    ({'task': 'folder:nowhere'}, 'names a folder that exists'),
+    ({'supernet': 'tiny2'}, 'A supernet is one of'),
+    ({'weights': 'nowhere.npz'}, '--weights names a file that is there'),
+  ],
+)
+def test_what_is_not_there_is_refused_before_anything_is_loaded(given, message):
+  with pytest.raises(UserError, match=message):
+    Request({'task': 'shapes'} | given).check_there()
+
+
+def test_a_recipes_own_task_is_looked_for_where_it_is_read():
+  Request.of({'image_size': 64}, recipe='imagenet').check_there()

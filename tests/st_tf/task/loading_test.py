@@ -30,7 +30,10 @@ def test_the_known_tasks_are_those_of_the_project_and_shared_modules_are_none():
     ('_images', r"A task is one of .* Received: '_images'"),
     ('', r'A task is one of'),
     ('shapes:5', r"This task is written shapes\. Received: 'shapes:5'"),
-    ('folder', r"This task is written folder:ARGUMENT\. Received: 'folder'"),
+    ('folder', r"This task is written folder:PATH\. Received: 'folder'"),
+    ('tfds', r"This task is written tfds:ARGUMENT\. Received: 'tfds'"),
+    ('segmentation:no/such', r'--task=segmentation:PATH names a folder that exists\. Received: no/such, which is /.*no/such\.'),
+    (f'keypoints:{__file__}', r'Received: /.*loading_test\.py, which is a file\. Correct the path, or --data_dir\.'),
     ('module:', r"names an importable Python module\. Received: ''"),
     ('module:./task.py', r'Write it with dots'),
     ('module:no_such_module_anywhere', r"Received: 'no_such_module_anywhere' .*PYTHONPATH"),
@@ -40,6 +43,13 @@ def test_the_known_tasks_are_those_of_the_project_and_shared_modules_are_none():
 def test_a_name_that_is_no_task_is_refused_with_the_way_out(name, message):
   with pytest.raises(TaskError, match=message):
     task.load(name, DataConfig())
+
+
+def test_a_folder_is_looked_for_where_the_data_are(tmp_path):
+  (tmp_path / 'photos').mkdir()
+  task.check('folder:photos', DataConfig(data_dir=str(tmp_path)))
+  with pytest.raises(TaskError, match='names a folder that exists'):
+    task.check('folder:photos', DataConfig())
 
 
 def test_a_task_from_outside_the_project_is_found_by_its_module_path(tmp_path, monkeypatch):

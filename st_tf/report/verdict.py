@@ -1,0 +1,61 @@
+"""What to make of a training, in words: what its score has to beat, and whether it learned too little or too well."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from st_tf import wording
+from st_tf.task.confidence import interval
+
+_AS_LOW = 0.02  # A training score that is no further above validation's says that more can be learned.
+_KNOWN = 0.95  # From this score on nothing is left to be learned.
+_BY_HEART = 0.15  # A training score that far above validation's says that pictures are known one by one.
+
+
+def scored_split(metrics: Mapping[str, Any], metric: str) -> str:
+  """The split whose score counts: test where it was scored, else validation; '' where neither was."""
+  return next((split for split in ('test', 'validation') if metric in metrics.get(split, {})), '')
+
+
+def range_of(ticket: Any, split: str) -> str:
+  """How sure the primary score of a split is: '95% interval 83.8 to 88.1%, 997 examples'; '' where that is not known."""
+  metric, count = ticket.task.primary_metric, ticket.provenance.examples.get(split, 0)
+  found = interval(metric, ticket.metrics[split][metric], count)
+  return f'95% interval {100 * found[0]:.1f} to {100 * found[1]:.1f}%, {count:,} examples' if found else ''
+
+
+def beaten(scores: Mapping[str, float], metric: str) -> str:
+  """Baselines of a split in a line: 'chance 10.0%, linear model 41.2%'."""
+  return ', '.join(f'{name} {wording.score(metric, value)}' for name, value in scores.items())
+
+
+def verdict(ticket: Any, history: Sequence[Mapping[str, Any]]) -> str:
+  """What the scores say of the training, and what would help; '' where nothing is known.
+
+  Args:
+    ticket: that was drawn.
+    history: rows of the run's metrics.
+  """
+  metric = ticket.task.primary_metric
+  split = scored_split(ticket.metrics, metric)
+  simple = ticket.metrics.get('baselines', {}).get(split, {})
+  if simple:
+    name, best = max(simple.items(), key=lambda item: item[1])
+    found = interval(metric, ticket.metrics[split][metric], ticket.provenance.examples.get(split, 0))
+    if best >= (found[0] if found else ticket.metrics[split][metric]):
+      return (
+        f'Not shown to be better than the {name}, which has {wording.score(metric, best)}. Train longer (--epochs), begin with a trained'
+        ' network (--weights), or get more pictures.'
+      )
+  last = next((row for row in reversed(history) if row.get('event') == 'epoch' and row.get('validation')), {})
+  shared = next((name for name in last.get('validation', {}) if name != 'loss' and f'train_{name}' in last), '')
+  if not shared:
+    return ''
+  learned, new = last[f'train_{shared}'], last['validation'][shared]
+  both = (
+    f'{wording.score_name(shared)} is {wording.percent(learned)} on training images, augmented, and {wording.percent(new)} on validation'
+  )
+  if learned >= new + _BY_HEART:
+    return f'Too few pictures: {both}. More of them, or a trained network to begin with (--weights), help most.'
+  if learned <= new + _AS_LOW and learned < _KNOWN:
+    return f'Under-fitted: {both}. It could learn more: raise --epochs or --learning_rate, or lower --sparsity.'
+  return f'Learned well: {both}.'

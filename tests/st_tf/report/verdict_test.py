@@ -1,0 +1,55 @@
+import types
+
+import pytest
+
+from st_tf.report.verdict import beaten, range_of, scored_split, verdict
+
+
+def _ticket(score: float = 0.8, baselines=None, split: str = 'test'):
+  return types.SimpleNamespace(
+    task=types.SimpleNamespace(primary_metric='top1'),
+    metrics={split: {'top1': score}, 'baselines': {split: baselines or {}}},
+    provenance=types.SimpleNamespace(examples={'test': 100, 'validation': 100}),
+  )
+
+
+def _history(train: float, validation: float) -> list:
+  return [{'event': 'epoch', 'train_top1': train, 'validation': {'top1': validation}}, {'event': 'ticket', 'validation': {'top1': 1.0}}]
+
+
+@pytest.mark.parametrize(
+  ('train', 'validation', 'words'),
+  [(0.7, 0.75, 'Under-fitted: '), (0.99, 0.7, 'Too few pictures: '), (0.85, 0.8, 'Learned well: '), (0.97, 0.97, 'Learned well: ')],
+)
+def test_what_training_and_validation_say_together(train, validation, words):
+  found = verdict(_ticket(), _history(train, validation))
+  assert found.startswith(words) and f'{train:.1%}' in found and f'{validation:.1%}' in found
+
+
+def test_a_score_that_the_best_baseline_may_have_too_says_so():
+  found = verdict(_ticket(0.5, {'chance': 0.1, 'linear model': 0.45}), _history(0.9, 0.5))
+  assert found.startswith('Not shown to be better than the linear model, which has 45.0%')
+  assert verdict(_ticket(0.8, {'linear model': 0.45}), _history(0.8, 0.75)).startswith('Learned well')
+
+
+def test_of_scores_without_an_interval_the_larger_one_decides():
+  ticket = _ticket(0.5, {'linear model': 0.49})
+  ticket.task.primary_metric = 'ap'
+  ticket.metrics = {'test': {'ap': 0.5}, 'baselines': {'test': {'linear model': 0.49}}}
+  assert not verdict(ticket, [])
+  ticket.metrics['test']['ap'] = 0.49
+  assert verdict(ticket, []).startswith('Not shown to be better')
+
+
+def test_the_score_of_training_batches_decides_where_it_is_another():
+  history = [{'event': 'epoch', 'train_aacc': 0.99, 'validation': {'top1': 0.2, 'aacc': 0.5}}]
+  assert 'pixel accuracy is 99.0%' in verdict(_ticket(), history)
+
+
+def test_nothing_is_said_of_what_is_not_known():
+  assert verdict(_ticket(), []) == '' and scored_split({}, 'top1') == ''
+
+
+def test_how_sure_a_score_is():
+  assert range_of(_ticket(), 'test') == '95% interval 71.1 to 86.7%, 100 examples'
+  assert beaten({'chance': 0.1, 'linear model': 0.412}, 'top1') == 'chance 10.0%, linear model 41.2%'
