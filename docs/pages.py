@@ -1,6 +1,6 @@
 """What mkdocs asks while it builds the site: what else is a page beside the Markdown files of docs/, and where links lead."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 import dataclasses
 from html import escape
 import pathlib
@@ -93,16 +93,18 @@ def text_of(notebook: nbformat.NotebookNode, name: str) -> str:
   parts = [f'All of this page is a notebook, to run: [{name}]({name}).']
   for cell in notebook.cells:
     parts.append(cell.source if cell.cell_type == 'markdown' else f'```python\n{cell.source}\n```')
-    parts += [_output(output) for output in cell.get('outputs', ())]
+    outputs = cell.get('outputs', ())
+    parts.append(_fenced(''.join(output.text for output in outputs if output.get('name') == 'stdout')))  # Between lines of progress.
+    parts += [_shown(output.data) for output in outputs if 'data' in output]
   parts[0:2] = parts[1::-1]  # After the title.
   return '\n\n'.join(part for part in parts if part)
 
 
-def _output(output: nbformat.NotebookNode) -> str:
-  data = output.get('data', {})
-  if 'text/html' in data:
-    return f'<div class="output">{data["text/html"]}</div>'
-  text = data.get('text/plain') or (output.text if output.get('name') == 'stdout' else '')
+def _shown(data: Mapping[str, str]) -> str:
+  return f'<div class="output">{data["text/html"]}</div>' if 'text/html' in data else _fenced(data.get('text/plain', ''))
+
+
+def _fenced(text: str) -> str:
   return f'```text\n{text.rstrip()}\n```' if text.strip() else ''
 
 

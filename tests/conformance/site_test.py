@@ -52,12 +52,13 @@ def test_a_notebook_is_a_page_with_what_it_has_shown():
   written = pages().text_of(nbformat.v4.new_notebook(cells=cells), 'a.ipynb')
   assert written == '# Title\n\nAll of this page is a notebook, to run: [a.ipynb](a.ipynb).\n\n```python\n1 + 1\n```'
   cells[1].outputs = [
+    nbformat.v4.new_output('stream', name='stdout', text='this\n'),
     nbformat.v4.new_output('stream', name='stderr', text='noise'),
-    nbformat.v4.new_output('stream', name='stdout', text='said\n'),
+    nbformat.v4.new_output('stream', name='stdout', text='and that\n'),
     nbformat.v4.new_output('execute_result', {'text/html': '<b>2</b>', 'text/plain': '2'}),
   ]
   shown = pages().text_of(nbformat.v4.new_notebook(cells=cells), 'a.ipynb')
-  assert shown == f'{written}\n\n```text\nsaid\n```\n\n<div class="output"><b>2</b></div>'
+  assert shown == f'{written}\n\n```text\nthis\nand that\n```\n\n<div class="output"><b>2</b></div>'
 
 
 def test_a_notebook_that_was_changed_since_it_ran_is_shown_as_it_is(tmp_path, monkeypatch):
