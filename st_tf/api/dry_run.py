@@ -86,10 +86,10 @@ def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]
   yield f'              and about {wording.duration(first)} at the start{rebuilding}, to build the network'
 
 
-def seconds_per_step(task: Task, config: Config) -> float:
-  """Measured on the whole network, without a search and without pruning."""
+def seconds_of_steps(task: Task, config: Config) -> tuple[float, float]:
+  """(of the first step, which builds the training function; of one that follows), of the whole network without search and pruning."""
   plan = training_alone(config, task.steps_per_epoch(config.batch_size))
-  return _seconds(fresh(task, config, plan), plan)[1]
+  return _seconds(fresh(task, config, plan), plan)
 
 
 def _rates(plan: Plan) -> str:

@@ -39,7 +39,7 @@ def launch(ticket, monkeypatch):
   for name, function in pretended.once().items():
     monkeypatch.setattr(name, function)
   monkeypatch.setattr('st_tf.comparing.runner.Launcher', lambda root, jobs: chosen)
-  monkeypatch.setattr('st_tf.api.dry_run.seconds_per_step', lambda task, config: 0.1)
+  monkeypatch.setattr('st_tf.api.dry_run.seconds_of_steps', lambda task, config: (0.5, 0.1))
   return chosen
 
 
