@@ -59,9 +59,7 @@ def picture(model: Model, name: str) -> Picture:
       " onnx2tf and ai-edge-torch's to_channel_last_io do so."
     )
   if len(shape) == 4 and shape[0] != 1:
-    raise ModelFileError(
-      f'Pictures are read one by one. Received: {reads}, a fixed batch of {shape[0]}. Convert it with a batch of 1 or None.'
-    )
+    raise ModelFileError(f'Pictures are read one by one. Received: {reads}, whose batch is fixed. Convert it with one of 1 or None.')
   raise ModelFileError(f'A picture is [1, height, width, 3], or 1 for grey ones. Received: {reads}. Convert it with such an input.')
 
 

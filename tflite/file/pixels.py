@@ -18,6 +18,7 @@ _IN_WORDS = {
   'imagenet': 'less the mean of ImageNet, over its deviation',
   TASK: 'normalised as those of the task',
 }
+_PLAIN = ('bytes', 'units', 'signed')
 _CLOSE = 0.1  # Of a range: calibration hardly ever meets the very darkest and brightest pixel.
 _FEW = 1 / 50  # A first factor up to this, or a first difference from 2 on, is meant for bytes.
 
@@ -67,9 +68,10 @@ def wanted(
     return Pixels(known['bytes'], f'{_IN_WORDS["bytes"]}, since its input is {picture.type.lower()} without a scale')
   held = _held(picture, known)
   if said is not None:
-    of_metadata = Pixels(_of_bytes(*said, name), _described(_of_bytes(*said, name), known))
-    if picture.held is None or _fits(of_metadata.normalisation, picture.held):
-      return dataclasses.replace(of_metadata, note=f'{of_metadata.note}, as its metadata say')
+    normalisation = _of_bytes(*said, name)
+    of_metadata = Pixels(normalisation, f'{_described(normalisation, known)}, as its metadata say')
+    if picture.held is None or _fits(normalisation, picture.held):
+      return of_metadata
     if not held:
       return _checked(of_metadata, picture, 'its metadata', name)
     # Where the two disagree, runtimes hand on bytes and do not look at the metadata.
@@ -134,13 +136,15 @@ def _fits(normalisation: Normalisation, held: tuple[float, float]) -> bool:
 
 
 def _held(picture: Picture, known: Mapping[str, Normalisation]) -> str:
-  """The one way whose pixels fill what the file's integers hold; empty where it is none, or where that says nothing."""
+  """The only way whose pixels fill what the file's integers hold; empty where it is none, or where that says nothing."""
   if picture.held is None:
     return ''
   if picture.type == 'INT16' and picture.held[1] < 200:  # Symmetric: from 0 to 1 holds what from -1 to 1 does.
     return ''
   held = (0.0, picture.held[1]) if picture.type == 'INT16' else picture.held
-  return next((name for name, normalisation in known.items() if _fits(normalisation, held)), '')
+  fitting = [name for name, normalisation in known.items() if _fits(normalisation, held)]
+  # Those of ImageNet and of many a task are as wide as each other, and are not the same.
+  return fitting[0] if fitting and (fitting[0] in _PLAIN or len(fitting) == 1) else ''
 
 
 def _checked(pixels: Pixels, picture: Picture, source: str, name: str) -> Pixels:

@@ -25,7 +25,7 @@ def uniform(content: bytes, model: Model, size: tuple[int, int], output: int, na
     name: what messages call the file.
 
   Raises:
-    ModelFileError: its weights lie behind the model, where a changed file would not find them.
+    ModelFileError: its weights lie behind the model, where a changed file would not find them; or it is damaged.
   """
   source, result = model.tensors[model.inputs[0]], model.tensors[model.outputs[output]]
   floats = source.type == result.type == 'FLOAT32'
@@ -34,6 +34,17 @@ def uniform(content: bytes, model: Model, size: tuple[int, int], output: int, na
   file = schema.ModelT.InitFromPackedBuf(content, 0)
   if any(buffer.offset > 1 for buffer in file.buffers):
     raise ModelFileError(f'A file of up to 2 GiB has its weights in the model. Received: {name}, with weights behind it. Convert it again.')
+  try:
+    _change(file, model, size, output)
+    builder = flatbuffers.Builder(len(content) + 4096)
+    builder.Finish(file.Pack(builder), IDENTIFIER)
+    return bytes(builder.Output())
+  except Exception as error:  # The generated writer raises whatever damaged values lead it to.
+    raise ModelFileError(f'A .tflite file can be written again. Received: {name}, which is damaged ({error}). Convert it again.') from error
+
+
+def _change(file: Any, model: Model, size: tuple[int, int], output: int) -> None:
+  source, result = model.tensors[model.inputs[0]], model.tensors[model.outputs[output]]
   _to_the_front(file, model.graph)
   graph = file.subgraphs[0]
   tensor = graph.tensors[model.inputs[0]]
@@ -49,9 +60,6 @@ def uniform(content: bytes, model: Model, size: tuple[int, int], output: int, na
     graph.operators = [*graph.operators, _operation(file, kind, [model.outputs[output]], last)]
   graph.inputs, graph.outputs = (np.asarray(listed, np.int32) for listed in (first, last))
   file.signatureDefs = file.metadata = None  # They speak of what it was.
-  builder = flatbuffers.Builder(len(content) + 4096)
-  builder.Finish(file.Pack(builder), IDENTIFIER)
-  return bytes(builder.Output())
 
 
 def _new(graph: Any, like: Any) -> int:

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests import damage
 from tests.foreign_files import SIDE, classifier, converted
 from tflite.file import flat
 from tflite.file.model_file import ModelFileError
+from tflite.file.picture import picture
 from tflite.file.runner import Runner
 from tflite.file.uniform import uniform
 
@@ -62,3 +64,16 @@ def test_weights_behind_the_model_are_not_lost(monkeypatch):
   monkeypatch.setattr(flat.schema.ModelT, 'InitFromPackedBuf', far)
   with pytest.raises(ModelFileError, match='with weights behind it'):
     uniform(content, model, (SIDE, SIDE), 0, 'x')
+
+
+def test_a_damaged_file_is_refused_or_can_be_changed():
+  content, refused = classifier(shape=(None, SIDE, SIDE, 3)), 0
+  for broken in damage.flipped(content, 120):
+    try:
+      model = flat.read(broken, 'x')
+      picture(model, 'x')
+      if len(model.outputs) == 1:
+        uniform(broken, model, (SIDE, SIDE), 0, 'x')
+    except ModelFileError:
+      refused += 1
+  assert refused > 5
