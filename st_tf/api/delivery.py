@@ -16,6 +16,7 @@ from tflite import export, exports
 from tflite.convert import convert
 from tflite.deployment import of_ticket
 from tflite.file.encode import encode
+from tflite.file.metadata import Description
 
 _CHECKED_IMAGES = 16
 
@@ -73,13 +74,21 @@ def stored_bytes(ticket: Ticket) -> int:
 def _describe(path: pathlib.Path, ticket: Ticket, tickets: Sequence[Ticket], task: Task, workdir: Workdir) -> None:
   if not (path / MODEL).exists():
     images, _ = next(readable(task.dataset('validation', _CHECKED_IMAGES).as_numpy_iterator()))
-    convert(ticket.network, images, path / MODEL)
+    convert(ticket.network, images, path / MODEL, about=_about(ticket))
   _export(path, ticket, task)
   written = exports.beside(path, ticket.fingerprint)
   files = exports.rows(written) if written else ()
   report.write(
     path / 'report', ticket, workdir.history.rows(), collect(task, ticket.network), tickets, model_file=path / MODEL, exports=files
   )
+
+
+def _about(ticket: Ticket) -> Description:
+  """What the file of the network as it was trained says of itself."""
+  pixels = ticket.task.normalisation
+  mean, deviation = ([255 * value for value in values] for values in (pixels.mean, pixels.deviation))
+  text = 'The network as it was trained, to check with.'
+  return Description(ticket.task.name, text, ticket.input_shape[:2], ticket.task.labels, ticket.kind, mean, deviation)
 
 
 def _export(path: pathlib.Path, ticket: Ticket, task: Task) -> None:

@@ -108,7 +108,7 @@ class Comparison:
       f'  rates       {rates} tried by each method on validation, at {wording.sparsity(self._trial_sparsity())} and seed {self.base.seed}'
       if rates > 1
       else f'  rate        {rate:g}, none tried',
-      f'  time        about {wording.duration(seconds)} for what is left, one run at a time and at the speed of the whole supernet: epochs with'
+      f'  time        about {wording.duration(seconds)} for what is left, one run at a time and at the whole supernet’s speed: epochs with'
       ' their evaluation, the starts of processes, building networks',
     ]
 
