@@ -15,10 +15,10 @@ from tasks import _palettes
 from tasks._masks import IGNORED, MaskedImages, Shape
 
 NO_CLASS = -2  # Of a number that is neither a class nor void.
-SUFFIXES = ('.png', '.bmp', '.gif', '.tif', '.tiff')  # Of files that keep numbers as they are.
-LOSSY_SUFFIXES = ('.jpg', '.jpeg', '.jpe', '.jfif', '.webp', '.avif', '.jp2')
+SUFFIXES = ('.png', '.bmp', '.tif', '.tiff')  # Of files that keep numbers as they are.
+LOSSY_SUFFIXES = ('.jpg', '.jpeg', '.jpe', '.jfif', '.webp', '.avif', '.jp2', '.gif')
 RULE = 'A mask is a picture with one whole number per pixel (8 or 16 bits of grey, or a palette).'
-_FORMATS = ('PNG', 'BMP', 'DIB', 'GIF', 'TIFF')
+_FORMATS = ('PNG', 'BMP', 'DIB', 'TIFF')
 _LOSSY_TIFFS = ('jpeg', 'tiff_jpeg')
 _GREYS = ('1', 'L', 'P', 'I', 'I;16', 'I;16B', 'I;16L')
 _OPAQUE = {'LA': 'L', 'PA': 'P', 'RGBA': 'RGB'}
@@ -205,6 +205,8 @@ def read_mask(path: pathlib.Path) -> Mask:
 
 def _mask(picture: Image.Image) -> Mask | str:
   """What an opened file holds, or what is wrong with it."""
+  packing = picture.tile[0][3] if picture.tile else ''
+  packing = packing if isinstance(packing, str) else packing[0]
   if picture.mode in _OPAQUE:
     if picture.getchannel('A').getextrema()[0] < 255:
       return f'mode {picture.mode!r} with transparent pixels'
@@ -213,8 +215,7 @@ def _mask(picture: Image.Image) -> Mask | str:
     return Mask(np.asarray(picture).astype(np.int64) @ _palettes.PACKED, are_colours=True)
   if picture.mode not in _GREYS:
     return f'mode {picture.mode!r}'
-  packing = picture.tile[0][3] if picture.tile else ''
-  numbers = np.asarray(picture).astype(np.int64) // _PACKED_GREYS.get(packing if isinstance(packing, str) else packing[0], 1)
+  numbers = np.asarray(picture).astype(np.int64) // _PACKED_GREYS.get(packing, 1)
   if numbers.min(initial=0) < 0:
     return f'the number {numbers.min()}'
   return Mask(numbers, palette=picture.getpalette('RGB') if picture.mode == 'P' else None)

@@ -79,8 +79,7 @@ class SegmentationTask(Task):
         only = f'{self.labels[there[0]]!r} alone' if len(there) else 'void alone'
         raise TaskError(
           f'The masks of a split show at least two classes. Received: {only} in the {split} split of {self.name}, {len(images)} pictures. Add'
-          ' pictures that show another class; another --data_seed draws other pictures for the splits that are drawn; where 0 or 255 is a'
-          ' class, say --void=none.'
+          ' pictures that show another class, draw other splits by --data_seed, or say by --void which numbers count for nothing.'
         )
 
   def dataset(

@@ -98,7 +98,7 @@ def test_a_joint_far_outside_its_image_is_named(tmp_path, place):
     TaskError,
     match=rf"Received: 'right_hip' at \({place[0]}, {place[1]}\) of annotation 3 in .*train2017\.json, an image of 60x40 \(1 such joints\)",
   ):
-    parsed(tmp_path, data)
+    opened(write(tmp_path, 'train2017', data))
 
 
 def test_joints_near_their_image_and_those_of_nobody_are_read(tmp_path):
@@ -197,7 +197,7 @@ def test_detections_that_are_none_are_named(tmp_path, entries, message):
     (lambda data: data['annotations'][3].update(id=0), r"No two of the annotations have the same 'id'\. Received: 0 twice in {file}"),
     (
       lambda data: data['annotations'][3].pop('area'),
-      r"Each of the annotations has 'area', a number\. Received: none in entry 3 of {file}",
+      r"Each of the annotations has 'area', a number\. Received: none in annotation 3 of {file}",
     ),
     (lambda data: data['annotations'][3].update(area=0), r"A person's 'area' is positive\. Received: 0\.0 of annotation 3 in {file}"),
     (lambda data: data['annotations'][3].update(image_id=9), r"'id' of an image\. Received: 9 of annotation 3 in {file}"),
@@ -209,13 +209,13 @@ def test_detections_that_are_none_are_named(tmp_path, entries, message):
     (lambda data: data['annotations'][3].update(keypoints=[1, 2] * 9), r'Received: 18, .* in annotation 3 of {file}'),
     (lambda data: data['annotations'][3]['keypoints'].__setitem__(0, None), r'Received: 9, \[None, .* in annotation 3 of {file}'),
     (lambda data: data['annotations'][3]['keypoints'].__setitem__(0, 10**400), r'Received: 9, \[1000.* in annotation 3 of {file}'),
-    (lambda data: data['annotations'][3]['keypoints'].__setitem__(2, 3), r'0 not labelled, 1 hidden.* another v in annotation 3 of {file}'),
+    (lambda data: data['annotations'][3]['keypoints'].__setitem__(2, 3), r'1 hidden.* v = 3 of joint 1 in annotation 3 of {file}'),
     (lambda data: data['annotations'][3].update(bbox=[1, 2, 3]), r"'bbox' has 4 finite numbers.* in annotation 3 of {file}"),
     (lambda data: data['annotations'][3].update(bbox=[1, 2, 3, float('nan')]), r"'bbox' has 4 finite numbers.* in annotation 3 of {file}"),
     (lambda data: data['annotations'][3].update(bbox=['1', '2', '3', '4']), r"'bbox' has 4 finite numbers.* in annotation 3 of {file}"),
     (lambda data: data['annotations'][3].update(iscrowd='no'), r"'iscrowd' is 0 or 1\. Received: 'no' of annotation 3 in {file}"),
     (lambda data: data.update(categories=[]), r"One of the 'categories' has an 'id' and 'keypoints'.* Received: none in {file}"),
-    (lambda data: data['categories'][0].update(keypoints=[]), r"'keypoints' are the names of its joints.* in {file}"),
+    (lambda data: data['categories'][0].update(keypoints=[]), r"the names of its joints.* none in {file} \(1 'person'\)"),
   ],
 )
 def test_annotations_that_are_not_in_cocos_format_are_named_with_the_rule(tmp_path, change, message):
