@@ -174,7 +174,8 @@ def _detected(splits: Mapping[str, People], detected: Detections) -> dict[str, P
   people = {split: detected_people(splits[split], detected.take(mine)) for split, mine in (('validation', ~of_test), ('test', of_test))}
   if not len(people['test']):
     raise TaskError(
-      f'Detections are of the images that are scored, those of {splits["test"].annotations.source}. Received: none of people in them in {detected.source}.'
+      f'Detections are of the images that are scored, those of {splits["test"].annotations.source}. Received: none of people in them in'
+      f' {detected.source}.'
     )
   return {split: each for split, each in people.items() if len(each)}
 
@@ -203,9 +204,7 @@ def _check(entries: Sequence[Any], keys: Mapping[str, Any], what: str, source: s
       if not isinstance(value, kind) or isinstance(value, bool) or (kind is int and abs(value) > _LARGEST):
         received = f'{entry[key]!r:.60}' if key in entry else 'none'
         place = f'annotation {entry["id"]}' if what == 'annotations' and type(entry.get('id')) is int else f'entry {index}'
-        raise TaskError(
-          f'Each of the {what} has {key!r}, {_KINDS[kind]}. Received: {received} in {place} of {source}. Correct or add it.'
-        )
+        raise TaskError(f'Each of the {what} has {key!r}, {_KINDS[kind]}. Received: {received} in {place} of {source}. Correct or add it.')
 
 
 def _said(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -283,8 +282,8 @@ def _keypoints(people: Sequence[Mapping[str, Any]], count: int, source: str) -> 
     person, joint = bad[0]
     raise TaskError(
       'A joint is x, y and v: 0 not labelled, 1 hidden, 2 visible. Received:'
-      f' v = {keypoints[person, joint, 2]:g} of joint {joint + 1} in annotation {people[person]["id"]} of {source} ({len(bad)} such joints).'
-      ' Correct it.'
+      f' v = {keypoints[person, joint, 2]:g} of joint {joint + 1} in annotation {people[person]["id"]} of {source} ({len(bad)} such'
+      ' joints). Correct it.'
     )
   return keypoints
 

@@ -78,8 +78,8 @@ def upright(annotations: Annotations, orientations: np.ndarray) -> Annotations:
   if mirrored.any() and annotations.joints.pairs is None:
     raise TaskError(
       'Where EXIF mirrors a picture, it is known which joints change places. Received:'
-      f' {annotations.pictures[annotations.picture[mirrored.argmax()]]}, and joints without pairs of left and right in {annotations.source}.'
-      ' Save the pictures upright and annotate them so.'
+      f' {annotations.pictures[annotations.picture[mirrored.argmax()]]}, and joints without pairs of left and right in'
+      f' {annotations.source}. Save the pictures upright and annotate them so.'
     )
   keypoints = annotations.keypoints.copy()
   keypoints[..., :2] = _upright.points(keypoints[..., :2], own, shapes)

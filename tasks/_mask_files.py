@@ -228,7 +228,9 @@ def _look(pair: Pair) -> Seen:
   if other != size:
     with Image.open(source) as stored:
       turned = stored.size == other[::-1]
-    way_out = 'The picture is turned by its EXIF: export the mask as the picture is seen.' if turned else 'Export it again from the same picture.'
+    way_out = (
+      'The picture is turned by its EXIF: export the mask as the picture is seen.' if turned else 'Export it again from the same picture.'
+    )
     raise TaskError(
       f'A mask has the size of its picture, {size[1]}x{size[0]} of {source}. Received: {other[1]}x{other[0]} of {labels}. {way_out}'
     )

@@ -72,7 +72,9 @@ def _split_folders(root: pathlib.Path) -> dict[str, str]:
   if not images.is_dir() or not masks.is_dir():
     raise TaskError(f'The folder holds images/ and annotations/, each with training/ and validation/. Received: {root} without them.')
   folders = {}
-  for folder in sorted({entry.name for side in sides for entry in side.iterdir() if entry.is_dir() and not _is_left_by_a_system(entry.name)}):
+  for folder in sorted(
+    {entry.name for side in sides for entry in side.iterdir() if entry.is_dir() and not _is_left_by_a_system(entry.name)}
+  ):
     there, other = (images, masks) if (images / folder).is_dir() else (masks, images)
     split = _SPLITS.get(folder.lower())
     if split is None or split in folders:

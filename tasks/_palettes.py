@@ -12,7 +12,10 @@ PACKED = np.asarray([1 << 16, 1 << 8, 1])  # Of red, green and blue in one numbe
 
 
 def _voc() -> np.ndarray:
-  """[256] packed colour of each number: its bits 0, 3, 6 are the high ones of red, 1, 4, 7 of green, 2, 5 of blue (VOC's devkit, VOClabelcolormap)."""
+  """[256] packed colour of each number, as VOClabelcolormap in VOC's development kit has it.
+
+  Bits 0, 3 and 6 of the number are the highest of red, 1, 4 and 7 of green, 2 and 5 of blue.
+  """
   numbers = np.arange(256)
   colours = np.zeros((256, 3), np.int64)
   for bit in range(8):

@@ -78,8 +78,8 @@ class SegmentationTask(Task):
       if len(there) < 2:
         only = f'{self.labels[there[0]]!r} alone' if len(there) else 'void alone'
         raise TaskError(
-          f'The masks of a split show at least two classes. Received: {only} in the {split} split of {self.name}, {len(images)} pictures. Add'
-          ' pictures that show another class, draw other splits by --data_seed, or say by --void which numbers count for nothing.'
+          f'The masks of a split show at least two classes. Received: {only} in the {split} split of {self.name}, {len(images)} pictures.'
+          ' Add pictures that show another class, draw other splits by --data_seed, or say by --void which numbers count for nothing.'
         )
 
   def dataset(

@@ -44,7 +44,11 @@ def test_names_go_before_numbers_and_may_be_written_in_another_form_of_unicode()
 @pytest.mark.parametrize(
   ('found', 'wanted', 'message'),
   [
-    (data(DOG, PERSON, people=[9, 1, 1]), '', r"2 with joints in a\.json: 9 'dog' with 1, 1 'person' with 2 .* number: --category=person\."),
+    (
+      data(DOG, PERSON, people=[9, 1, 1]),
+      '',
+      r"2 with joints in a\.json: 9 'dog' with 1, 1 'person' with 2 .* number: --category=person\.",
+    ),
     (data(DOG, PERSON), '', r'One category is learned\. Received: 2 with joints'),
     (data((9, None, ['a']), (1, None, ['a'])), '', r'9 with 0, 1 with 0 annotations\. .*--category=9\.'),
     (data(DOG, PERSON), 'dgo', r"Received: 'dgo', of which a\.json has none\. It has 9 'dog', 1 'person'\. Did you mean dog\?"),

@@ -59,7 +59,9 @@ def test_both_ways_and_a_picture_that_says_neither_are_refused(tmp_path):
   found = dataclasses.replace(
     found, pictures=[*found.pictures, third], shapes=np.asarray([*found.shapes, (40, 60)]), picture_ids=np.asarray([7, 8, 9])
   )
-  with pytest.raises(TaskError, match=r'Received: both in people\.json, and .*c\.jpg, of which they say neither\. Save all pictures upright'):
+  with pytest.raises(
+    TaskError, match=r'Received: both in people\.json, and .*c\.jpg, of which they say neither\. Save all pictures upright'
+  ):
     _coco_pictures.looked_at(found, np.arange(3))
 
 
@@ -81,7 +83,10 @@ def test_names_in_another_form_of_unicode_are_found(tmp_path, on_disk, named):
 @pytest.mark.parametrize(
   ('change', 'message'),
   [
-    ({'sizes': ((40, 60), (60, 40))}, r'that its annotations name\. Received: 60x40 of .*b\.jpg, 40x60 in people\.json\. .* leave them out'),
+    (
+      {'sizes': ((40, 60), (60, 40))},
+      r'that its annotations name\. Received: 60x40 of .*b\.jpg, 40x60 in people\.json\. .* leave them out',
+    ),
     ({'sizes': ((40, 0), (41, 0))}, r'Received: 60x40 of .*b\.jpg, 0x41 in'),
     ({'names': ('a.jpg', 'a.jpg')}, r"No two of the images have the same 'file_name'\. Received: .*a\.jpg of 7 and 8 in people\.json"),
   ],

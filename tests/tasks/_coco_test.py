@@ -192,6 +192,7 @@ def test_detections_that_are_none_are_named(tmp_path, entries, message):
     (lambda data: data.pop('images'), r"has the lists 'images', 'annotations' and 'categories'\. Received: {file}"),
     (lambda data: data['images'][1].pop('file_name'), r"Each of the images has 'file_name', a text\. Received: none in entry 1 of {file}"),
     (lambda data: data['images'][1].update(width='wide'), r"'width', a whole number\. Received: 'wide' in entry 1 of {file}"),
+    (lambda data: data['images'][1].update(width=60.5), r"'width', a whole number\. Received: 60\.5 in entry 1 of {file}"),
     (lambda data: data['images'][1].update(id=2**70), r"'id', a whole number\. Received: 1180591620717411303424 in entry 1 of {file}"),
     (lambda data: data['images'][1].update(id=0), r"No two of the images have the same 'id'\. Received: 0 twice in {file}"),
     (lambda data: data['annotations'][3].update(id=0), r"No two of the annotations have the same 'id'\. Received: 0 twice in {file}"),
@@ -283,3 +284,85 @@ def test_a_split_in_which_nobody_has_a_labelled_joint_is_named(tmp_path):
     TaskError, match=r'one person with a labelled joint\. Received: an empty test split of .*val2017\.json, .*6 people without'
   ):
     opened(tmp_path)
+
+
+def first_of(tmp_path, change):
+  data = content()
+  change(data)
+  return parsed(tmp_path, data)
+
+
+def without(person, *keys, **changes):
+  for key in keys:
+    person.pop(key)
+  person.update(changes)
+
+
+@pytest.mark.parametrize(
+  'change',
+  [
+    lambda data: without(data['annotations'][0], 'keypoints', 'area', iscrowd=1, num_keypoints=0),
+    lambda data: without(data['annotations'][0], 'keypoints', 'num_keypoints'),
+    lambda data: without(data['annotations'][0], keypoints=[], num_keypoints=0, area=None),
+    lambda data: without(data['annotations'][0], 'area', keypoints=[0] * 9),
+  ],
+)
+def test_an_annotation_without_joints_labels_nobody(tmp_path, change):
+  found = first_of(tmp_path, change)
+  assert found.labelled.tolist() == [False] + [True] * 11 and not found.keypoints[0].any()
+
+
+@pytest.mark.parametrize(
+  ('change', 'message'),
+  [
+    (lambda data: without(data['annotations'][0], keypoints=[], num_keypoints=3), r"'keypoints' has 9 finite .* Received: 0, \[\]"),
+    (
+      lambda data: without(data['annotations'][0], 'keypoints', num_keypoints=3),
+      r"has 'keypoints', a list\. Received: none in annotation 0",
+    ),
+    (lambda data: data['annotations'][0].update(keypoints='1 2 2'), r"'keypoints', a list\. Received: '1 2 2' in annotation 0"),
+    (lambda data: data['annotations'][0]['keypoints'].__setitem__(2, 0.98), r'v = 0\.98 of joint 1 in annotation 0'),
+  ],
+)
+def test_joints_that_are_said_and_not_there_are_named(tmp_path, change, message):
+  with pytest.raises(TaskError, match=message):
+    first_of(tmp_path, change)
+
+
+def test_sizes_may_be_left_out(tmp_path):
+  data = content(12)
+  write(tmp_path, 'train2017', data)
+  del data['images'][0]['width'], data['images'][0]['height']
+  data['images'][1].update(width=None, height=0)
+  (tmp_path / 'annotations' / 'person_keypoints_train2017.json').write_text(json.dumps(data))
+  assert (opened(tmp_path)['train'].annotations.shapes == (40, 60)).all()
+
+
+def test_the_category_that_is_asked_for_is_learned_in_all_files(tmp_path):
+  for part, first in (('train2017', 0), ('val2017', 100)):
+    data = content(12, first)
+    data['categories'].append({'id': 9, 'name': 'dog', 'keypoints': ['tail']})
+    data['annotations'].append({'id': 99, 'image_id': first, 'category_id': 9, 'keypoints': [5, 5, 2], 'bbox': [1, 1, 9, 9], 'area': 81})
+    write(tmp_path, part, data)
+  with pytest.raises(TaskError, match=r"2 with joints in .*train2017\.json: 1 'person' with 24, 9 'dog' with 1 annotations\. Say which"):
+    opened(tmp_path)
+  assert opened(tmp_path, category='person')['test'].annotations.joints.names == tuple(NAMES)
+
+
+def test_detections_of_a_turned_picture_are_turned_with_its_people(tmp_path):
+  fill(tmp_path)
+  exif = Image.Exif()
+  exif[274] = 6
+  Image.new('RGB', (60, 40)).save(tmp_path / 'val2017' / '000000000100.png', exif=exif)
+  test = opened(tmp_path, detections=str(boxes_file(tmp_path, [box(100, bbox=[2, 5, 14, 30])])))['test']
+  assert test.boxes.tolist() == [[40 - 35, 2, 30, 14]] and test.truth.tolist() == [0]
+
+
+def test_detections_in_a_picture_that_is_not_there_are_named_at_the_start(tmp_path):
+  data = content(3, 100)
+  data['images'].append({'id': 103, 'file_name': 'gone.png'})
+  write(fill(tmp_path, val=0), 'val2017', data | {'images': data['images'][:3]})
+  (tmp_path / 'annotations' / 'person_keypoints_val2017.json').write_text(json.dumps(data))
+  assert len(opened(tmp_path)['test']) == 6
+  with pytest.raises(TaskError, match=r'is a file that exists\. Received: .*gone\.png'):
+    opened(tmp_path, detections=str(boxes_file(tmp_path, [box(100), box(103)])))
