@@ -28,7 +28,8 @@ def chosen(data: Mapping[str, Any], wanted: str, source: str, like: str = '') ->
   if not jointed:
     listed = f' ({_listed(known)})' if known else ''
     raise TaskError(
-      f"One of the 'categories' has an 'id' and 'keypoints', the names of its joints. Received: none in {source}{listed}. Add them."
+      f"One of the 'categories' has an 'id', a whole number, and 'keypoints', the names of its joints. Received: none in {source}{listed}."
+      ' Add them.'
     )
   numbers = [entry['id'] for entry in known]
   repeated = sorted({number for number in numbers if numbers.count(number) > 1})

@@ -220,7 +220,7 @@ def _shape(entry: Mapping[str, Any]) -> tuple[int, int]:
 def _person(entry: Mapping[str, Any], count: int) -> Mapping[str, Any]:
   """An annotation, which says all that is asked of it where none of its `count` joints is labelled."""
   keypoints = entry.get('keypoints')
-  if not keypoints and not entry.get('num_keypoints'):
+  if not keypoints and (entry.get('iscrowd') == 1 or not entry.get('num_keypoints')):
     keypoints = [0] * 3 * count
   if not isinstance(keypoints, list) or not keypoints or any(keypoints[2::3]):
     return entry

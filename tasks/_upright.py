@@ -28,4 +28,5 @@ def boxes(stored: np.ndarray, orientations: np.ndarray, shapes: np.ndarray) -> n
   """Boxes [n, 4] (x, y, width, height), likewise."""
   corners = points(np.stack([stored[:, :2], stored[:, :2] + stored[:, 2:]], 1), orientations, shapes)
   sizes = np.where(np.isin(orientations, LYING)[:, None], stored[:, :1:-1], stored[:, 2:])
-  return np.concatenate([corners.min(1), sizes], 1)
+  turned = np.concatenate([corners.min(1), sizes], 1)
+  return np.where((orientations == 1)[:, None], stored, turned)  # Bad boxes are shown as they came.
