@@ -209,7 +209,7 @@ def _limbs(category: Mapping[str, Any], source: str) -> tuple[tuple[int, int], .
   if not _are_pairs(skeleton, int) or not all(1 <= end <= len(names) for pair in skeleton for end in pair):
     raise TaskError(
       f"A category's 'skeleton' has pairs of joints, counted from 1 to {len(names)}. Received: {_short(skeleton)} in {source}."
-      ' Correct or remove it.'
+      ' Correct or remove it; where it counts from 0, add 1.'
     )
   return tuple((first - 1, second - 1) for first, second in skeleton)
 
