@@ -19,6 +19,7 @@ SUFFIXES = ('.png', '.bmp', '.tif', '.tiff')  # Of files that keep numbers as th
 LOSSY_SUFFIXES = ('.jpg', '.jpeg', '.jpe', '.jfif', '.webp', '.avif', '.jp2', '.gif')
 RULE = 'A mask is a picture with one whole number per pixel (8 or 16 bits of grey, or a palette).'
 _FORMATS = ('PNG', 'BMP', 'DIB', 'TIFF')
+_FEW = 1 << 16  # Numbers that are counted in one pass.
 _LOSSY_TIFFS = ('jpeg', 'tiff_jpeg')
 _GREYS = ('1', 'L', 'P', 'I', 'I;16', 'I;16B', 'I;16L')
 _OPAQUE = {'LA': 'L', 'PA': 'P', 'RGBA': 'RGB'}
@@ -32,7 +33,7 @@ class Mask:
   """What a mask's file holds.
 
   Attributes:
-    numbers: [height, width] int64; where they are colours, red * 65,536 + green * 256 + blue.
+    numbers: [height, width] whole numbers; where they are colours, red * 65,536 + green * 256 + blue.
     are_colours: whether they are.
     palette: red, green and blue of 0, 1, ... one after the other, where there is a palette.
   """
@@ -87,11 +88,11 @@ class Files(MaskedImages):
     source, labels = self.pairs[index]
     picture, mask = open_rgb(source, str(source)), read_mask(labels)
     numbers = _palettes.numbers(mask.numbers, self.of_voc) if mask.are_colours else mask.numbers
-    known = (numbers >= 0) & (numbers < len(self.classes))
-    found = np.where(known, self.classes[np.where(known, numbers, 0)], NO_CLASS)
-    if numbers.shape != self.seen[index].size or (picture.height, picture.width) != numbers.shape or (found == NO_CLASS).any():
+    known = numbers.shape == self.seen[index].size and numbers.min(initial=0) >= 0 and numbers.max(initial=0) < len(self.classes)
+    found = self.classes[numbers] if known else np.full(numbers.shape, NO_CLASS)
+    if (picture.height, picture.width) != numbers.shape or (found == NO_CLASS).any():
       raise TaskError(f'Masks and pictures stay as they are while they are used. Received: another {labels} or {source} than at the start.')
-    return picture, found.astype(np.int32)
+    return picture, found
 
   def size(self, index: int) -> Shape:
     return self.seen[index].size
@@ -215,7 +216,7 @@ def _mask(picture: Image.Image) -> Mask | str:
     return Mask(np.asarray(picture).astype(np.int64) @ _palettes.PACKED, are_colours=True)
   if picture.mode not in _GREYS:
     return f'mode {picture.mode!r}'
-  numbers = np.asarray(picture).astype(np.int64) // _PACKED_GREYS.get(packing, 1)
+  numbers = np.asarray(picture).astype(np.int32) // _PACKED_GREYS.get(packing, 1)
   if numbers.min(initial=0) < 0:
     return f'the number {numbers.min()}'
   return Mask(numbers, palette=picture.getpalette('RGB') if picture.mode == 'P' else None)
@@ -234,9 +235,16 @@ def _look(pair: Pair) -> Seen:
     raise TaskError(
       f'A mask has the size of its picture, {size[1]}x{size[0]} of {source}. Received: {other[1]}x{other[0]} of {labels}. {way_out}'
     )
-  numbers, counts = np.unique(mask.numbers, return_counts=True)
-  found = dict(zip(numbers.tolist(), counts.tolist()))
+  found = _counted(mask.numbers)
   return Seen(size, found, mask.are_colours, _palettes.used(found, mask.palette))
+
+
+def _counted(numbers: np.ndarray) -> dict[int, int]:
+  """{number: how often it occurs}, ascending."""
+  if numbers.max(initial=0) < _FEW:
+    counts = np.bincount(numbers.ravel())
+    return {number: int(counts[number]) for number in np.flatnonzero(counts).tolist()}
+  return dict(zip(*(each.tolist() for each in np.unique(numbers, return_counts=True))))
 
 
 def _numbered(seen: Seen, of_voc: bool) -> Seen:
