@@ -95,9 +95,11 @@ class Files(MaskedImages):
     return picture, found
 
   def size(self, index: int) -> Shape:
+    """As `MaskedImages.size`, as it was seen at the start."""
     return self.seen[index].size
 
   def shown(self, classes: int) -> np.ndarray:
+    """As `MaskedImages.shown`, as it was seen at the start."""
     found = np.zeros((len(self.pairs), classes), bool)
     for row, seen in zip(found, self.seen):
       kinds = self.classes[list(seen.counts)]
@@ -105,6 +107,7 @@ class Files(MaskedImages):
     return found
 
   def take(self, indices: np.ndarray) -> 'Files':
+    """As `MaskedImages.take`."""
     return dataclasses.replace(self, pairs=[self.pairs[i] for i in indices], seen=[self.seen[i] for i in indices])
 
 
