@@ -50,7 +50,7 @@ class ClassificationTask(Task):
     """
     if len(labels) < 2:
       raise TaskError(f'A classification task has at least two classes. Received: {list(labels)} in {name}. Add a class.')
-    refuse(config, ('class_names', 'detections', 'window_overlap', 'flip_test', 'image_width'), 'classification')
+    refuse(config, ('class_names', 'void', 'category', 'detections', 'window_overlap', 'flip_test', 'image_width'), 'classification')
     if config.mixup < 0:
       raise TaskError(f'--mixup is not negative. Received: {config.mixup}.')
     checked = {

@@ -75,7 +75,7 @@ def load(given: Mapping[str, Any], labels: Sequence[str], kind: str, name: str, 
   taken = {module.name for module in pkgutil.iter_modules(tasks.__path__)} | {'module'}
   if not isinstance(name, str) or not name or name.partition(':')[0] in taken:
     raise TaskError(f"name is one that no task of the project has. Received: {name!r}. Write for example name='flowers'.")
-  refuse(config, ('data_dir', 'class_names', 'detections'), 'data in memory')
+  refuse(config, ('data_dir', 'class_names', 'void', 'category', 'detections'), 'data in memory')
   splits = {split: _datasets_given.read(part, f'the {split} split of {name}') for split, part in given.items() if part is not None}
   target_kind = _datasets_targets.check_kind(kind) if kind else _datasets_targets.kind_of(splits['train'])
   details.refuse_others(target_kind)
@@ -122,8 +122,6 @@ def _jointed(name: str, splits: Mapping[str, Given], images: Mapping[str, np.nda
       raise TaskError(f'A split has a labelled joint. Received: none in {splits[split].source}. Write 2 where a joint is visible.')
     if not there.all():
       notes.append(f'{splits[split].source}: left out are {(~there).sum():,} images without a labelled joint')
-  if joints.pairs is None:
-    notes.append(f'{name}: images are not mirrored, as nothing says which joints change places; flip_pairs= does')
   rows = {split: _Rows(split, np.flatnonzero(there)) for split, there in shown.items()}
   images, keypoints = ({split: row.of(arrays) for split, row in rows.items()} for arrays in (images, keypoints))
   return Data(name, 'keypoints', named, images, keypoints, joints, tuple(notes))

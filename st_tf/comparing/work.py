@@ -85,7 +85,7 @@ class Work:
     if name:
       received = 'another one' if now.get(name) else 'none'
       return f'The file of --{name} stays as it is during a comparison. Received: {received}. Put it back.'
-    print(f'running {self._named(run)}; log: {runner.log_of(self._root, path)}', flush=True)
+    print(f'running {self._named(run)}; its log is {self._private(str(runner.log_of(self._root, path)))}', flush=True)
     return self._launch(run.settings, path)
 
   def _keep(self, run: Identity, split: str) -> str:

@@ -47,6 +47,13 @@ class DataConfig:
   class_names: str = dataclasses.field(
     default='', metadata={'help': 'Segmentation: names of the classes 1, 2, ..., comma-separated, or a text file with one per line.'}
   )
+  void: str = dataclasses.field(
+    default='',
+    metadata={'help': "Segmentation: numbers in masks that count for nothing, such as '0,255', or none; empty = as the numbers tell."},
+  )
+  category: str = dataclasses.field(
+    default='', metadata={'help': 'Keypoints: name or number of the category that is learned, where several have joints.'}
+  )
   detections: str = dataclasses.field(
     default='',
     metadata={'help': "Keypoints: JSON with detected person boxes to score on (COCO's results format); empty = the true ones."},
