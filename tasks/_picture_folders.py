@@ -30,7 +30,7 @@ class PassedOver:
   def add_loose(self, folder: pathlib.Path) -> None:
     """Counts the files that lie beside the folders of classes or splits."""
     for entry in entries(folder):
-      if not entry.is_dir():
+      if not is_folder(entry):
         self.add(folder, 'in no class folder' if _is_picture(entry) else _ending(entry.name))
 
   def of(self, folder: pathlib.Path) -> str:
@@ -73,16 +73,24 @@ def is_rubbish(name: str) -> bool:
   return name.startswith('.') or name.casefold() in _RUBBISH
 
 
+def is_folder(entry: os.DirEntry) -> bool:
+  """Whether it is a folder, or a link to one."""
+  try:
+    return entry.is_dir()
+  except OSError:  # A link that leads to itself.
+    return False
+
+
 def folders(folder: pathlib.Path) -> list[pathlib.Path]:
   """The folders in it, in a fixed order."""
-  return [folder / entry.name for entry in entries(folder) if entry.is_dir()]
+  return [folder / entry.name for entry in entries(folder) if is_folder(entry)]
 
 
 def pictures(folder: pathlib.Path, passed: PassedOver) -> list[pathlib.Path]:
   """The pictures in a folder in a fixed order; what else is there is counted in `passed`, pictures in its folders too."""
   found = []
   for entry in entries(folder):
-    if entry.is_dir():
+    if is_folder(entry):
       passed.add(folder, 'in subfolders', count_below(folder / entry.name))
     elif _is_picture(entry):
       found.append(folder / entry.name)
@@ -107,7 +115,12 @@ def count_below(folder: pathlib.Path) -> int:
 
 def _is_picture(entry: os.DirEntry) -> bool:
   """By the ending of its name; a link that leads nowhere is one, so that it is missed."""
-  return _ending(entry.name) in SUFFIXES and (entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path)))
+  if _ending(entry.name) not in SUFFIXES:
+    return False
+  try:
+    return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry))
+  except OSError:  # A link that leads to itself.
+    return True
 
 
 def _ending(name: str) -> str:

@@ -28,8 +28,9 @@ def load(name: str, config: DataConfig) -> Task:
   A task module defines `load(argument: str, config: DataConfig) -> Task`.
 
   Raises:
-    TaskError: no such task, or its data is missing or bad.
+    TaskError: no such task, its data is missing or bad, or its name cannot be shown everywhere.
   """
+  check_labels([name], '--task')  # A report that comes at the end could not show it.
   kind, _, argument = name.partition(':')
   if kind == MODULE[:-1]:
     return _with_data(_load_module(argument).load('', config), config)

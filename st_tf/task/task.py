@@ -319,7 +319,7 @@ def check_labels(labels: Sequence[str], source: str) -> None:
   for label in labels:
     if any(unicodedata.category(character) in _NO_CHARACTERS for character in label):
       raise TaskError(
-        'Names of classes and joints are text of one line, in UTF-8 and without control characters. Received:'
+        'Names of tasks, classes and joints are text of one line, in UTF-8 and without control characters. Received:'
         f' {ascii(label)} in {source}. Rename it.'
       )
 

@@ -37,6 +37,15 @@ def test_what_is_no_file_is_no_picture(folder):
   assert '1 .jpg' in passed.of(folder)
 
 
+def test_links_that_lead_nowhere_are_pictures_that_are_missed(folder):
+  (folder / 'c.jpg').symlink_to(folder / 'gone')
+  (folder / 'd.jpg').symlink_to(folder / 'd.jpg')
+  (folder / 'e').symlink_to(folder / 'e')
+  (folder / 'f.jpg').symlink_to(folder / 'in')
+  assert [path.name for path in pictures(folder, PassedOver(folder))] == ['a.PNG', 'b.jpg', 'c.jpg', 'd.jpg']
+  assert folders(folder) == [folder / 'f.jpg', folder / 'in']
+
+
 def test_many_folders_and_kinds_are_summed_up():
   passed = PassedOver(pathlib.Path('root'))
   for number in range(9):

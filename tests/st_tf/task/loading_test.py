@@ -67,3 +67,9 @@ def test_names_that_cannot_be_shown_are_refused(label):
   with pytest.raises(TaskError, match=r'text of one line, in UTF-8 and without control characters\. Received: .* in folder:x\. Rename it'):
     check_labels(['fine', label], 'folder:x')
   check_labels(['straße', '鳥', 'a b', "l'été"], 'folder:x')
+
+
+@pytest.mark.parametrize('name', ['folder:/photos/caf\udce9', 'folder:a\nb'])
+def test_a_path_that_cannot_be_shown_is_refused(name):
+  with pytest.raises(TaskError, match=r'in UTF-8 and without control characters\. Received: .* in --task\. Rename it'):
+    task.load(name, DataConfig())
