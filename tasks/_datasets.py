@@ -14,7 +14,7 @@ import tasks
 from tasks import _datasets_given, _datasets_targets
 from tasks._datasets_build import Data, build
 from tasks._datasets_given import Given
-from tasks._splits import Examples, check_labels, drawn
+from tasks._splits import Examples, check_labels, drawn, origin_notes, origins
 
 _CONTENTS_DIGITS = 16
 _VOID = 255
@@ -84,7 +84,8 @@ def load(given: Mapping[str, Any], labels: Sequence[str], kind: str, name: str, 
   task = build(data, config)
   digests = {split: [_digest(image) for image in images] for split, images in data.images.items()}
   guessed = () if kind else (f'{name}: by their dimensions, targets are those of {target_kind}; kind= says otherwise',)
-  task.notes = (*guessed, *task.notes, *data.notes, *_split_notes(name, splits), *_common(name, digests))
+  task.origins = origins(splits)
+  task.notes = (*guessed, *task.notes, *data.notes, *origin_notes(name, task.origins), *_common(name, digests))
   task.contents = _contents(data, digests)
   return task
 
@@ -143,16 +144,6 @@ def _drawn(data: Data, config: DataConfig) -> Data:
   else:
     notes += tuple(_datasets_targets.mask_notes(train, data.labels, source))
   return dataclasses.replace(data, images=images, targets=targets, notes=notes)
-
-
-def _split_notes(name: str, given: Mapping[str, Any]) -> Iterator[str]:
-  """Where splits come from that were not given."""
-  if 'test' not in given and 'validation' in given:
-    yield f'{name}: there is no test split, so the validation split is the test'
-  missing = [split for split in ('validation', 'test') if split not in given]
-  missing = ['validation'] if missing == ['test'] else missing
-  if missing:
-    yield f'{name}: drawn from train by data_seed, a tenth each: {" and ".join(missing)}'
 
 
 def _common(name: str, digests: Mapping[str, Sequence[bytes]]) -> Iterator[str]:
