@@ -116,17 +116,6 @@ def test_a_name_that_is_no_utf8_does_not_hide_which_file_goes_bad_in_training(tm
       list(readable(task.dataset(split, 4)))
 
 
-def test_an_archive_is_no_folder(tmp_path):
-  (tmp_path / 'photos.zip').write_bytes(b'PK')
-  with pytest.raises(TaskError, match=rf'names a folder\. Received: {tmp_path}/photos\.zip, a file\. Unpack it'):
-    open_folder(tmp_path / 'photos.zip')
-
-
-def test_a_missing_folder_is_named(tmp_path):
-  with pytest.raises(TaskError, match=rf'names a folder that exists\. Received: {tmp_path}/gone'):
-    open_folder(tmp_path / 'gone')
-
-
 def test_an_unreadable_image_is_found_before_training_and_named(tmp_path):
   fill(tmp_path, 10)
   (tmp_path / 'bee' / '004.png').write_bytes(b'no picture')
