@@ -72,14 +72,14 @@ class RememberingPruning(RegrowthPruning):
     """The layer's output; in training with the gradients that pruned weights get.
 
     Raises:
-      PruningError: it is called in training outside of a step that somebody drives.
+      ValueError: it is called in training outside of a step that somebody drives.
     """
     static = tf.get_static_value(training) if tf.is_tensor(training) else training
     if static is None and not tf.is_tensor(training):
       static = False
     if static is None or static:
       if static and not self.is_driven and not call_context().saving:
-        raise PruningError(UNDRIVEN)
+        raise ValueError(UNDRIVEN)  # What AutoGraph hands on as it is, unlike a class of ours.
       # What was traced under the callback may be called without it.
       undriven = tf.logical_and(tf.cast(training, tf.bool), tf.equal(self.driven, 0.0))
       tf.debugging.assert_equal(undriven, False, UNDRIVEN)

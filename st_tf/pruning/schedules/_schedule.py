@@ -88,12 +88,8 @@ class RegrowthSchedule(pruning_schedule.PruningSchedule):
 
 def _windows(reactivation: Any) -> tuple[Window, ...]:
   try:
-    windows = tuple((first, last) for first, last in reactivation)
-    proper = all(first <= last for first, last in windows)
-  except (TypeError, ValueError):
-    proper = False
-  if not proper:
+    return tuple((int(first), int(last)) for first, last in reactivation)
+  except (TypeError, ValueError) as error:
     raise UserError(
       f'reactivation has windows, (first step, last step) each. Received: {reactivation!r}. Take ((0, 1000),), or () for no way back.'
-    )
-  return windows
+    ) from error
