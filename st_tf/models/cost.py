@@ -9,6 +9,7 @@ import dataclasses
 import math
 
 import numpy as np
+import tensorflow as tf
 import tf_keras as keras
 
 from st_tf.arch.specs import SpecError
@@ -84,6 +85,11 @@ def of(model: keras.Model, masks: Mapping[str, np.ndarray] | None = None) -> Cos
   return Cost(tuple(_layer(outer, layer, masks) for outer, layer in layers(model) if _parameters(layer)))
 
 
+def kernels(layer: keras.layers.Layer) -> list[tf.Variable]:
+  """The weights of a layer that are multiplied at each of its positions."""
+  return [variable for variable in _parameters(layer) if short_name(variable) in _KERNELS]
+
+
 def _parameters(layer: keras.layers.Layer) -> list:
   """Variables that training changes, also where the layer is frozen; none of a search's own factors, which kernels take in."""
   return [] if isinstance(layer, ChannelScale) else [variable for variable in layer.weights if variable.trainable]
@@ -93,11 +99,11 @@ def _layer(outer: keras.layers.Layer, layer: keras.layers.Layer, masks: Mapping[
   params = sum(math.prod(variable.shape) for variable in _parameters(layer))
   if isinstance(layer, TokenTransformer):
     return LayerCost(layer.name, params, layer.macs(), params, layer.macs())
-  kernels = [variable for variable in _parameters(layer) if short_name(variable) in _KERNELS]
-  positions = _positions(outer) if kernels else 0
-  size = sum(math.prod(kernel.shape) for kernel in kernels)
+  counted = kernels(layer)
+  positions = _positions(outer) if counted else 0
+  size = sum(math.prod(kernel.shape) for kernel in counted)
   removed = 0
-  for kernel in kernels:
+  for kernel in counted:
     mask = masks.get(f'{layer.name}/{short_name(kernel)}')
     removed += 0 if mask is None else mask.size - int(np.count_nonzero(mask))
   return LayerCost(layer.name, params, positions * size, params - removed, positions * (size - removed))

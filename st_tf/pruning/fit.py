@@ -67,10 +67,23 @@ def magnitudes(model: keras.Model) -> dict[str, np.ndarray]:
 
 
 def macs_per_weight(model: keras.Model) -> dict[str, float]:
-  """What each prunable weight of a wrapped model costs per image, by weight name: where a map is large, a weight is used often."""
-  layers = {layer.name: layer for layer in cost.of(model).layers}
-  sizes = {name: wrapper.pruning_vars[index][0].shape.num_elements() for name, (wrapper, index) in prunable(model).items()}
-  return {name: layers[name.rsplit('/', 1)[0]].macs / size for name, size in sizes.items()}
+  """What each prunable weight of a wrapped model costs per image, by weight name: where a map is large, a weight is used often.
+
+  Raises:
+    RankingError: it is a weight of a layer whose MACs nobody counts.
+    SpecError: an image size is free.
+  """
+  layers = {layer.name: layer.macs for layer in cost.of(model).layers}
+  prices = {}
+  for name, (wrapper, _) in prunable(model).items():
+    macs = layers.get(wrapper.layer.name, 0)
+    if not macs:
+      raise RankingError(
+        f'A ranking by MACs knows what a weight costs. Received: {name} of {type(wrapper.layer).__name__}, whose MACs are not counted.'
+        ' Use the ranking erk.'
+      )
+    prices[name] = macs / sum(variable.shape.num_elements() for variable in cost.kernels(wrapper.layer))
+  return prices
 
 
 def ranked(model: keras.Model, scores: Mapping[str, np.ndarray], sparsity: float, ranking: str, floor: float) -> Mask:

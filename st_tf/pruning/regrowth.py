@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 import warnings
 
+from tensorflow_model_optimization.python.core.sparsity.keras import pruning_wrapper
 import tf_keras as keras
 
 from st_tf.config.groups import RANKINGS
@@ -42,12 +43,14 @@ class Regrowth(keras.callbacks.Callback):
 
     Raises:
       PruningError: the model has none, or takes several steps between two calls of its callbacks.
-      RankingError: the target cannot be reached with these floors.
+      RankingError: the target cannot be reached with these floors, or a weight has no price in MACs.
       SpecError: MACs are ranked by, and the model has no fixed image size.
     """
-    wrappers = [layer for layer in self.model.layers if isinstance(layer, RememberingPruning)]
-    if not wrappers:
-      raise PruningError('Regrowth needs a model from st_tf.pruning.wrap. Received: a model without pruning wrappers.')
+    every = pruning_wrapper.collect_prunable_layers(self.model)
+    wrappers = [layer for layer in every if isinstance(layer, RememberingPruning)]
+    if not wrappers or len(wrappers) < len(every):
+      received = 'pruning wrappers of another kind' if every else 'a model without pruning wrappers'
+      raise PruningError(f'Regrowth needs a model from st_tf.pruning.wrap. Received: {received}. Give the model without any to wrap.')
     self._check_steps()
     self._drive = Drive(wrappers)
     self._drive.end()
@@ -58,7 +61,9 @@ class Regrowth(keras.callbacks.Callback):
       for wrapper in wrappers:
         wrapper.open.assign(0.0 if wrapper.reactivation == 'masked' else 1.0)
     if self.model.train_function is not None:
-      self.model.train_function = _Step(self.model.train_function, self._drive)
+      # Before its first step it may have been refused while it was traced, and is no good then.
+      fresh = not self.model.optimizer.iterations.numpy()
+      self.model.train_function = _Step(self.model.make_train_function(force=fresh), self._drive)
 
   def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
     """Asks the schedule, ranks, and begins a step.

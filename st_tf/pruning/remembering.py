@@ -74,6 +74,8 @@ class RememberingPruning(RegrowthPruning):
     Raises:
       ValueError: it is called in training outside of a step that somebody drives.
     """
+    if not self.layer._expects_mask_arg:
+      kwargs.pop('mask', None)  # Which Keras gives to every call that takes any keyword.
     static = tf.get_static_value(training) if tf.is_tensor(training) else training
     if static is None and not tf.is_tensor(training):
       static = False

@@ -145,8 +145,9 @@ def _copied(layer: keras.layers.Layer) -> keras.layers.Layer:
   try:
     return layer.__class__.from_config(layer.get_config())
   except Exception as error:  # Whatever a constructor raises.
+    reason = ' '.join(str(error).split()).rsplit('Exception encountered: ', 1)[-1][:200].rstrip('.')
     raise PruningError(
-      f'A layer can be made again from what its get_config says. Received: {layer.name} ({type(layer).__name__}): {error}. Let get_config'
+      f'A layer can be made again from what its get_config says. Received: {layer.name} ({type(layer).__name__}): {reason}. Let get_config'
       ' return all arguments of its constructor, those of its base class among them.'
     ) from error
 

@@ -8,6 +8,7 @@ from st_tf.arch.specs import SpecError
 from st_tf.models import cost
 from st_tf.pruning import Cubic, wrap
 from st_tf.pruning.fit import is_closed, is_last, macs_per_weight, may_return
+from st_tf.pruning.ranking import RankingError
 from st_tf.pruning.wrapper import current_mask
 from tests.fits import functional
 
@@ -20,6 +21,7 @@ def test_a_closed_window_opens_again():
   assert not is_last(ConstantSparsity(0.5, 0, -1), 1000)
 
 
+@pytest.mark.filterwarnings('ignore:.*stay dense')
 def test_a_weight_costs_as_many_macs_as_places_it_is_used_at():
   model = wrap(functional(), Cubic(0.5, 0, 10, 1))
   found = macs_per_weight(model)
@@ -36,3 +38,26 @@ def test_what_weights_cost_on_images_of_any_size_is_not_known():
   model = wrap(keras.Model(inputs, keras.layers.Dense(3)(x)), Cubic(0.5, 0, 10, 1))
   with pytest.raises(SpecError, match=r'MACs are counted at one image size. Received: first with outputs \(None, None, None, 8\)'):
     macs_per_weight(model)
+
+
+class Matrix(keras.layers.Layer):
+  """A layer of somebody's own."""
+
+  def build(self, shape):
+    self.matrix = self.add_weight('matrix', [shape[-1], 3])
+
+  def call(self, inputs):
+    return inputs @ self.matrix
+
+  def get_prunable_weights(self):
+    return [self.matrix]
+
+
+def test_a_separable_convolution_s_weights_cost_what_its_positions_are_and_those_of_unknown_layers_nobody_knows():
+  model = keras.Sequential(
+    [keras.Input([6, 6, 3]), keras.layers.SeparableConv2D(4, 3, name='separable'), keras.layers.Dense(2, name='dense')]
+  )
+  with pytest.warns(UserWarning, match='separable: its depthwise_kernel only'):
+    assert macs_per_weight(wrap(model, Cubic(0.5, 0, 10, 1))) == {'separable/pointwise_kernel': 16, 'dense/kernel': 16}
+  with pytest.raises(RankingError, match='Received: odd/matrix of Matrix, whose MACs are not counted. Use the ranking erk'):
+    macs_per_weight(wrap(keras.Sequential([keras.Input([4]), Matrix(name='odd')]), Cubic(0.5, 0, 10, 1)))

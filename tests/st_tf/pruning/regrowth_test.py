@@ -163,6 +163,8 @@ def test_trainable_variables_are_the_same_objects_before_and_after_fit():
 def test_a_model_without_wrappers_is_refused():
   with pytest.raises(ValueError, match='Regrowth needs a model from st_tf.pruning.wrap. Received: a model without pruning wrappers'):
     fit(compiled(single()), [Regrowth()])
+  with pytest.raises(PruningError, match='Received: pruning wrappers of another kind'):
+    fit(compiled(prune.prune_low_magnitude(single())), [Regrowth()])
 
 
 @pytest.mark.parametrize('together', [4, 'auto'])
@@ -188,7 +190,7 @@ def test_options_that_are_none_are_refused(options, message):
 
 
 def test_what_the_schedule_will_ask_for_is_looked_at_before_the_first_step():
-  with pytest.raises(RankingError, match='Received: sparsity 0.9; at most 0.49'):
+  with pytest.raises(RankingError, match='Received: sparsity 0.9; at most 0.5'):
     fit(compiled(wrap(single(), Cubic(0.9, 20, 30, 2))), [Regrowth(floor=0.5)])
 
 
@@ -206,14 +208,18 @@ def test_a_step_of_a_training_that_has_not_begun_is_refused():
 
 @pytest.mark.parametrize('jit_compile', [False, True])
 def test_training_without_the_callback_says_so_at_its_first_step(jit_compile):
-  model = compiled(wrap(single(), Cubic(0.8, 0, 10, 2)), jit_compile=jit_compile)
-  for callbacks in ([], [pruning_callbacks.UpdatePruningStep()]):
-    with pytest.raises(ValueError, match='trained under the callback Regrowth.* Received: a training step without it'):
-      fit(model, callbacks)
+  def make():
+    return compiled(wrap(single(), Cubic(0.8, 0, 10, 2)), jit_compile=jit_compile)
+
   images, labels = examples()
   with pytest.raises(ValueError, match='Received: a training step without it'):
-    model.train_on_batch(images[:8], labels[:8])
-  fit(model, [Regrowth(), pruning_callbacks.UpdatePruningStep()])
+    make().train_on_batch(images[:8], labels[:8])
+  with pytest.raises(ValueError, match='Received: a training step without it'):
+    fit(make(), [pruning_callbacks.UpdatePruningStep()])
+  model = make()
+  with pytest.raises(ValueError, match='trained under the callback Regrowth.* Received: a training step without it'):
+    fit(model, [])
+  fit(model, [Regrowth(), pruning_callbacks.UpdatePruningStep()])  # Compiled once, and refused before.
   before = model.get_weights()
   with pytest.raises(PruningError, match='Received: a training step without it'):
     fit(model, [], epochs=1)

@@ -95,7 +95,8 @@ def test_what_is_forgotten_stays_zero(reactivation):
   assert shown == remembered and shown[1:3] == [0, 0]
   drive.wrappers[0].layer.kernel.assign_add([[1.0], [1.0], [1.0], [1.0]])
   drive.end(1)
-  assert weights(drive) == ([shown[0] + 1, 0, 0, shown[3] + 1],) * 2 and drive.step == 1
+  np.testing.assert_allclose(weights(drive), [[shown[0] + 1, 0, 0, shown[3] + 1]] * 2, rtol=1e-6)
+  assert drive.step == 1
 
 
 def test_a_step_is_in_progress_between_its_beginning_and_its_end():
