@@ -61,9 +61,9 @@ class Regrowth(keras.callbacks.Callback):
       for wrapper in wrappers:
         wrapper.open.assign(0.0 if wrapper.reactivation == 'masked' else 1.0)
     if self.model.train_function is not None:
-      # Before its first step it may have been refused while it was traced, and is no good then.
-      fresh = not self.model.optimizer.iterations.numpy()
-      self.model.train_function = _Step(self.model.make_train_function(force=fresh), self._drive)
+      if self.model.optimizer is not None and not self.model.optimizer.iterations.numpy():
+        self.model.train_function = None  # It may have been refused while it was traced, and is no good then.
+      self.model.train_function = _Step(self.model.make_train_function(), self._drive)
 
   def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
     """Asks the schedule, ranks, and begins a step.

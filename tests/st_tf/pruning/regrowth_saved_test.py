@@ -63,7 +63,9 @@ def test_fine_tuning_under_another_optimizer_keeps_the_mask():
   assert zeros(model) == mask.zeros and strips_exactly(model) and not np.array_equal(before[0], model.get_weights()[0])
 
 
-@pytest.mark.parametrize('name', ['model.keras', 'model.h5', 'folder', 'model.weights.h5', 'checkpoint'])
+@pytest.mark.parametrize(
+  'name', ['model.keras', 'model.h5', pytest.param('folder', marks=pytest.mark.slow), 'model.weights.h5', 'checkpoint']
+)
 def test_what_is_saved_within_a_schedule_is_loaded_there_and_goes_on(name, tmp_path):
   model = wrapped()
   fit(model, [Regrowth()], epochs=1)
@@ -89,8 +91,9 @@ def test_a_copy_with_the_weights_is_where_the_model_is():
   assert (step(again), zeros(again)) == (6, pruned_at(4)) and strips_exactly(again)
 
 
-@pytest.mark.parametrize('regrowth_first', [True, False])
-@pytest.mark.parametrize('reactivation', REACTIVATIONS)
+@pytest.mark.parametrize(
+  ('reactivation', 'regrowth_first'), [('soft_threshold', True), ('soft_threshold', False), ('masked', True), ('dense_gradient', False)]
+)
 def test_files_and_best_weights_within_a_training_strip_exactly(reactivation, regrowth_first, tmp_path):
   model, regrowth = wrapped(reactivation), [Regrowth()]
   saving = keras.callbacks.ModelCheckpoint(str(tmp_path / '{batch}.h5'), save_freq=5)
