@@ -4,7 +4,7 @@
 #   make slow   the long tests: kills of real processes, real runs   make bazel   check the BUILD graph (needs Bazel)
 #   make setup  only the set-up                                      make web     LiteRT.js, to measure sparse models (npm)
 #   make wheel  the wheel, tried in an empty environment             make mediapipe, make arm64, make kotlin: what more tests need
-#   make clean  remove .venv and runs
+#   make clean  remove .venv and runs                                make site   the documents, to read in a browser: build/site
 # Settings: make setup PYTHON=python3.12 (after make clean); make demo DEMO_FLAGS='--epochs=2'; make test WORKERS=4 PYTEST_FLAGS='-k ranking'.
 
 PYTHON ?= python3
@@ -21,7 +21,7 @@ PYTEST := $(BIN)/python -m pytest
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow lint format web mediapipe arm64 kotlin bazel wheel clean
+.PHONY: help setup demo test slow lint format site web mediapipe arm64 kotlin bazel wheel clean
 
 help:
 	@sed -n '2,8s/^# *//p' Makefile
@@ -37,7 +37,7 @@ $(STAMP): requirements.txt pyproject.toml
 	@echo 'Installing the pinned packages into $(VENV) (once; a few minutes, 2.8 GB)'
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || '$(PYTHON)' -m venv --clear '$(VENV)'
 	@# One call: pip compares the ranges of pyproject.toml with the lock.
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt --editable '.[test]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt --editable '.[test,site]'
 	@touch $@
 
 # Always from the start: a demo that continues a finished run would show nothing.
@@ -49,7 +49,7 @@ test: $(STAMP)
 	$(PYTEST) -m 'not slow' -n $(WORKERS) --dist=loadfile --durations=15 $(PYTEST_FLAGS)
 
 slow: $(STAMP)
-	$(PYTEST) -m slow --timeout=1500 -n $(WORKERS) --dist=loadfile $(PYTEST_FLAGS) || { code=$$?; [ $$code -eq 5 ] && echo 'No test is marked slow.' || exit $$code; }
+	ST_TF_EXECUTED='$(abspath build)' $(PYTEST) -m slow --timeout=1500 -n $(WORKERS) --dist=loadfile $(PYTEST_FLAGS) || { code=$$?; [ $$code -eq 5 ] && echo 'No test is marked slow.' || exit $$code; }
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -58,6 +58,11 @@ lint: $(STAMP)
 format: $(STAMP)
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
+
+# A link that leads nowhere, or a page that the navigation has not, is an error (mkdocs.yml). After `make slow` the notebook is shown with its pictures.
+site: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --clean
+	@echo 'Next: open build/site/index.html, or serve it: $(BIN)/python -m http.server --directory build/site --bind 127.0.0.1'
 
 # LiteRT.js, which executes sparse models in a browser, and playwright-core, with which tests drive one. Needs npm, and Chromium for tests.
 web:

@@ -193,9 +193,9 @@ class Task(abc.ABC):
     A split is a finite `tf.data.Dataset` of (image, target), in batches or not, or a tuple of arrays (images, targets). Images are
     [height, width, 3] with whole numbers from 0 to 255, or all of them such numbers over 255, of one size or several. Targets are
 
-    classification: labels [n], numbers from 0, or one-hot [n, classes];
-    segmentation: masks [n, height, width] of numbers from 0 and `void`, or from 1 where `void` is 0, as in ADE20K's files;
-    keypoints: [n, joints, 3], x and y in pixels and v, which is 0 where a joint is not labelled, 1 hidden, 2 visible; or [n, joints, 2]
+    - classification: labels [n], numbers from 0, or one-hot [n, classes];
+    - segmentation: masks [n, height, width] of numbers from 0 and `void`, or from 1 where `void` is 0, as in ADE20K's files;
+    - keypoints: [n, joints, 3], x and y in pixels and v, which is 0 where a joint is not labelled, 1 hidden, 2 visible; or [n, joints, 2]
       with NaN where it is not visible. Every image shows one person (or thing) and is seen as a whole. Where all places are whole
       numbers they name pixels, and half a pixel is added.
 

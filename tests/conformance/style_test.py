@@ -12,7 +12,7 @@ LONGEST_FUNCTION_LINES = 60
 # Written with gaps, or this file would report itself.
 DEBRIS = re.compile(r'\b(TO_DO|FIX_ME|XX_X|break_point\(|pd_b)\b'.replace('_', ''))
 MACHINE_PATH = re.compile(r'(^|[\s\'"=(])/(tmp|home|root|work|Users)/')
-TEXTS = ('*.md', '*.toml', '*.txt', '*.cff', 'Makefile', 'BUILD', '*.bazel', 'WORKSPACE')
+TEXTS = ('*.md', '*.toml', '*.txt', '*.cff', '*.yml', 'Makefile', 'BUILD', '*.bazel', 'WORKSPACE')
 
 
 def test_public_functions_are_typed():
