@@ -19,6 +19,9 @@ from tasks._statistics import PHOTOGRAPHS
 
 TAKES_FOLDER = True
 _DEFAULT_SIDE = 96
+_SIZE_NOTE = (
+  f'image_size {_DEFAULT_SIDE}: quick to train, and enough where things fill the picture; 160 or 224 see more, at 2.8 or 5.4 times the MACs'
+)
 
 
 def load(argument: str, config: DataConfig) -> Task:
@@ -37,6 +40,5 @@ def load(argument: str, config: DataConfig) -> Task:
   for split, pairs in found.files.items():
     paths = [path for path, _ in pairs]
     splits[split] = Examples(EncodedImages(paths, [str(path) for path in paths], size), np.asarray([label for _, label in pairs]))
-  return ClassificationTask(
-    name, found.labels, splits, config, size=size, default_supernet='mobile', statistics=PHOTOGRAPHS, notes=found.notes
-  )
+  notes = (*found.notes, *([] if config.image_size else [_SIZE_NOTE]))
+  return ClassificationTask(name, found.labels, splits, config, size=size, default_supernet='mobile', statistics=PHOTOGRAPHS, notes=notes)

@@ -36,6 +36,7 @@ _FROM_SCRATCH = {'batch_size': (32, 'more steps from few pictures'), 'learning_r
 _OF_TRAINED = ('weights', 'pixels', 'padding')
 _OF_MAPS = 0.02  # Learning rate of a fine-tuning whose head gives maps.
 _SLOWER = 3  # How much smaller the learning rate of a fine-tuning is, of a task that brings an optimizer of its own.
+_MULTIPLE = 32  # Of pixels: what five layers of stride 2 halve evenly.
 _STEPS, _SCRATCH_STEPS = 2000, 4000  # Training steps that suffice.
 _FEWEST_EPOCHS, _MOST_EPOCHS = 10, 200
 
@@ -54,6 +55,7 @@ def suited(task: Task, request: Request) -> tuple[Task, Config]:
     is_ticket = (pathlib.Path(config.init_from) / TICKET).is_file()
     return _going_on(Ticket.load(config.init_from), task, request) if is_ticket else (task, config)
   name, note = supernet(task, config)
+  note = '\n'.join(filter(None, (note, _of_size(task, name))))
   starts.check(name, config.weights, config.pixels, config.padding)
   batch = request.given.get('batch_size') or request.base.get('batch_size')
   if not presets.is_graph(name):
@@ -90,6 +92,15 @@ def supernet(task: Task, config: Config) -> tuple[str, str]:
     f'supernet {task.default_supernet}, from scratch: no trained weights are at hand. With few pictures a trained network is far better:'
     ' --weights=imagenet fetches one'
   )
+
+
+def _of_size(task: Task, name: str) -> str:
+  """What should be known of an image size at which a network for phones cannot run sparsely there (docs/deploying.md)."""
+  fitting = [max(side // _MULTIPLE, 1) * _MULTIPLE for side in task.image_size]
+  if not (name in _PHOTOGRAPHS or presets.is_graph(name)) or all(side % _MULTIPLE == 0 for side in task.image_size):
+    return ''
+  sizes, better = ('x'.join(map(str, dict.fromkeys(values))) for values in (task.image_size, fitting))
+  return f'image_size {sizes}: networks run sparsely on phones at multiples of {_MULTIPLE} pixels only; {better} is one'
 
 
 def fine_tuning(task: Task, batch_size: int | None = None) -> dict[str, tuple[Any, str]]:

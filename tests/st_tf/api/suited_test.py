@@ -112,3 +112,20 @@ def test_a_batch_that_is_given_has_to_fit(monkeypatch, cache):
     suited.suited(task(40_000), request)
   monkeypatch.setattr('st_tf.training.replicas.has_gpu', lambda: True)
   assert suited.suited(task(40_000), request)[1].batch_size == 128
+
+
+@pytest.mark.parametrize(
+  ('supernet', 'size', 'note'),
+  [
+    ('mobile', (100, 100), 'image_size 100: {} only; 96 is one'),
+    ('efficientnet_lite0', (240, 320), 'image_size 240x320: {} only; 224x320 is one'),
+    ('mobile', (96, 96), ''),
+    ('cifar', (30, 30), ''),
+  ],
+)
+def test_sizes_at_which_phones_run_dense_are_told(supernet, size, note, cache, capsys):
+  on = task(100_000)
+  on.image_size = size
+  suited.suited(on, Request.of({'supernet': supernet, 'weights': 'none'} if supernet != 'cifar' else {'supernet': supernet}))
+  note = note.format('networks run sparsely on phones at multiples of 32 pixels')
+  assert (note in capsys.readouterr().out.splitlines()) == bool(note)
