@@ -9,17 +9,14 @@ import pathlib
 import unicodedata
 
 from st_tf.task import DataConfig, Task, TaskError, refuse
+from st_tf.task.pictures import SUFFIXES
 from tasks import _mask_files, _numbering
 from tasks._mask_files import Files, Pair
+from tasks._picture_folders import is_rubbish
 from tasks._segmentation import SegmentationTask
 from tasks._sizes import shape
+from tasks._splits import split_of
 
-SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
-_SPLITS = {
-  **{name: 'train' for name in ('training', 'train')},
-  **{name: 'validation' for name in ('validation', 'val', 'valid', 'dev')},
-  **{name: 'test' for name in ('test', 'testing')},
-}
 _WHOLE = 512  # Longest side in pixels of pictures that are read as a whole, where all have one size.
 _WINDOW = (256, 256)
 _ADE_NAMES = 'objectInfo150.txt'
@@ -72,11 +69,9 @@ def _split_folders(root: pathlib.Path) -> dict[str, str]:
   if not images.is_dir() or not masks.is_dir():
     raise TaskError(f'The folder holds images/ and annotations/, each with training/ and validation/. Received: {root} without them.')
   folders = {}
-  for folder in sorted(
-    {entry.name for side in sides for entry in side.iterdir() if entry.is_dir() and not _is_left_by_a_system(entry.name)}
-  ):
+  for folder in sorted({entry.name for side in sides for entry in side.iterdir() if entry.is_dir() and not is_rubbish(entry.name)}):
     there, other = (images, masks) if (images / folder).is_dir() else (masks, images)
-    split = _SPLITS.get(folder.lower())
+    split = split_of(folder)
     if split is None or split in folders:
       raise TaskError(f'The splits are training, validation and test. Received: {there / folder}. Rename or remove it.')
     if not (other / folder).is_dir():
@@ -111,15 +106,11 @@ def _by_name(folder: pathlib.Path, suffixes: tuple[str, ...], what: str) -> dict
   """{name without its ending, in one form of Unicode: the file}, in a fixed order."""
   found: dict[str, pathlib.Path] = {}
   for path in sorted(folder.iterdir()):
-    if path.suffix.lower() in suffixes and not _is_left_by_a_system(path.name):
+    if path.suffix.lower() in suffixes and not is_rubbish(path.name):
       stem = unicodedata.normalize('NFC', path.stem)
       if found.setdefault(stem, path) != path:
         raise TaskError(f'No two {what} of a split have one name. Received: {found[stem]} and {path}. Rename or remove one.')
   return found
-
-
-def _is_left_by_a_system(name: str) -> bool:
-  return name.startswith('.') or name in ('__MACOSX', '@eaDir')
 
 
 def _check_names(names: list[str], source: str, classes: int) -> None:

@@ -188,7 +188,7 @@ def test_a_split_whose_masks_have_no_class_is_refused(tmp_path, folder):
 
 
 def test_missing_folders_and_names_are_refused(tmp_path):
-  with pytest.raises(TaskError, match=r'reads a folder that exists\. Received: .*nowhere'):
+  with pytest.raises(TaskError, match=r'names a folder that exists\. Received: .*nowhere'):
     opened(tmp_path / 'nowhere')
   with pytest.raises(TaskError, match=r'Names of classes are a text file.* Received: no_such\.txt'):
     opened(fill(tmp_path), class_names='no_such.txt')
