@@ -26,7 +26,7 @@ def main(argv: Sequence[str]) -> int:
   values = absl_flags.FlagValues()
   flags.define(values, dataclasses.fields(Options))
   flags.define_config(values)
-  flags.parse(argv, values, __doc__)
+  flags.parse(argv, values, __doc__, unread=('method', 'sparsity', 'init_from'))
   request, options = flags.request(values), flags.options_from(values, Options)
   check(request, values['learning_rates'].present)
   request.check_there()

@@ -1,7 +1,7 @@
 """Scores a ticket or a .tflite file on a task.
 
 python -m st_tf.evaluate --ticket=FOLDER [--task=NAME]
-python -m st_tf.evaluate --model=FILE.tflite --task=NAME
+python -m st_tf.evaluate --model=FILE.tflite --task=NAME   # an image classifier of anybody's
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,10 @@ import json
 from st_tf import command, quiet
 from st_tf import task as tasks
 from st_tf.config import flags
+from st_tf.config.groups import PIXELS
 from st_tf.task import DataConfig
+
+_OF_FILES = ('pixels', 'labels', 'signature', 'output')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +24,18 @@ class Options:
   ticket: str = dataclasses.field(default='', metadata={'help': 'Folder of a ticket.'})
   model: str = dataclasses.field(default='', metadata={'help': 'A .tflite file, instead of a ticket.'})
   task: str = dataclasses.field(default='', metadata={'help': "Task to score it on; empty = the ticket's own."})
+  pixels: str = dataclasses.field(
+    default='',
+    metadata={'help': "Pixels that a file wants; empty = as it says; 'task' = normalised as the task's.", 'choices': (*PIXELS, 'task')},
+  )
+  labels: str = dataclasses.field(
+    default='',
+    metadata={'help': "Text file with the name of each output of a file; empty = as it says; 'task' = the order is the task's."},
+  )
+  signature: str = dataclasses.field(
+    default='', metadata={'help': "Which of a file's signatures; empty = 'serving_default', or the first."}
+  )
+  output: str = dataclasses.field(default='', metadata={'help': 'Which output of a file that has several.'})
   split: str = dataclasses.field(default='test', metadata={'help': 'Which examples.', 'choices': tasks.SPLITS})
   batch_size: int = dataclasses.field(default=256, metadata={'help': 'Images per step; changes the time only.'})
   per_class: bool = dataclasses.field(default=False, metadata={'help': 'Show the scores of each class, best first.'})
@@ -32,6 +47,12 @@ class Options:
       raise flags.FlagError(f'One of --ticket=FOLDER and --model=FILE.tflite is scored. Received: {received}.')
     if self.model and not self.task:
       raise flags.FlagError('A .tflite file does not know its task. Received: no --task. Add --task=NAME.')
+    of_files = {name: value for name in _OF_FILES if (value := getattr(self, name))}
+    if of_files and not self.model:
+      received = ', '.join(f'--{name}={value}' for name, value in of_files.items())
+      raise flags.FlagError(
+        f'{", ".join(f"--{name}" for name in _OF_FILES)} are of files. Received: {received} for a ticket. Leave it out.'
+      )
     if self.batch_size < 1:
       raise flags.FlagError(f'--batch_size is at least 1. Received: {self.batch_size}.')
 
@@ -40,11 +61,12 @@ def main(argv: Sequence[str]) -> None:
   """Runs the command."""
   options, given = flags.read_options_and_data(argv, Options, __doc__, DataConfig)
   with quiet.imports():
-    from st_tf.api import evaluation
+    from st_tf.api import evaluation, foreign
     from st_tf.ticket import Ticket
 
     if options.model:
-      network, task = evaluation.of_file(options.model, given, options.task)
+      reading = foreign.Reading(**{name: getattr(options, name) for name in _OF_FILES})
+      network, task = foreign.network(options.model, given, options.task, reading)
     else:
       network, task = evaluation.of_ticket(Ticket.load(options.ticket), options.ticket, given, options.task)
   result = evaluation.scored(network, task, options.split, options.batch_size)

@@ -1,24 +1,33 @@
-"""Says what a ticket sees in a picture: python -m st_tf.predict --ticket=FOLDER --image=FILE [--out=seen.png].
+"""Says what a ticket sees in pictures.
 
-The training data is not needed. The network sees the largest middle part of the picture that has the shape it was trained for; a ticket
-for joints wants a picture that one person fills.
+python -m st_tf.predict --ticket=FOLDER picture.jpg [further pictures or folders of pictures] [--out=seen.csv]
+
+The training data is not needed. The network sees the largest middle part of a picture that has the shape it was trained for; a ticket
+for joints wants a picture that one person fills. Of several pictures a line each is said, and those that cannot be read are named at the
+end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+import csv
 import dataclasses
+import io
+import json
 import pathlib
 import sys
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from st_tf import command, quiet
+from st_tf import command, files, quiet
 from st_tf.config import flags
 from st_tf.errors import UserError
-from st_tf.task.pictures import open_rgb
+from st_tf.task.pictures import SUFFIXES, open_rgb
 
 _BAR_COLUMNS = 24
+_SHOWN = 5
 _SHARES = {'segmentation': 'Share of the picture', 'keypoints': 'Confidence'}
+_TABLES = ('.csv', '.json')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,39 +35,144 @@ class Options:
   """What to look at, with what."""
 
   ticket: str = dataclasses.field(default='', metadata={'help': 'Folder of the ticket.'})
-  image: str = dataclasses.field(default='', metadata={'help': 'Picture file.'})
-  top: int = dataclasses.field(default=5, metadata={'help': 'How many labels to show.'})
+  image: str = dataclasses.field(
+    default='', metadata={'help': 'Picture file, or a folder of them; more of them may follow without a flag.'}
+  )
+  top: int = dataclasses.field(default=0, metadata={'help': 'How many labels to show; 0 = 5 of one picture, 1 of each of several.'})
   out: str = dataclasses.field(
-    default='', metadata={'help': 'File for the picture with the labels of its pixels, or with the joints, drawn over it; empty = none.'}
+    default='',
+    metadata={
+      'help': 'A .csv or .json file for the answers; or, of segmentation and keypoints, a picture file (of several pictures: a folder) for'
+      ' what is seen, drawn over the pictures. Empty = none.'
+    },
   )
 
   def __post_init__(self):
-    for name in ('ticket', 'image'):
-      if not getattr(self, name):
-        raise flags.FlagError(f'--ticket and --image are both needed. Received: no --{name}. Write --ticket=FOLDER --image=FILE.')
-    if self.top < 1:
-      raise flags.FlagError(f'--top is at least 1. Received: {self.top}.')
+    if self.top < 0:
+      raise flags.FlagError(f'--top is at least 0. Received: {self.top}.')
+
+  @property
+  def is_table(self) -> bool:
+    """Whether answers are written, and not pictures."""
+    return pathlib.Path(self.out).suffix.lower() in _TABLES
 
 
-def main(argv: Sequence[str]) -> None:
-  """Runs the command."""
-  options = flags.read_options(argv, Options, __doc__)
+def main(argv: Sequence[str]) -> int:
+  """Runs the command; the exit code is 0, or 1 where one of several pictures could not be read."""
+  options, words = flags.read_options_and_words(argv, Options, __doc__)
+  given = [*filter(None, [options.image]), *words]
+  if not (options.ticket and given):
+    missing = 'pictures' if options.ticket else '--ticket'
+    raise flags.FlagError(f'A ticket and pictures are needed. Received: no {missing}. Write --ticket=FOLDER picture.jpg.')
+  paths = [path for name in given for path in pictures(name)]
+  single = len(paths) == 1 and not pathlib.Path(given[0]).is_dir()
   with quiet.imports():
     from st_tf.ticket import Ticket
-  picture = open_rgb(pathlib.Path(options.image), options.image)
   ticket = Ticket.load(options.ticket)
-  if options.out and ticket.kind == 'classification':
-    raise UserError(f'--out is for what is drawn over a picture. Received: {options.out}, and a classification ticket. Leave it out.')
-  prediction = ticket.predict(picture)
-  guesses = prediction.guesses[: options.top]
-  if options.out:
+  if options.out and not options.is_table and ticket.kind == 'classification':
+    raise UserError(
+      f'--out is for what is drawn over a picture, or for a .csv or .json file. Received: {options.out}, and a classification ticket.'
+      ' Write --out=seen.csv, or leave it out.'
+    )
+  if single:
+    seen = [(paths[0], ticket.predict(open_rgb(paths[0], str(paths[0]))))]
+    _say_one(*seen[0], ticket, options)
+  else:
+    seen = list(_say_several(paths, ticket, options))
+  if options.is_table:
+    write_table(seen, options.top or (_SHOWN if single else 1), options.out)
+    print(f'Answers are in {options.out}')
+  return 0 if len(seen) == len(paths) else 1
+
+
+def pictures(name: str) -> list[pathlib.Path]:
+  """The picture file of that name, or all in the folder of that name and in those in it, in order.
+
+  Raises:
+    UserError: the folder has none.
+  """
+  path = pathlib.Path(name).expanduser()
+  if not path.is_dir():
+    return [path]
+  found = sorted(file for file in path.rglob('*') if file.suffix.lower() in SUFFIXES and not file.name.startswith('.'))
+  if not found:
+    raise UserError(f'A folder holds pictures ({", ".join(SUFFIXES)}). Received: none in {path}. Name another, or a picture file.')
+  return found
+
+
+def _say_one(path: pathlib.Path, prediction: Any, ticket: Any, options: Options) -> None:
+  draws = bool(options.out) and not options.is_table
+  guesses = prediction.guesses[: options.top or _SHOWN]
+  if draws:
     guesses = [(f'{label} {prediction.colours[label]}', share) for label, share in guesses]
   if ticket.kind in _SHARES:
     print(_SHARES[ticket.kind])
   print('\n'.join(lines(guesses)))
-  if options.out:
+  if draws:
     save(prediction.picture, options.out)
     print(f'What is seen is drawn over the part of the picture that the network sees: {options.out}')
+
+
+def _say_several(paths: Sequence[pathlib.Path], ticket: Any, options: Options) -> Iterator[tuple[pathlib.Path, Any]]:
+  """(path, prediction) of every picture that can be read, each said as it comes."""
+  folder = pathlib.Path(options.out) if options.out and not options.is_table else None
+  broken, drawn = [], set()
+  if folder:
+    try:
+      folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+      raise UserError(f'--out of several pictures is a folder. Received: {folder} ({error}). Write for example --out=seen.') from error
+  for path in paths:
+    try:
+      prediction = ticket.predict(open_rgb(path, str(path)))
+    except UserError as error:
+      broken.append(str(error))
+      continue
+    said = ', '.join(f'{label} {share:.1%}' for label, share in prediction.guesses[: options.top or 1])
+    print(f'{path}  {said}', flush=True)
+    if folder:
+      stem = next(name for name in _stems(path.stem) if name not in drawn)
+      drawn.add(stem)
+      save(prediction.picture, str(folder / f'{stem}.png'))
+    yield path, prediction
+  for message in broken:
+    print(f'error: {message}', file=sys.stderr)
+
+
+def _stems(stem: str) -> Iterator[str]:
+  """Names for pictures whose files are called the same, in several folders."""
+  yield stem
+  number = 2
+  while True:
+    yield f'{stem}_{number}'
+    number += 1
+
+
+def write_table(seen: Sequence[tuple[pathlib.Path, Any]], top: int, path: str) -> None:
+  """Writes answers as CSV, a line per guess, or as JSON, an object per picture.
+
+  Args:
+    seen: (picture, prediction).
+    top: guesses of each.
+    path: ends in .csv or .json.
+
+  Raises:
+    UserError: it cannot be written.
+  """
+  rows = [(str(picture), prediction.guesses[:top]) for picture, prediction in seen]
+  text = io.StringIO()
+  if path.lower().endswith('.json'):
+    found = [{'picture': picture, 'guesses': [{'label': label, 'share': share} for label, share in guesses]} for picture, guesses in rows]
+    json.dump(found, text, indent=2, ensure_ascii=False)
+  else:
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(('picture', 'rank', 'label', 'share'))
+    for picture, guesses in rows:
+      writer.writerows((picture, rank, label, f'{share:.6f}') for rank, (label, share) in enumerate(guesses, 1))
+  try:
+    files.write_text(pathlib.Path(path), text.getvalue())
+  except (OSError, UnicodeEncodeError) as error:
+    raise UserError(f'--out is a file that can be written. Received: {path} ({error}). Write for example --out=seen.csv.') from error
 
 
 def save(picture: np.ndarray, path: str) -> None:

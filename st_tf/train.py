@@ -27,7 +27,15 @@ class Options:
     default='', metadata={'help': 'Folder of the trainings that runs of several are made of, for runs to share; empty = in the workdir.'}
   )
   deliver: bool = dataclasses.field(default=True, metadata={'help': 'Score the tickets on the test split, write model files and reports.'})
+  ship: bool = dataclasses.field(
+    default=False,
+    metadata={'help': 'At the end write what a phone needs, too: a float16 file, whether it runs sparsely, an Android project.'},
+  )
   dry_run: bool = dataclasses.field(default=False, metadata={'help': 'Print the plan and stop.'})
+
+  def __post_init__(self):
+    if self.ship and not self.deliver:
+      raise flags.FlagError('--ship goes with the delivery. Received: --nodeliver too. Leave out one.')
 
 
 def main(argv: Sequence[str]) -> int:
@@ -53,7 +61,7 @@ def main(argv: Sequence[str]) -> int:
   process = Process(command.line(argv), command.again(options.fresh), command.stopping)
   identity = Identity.of(config, task.contents)
   workdir = Workdir(path, identity, process, fresh=options.fresh, stages=options.stages or None, wait=bool(options.stages))
-  return command.drawn(lambda: drawing.draw_into(task, config, workdir, options.deliver))
+  return command.drawn(lambda: drawing.draw_into(task, config, workdir, options.deliver, options.ship))
 
 
 if __name__ == '__main__':

@@ -11,7 +11,7 @@ import dataclasses
 from absl import flags as absl_flags
 
 from st_tf import command, quiet
-from st_tf.api.transfer import check
+from st_tf.api.transfer import GIVEN_BY_TICKET, GIVEN_BY_TRANSFER, check
 from st_tf.config import flags
 
 
@@ -37,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
   values = absl_flags.FlagValues()
   flags.define(values, dataclasses.fields(Options))
   flags.define_config(values)
-  flags.parse(argv, values, __doc__)
+  flags.parse(argv, values, __doc__, unread=(*GIVEN_BY_TICKET, *GIVEN_BY_TRANSFER))
   request, options = flags.request(values), flags.options_from(values, Options)
   check(request, options.controls)
   request.check_there()

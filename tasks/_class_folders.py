@@ -1,38 +1,71 @@
 """Pictures in folders of their classes: PATH/split/label/image or PATH/label/image."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent import futures
+import dataclasses
 import pathlib
+import unicodedata
 
+from st_tf.errors import did_you_mean
 from st_tf.task import TaskError
-from st_tf.task.pictures import open_rgb
+from st_tf.task.pictures import SUFFIXES, open_rgb, shown, upright_size
+from st_tf.task.task import check_labels
+from tasks._picture_folders import PassedOver, count, count_below, folders, pictures
+from tasks._splits import split_of
 
-SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
-_SPLIT_NAMES = {'train': 'train', 'validation': 'validation', 'val': 'validation', 'test': 'test'}
 _SMALL_SIDE = 8  # JPEGs are checked at reduced size.
+_SHOWN_LABELS = 20
+_USUAL_NAMES = ('train', 'validation', 'val', 'test')
 
 Pairs = list[tuple[pathlib.Path, int]]
 
 
-def read(root: pathlib.Path, ignored: Sequence[str] = ()) -> tuple[list[str], dict[str, Pairs]]:
+@dataclasses.dataclass(frozen=True)
+class Found:
+  """What is in a folder.
+
+  Attributes:
+    labels: names of the classes, in order.
+    files: {split: [(image, index of its label)]}, in a fixed order.
+    notes: what should be known of it, a line each.
+  """
+
+  labels: list[str]
+  files: dict[str, Pairs]
+  notes: tuple[str, ...]
+
+
+def read(root: pathlib.Path, name: str, ignored: Sequence[str] = ()) -> Found:
   """What is in a folder; the pictures themselves are not opened.
 
   Args:
-    root: holds splits called train, validation (or val) and test, or else the classes of one.
-    ignored: folders in `root` that count for nothing.
-
-  Returns:
-    Labels, in order, and {split: [(image, index of its label)]}, in a fixed order.
+    root: holds splits called train, validation (or val) and test, or as others call them, or else the classes of one.
+    name: of the task, for messages.
+    ignored: splits of `root` that count for nothing.
 
   Raises:
-    TaskError: one class only, an empty split or class, or a label unknown to train.
+    TaskError: one class only, an empty split or class, a label unknown to train, or one that cannot be shown everywhere.
   """
-  folders = _split_folders(root, ignored)
-  labels = [folder.name for folder in _folders(folders['train'])]
-  if len(labels) < 2:
-    raise TaskError(f'A classification task has at least two classes, one folder each. Received: {labels} in {folders["train"]}.')
+  passed, notes = PassedOver(root), []
+  splits = _split_folders(root, name, notes)
+  classes = {split: _classes(folder) for split, folder in splits.items() if split not in ignored}
+  check_labels([label for found in classes.values() for label in found], name)
+  for split, found in classes.items():
+    if not found and splits[split] != root:
+      loose = count(splits[split])
+      there = f'{_number(loose)} without labels in' if loose else 'an empty split'
+      raise TaskError(f'A split has at least one class folder. Received: {there} {shown(splits[split])}. Add class folders with images.')
+  labels = sorted(classes['train'])
+  train = splits['train']
+  holds_pictures = any(count(folder) for class_folders in classes['train'].values() for folder in class_folders)
+  if len(labels) < 2 or (not holds_pictures and _real(train) != train):
+    rule = 'A classification task has at least two classes, one folder each.'
+    raise TaskError(f'{rule} Received: {labels} in {shown(train)}{_instead(train, root)}')
   numbers = {label: number for number, label in enumerate(labels)}
-  return labels, {split: _files(folder, numbers) for split, folder in folders.items()}
+  files = {split: _files(splits[split], found, numbers, passed) for split, found in classes.items()}
+  for folder in dict.fromkeys((root, *(splits[split] for split in classes))):
+    passed.add_loose(folder)
+  return Found(labels, files, (*notes, *passed.notes(name)))
 
 
 def check(paths: list[pathlib.Path]) -> None:
@@ -46,39 +79,97 @@ def check(paths: list[pathlib.Path]) -> None:
       pass
 
 
-def _folders(folder: pathlib.Path) -> list[pathlib.Path]:
-  return sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith('.'))
+def look(paths: list[pathlib.Path]) -> None:
+  """Reads the header of every file.
+
+  Raises:
+    TaskError: one is no picture, or none that can be used.
+  """
+  with futures.ThreadPoolExecutor() as pool:
+    for _ in pool.map(lambda path: upright_size(path, str(path)), paths):
+      pass
 
 
-def _split_folders(root: pathlib.Path, ignored: Sequence[str]) -> dict[str, pathlib.Path]:
+def _split_folders(root: pathlib.Path, name: str, notes: list[str]) -> dict[str, pathlib.Path]:
   """{split: folder}; {'train': root} when the folders in `root` are classes."""
-  folders = [folder for folder in _folders(root) if folder.name not in ignored]
-  # A class may be called 'train': it then holds pictures, not folders.
-  if not any(folder.name == 'train' and _folders(folder) for folder in folders):
-    empty = [folder for folder in folders if folder.name == 'train' and not any(folder.iterdir())]
-    if empty:
-      raise TaskError(f'A split has at least one class folder. Received: an empty split {empty[0]}. Add class folders with images.')
+  found = {folder: split_of(folder.name) for folder in folders(root)}
+  if not _are_splits(found):
     return {'train': root}
-  splits = {}
-  for folder in folders:
-    split = _SPLIT_NAMES.get(folder.name)
-    if split is None or split in splits:
-      raise TaskError(f'Beside train there are only validation (or val) and test. Received: {folder}. Rename or remove it.')
-    splits[split] = folder
+  splits: dict[str, pathlib.Path] = {}
+  for folder, split in found.items():
+    loose = 0 if split == 'train' or folders(folder) else count(folder)
+    if loose:
+      notes.append(f'{name}: {shown(folder.name)} has no labels, {_number(loose)} and no folders of classes, and is not used')
+    elif split is None and not count_below(folder):
+      continue
+    elif split is None or split in splits:
+      there = f', beside {shown(splits[split].name)}, which is the {split} split too' if split else ''
+      raise TaskError(f'Beside train there are only validation (or val) and test. Received: {shown(folder)}{there}. Rename or remove it.')
+    else:
+      splits[split] = folder
+      if folder.name not in _USUAL_NAMES:
+        notes.append(f'{name}: {shown(folder.name)} is taken for the {split} split')
+  if 'train' not in splits:
+    there = ', '.join(shown(folder.name) for folder in found)
+    raise TaskError(f'Where there are splits, there is train. Received: {there} in {shown(root)}. Add train, with a folder per class.')
   return splits
 
 
-def _files(folder: pathlib.Path, numbers: dict[str, int]) -> Pairs:
+def _are_splits(found: dict[pathlib.Path, str | None]) -> bool:
+  """Whether folders, each with the split that its name says, are splits: a class may be called 'train', and holds pictures then."""
+  if found and all(found.values()):
+    return True
+  return any(split == 'train' and folders(folder) and not count(folder) for folder, split in found.items())
+
+
+def _classes(folder: pathlib.Path) -> dict[str, list[pathlib.Path]]:
+  """{label: its folders}; names in different normal forms of Unicode are one label."""
+  classes: dict[str, list[pathlib.Path]] = {}
+  for class_folder in folders(folder):
+    classes.setdefault(unicodedata.normalize('NFC', class_folder.name), []).append(class_folder)
+  return classes
+
+
+def _files(folder: pathlib.Path, classes: dict[str, list[pathlib.Path]], numbers: dict[str, int], passed: PassedOver) -> Pairs:
   """The images of one split with their classes, in a fixed order."""
-  classes = _folders(folder)
-  if not classes:
-    raise TaskError(f'A split has at least one class folder. Received: an empty split {folder}. Add class folders with images.')
   pairs = []
-  for class_folder in classes:
-    if class_folder.name not in numbers:
-      raise TaskError(f'Every label is one of train ({", ".join(numbers)}). Received: {class_folder}. Rename or remove it.')
-    paths = sorted(path for path in class_folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith('.'))
+  for label, class_folders in sorted(classes.items()):
+    where = shown(class_folders[0])
+    if label not in numbers:
+      hint = did_you_mean(label, numbers)
+      if not numbers.keys() & classes.keys():
+        hint += f' If the pictures in {shown(folder.name)} have no labels, remove it.'
+      raise TaskError(f'Every label is one of train ({_some(numbers)}). Received: {where}. Rename or remove it.{hint}')
+    paths = [path for class_folder in class_folders for path in pictures(class_folder, passed)]
     if not paths:
-      raise TaskError(f'A class folder holds images ({", ".join(SUFFIXES)}). Received: none in {class_folder}. Add some or remove it.')
-    pairs += [(path, numbers[class_folder.name]) for path in paths]
+      there = ''.join(f', but {words}' for words in filter(None, map(passed.of, class_folders)))
+      raise TaskError(f'A class folder holds images ({", ".join(SUFFIXES)}). Received: none in {where}{there}. Add some or remove it.')
+    pairs += [(path, numbers[label]) for path in paths]
   return pairs
+
+
+def _number(of_pictures: int) -> str:
+  return '1 picture' if of_pictures == 1 else f'{of_pictures:,} pictures'
+
+
+def _some(labels: Iterable[str]) -> str:
+  labels = list(labels)
+  rest = len(labels) - _SHOWN_LABELS
+  return ', '.join(labels[:_SHOWN_LABELS]) + (f' and {rest:,} more' if rest > 0 else '')
+
+
+def _real(folder: pathlib.Path) -> pathlib.Path:
+  """The folder that holds several with pictures, where each on the way to it holds nothing but one; else the folder itself."""
+  inner, below = folder, [folder]
+  while len(below) == 1:
+    inner = below[0]
+    below = [] if count(inner) else [each for each in folders(inner) if count_below(each)]
+  return inner if below else folder
+
+
+def _instead(folder: pathlib.Path, root: pathlib.Path) -> str:
+  """What else is in a folder without two classes, and the way out."""
+  real, loose = _real(folder), count(folder)
+  if real != folder:
+    return f', which holds {shown(real)}. {"Give that path" if folder == root else "Move what is in that up"}.'
+  return f', and {_number(loose)} without labels. Sort them into {shown(folder)}/LABEL/.' if loose else '. Add a folder per class.'

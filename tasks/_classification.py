@@ -1,6 +1,6 @@
 """Image classification: what all such tasks share, whatever their pictures come from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -9,7 +9,7 @@ from st_tf.arch.specs import HeadSpec
 from st_tf.task import SPLITS, DataConfig, Metrics, Normalisation, Sample, Task, TaskError, most_likely, refuse
 from tasks import _augment, _randaugment, _reading, _statistics
 from tasks._class_weights import class_weights
-from tasks._splits import Examples, check_labels, drawn, subset
+from tasks._splits import Examples, check_labels, drawn, origin_notes, origins, subset
 
 _SHOWN_LABELS = 5
 # Streams of the numbers that are drawn per (seed, epoch).
@@ -32,6 +32,7 @@ class ClassificationTask(Task):
     default_supernet: str,
     statistics: Normalisation | None = None,
     keep: float = 1.0,
+    notes: Sequence[str] = (),
   ):
     """Completes and checks the splits.
 
@@ -44,13 +45,14 @@ class ClassificationTask(Task):
       default_supernet: preset that suits them.
       statistics: what the pictures are normalised with; None = those of the train split, which then is an array.
       keep: share of the shorter side that evaluation keeps.
+      notes: what should be known of the data, a line each.
 
     Raises:
       TaskError: fewer than two classes, labels that are none, an empty split, or settings that fit no task.
     """
     if len(labels) < 2:
       raise TaskError(f'A classification task has at least two classes. Received: {list(labels)} in {name}. Add a class.')
-    refuse(config, ('class_names', 'detections', 'window_overlap', 'flip_test', 'image_width'), 'classification')
+    refuse(config, ('class_names', 'void', 'category', 'detections', 'window_overlap', 'flip_test', 'image_width'), 'classification')
     if config.mixup < 0:
       raise TaskError(f'--mixup is not negative. Received: {config.mixup}.')
     checked = {
@@ -60,6 +62,7 @@ class ClassificationTask(Task):
     self.name, self.labels, self.default_supernet = name, tuple(labels), default_supernet
     self.head = HeadSpec('classification', len(self.labels))
     self.image_size = (size, size)
+    self.origins = origins(checked)
     splits = drawn(checked, config, name)
     # Before sub-sampling: the same picture has the same values whatever --train_examples is.
     normalisation = statistics or _statistics.measured(splits['train'].images.pixels)
@@ -67,7 +70,17 @@ class ClassificationTask(Task):
     self._splits = splits | {'train': subset(splits['train'], config, name)}
     self.sizes = {split: len(self._splits[split].labels) for split in SPLITS}
     self._config, self.keep = config, keep
+    self.notes = (*notes, *origin_notes(name, self.origins), *self._absent())
     self._class_weights = class_weights(config.class_weights, len(self.labels), self._splits['train'].labels)
+
+  def _absent(self) -> Iterator[str]:
+    """What is said of classes of which a split has no example."""
+    for split, outcome in (('train', 'cannot be learned'), ('validation', 'is not scored there'), ('test', 'is not scored there')):
+      counts = np.bincount(self._splits[split].labels, minlength=len(self.labels))
+      absent = [self.labels[index] for index in np.flatnonzero(counts == 0)]
+      if absent:
+        rest = f' and {len(absent) - _SHOWN_LABELS:,} more' if len(absent) > _SHOWN_LABELS else ''
+        yield f'{self.name}: {split} has no picture of {", ".join(absent[:_SHOWN_LABELS])}{rest}, which {outcome}'
 
   def dataset(
     self, split: str, batch_size: int, *, training: bool = False, seed: int = 0, epoch: int = 0, start_batch: int = 0

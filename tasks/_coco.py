@@ -9,13 +9,14 @@ import numpy as np
 
 from st_tf import plain
 from st_tf.task import SPLITS, DataConfig, TaskError
-from tasks import _joints
+from tasks import _categories, _coco_pictures, _joints, _pixels
 from tasks._people import Annotations, Detections, People, detected_people, true_people
 
 _PREFIX = 'person_keypoints_'
 # Draws for different purposes must not hang together: each has its own stream of the same seed.
 _STREAMS = {'validation': 1, 'test': 2}
-_IMAGE = {'id': int, 'file_name': str, 'width': int, 'height': int}
+_IMAGE = {'id': int, 'file_name': str}
+_SIDES = {'width': int, 'height': int}
 _PERSON = {'id': int, 'image_id': int, 'category_id': int, 'keypoints': list, 'bbox': list, 'area': (int, float)}
 _DETECTION = {'image_id': int, 'category_id': int, 'bbox': list, 'score': (int, float)}
 _LARGEST = 2**53  # Of the whole numbers that every JSON reader knows.
@@ -31,6 +32,8 @@ def read_folder(root: pathlib.Path, name: str, config: DataConfig) -> dict[str, 
 
   `config.detections` has boxes for the test's pictures, and may have some for the validation's; otherwise, as always in
   training, boxes are the true ones.
+
+  Of a category, `config.category` or the only one with joints, the people are learned.
 
   Labelled joints whose coordinates are whole numbers in all files, as in COCO's own, name pixels: half a pixel is added, to their
   centres.
@@ -48,7 +51,19 @@ def read_folder(root: pathlib.Path, name: str, config: DataConfig) -> dict[str, 
   files = {part: _file(root, part) for part in ('train', 'val')}
   if files['train'] is None:
     raise TaskError(f'Annotations are a file annotations/{_PREFIX}train*.json. Received: {root}, which has none. Add it.')
-  parts = _centred({part: annotations(file, root / file.stem.removeprefix(_PREFIX)) for part, file in files.items() if file})
+  parts: dict[str, Annotations] = {}
+  for part, file in files.items():
+    if file:
+      like = parts['train'].category_name if parts else ''
+      parts[part] = annotations(file, root / file.stem.removeprefix(_PREFIX), config.category, like)
+  if 'val' in parts and parts['val'].joints != parts['train'].joints:
+    raise TaskError(
+      f"All annotation files have the same joints. Received: 'categories' of {parts['val'].source} that differ from those of"
+      f' {parts["train"].source}. Correct one of them.'
+    )
+  last = parts['val' if 'val' in parts else 'train']
+  found = detections(pathlib.Path(config.detections).expanduser(), last.category) if config.detections else None
+  parts = _looked_at(_centred(parts), found)
   train, pictures = parts['train'], {}
   with_people = np.unique(train.picture[train.labelled])
   tenth, rest = max(1, round(len(with_people) / 10)), with_people
@@ -57,21 +72,22 @@ def read_folder(root: pathlib.Path, name: str, config: DataConfig) -> dict[str, 
     pictures[split], rest = rest[np.sort(taken)], np.delete(rest, taken)
   whole = {split: (train, pictures[split]) for split in pictures} | {'train': (train, rest)}
   if 'val' in parts:
-    if parts['val'].joints != train.joints:
-      raise TaskError(
-        f"All annotation files have the same joints. Received: 'categories' of {parts['val'].source} that differ from those of"
-        f' {train.source}. Correct one of them.'
-      )
     whole['test'] = parts['val'], np.arange(len(parts['val'].pictures))
   splits = {split: true_people(*whole[split], split) for split in SPLITS}
-  return splits | (_detected(splits, config.detections, files['val'] or files['train']) if config.detections else {})
+  return splits | (_detected(splits, found) if found else {})
 
 
-def annotations(path: pathlib.Path, images: pathlib.Path) -> Annotations:
-  """The pictures and people of an annotation file, whose pictures are in the folder `images`; coordinates are as it has them.
+def annotations(path: pathlib.Path, images: pathlib.Path, wanted: str = '', like: str = '') -> Annotations:
+  """The pictures and people of an annotation file; coordinates are as it has them, and the pictures are not looked at.
+
+  Args:
+    path: the file.
+    images: the folder of its pictures.
+    wanted: the category, as of `_categories.chosen`.
+    like: likewise.
 
   Raises:
-    TaskError: the file cannot be read or is not in COCO's format, names an image that is not there, or has a joint far outside one.
+    TaskError: the file cannot be read, is not in COCO's format, or is not in pixels.
   """
   source = str(path)
   data = _json(path)
@@ -79,42 +95,39 @@ def annotations(path: pathlib.Path, images: pathlib.Path) -> Annotations:
     raise TaskError(
       f"An annotation file has the lists 'images', 'annotations' and 'categories'. Received: {source} without one. Correct it."
     )
-  category = next((entry for entry in data['categories'] if isinstance(entry, dict) and 'keypoints' in entry), None)
-  if category is None or not isinstance(category.get('id'), int):
-    raise TaskError(f"One of the 'categories' has an 'id' and 'keypoints', the joints' names. Received: none in {source}. Add it.")
+  category, notes = _categories.chosen(data, wanted, source, like)
   joints = _joints.joints(category, source)
   _check(data['images'], _IMAGE, 'images', source)
+  _check([{**dict.fromkeys(_SIDES, 1), **_said(entry)} for entry in data['images']], _SIDES, 'images', source)
   _check(data['annotations'], {key: _PERSON[key] for key in ('id', 'image_id', 'category_id')}, 'annotations', source)
-  people = [entry for entry in data['annotations'] if entry['category_id'] == category['id']]
+  people = [_person(entry, len(joints.names)) for entry in data['annotations'] if entry['category_id'] == category['id']]
   _check(people, _PERSON, 'annotations', source)
   indices = _unique([entry['id'] for entry in data['images']], 'images', source)
   _unique([entry['id'] for entry in people], 'annotations', source)
-  for entry in people:
-    if entry.get('iscrowd', 0) not in (0, 1):
-      raise TaskError(
-        f"'iscrowd' is 0 or 1. Received: {entry['iscrowd']!r:.60} of annotation {entry['id']} in {source}. Correct or remove it."
-      )
-    if entry['image_id'] not in indices:
-      raise TaskError(
-        f"Every annotation's 'image_id' is the 'id' of an image. Received: {entry['image_id']} of annotation {entry['id']} in {source}."
-        ' Correct or remove it.'
-      )
+  _check_people(people, indices, source)
   annotated = Annotations(
     source=source,
     joints=joints,
     category=category['id'],
     pictures=[images / entry['file_name'] for entry in data['images']],
     picture_ids=np.asarray(list(indices), np.int64),
-    shapes=np.asarray([(entry['height'], entry['width']) for entry in data['images']], np.int64).reshape(-1, 2),
+    shapes=np.asarray([_shape(entry) for entry in data['images']], np.int64).reshape(-1, 2),
     person_ids=np.asarray([entry['id'] for entry in people], np.int64),
     picture=np.asarray([indices[entry['image_id']] for entry in people], np.int64),
     boxes=_numbers(people, 'bbox', 4, 'x, y, width, height', source),
     areas=_numbers([{'id': entry['id'], 'area': [entry['area']]} for entry in people], 'area', 1, 'the area', source)[:, 0],
     keypoints=_keypoints(people, len(joints.names), source),
     crowd=np.asarray([entry.get('iscrowd') == 1 for entry in people], bool),
+    category_name=_categories.name(category),
+    notes=notes,
   )
-  _check_people(annotated)
-  _check_joints(annotated)
+  flat = np.flatnonzero(annotated.labelled & (annotated.areas <= 0))
+  if len(flat):
+    raise TaskError(
+      f"A person's 'area' is positive. Received: {annotated.areas[flat[0]]} of annotation {annotated.person_ids[flat[0]]} in"
+      f' {annotated.source}. Correct it.'
+    )
+  _pixels.check_units(annotated)
   return annotated
 
 
@@ -134,9 +147,21 @@ def detections(path: pathlib.Path, category: int) -> Detections:
   return Detections(source, np.asarray([entry['image_id'] for entry in data], np.int64), boxes, scores)
 
 
-def _detected(splits: Mapping[str, People], file: str, test: pathlib.Path) -> dict[str, People]:
+def _looked_at(parts: Mapping[str, Annotations], found: Detections | None) -> dict[str, Annotations]:
+  """With what the files of all pictures say that have people to be seen, true or detected."""
+  looked: dict[str, Annotations] = {}
+  detected = found.picture_ids if found else np.zeros(0, np.int64)
+  for part in sorted(parts, reverse=True):  # A number that both files have is that of the val file's picture.
+    each = parts[part]
+    needed = np.union1d(each.picture[each.labelled], np.flatnonzero(np.isin(each.picture_ids, detected)))
+    detected = np.setdiff1d(detected, each.picture_ids)
+    looked[part] = _coco_pictures.looked_at(each, needed)
+    _pixels.check_places(looked[part])
+  return looked
+
+
+def _detected(splits: Mapping[str, People], detected: Detections) -> dict[str, People]:
   """The splits that have detections."""
-  detected = detections(pathlib.Path(file).expanduser(), splits['test'].annotations.category)
   known = np.concatenate([people.annotations.picture_ids for people in splits.values()])
   unknown = np.flatnonzero(~np.isin(detected.picture_ids, known))
   if len(unknown):
@@ -149,7 +174,8 @@ def _detected(splits: Mapping[str, People], file: str, test: pathlib.Path) -> di
   people = {split: detected_people(splits[split], detected.take(mine)) for split, mine in (('validation', ~of_test), ('test', of_test))}
   if not len(people['test']):
     raise TaskError(
-      f'Detections are of the images that are scored, those of {test}. Received: none of people in them in {detected.source}.'
+      f'Detections are of the images that are scored, those of {splits["test"].annotations.source}. Received: none of people in them in'
+      f' {detected.source}.'
     )
   return {split: each for split, each in people.items() if len(each)}
 
@@ -177,9 +203,42 @@ def _check(entries: Sequence[Any], keys: Mapping[str, Any], what: str, source: s
       value = entry.get(key)
       if not isinstance(value, kind) or isinstance(value, bool) or (kind is int and abs(value) > _LARGEST):
         received = f'{entry[key]!r:.60}' if key in entry else 'none'
-        raise TaskError(
-          f'Each of the {what} has {key!r}, {_KINDS[kind]}. Received: {received} in entry {index} of {source}. Correct or add it.'
-        )
+        place = f'annotation {entry["id"]}' if what == 'annotations' and type(entry.get('id')) is int else f'entry {index}'
+        raise TaskError(f'Each of the {what} has {key!r}, {_KINDS[kind]}. Received: {received} in {place} of {source}. Correct or add it.')
+
+
+def _said(entry: Mapping[str, Any]) -> dict[str, Any]:
+  """The sides of an image that its entry says; files say null or 0 where they do not know."""
+  return {key: entry[key] for key in _SIDES if entry.get(key) is not None and entry[key] != 0}
+
+
+def _shape(entry: Mapping[str, Any]) -> tuple[int, int]:
+  said = {**dict.fromkeys(_SIDES, _coco_pictures.UNKNOWN), **_said(entry)}
+  return said['height'], said['width']
+
+
+def _person(entry: Mapping[str, Any], count: int) -> Mapping[str, Any]:
+  """An annotation, which says all that is asked of it where none of its `count` joints is labelled."""
+  keypoints = entry.get('keypoints')
+  if not keypoints and (entry.get('iscrowd') == 1 or not entry.get('num_keypoints')):
+    keypoints = [0] * 3 * count
+  if not isinstance(keypoints, list) or not keypoints or any(keypoints[2::3]):
+    return entry
+  return {**entry, 'keypoints': keypoints, 'area': entry.get('area') or 0}
+
+
+def _check_people(people: Sequence[Mapping[str, Any]], indices: Mapping[int, int], source: str) -> None:
+  """Refuses what is neither a person nor a crowd, and people in no image."""
+  for entry in people:
+    if entry.get('iscrowd') not in (None, 0, 1):
+      raise TaskError(
+        f"'iscrowd' is 0 or 1. Received: {entry['iscrowd']!r:.60} of annotation {entry['id']} in {source}. Correct or remove it."
+      )
+    if entry['image_id'] not in indices:
+      raise TaskError(
+        f"Every annotation's 'image_id' is the 'id' of an image. Received: {entry['image_id']} of annotation {entry['id']} in {source}."
+        ' Correct or remove it.'
+      )
 
 
 def _unique(numbers: Sequence[int], what: str, source: str) -> dict[int, int]:
@@ -218,11 +277,13 @@ def _keypoints(people: Sequence[Mapping[str, Any]], count: int, source: str) -> 
   """[people, joints, 3] float64."""
   values = _numbers(people, 'keypoints', 3 * count, f'x, y, v of each of the {count} joints that the category names', source)
   keypoints = values.reshape(-1, count, 3)
-  bad = np.flatnonzero(~np.isin(keypoints[..., 2], (0, 1, 2)).all(1))
+  bad = np.argwhere(~np.isin(keypoints[..., 2], (0, 1, 2)))
   if len(bad):
+    person, joint = bad[0]
     raise TaskError(
-      'A joint is x, y and v: 0 not labelled, 1 hidden, 2 visible. Received: another v in annotation'
-      f' {people[bad[0]]["id"]} of {source} ({len(bad)} such annotations). Correct it.'
+      'A joint is x, y and v: 0 not labelled, 1 hidden, 2 visible. Received:'
+      f' v = {keypoints[person, joint, 2]:g} of joint {joint + 1} in annotation {people[person]["id"]} of {source} ({len(bad)} such'
+      ' joints). Correct it.'
     )
   return keypoints
 
@@ -236,37 +297,3 @@ def _centred(parts: Mapping[str, Annotations]) -> dict[str, Annotations]:
   if (labelled[:, :2] % 1 != 0).any():
     return dict(parts)
   return {part: dataclasses.replace(each, keypoints=each.keypoints + [0.5, 0.5, 0]) for part, each in parts.items()}
-
-
-def _check_people(annotated: Annotations) -> None:
-  """Refuses labelled people without a scale, and those whose image is not there."""
-  flat = np.flatnonzero(annotated.labelled & (annotated.areas <= 0))
-  if len(flat):
-    raise TaskError(
-      f"A person's 'area' is positive. Received: {annotated.areas[flat[0]]} of annotation {annotated.person_ids[flat[0]]} in"
-      f' {annotated.source}. Correct it.'
-    )
-  needed = [annotated.pictures[index] for index in np.unique(annotated.picture[annotated.labelled])]
-  # One look into each folder: asking for every file takes minutes on a network's disk.
-  there = {folder: {entry.name for entry in folder.iterdir()} for folder in {path.parent for path in needed} if folder.is_dir()}
-  missing = [path for path in needed if path.name not in there.get(path.parent, ())]
-  if missing:
-    raise TaskError(
-      f'Every annotated image is a file that exists. Received: {missing[0]}, named by {annotated.source} ({len(missing)} such images).'
-      ' Add it or remove its annotations.'
-    )
-
-
-def _check_joints(annotated: Annotations) -> None:
-  """Refuses labelled joints of single people that lie further outside their image than the longer side of their box."""
-  places, shapes = annotated.keypoints[..., :2], annotated.shapes[annotated.picture]
-  outside = np.maximum(-places, places - shapes[:, None, ::-1]).max(2)
-  far = (outside > annotated.boxes[:, None, 2:].max(2, initial=0)) & (annotated.keypoints[..., 2] > 0) & ~annotated.crowd[:, None]
-  if far.any():
-    person, joint = np.argwhere(far)[0]
-    (height, width), (x, y) = shapes[person], places[person, joint]
-    raise TaskError(
-      "A labelled joint lies in its image, or outside by no more than the size of its person's box. Received:"
-      f' {annotated.joints.names[joint]!r} at ({x:g}, {y:g}) of annotation {annotated.person_ids[person]} in {annotated.source}, an'
-      f' image of {width}x{height} ({far.sum()} such joints). Correct it, or write v = 0 where a joint is not labelled.'
-    )

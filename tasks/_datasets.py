@@ -14,7 +14,7 @@ import tasks
 from tasks import _datasets_given, _datasets_targets
 from tasks._datasets_build import Data, build
 from tasks._datasets_given import Given
-from tasks._splits import Examples, check_labels, drawn
+from tasks._splits import Examples, check_labels, drawn, origin_notes, origins
 
 _CONTENTS_DIGITS = 16
 _VOID = 255
@@ -75,7 +75,7 @@ def load(given: Mapping[str, Any], labels: Sequence[str], kind: str, name: str, 
   taken = {module.name for module in pkgutil.iter_modules(tasks.__path__)} | {'module'}
   if not isinstance(name, str) or not name or name.partition(':')[0] in taken:
     raise TaskError(f"name is one that no task of the project has. Received: {name!r}. Write for example name='flowers'.")
-  refuse(config, ('data_dir', 'class_names', 'detections'), 'data in memory')
+  refuse(config, ('data_dir', 'class_names', 'void', 'category', 'detections'), 'data in memory')
   splits = {split: _datasets_given.read(part, f'the {split} split of {name}') for split, part in given.items() if part is not None}
   target_kind = _datasets_targets.check_kind(kind) if kind else _datasets_targets.kind_of(splits['train'])
   details.refuse_others(target_kind)
@@ -84,7 +84,8 @@ def load(given: Mapping[str, Any], labels: Sequence[str], kind: str, name: str, 
   task = build(data, config)
   digests = {split: [_digest(image) for image in images] for split, images in data.images.items()}
   guessed = () if kind else (f'{name}: by their dimensions, targets are those of {target_kind}; kind= says otherwise',)
-  task.notes = (*guessed, *task.notes, *data.notes, *_split_notes(name, splits), *_common(name, digests))
+  task.origins = origins(splits)
+  task.notes = (*guessed, *task.notes, *data.notes, *origin_notes(name, task.origins), *_common(name, digests))
   task.contents = _contents(data, digests)
   return task
 
@@ -122,8 +123,6 @@ def _jointed(name: str, splits: Mapping[str, Given], images: Mapping[str, np.nda
       raise TaskError(f'A split has a labelled joint. Received: none in {splits[split].source}. Write 2 where a joint is visible.')
     if not there.all():
       notes.append(f'{splits[split].source}: left out are {(~there).sum():,} images without a labelled joint')
-  if joints.pairs is None:
-    notes.append(f'{name}: images are not mirrored, as nothing says which joints change places; flip_pairs= does')
   rows = {split: _Rows(split, np.flatnonzero(there)) for split, there in shown.items()}
   images, keypoints = ({split: row.of(arrays) for split, row in rows.items()} for arrays in (images, keypoints))
   return Data(name, 'keypoints', named, images, keypoints, joints, tuple(notes))
@@ -145,16 +144,6 @@ def _drawn(data: Data, config: DataConfig) -> Data:
   else:
     notes += tuple(_datasets_targets.mask_notes(train, data.labels, source))
   return dataclasses.replace(data, images=images, targets=targets, notes=notes)
-
-
-def _split_notes(name: str, given: Mapping[str, Any]) -> Iterator[str]:
-  """Where splits come from that were not given."""
-  if 'test' not in given and 'validation' in given:
-    yield f'{name}: there is no test split, so the validation split is the test'
-  missing = [split for split in ('validation', 'test') if split not in given]
-  missing = ['validation'] if missing == ['test'] else missing
-  if missing:
-    yield f'{name}: drawn from train by data_seed, a tenth each: {" and ".join(missing)}'
 
 
 def _common(name: str, digests: Mapping[str, Sequence[bytes]]) -> Iterator[str]:

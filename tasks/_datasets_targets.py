@@ -201,7 +201,7 @@ def joints(
   sigmas: Sequence[float] | None,
   source: str,
 ) -> Joints:
-  """The joints as `_joints.joints` reads them of a file; without all pairs of left and right none changes places in a mirror.
+  """The joints as `_joints.joints` reads them of a file.
 
   Args:
     labels: their names.
@@ -223,12 +223,4 @@ def joints(
   category = {'keypoints': known, 'skeleton': [[known.index(first) + 1, known.index(second) + 1] for first, second in skeleton]}
   category |= {'sigmas': [float(sigma) for sigma in sigmas]} if sigmas is not None else {}
   category |= {'flip_pairs': [list(pair) for pair in flip_pairs]} if flip_pairs is not None else {}
-  joints = _joints.joints(category, source)
-  paired = {end for pair in joints.pairs or () for end in pair}
-  alone = [label for index, label in enumerate(known) if _joints.side(label) and index not in paired]
-  if alone and flip_pairs is not None:
-    raise TaskError(
-      f'flip_pairs name every joint that has a side. Received: {alone[0]!r} in no pair in {source}. Add its pair, or leave flip_pairs'
-      ' out: then images are not mirrored.'
-    )
-  return Joints(joints.names, joints.sigmas, None, joints.limbs) if alone else joints
+  return _joints.joints(category, source)

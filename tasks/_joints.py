@@ -25,9 +25,10 @@ COCO_SIGMAS = {
 # For joints of which nobody has measured it: the mean of COCO's 17, so that scores are about as strict as COCO's on the whole.
 DEFAULT_SIGMA = 0.067
 
+_LONGEST_LIST = 10
 _BOTH = ('left', 'right')
-# What is connected where a file does not say; of these, the pairs whose joints there are.
 _LARGEST = 1e6  # Of tolerances.
+# What is connected where a file does not say; of these, the pairs whose joints there are.
 _LIMBS = (
   *(pair for side in _BOTH for pair in ((f'{side}_ankle', f'{side}_knee'), (f'{side}_knee', f'{side}_hip'))),
   *((f'{side}_hip', f'{side}_shoulder') for side in _BOTH),
@@ -40,7 +41,9 @@ _LIMBS = (
   ('neck', 'head_top'),
   ('neck', 'nose'),
 )
-_SIDED = re.compile(r'(left|right|l|r)[ _-](.+)')
+_WORD = re.compile(r'[A-Z]+(?=[A-Z][a-z])|[A-Z]?[^\W\d_A-Z]+|[A-Z]+|\d+')  # Of names such as left_hip, LeftHip, hip.l or LHip.
+_GLUED = re.compile(r'^(left|right).|.(left|right)$')
+_SIDES = {'left': 'left', 'l': 'left', 'right': 'right', 'r': 'right'}
 _TORSOS = (('left_shoulder', 'right_hip'), ('right_shoulder', 'left_hip'))
 
 
@@ -51,7 +54,7 @@ class Joints:
   Attributes:
     names: in order.
     sigmas: tolerance of each, as COCO defines it.
-    pairs: those that change places in a mirror; None = unknown, so that pictures must not be mirrored.
+    pairs: those that change places in a mirror; None = unknown of one at least, so that pictures must not be mirrored.
     limbs: those that are connected.
   """
 
@@ -69,6 +72,20 @@ class Joints:
     return order
 
   @property
+  def mirror(self) -> str:
+    """What a mirror does to them, in words."""
+    if self.pairs is None:
+      alone = unpaired(self.names)
+      why = f'{alone[0]!r} has no other side' if alone else 'no names of left and right'
+      return f"images are not mirrored: {why} ('flip_pairs' says which joints change places)"
+    ends = [(self.names[first], self.names[second]) for first, second in self.pairs]
+    alike = [split(first)[1] for first, second in ends if split(first)[0] == 'left' and split(first)[1] == split(second)[1]]
+    pairs = f'left/right {_listed(alike)}' if len(alike) == len(ends) else _listed(list(map('/'.join, ends)))
+    rest = [name for name in self.names if name not in {end for pair in ends for end in pair}]
+    others = f'; {_listed(rest)} stay{"s" if len(rest) == 1 else ""}' if rest else ''
+    return f'images are mirrored; what changes places: {pairs if ends else "nothing"}{others}'
+
+  @property
   def torsos(self) -> tuple[tuple[int, int], ...]:
     """(shoulder, hip of the other side), where there are such joints; the left shoulder's first."""
     return _found(self.names, _TORSOS)
@@ -79,7 +96,8 @@ def joints(category: Mapping[str, Any], source: str) -> Joints:
 
   Required is 'keypoints', the names. 'skeleton' has pairs of numbers from 1, as COCO's; where it is missing or empty, limbs come
   from the names. Two keys are not COCO's: 'sigmas', one number per joint (else COCO's for its 17 names, else `DEFAULT_SIGMA` for
-  each), and 'flip_pairs', pairs of names (else those that differ only in left_/right_ or l_/r_; else none are known).
+  each), and 'flip_pairs', pairs of names (else those that differ only in left and right, or l and r; where there are none, or one has
+  no other side, none are known).
 
   Args:
     category: an entry of the file's 'categories'.
@@ -97,16 +115,57 @@ def joints(category: Mapping[str, Any], source: str) -> Joints:
 
 
 def plain(name: str) -> str:
-  """A joint's name as COCO writes it: 'l_hip' and 'Left hip' are 'left_hip'."""
-  lower = name.lower()
-  sided = _SIDED.fullmatch(lower)
-  return (f'{"left" if sided[1][0] == "l" else "right"}_{sided[2]}' if sided else lower).replace(' ', '_').replace('-', '_')
+  """A joint's name as COCO writes it: 'l_hip', 'hipLeft' and 'Left hip' are 'left_hip'."""
+  own, rest = split(name)
+  return f'{own}_{rest}' if own else rest
 
 
 def side(name: str) -> str:
   """'left', 'right' or '', the side of the body that a joint's name says."""
-  sided = _SIDED.fullmatch(name.lower())
-  return '' if not sided else 'left' if sided[1][0] == 'l' else 'right'
+  return split(name)[0]
+
+
+def split(name: str) -> tuple[str, str]:
+  """('left', 'right' or '', the rest of a joint's name in small words)."""
+  words = [word.lower() for word in _WORD.findall(name)]
+  sides = [index for index, word in enumerate(words) if word in _SIDES]
+  if len(sides) == 1 and len(words) > 1:
+    own = words.pop(sides[0])
+    return _SIDES[own], '_'.join(words)
+  return '', '_'.join(words) or name.lower()
+
+
+def unpaired(names: Sequence[str], pairs: Sequence[tuple[int, int]] | None = None) -> list[str]:
+  """The names that say a side, and are in none of the pairs; None = those that names make, which must not leave out any that seems to."""
+  paired = {end for pair in (_by_names(names) if pairs is None else pairs) for end in pair}
+  seems = _GLUED if pairs is None and paired else re.compile('(?!)')
+  return [name for index, name in enumerate(names) if index not in paired and (split(name)[0] or seems.search(name.lower()))]
+
+
+def _by_names(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
+  """(left, right) of all names that differ in the side alone."""
+  places = {'left': {}, 'right': {}, '': {}}
+  for index, name in enumerate(names):
+    own, rest = split(name)
+    places[own].setdefault(rest, []).append(index)
+  pairs = [(left[0], *places['right'].get(rest, ())) for rest, left in places['left'].items() if len(left) == 1]
+  whole = {name.lower(): index for index, name in enumerate(names)}
+  # Names written in one word, such as lefteye, say a side where the other one is there too.
+  glued = [
+    (index, whole[other])
+    for name, index in whole.items()
+    for other in (_opposite(name),)
+    if other in whole and not split(names[index])[0] and not split(names[whole[other]])[0]
+  ]
+  return tuple(sorted(pair for pair in [*pairs, *glued] if len(pair) == 2))
+
+
+def _opposite(name: str) -> str:
+  """'righteye' of 'lefteye', 'eyeright' of 'eyeleft'; '' of others."""
+  for start, end in ((0, 4), (-4, None)):
+    if name[start:end] == 'left' and len(name) > 4:
+      return f'right{name[4:]}' if start == 0 else f'{name[:-4]}right'
+  return ''
 
 
 def _sigmas(category: Mapping[str, Any], source: str) -> tuple[float, ...]:
@@ -125,17 +184,22 @@ def _sigmas(category: Mapping[str, Any], source: str) -> tuple[float, ...]:
 def _pairs(category: Mapping[str, Any], source: str) -> tuple[tuple[int, int], ...] | None:
   names, pairs = category['keypoints'], category.get('flip_pairs')
   if pairs is None:
-    by_name = {plain(name): index for index, name in enumerate(names)}
-    sided = [(index, by_name.get('right' + name.removeprefix('left'))) for name, index in by_name.items() if name.startswith('left_')]
-    # Without a single pair, nothing says what these joints are in a mirror.
-    return tuple(pair for pair in sided if pair[1] is not None) or None
+    # Without a single pair, nothing says what these joints are in a mirror; with one missing, not of all.
+    return None if unpaired(names) else _by_names(names) or None
   ends = [end for pair in pairs for end in pair] if _are_pairs(pairs, str) else [None]
   if not set(ends) <= set(names) or len(set(ends)) < len(ends):
     raise TaskError(
       f"A category's 'flip_pairs' are pairs of its joints' names, each in one pair at most. Received: {_short(pairs)} in {source}."
       ' Correct or remove them.'
     )
-  return tuple((names.index(left), names.index(right)) for left, right in pairs)
+  found = tuple((names.index(left), names.index(right)) for left, right in pairs)
+  alone = unpaired(names, found)
+  if alone:
+    raise TaskError(
+      f"'flip_pairs' name every joint that has a side. Received: {alone[0]!r} in no pair in {source}. Add its pair, or leave 'flip_pairs'"
+      ' out: then images are not mirrored.'
+    )
+  return found
 
 
 def _limbs(category: Mapping[str, Any], source: str) -> tuple[tuple[int, int], ...]:
@@ -145,7 +209,7 @@ def _limbs(category: Mapping[str, Any], source: str) -> tuple[tuple[int, int], .
   if not _are_pairs(skeleton, int) or not all(1 <= end <= len(names) for pair in skeleton for end in pair):
     raise TaskError(
       f"A category's 'skeleton' has pairs of joints, counted from 1 to {len(names)}. Received: {_short(skeleton)} in {source}."
-      ' Correct or remove it.'
+      ' Correct or remove it; where it counts from 0, add 1.'
     )
   return tuple((first - 1, second - 1) for first, second in skeleton)
 
@@ -163,6 +227,10 @@ def _are_pairs(value: Any, kind: type) -> bool:
 
 def _is_positive(value: Any) -> bool:
   return isinstance(value, (int, float)) and 0 < value < _LARGEST  # False for NaN.
+
+
+def _listed(names: Sequence[str]) -> str:
+  return ', '.join(names if len(names) <= _LONGEST_LIST else [*names[:_LONGEST_LIST], f'and {len(names) - _LONGEST_LIST} more'])
 
 
 def _short(value: Any) -> str:

@@ -55,15 +55,15 @@ class KeypointTask(Task):
     Raises:
       TaskError: an empty split, or settings that fit no such task.
     """
-    refuse(config, ('randaugment', 'mixup', 'class_weights', 'class_names', 'window_overlap'), 'keypoints')
+    refuse(config, ('randaugment', 'mixup', 'class_weights', 'class_names', 'void', 'window_overlap'), 'keypoints')
     for split in SPLITS:
       if not len(splits[split]):
         raise TaskError(f'A split has at least one person. Received: an empty {split} split of {name}. Add people.')
     joints = splits['train'].annotations.joints
     if config.flip_test and joints.pairs is None:
       raise TaskError(
-        f'--flip_test needs to know which joints change places in a mirror. Received: the joints {", ".join(joints.names)} of {name}, which'
-        " tell nothing. Add 'flip_pairs' to the category in the annotation file."
+        f'--flip_test needs to know which joints change places in a mirror. Received: the joints {", ".join(joints.names):.200} of {name}:'
+        f' {joints.mirror}. Add them to the category in the annotation file.'
       )
     self.name, self.labels, self.default_supernet = name, joints.names, default_supernet
     self.head, self.image_size = HeadSpec('dense', len(self.labels)), shape
@@ -77,7 +77,7 @@ class KeypointTask(Task):
     self._chosen = chosen(splits['train'], config, name, at_random)
     self.sizes = {split: len(people) for split, people in self._splits.items()} | {'train': len(self._chosen)}
     sources = {people.annotations.source: people.annotations for people in self._splits.values()}
-    self.notes = tuple(note for annotations in sources.values() for note in _notes(annotations))
+    self.notes = (f'{name}: {joints.mirror}', *(note for annotations in sources.values() for note in _notes(annotations)))
 
   def dataset(
     self, split: str, batch_size: int, *, training: bool = False, seed: int = 0, epoch: int = 0, start_batch: int = 0
@@ -174,7 +174,8 @@ class KeypointTask(Task):
 
 
 def _notes(annotations: Annotations) -> Iterator[str]:
-  """Whom of a source nothing is learned from, if there is anybody."""
+  """What should be known of a source, and whom of it nothing is learned from, if there is anybody."""
+  yield from annotations.notes
   said = ', '.join(f'{count:,} {reason}' for reason, count in annotations.left_out.items() if count)
   if said:
     yield f'{annotations.source}: left out are {said}'

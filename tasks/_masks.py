@@ -1,27 +1,21 @@
 """Pictures with a mask each: where they come from, and how both are scaled, cropped, flipped and recoloured alike."""
 
 import abc
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent import futures
+from collections.abc import Callable, Iterator
 import dataclasses
 import math
-import pathlib
 
 import numpy as np
-from PIL import ExifTags, Image, ImageEnhance
+from PIL import Image, ImageEnhance
 import tensorflow as tf
 
-from st_tf.task import TaskError
-from st_tf.task.pictures import open_rgb
-from tasks import _palettes, _reading
+from tasks import _reading
 
 IGNORED = -1  # In a mask: a pixel that counts for nothing.
 DRAWS = 8  # Scale, row, column, flip, brightness, contrast, saturation, hue.
 _SCALES = (0.5, 2.0)
 _BRIGHTNESS, _CONTRAST, _SATURATION = 0.125, 0.5, 0.5  # Largest relative changes.
-_MASK_MODES = ('1', 'L', 'P', 'I', 'I;16', 'I;16B')
 _HUE = 18 / 360  # Largest turn, as a share of the circle.
-_LYING = (5, 6, 7, 8)  # Orientations in EXIF whose picture has to be turned by a quarter to be upright.
 
 Shape = tuple[int, int]
 
@@ -40,6 +34,10 @@ class MaskedImages(abc.ABC):
   @abc.abstractmethod
   def size(self, index: int) -> Shape:
     """(height, width) of a picture, in pixels."""
+
+  @abc.abstractmethod
+  def shown(self, classes: int) -> np.ndarray:
+    """[n, classes] bool: which classes the mask of each picture shows."""
 
   @abc.abstractmethod
   def take(self, indices: np.ndarray) -> 'MaskedImages':
@@ -67,66 +65,11 @@ class Arrays(MaskedImages):
   def size(self, index: int) -> Shape:
     return self.masks[index].shape
 
+  def shown(self, classes: int) -> np.ndarray:
+    return np.stack([np.bincount(mask.ravel() - IGNORED, minlength=classes + 1)[1:] > 0 for mask in self.masks])
+
   def take(self, indices: np.ndarray) -> 'Arrays':
     return Arrays(self.pixels[indices], self.masks[indices])
-
-
-@dataclasses.dataclass(frozen=True)
-class Files(MaskedImages):
-  """Pictures and masks in files.
-
-  Attributes:
-    pairs: (picture, mask) files.
-    classes: [numbers in a mask] -> class or `IGNORED`, int32.
-    outside: what is said of a number that `classes` has not.
-  """
-
-  pairs: Sequence[tuple[pathlib.Path, pathlib.Path]]
-  classes: np.ndarray
-  outside: str
-
-  def __len__(self) -> int:
-    return len(self.pairs)
-
-  def read(self, index: int) -> tuple[Image.Image, np.ndarray]:
-    """As `MaskedImages.read`.
-
-    Raises:
-      TaskError: a file cannot be read, both have different sizes, or the mask has a number that is no class.
-    """
-    source, labels = self.pairs[index]
-    picture, numbers = open_rgb(source, str(source)), mask_numbers(labels)
-    self._check(index, (picture.height, picture.width), numbers)
-    return picture, self.classes[numbers]
-
-  def check(self, index: int) -> tuple[np.ndarray, dict[int, _palettes.Colour]]:
-    """(how often each number is in the mask, colours as of `_palettes.used`); raises what `read` raises, without decoding the picture."""
-    numbers, palette = _mask(self.pairs[index][1])
-    self._check(index, self.size(index), numbers)
-    counts = np.bincount(numbers.ravel(), minlength=len(self.classes))
-    return counts, _palettes.used(counts, palette)
-
-  def _check(self, index: int, size: Shape, numbers: np.ndarray) -> None:
-    source, labels = self.pairs[index]
-    if numbers.shape != size:
-      raise TaskError(
-        f'A mask has the size of its picture, {size[1]}x{size[0]} of {source}. Received: {numbers.shape[1]}x{numbers.shape[0]}'
-        f' of {labels}. Export it again from the same picture.'
-      )
-    if numbers.max(initial=0) >= len(self.classes):
-      raise TaskError(f'{self.outside} Received: {numbers.max()} in {labels}. Correct the mask or the list of classes.')
-
-  def size(self, index: int) -> Shape:
-    """As `MaskedImages.size`, from the file's header; of the upright picture, as `read` gives it."""
-    try:
-      with Image.open(self.pairs[index][0]) as picture:
-        lies = picture.getexif().get(ExifTags.Base.Orientation, 1) in _LYING
-        return (picture.width, picture.height) if lies else (picture.height, picture.width)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-      raise TaskError(f'An image can be decoded. Received: {self.pairs[index][0]} ({error}). Replace or remove it.') from error
-
-  def take(self, indices: np.ndarray) -> 'Files':
-    return dataclasses.replace(self, pairs=[self.pairs[index] for index in indices])
 
 
 def training_batches(images: MaskedImages, order: np.ndarray, batch_size: int, draws: np.ndarray, shape: Shape) -> tf.data.Dataset:
@@ -247,48 +190,3 @@ def _batches(read: Callable[[int], tuple[np.ndarray, np.ndarray]], order: np.nda
     return tf.ensure_shape(pixels, [*shape, 3]), tf.ensure_shape(labels, shape)
 
   return tf.data.Dataset.from_tensor_slices(order.astype(np.int64)).map(decode, num_parallel_calls=_reading.PARALLEL)
-
-
-def check(splits: Iterable[Files]) -> list[np.ndarray]:
-  """Reads every mask and the size of every picture; how many pixels of each split have each number.
-
-  Raises:
-    TaskError: a file is bad, palettes contradict each other, or a split is void alone.
-  """
-  palettes, totals = _palettes.Palettes(), []
-  with futures.ThreadPoolExecutor() as pool:  # Decoding releases Python's lock.
-    for files in splits:
-      pixels = np.zeros(len(files.classes), np.int64)
-      for (_, labels), (counts, colours) in zip(files.pairs, pool.map(files.check, range(len(files)))):
-        palettes.add(labels, colours)
-        pixels += counts
-      if not pixels[files.classes != IGNORED].any():
-        folder = files.pairs[0][1].parent
-        raise TaskError(
-          f'The masks of a split have pixels of classes. Received: {len(files)} masks that are all void, such as those in {folder}.'
-          ' Export them again.'
-        )
-      totals.append(pixels)
-  return totals
-
-
-def mask_numbers(path: pathlib.Path) -> np.ndarray:
-  """[height, width] int32 numbers of a mask's file.
-
-  Raises:
-    TaskError: it cannot be read, or is no picture with one whole number per pixel.
-  """
-  return _mask(path)[0]
-
-
-def _mask(path: pathlib.Path) -> tuple[np.ndarray, list[int] | None]:
-  """(numbers as of `mask_numbers`, red, green and blue of 0, 1, ... one after the other where there is a palette)."""
-  rule = 'A mask is a picture with one whole number per pixel (8 or 16 bits of grey, or a palette).'
-  try:
-    with Image.open(path) as picture:
-      if picture.mode in _MASK_MODES:
-        return np.asarray(picture).astype(np.int32), picture.getpalette('RGB')
-      mode = picture.mode
-  except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-    raise TaskError(f'{rule} Received: {path} ({error}). Replace or remove it.') from error
-  raise TaskError(f'{rule} Received: mode {mode!r} of {path}. Write the number of its class into each pixel, not its colour.')

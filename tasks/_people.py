@@ -9,6 +9,7 @@ from PIL import Image
 
 from st_tf.task import TaskError
 from st_tf.task.pictures import open_rgb
+from tasks import _upright
 from tasks._joints import Joints
 
 _LEAST_OVERLAP = 0.5  # Intersection over union from which a detected box is a person's.
@@ -31,6 +32,9 @@ class Annotations:
     areas: [people] float64, in square pixels; the scale of COCO's tolerances.
     keypoints: [people, joints, 3] float64, (x, y, v); v is 0 where the joint is not labelled, 1 hidden, 2 visible.
     crowd: [people] bool, whether it is a crowd.
+    category_name: the category's name, if it has one.
+    notes: what should be known of them, a line each.
+    turned: [pictures] int64, the orientations in EXIF by which the source's coordinates were turned; None = they were not.
   """
 
   source: str
@@ -45,6 +49,9 @@ class Annotations:
   areas: np.ndarray
   keypoints: np.ndarray
   crowd: np.ndarray
+  category_name: str = ''
+  notes: tuple[str, ...] = ()
+  turned: np.ndarray | None = None
 
   @property
   def labelled(self) -> np.ndarray:
@@ -161,7 +168,10 @@ def detected_people(people: People, detections: Detections) -> People:
   rows = np.flatnonzero(np.isin(detections.picture_ids, people.picture_ids))
   picture = np.asarray([indices[number] for number in detections.picture_ids[rows].tolist()], np.int64)
   names = [f'a box in image {number} of {detections.source}' for number in detections.picture_ids[rows]]
-  boxes, scores = _within(detections.boxes[rows], annotations.shapes[picture], names), detections.scores[rows]
+  boxes, scores = detections.boxes[rows], detections.scores[rows]
+  if annotations.turned is not None:
+    boxes = _upright.boxes(boxes, annotations.turned[picture], annotations.shapes[picture])
+  boxes = _within(boxes, annotations.shapes[picture], names)
   return People(annotations, people.pictures, picture, boxes, scores, _matched(annotations, picture, boxes, scores))
 
 

@@ -52,7 +52,7 @@ class SegmentationTask(Task):
     """
     if len(labels) < 2:
       raise TaskError(f'A segmentation task has at least two classes. Received: {list(labels)} in {name}. Add a class.')
-    refuse(config, ('randaugment', 'mixup', 'detections'), 'segmentation')
+    refuse(config, ('randaugment', 'mixup', 'detections', 'category'), 'segmentation')
     if not 0 <= config.window_overlap < 1:
       raise TaskError(f'--window_overlap lies in [0, 1). Received: {config.window_overlap:g}. Write a half as --window_overlap=0.5.')
     for split, images in splits.items():
@@ -65,9 +65,22 @@ class SegmentationTask(Task):
     self.semantics = {'kind': 'segmentation', 'colours': [_written(colour) for colour in palette(len(self.labels))]}
     splits = drawn(splits, config, name, at_random)
     self._splits = splits | {'train': subset(splits['train'], config, name, at_random)}
+    self._check_shown()
     self._flip_test, self._overlap = config.flip_test, config.window_overlap
     self.sizes = {split: len(self._splits[split]) for split in SPLITS}
     self._class_weights = class_weights(config.class_weights, len(self.labels))
+
+  def _check_shown(self) -> None:
+    """Refuses a split whose truth is one class: nothing could be learned from it, and a score over it would be a score of nothing."""
+    for split, images in self._splits.items():
+      shown = images.shown(len(self.labels))
+      there = np.flatnonzero(shown.any(0))
+      if len(there) < 2:
+        only = f'{self.labels[there[0]]!r} alone' if len(there) else 'void alone'
+        raise TaskError(
+          f'The masks of a split show at least two classes. Received: {only} in the {split} split of {self.name}, {len(images)} pictures.'
+          ' Add pictures that show another class, draw other splits by --data_seed, or say by --void which numbers count for nothing.'
+        )
 
   def dataset(
     self, split: str, batch_size: int, *, training: bool = False, seed: int = 0, epoch: int = 0, start_batch: int = 0

@@ -1,7 +1,8 @@
 """Who is in which split: seeded draws, so that every task has train, validation and test."""
 
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable, Collection, Iterator, Mapping, Sized
 import dataclasses
+import re
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -11,6 +12,18 @@ from tasks._images import Images
 
 # Draws for different purposes must not hang together: each has its own stream of the same seed.
 _STREAMS = {'validation': 1, 'test': 2, 'train': 3}
+_TENTH = 'a tenth of train drawn by data_seed'
+# What others call the splits, in lower case.
+_NAMES = {
+  **dict.fromkeys(('train', 'training'), 'train'),
+  **dict.fromkeys(('validation', 'val', 'valid', 'dev'), 'validation'),
+  **dict.fromkeys(('test', 'testing'), 'test'),
+}
+
+
+def split_of(name: str) -> str | None:
+  """The split that a folder or a file's part of this name is, in any letter case, also as 'training_set'; None where it is none."""
+  return _NAMES.get(re.sub('[ _-]*set$', '', name.casefold()))
 
 
 class Part(Sized, Protocol):
@@ -105,6 +118,26 @@ def drawn(splits: Mapping[str, P], config: DataConfig, source: str, draw: Callab
       splits[name] = train.take(taken)
       splits['train'] = train.take(np.setdiff1d(np.arange(len(train)), taken))
   return splits
+
+
+def origins(splits: Collection[str]) -> dict[str, str]:
+  """{split: where `drawn` takes it from}, in words, for those that a source has not, or not as such.
+
+  Args:
+    splits: what the source has.
+  """
+  if 'test' not in splits and 'validation' in splits:
+    return {'validation': _TENTH, 'test': 'the validation split'}
+  return {split: _TENTH for split in ('validation', 'test') if split not in splits}
+
+
+def origin_notes(name: str, origins: Mapping[str, str]) -> Iterator[str]:
+  """What a user is told of `origins` of a task."""
+  if origins.get('test', _TENTH) != _TENTH:
+    yield f'{name}: there is no test split, so {origins["test"]} is the test'
+  missing = [split for split, origin in origins.items() if origin == _TENTH]
+  if missing:
+    yield f'{name}: drawn from train by data_seed, a tenth each: {" and ".join(missing)}'
 
 
 def chosen(train: Sized, config: DataConfig, source: str, draw: Callable[..., np.ndarray] = by_class) -> np.ndarray:

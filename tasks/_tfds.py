@@ -1,7 +1,8 @@
 """Classification sets of tensorflow-datasets, looked for on the disk first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 import contextlib
+import functools
 import queue
 import threading
 
@@ -14,10 +15,11 @@ import tensorflow_datasets as tfds
 
 from st_tf.errors import did_you_mean
 from st_tf.task import SPLITS, DataConfig, Task, TaskError
+from st_tf.task.pictures import as_rgb
 from tasks._classification import ClassificationTask
 from tasks._images import ArrayImages, EncodedImages
 from tasks._sizes import side
-from tasks._splits import Examples
+from tasks._splits import Examples, split_of
 from tasks._statistics import PHOTOGRAPHS
 
 _LARGEST_ARRAY_SIDE = 64  # Larger pictures stay encoded until their batch is due.
@@ -46,19 +48,43 @@ def load(task_name: str, name: str, config: DataConfig) -> Task:
     shape = builder.info.features[image_key].shape
     in_memory = shape[0] is not None and shape[0] == shape[1] <= _LARGEST_ARRAY_SIDE
     size = side(config, -(-shape[0] // _STRIDE) * _STRIDE if in_memory else _DEFAULT_SIDE)
+    parts = _parts(builder)
+    if 'train' not in parts:
+      raise TaskError(f'A set has a train split. Received: {sorted(builder.info.splits)} in {name}.')
     _check_memory(builder, name, size, in_memory)
     read = _read_arrays if in_memory else _read_encoded
     try:
-      splits = {split: read(builder, split, image_key, label_key, size) for split in SPLITS if split in builder.info.splits}
+      found = {split: read(builder, part, image_key, label_key, size) for split, part in parts.items()}
     except tf.errors.OpError as error:
       rule = f'Prepared data can be read. Received: {_first_line(error)} in {builder.data_dir}.'
       raise TaskError(f'{rule} Delete that folder and prepare it again.') from error
   # Sets that keep their labels secret mark them with -1.
-  splits = {split: examples for split, examples in splits.items() if split == 'train' or not (examples.labels == -1).all()}
+  splits = {split: examples for split, examples in found.items() if split == 'train' or not (examples.labels == -1).all()}
+  notes = _notes(task_name, builder, {split: part for split, part in parts.items() if split in splits}, parts)
   labels = builder.info.features[label_key].names
-  if in_memory:
-    return ClassificationTask(task_name, labels, splits, config, size=size, default_supernet='cifar')
-  return ClassificationTask(task_name, labels, splits, config, size=size, default_supernet='mobile', statistics=PHOTOGRAPHS)
+  task = functools.partial(ClassificationTask, task_name, labels, splits, config, size=size, notes=tuple(notes))
+  return task(default_supernet='cifar') if in_memory else task(default_supernet='mobile', statistics=PHOTOGRAPHS)
+
+
+def _parts(builder: tfds.core.DatasetBuilder) -> dict[str, str]:
+  """{split: what the set calls it} of those that have examples; where two would be one split, the one of that name, or the first."""
+  parts: dict[str, str] = {}
+  for part in sorted(builder.info.splits, key=lambda part: part not in SPLITS):
+    split = split_of(part)
+    if split and builder.info.splits[part].num_examples:
+      parts.setdefault(split, part)
+  return parts
+
+
+def _notes(name: str, builder: tfds.core.DatasetBuilder, used: Mapping[str, str], read: Mapping[str, str]) -> Iterator[str]:
+  """What becomes of the set's splits, where that is not what their names say."""
+  for split, part in used.items():
+    if part != split:
+      yield f'{name}: {part} is taken for the {split} split'
+  unused = [part for part in builder.info.splits if part not in used.values()]
+  if unused:
+    counts = (f'{part} ({builder.info.splits[part].num_examples:,}{" without labels" if part in read.values() else ""})' for part in unused)
+    yield f'{name}: not used: the split{"s" if len(unused) > 1 else ""} {", ".join(counts)}'
 
 
 @contextlib.contextmanager
@@ -114,8 +140,6 @@ def _prepare(builder: tfds.core.DatasetBuilder, name: str, config: DataConfig) -
       builder.download_and_prepare()
     except Exception as error:  # Each set's own code runs here, so any kind of error can come.
       raise TaskError(f'The data can be downloaded. Received: {_first_line(error)} for {name}. {ways_out}') from error
-  if 'train' not in builder.info.splits:
-    raise TaskError(f'A set has a train split. Received: {sorted(builder.info.splits)} in {name}.')
 
 
 def _reachable(*urls: str) -> bool:
@@ -140,7 +164,7 @@ def _reachable(*urls: str) -> bool:
 
 
 def _check_memory(builder: tfds.core.DatasetBuilder, name: str, size: int, in_memory: bool) -> None:
-  splits = [split for key, split in builder.info.splits.items() if key in SPLITS]
+  splits = [builder.info.splits[part] for part in _parts(builder).values()]
   needed = sum(split.num_examples * size * size * 3 if in_memory else split.num_bytes for split in splits)
   if needed > _MAX_BYTES:
     raise TaskError(
@@ -151,13 +175,16 @@ def _check_memory(builder: tfds.core.DatasetBuilder, name: str, size: int, in_me
 
 def _read_arrays(builder: tfds.core.DatasetBuilder, split: str, image_key: str, label_key: str, size: int) -> Examples:
   decoders = tfds.decode.PartialDecoding({image_key: True, label_key: True})
+  source = f'{builder.name}/{split}'
   batches = list(tfds.as_numpy(builder.as_dataset(split=split, batch_size=1000, decoders=decoders)))
   pixels = np.concatenate([batch[image_key] for batch in batches])
   if pixels.shape[-1] == 1:
     pixels = np.repeat(pixels, 3, -1)
+  elif pixels.shape[-1] != 3:
+    pixels = np.stack([np.asarray(as_rgb(Image.fromarray(image), f'image {index} of {source}')) for index, image in enumerate(pixels)])
   if pixels.shape[1] != size:
     pixels = np.stack([np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR)) for image in pixels])
-  return Examples(ArrayImages(pixels, f'{builder.name}/{split}'), np.concatenate([batch[label_key] for batch in batches]))
+  return Examples(ArrayImages(pixels, source), np.concatenate([batch[label_key] for batch in batches]))
 
 
 def _read_encoded(builder: tfds.core.DatasetBuilder, split: str, image_key: str, label_key: str, size: int) -> Examples:

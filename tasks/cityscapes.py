@@ -9,7 +9,8 @@ import pathlib
 import numpy as np
 
 from st_tf.task import DataConfig, Task, TaskError, refuse
-from tasks._masks import IGNORED, Files, check
+from tasks import _mask_files
+from tasks._masks import IGNORED
 from tasks._segmentation import SegmentationTask
 from tasks._sizes import shape
 
@@ -48,7 +49,7 @@ def load(argument: str, config: DataConfig) -> Task:
     TaskError: no folder was given, or its data is bad.
   """
   del argument
-  refuse(config, ('class_names',), 'cityscapes')
+  refuse(config, ('class_names', 'void'), 'cityscapes')
   root = pathlib.Path(config.data_dir).expanduser()
   if not config.data_dir or not all((root / name).is_dir() for name in ('leftImg8bit', 'gtFine')):
     raise TaskError(
@@ -56,8 +57,8 @@ def load(argument: str, config: DataConfig) -> Task:
       ' Unpack both there.'
     )
   outside = f'A mask of Cityscapes has labelIds, 0 to {NUMBERS - 1}.'
-  splits = {split: Files(_pairs(root, folder), mapping(), outside) for split, folder in _SPLITS.items()}
-  check(splits.values())
+  survey = _mask_files.survey({split: _pairs(root, folder) for split, folder in _SPLITS.items()})
+  splits = survey.files(mapping(), outside)
   return SegmentationTask('cityscapes', [name for _, name in CLASSES], splits, config, shape=shape(config, _WINDOW))
 
 

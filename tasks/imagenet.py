@@ -5,6 +5,8 @@ train/ and val/, each with a folder of JPEGs per class. Either way nothing but t
 a picture looks as in HR-NAS (CVPR 2021): 224 pixels, in training a random part of 8 to 100% of it, flipped or not, in evaluation the
 middle 0.875, and ImageNet's statistics. (The reference resizes bicubically; here, as everywhere, it is bilinear.)
 
+The headers of the official validation's pictures are looked at when a run begins; those of 1.28 million others would take minutes.
+
 `--task=folder:PATH` takes any other pictures. It decodes all files at the start, draws a tenth of them for validation, and its random
 parts are at least 35%, which suits smaller sets.
 
@@ -44,9 +46,9 @@ def load(argument: str, config: DataConfig) -> Task:
   size = side(config, _SIDE)
   root = pathlib.Path(config.data_dir).expanduser()
   if config.data_dir and (root / 'train').is_dir():
-    labels, splits = _from_folders(root, size)
+    labels, splits, notes = _from_folders(root, size)
   else:
-    labels, splits = _from_records(config, size)
+    (labels, splits), notes = _from_records(config, size), ()
   if set(splits) != {'train', 'validation'}:
     raise TaskError(f'ImageNet has the splits train and validation. Received: {", ".join(splits)} in {root}. Put the other one there.')
   train = splits['train']
@@ -57,18 +59,23 @@ def load(argument: str, config: DataConfig) -> Task:
     'validation': train.take(drawn),
     'test': splits['validation'],
   }
-  return ClassificationTask('imagenet', labels, parts, config, size=size, default_supernet='hrnas', statistics=PHOTOGRAPHS, keep=_KEEP)
+  task = ClassificationTask(
+    'imagenet', labels, parts, config, size=size, default_supernet='hrnas', statistics=PHOTOGRAPHS, keep=_KEEP, notes=notes
+  )
+  task.origins = {'validation': f'{len(drawn):,} pictures of train, drawn by data_seed', 'test': 'the official validation split'}
+  return task
 
 
-def _from_folders(root: pathlib.Path, size: int) -> tuple[list[str], dict[str, Examples]]:
-  labels, files = _class_folders.read(root, ignored=('test',))  # Its labels are secret.
+def _from_folders(root: pathlib.Path, size: int) -> tuple[list[str], dict[str, Examples], tuple[str, ...]]:
+  found = _class_folders.read(root, 'imagenet', ignored=('test',))  # Its labels are secret.
+  _class_folders.look([path for path, _ in found.files.get('validation', ())])
   splits = {}
-  for split, pairs in files.items():
+  for split, pairs in found.files.items():
     paths = [path for path, _ in pairs]
     # The files' own paths name them: a million texts would take as much memory once more.
     images = EncodedImages(paths, paths, size, _KEEP, SMALLEST_AREA)
     splits[split] = Examples(images, np.asarray([label for _, label in pairs]))
-  return labels, splits
+  return found.labels, splits, found.notes
 
 
 def _from_records(config: DataConfig, size: int) -> tuple[list[str], dict[str, Examples]]:

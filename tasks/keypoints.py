@@ -34,5 +34,5 @@ def load(argument: str, config: DataConfig) -> Task:
 
 
 def _default_shape(splits: Mapping[str, People]) -> tuple[int, int]:
-  sides = np.unique(np.concatenate([people.annotations.shapes[people.pictures] for people in splits.values()]))
+  sides = np.unique(np.concatenate([people.annotations.shapes[people.picture] for people in splits.values()]))
   return (min(int(sides[0]), _LARGEST),) * 2 if len(sides) == 1 else _SHAPE

@@ -1,8 +1,9 @@
 """Any pictures with masks in ADE20K's layout: `--task=segmentation:PATH`.
 
 PATH/images/{training,validation[,test]}/NAME.jpg go with PATH/annotations/{training,validation[,test]}/NAME.png, in which 0 is
-void (pixels that count for nothing) and 1, 2, ... are classes. Their names come from --class_names, from PATH/objectInfo150.txt
-(as ADE20K has it) or from PATH/classes.txt (one per line); without, the classes are counted and called 'class 1', ....
+void (pixels that count for nothing) and 1, 2, ... are classes, unless --void or the numbers themselves say otherwise. Names come from
+--class_names, from PATH/objectInfo150.txt (as ADE20K has it) or from PATH/classes.txt (one per line); without, the classes are
+counted and called 'class 1', ....
 """
 
 import pathlib

@@ -6,7 +6,7 @@ pictures are never mirrored, nor turned further than they are drawn.
 
 import numpy as np
 
-from st_tf.task import DataConfig, Task, TaskError
+from st_tf.task import DataConfig, Task, TaskError, refuse
 from tasks import _drawing
 from tasks._joints import DEFAULT_SIGMA, Joints
 from tasks._keypoints import KeypointTask
@@ -26,6 +26,7 @@ def load(argument: str, config: DataConfig) -> Task:
     TaskError: an image size that shapes are not drawn at.
   """
   del argument
+  refuse(config, ('category',), 'shapes_keypoints')
   height, width = shape(config, (_SIDE, _SIDE))
   if height != width or not _SIDES[0] <= height <= _SIDES[1]:
     raise TaskError(f'Shapes are drawn in squares of {_SIDES[0]} to {_SIDES[1]} pixels. Received: {height}x{width}.')

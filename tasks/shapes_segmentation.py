@@ -19,7 +19,7 @@ def load(argument: str, config: DataConfig) -> Task:
     TaskError: an image size that shapes are not drawn at.
   """
   del argument
-  refuse(config, ('class_names', 'image_width', 'window_overlap'), 'shapes_segmentation')
+  refuse(config, ('class_names', 'void', 'image_width', 'window_overlap'), 'shapes_segmentation')
   size = config.image_size or _DEFAULT_SIDE
   if not _SIDES[0] <= size <= _SIDES[1]:
     raise TaskError(f'Shapes are drawn at {_SIDES[0]} to {_SIDES[1]} pixels. Received: --image_size={size}.')

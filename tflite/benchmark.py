@@ -17,7 +17,7 @@ from st_tf import command, quiet
 from st_tf.config import flags
 from st_tf.errors import UserError
 from tflite.file import model_file
-from tflite.file.model_file import ModelFileError
+from tflite.file.model_file import SERVING, ModelFileError
 from tflite.runtimes.measured import speedup
 from tflite.runtimes.named import RUNTIMES
 
@@ -32,6 +32,10 @@ class Options:
     metadata={'help': 'This processor, LiteRT.js in Chromium, ARM64 emulated, or an Android device.', 'choices': tuple(RUNTIMES)},
   )
   rounds: int = dataclasses.field(default=15, metadata={'help': 'How often each file is timed; the files take turns.'})
+  image_size: int = dataclasses.field(default=0, metadata={'help': 'Side in pixels of the images for files that leave it open.'})
+  signature: str = dataclasses.field(
+    default='', metadata={'help': f"Which graph of files that have several, by its signature; empty = '{SERVING}', or the first."}
+  )
   json: str = dataclasses.field(default='', metadata={'help': 'File for the table as JSON.'})
 
   def __post_init__(self):
@@ -39,6 +43,8 @@ class Options:
       raise flags.FlagError('--model is needed. Received: none. Write --model=FILE.tflite, or several with commas between them.')
     if self.rounds < 1:
       raise flags.FlagError(f'--rounds is at least 1. Received: {self.rounds}.')
+    if self.image_size < 0:
+      raise flags.FlagError(f'--image_size is a number of pixels. Received: {self.image_size}. 0 = as the files say.')
     if self.json and not pathlib.Path(self.json).expanduser().parent.is_dir():
       raise flags.FlagError(f'--json is a file in an existing folder. Received: {self.json}. Create the folder first.')
     if self.json and pathlib.Path(self.json).expanduser().exists():
@@ -46,56 +52,99 @@ class Options:
 
   @property
   def paths(self) -> tuple[str, ...]:
-    """The files."""
-    return tuple(filter(None, self.model.split(',')))
+    """The files; a comma in the name of one that is there does not part it."""
+    parts, found = self.model.split(','), []
+    while parts:
+      joined = next((n for n in range(len(parts), 1, -1) if _is_file(','.join(parts[:n]))), 1)
+      found.append(','.join(parts[:joined]))
+      parts = parts[joined:]
+    return tuple(filter(None, found))
+
+
+def _is_file(path: str) -> bool:
+  try:
+    return pathlib.Path(path).expanduser().is_file()
+  except (OSError, ValueError, RuntimeError):  # Too long a name, for one.
+    return False
 
 
 def main(argv: Sequence[str]) -> None:
   """Runs the command."""
   options = flags.read_options(argv, Options, __doc__)
   with quiet.imports():
-    from tflite.file.flat import read
-  contents = [model_file.load(path) for path in options.paths]
-  models = [read(content, path) for content, path in zip(contents, options.paths)]
-  for model, path in zip(models, options.paths):
-    if len(model.inputs) != 1 or len(model.outputs) != 1 or len(model.tensors[model.inputs[0]].shape) != 4:
-      raise ModelFileError(f'A file that is timed reads one image [1, height, width, channels] and gives one result. Received: {path}.')
-  shapes = {model.tensors[model.inputs[0]].shape for model in models}
+    files = [_File.of(path, options) for path in options.paths]
+  shapes = {file.shape for file in files}
   if len(shapes) > 1:
     raise UserError(f'Files that are compared read images of one size. Received: {sorted(shapes)}. Time them one by one.')
-  if min(next(iter(shapes))) < 1:
-    raise ModelFileError(f'A file has an input of fixed size. Received: {next(iter(shapes))} in {options.paths[0]}. Convert it with one.')
-  rows = table(options, contents, next(iter(shapes)))
-  print('\n'.join(lines(rows, options)))
+  rows = table(options, files, next(iter(shapes)))
+  notes = [f'{file.path}: {note}' for file in files for note in file.notes]
+  print('\n'.join([*lines(rows, options), *notes]))
   if options.json:
-    facts = {'runtime': options.runtime, 'machine': platform.platform(), 'rounds': options.rounds, 'models': rows}
+    facts = {'runtime': options.runtime, 'machine': platform.platform(), 'rounds': options.rounds, 'models': rows, 'notes': notes}
     pathlib.Path(options.json).expanduser().write_text(json.dumps(facts, indent=1) + '\n', encoding='utf-8')
 
 
-def table(options: Options, contents: Sequence[bytes], shape: Sequence[int]) -> list[dict[str, Any]]:
+@dataclasses.dataclass(frozen=True)
+class _File:
+  """A file to time: as it came, as it runs here, what it reads, and what was changed for that."""
+
+  path: str
+  bytes: int
+  content: bytes
+  shape: tuple[int, ...]
+  notes: tuple[str, ...]
+
+  @classmethod
+  def of(cls, path: str, options: Options) -> '_File':
+    from tflite.file import flat, trial
+    from tflite.file.picture import picture
+    from tflite.file.uniform import uniform
+
+    content = model_file.load(path)
+    model = flat.read(content, path, options.signature)
+    seen = picture(model, path)
+    if not model.outputs:
+      raise ModelFileError(f'A file that is timed gives a result. Received: none in {path}. Convert it again.')
+    if min(seen.size) < 0 and not options.image_size:
+      shape = (1, *seen.size, seen.channels)
+      raise ModelFileError(f'A file has an input of fixed size. Received: {shape} in {path}. Say which by --image_size.')
+    size = tuple(side if side > 0 else options.image_size for side in seen.size)
+    changed = uniform(content, model, size, 0, path)
+    if options.runtime == 'x86':
+      trial.run_once(changed, path)
+    converted = [model.tensors[index].type for index in (*model.inputs, model.outputs[0])]
+    notes = [model.note] if model.note else []
+    notes += ['its batch is not fixed, and is taken as 1'] if model.tensors[model.inputs[0]].batch == -1 else []
+    notes += [f'its size is not fixed, and is taken as {size[0]}x{size[1]}'] if min(seen.size) < 0 else []
+    if set(converted) != {'FLOAT32'}:
+      notes.append(f'reads {converted[0]} and gives {converted[1]}; its times are with the conversions from and to FLOAT32')
+    return cls(path, len(content), changed, (1, *size, seen.channels), tuple(notes))
+
+
+def table(options: Options, files: Sequence[Any], shape: Sequence[int]) -> list[dict[str, Any]]:
   """One row per file: 'model', 'bytes', 'milliseconds' (median), 'least', 'most', 'ratio', 'peak_megabytes'.
 
   Args:
     options: what to time, where.
-    contents: the files.
-    shape: [1, height, width, 3] of the image they read.
+    files: with their `path`, their `bytes` and the `content` that is timed.
+    shape: [1, height, width, channels] of the image they read.
 
   Raises:
     UserError: the runtime is missing, or a file does not run there.
   """
   image = np.random.default_rng(0).uniform(size=shape).astype(np.float32)
-  measured = RUNTIMES[options.runtime].measure(contents, image, options.rounds)
+  measured = RUNTIMES[options.runtime].measure([file.content for file in files], image, options.rounds)
   return [
     {
-      'model': path,
-      'bytes': len(content),
+      'model': file.path,
+      'bytes': file.bytes,
       'milliseconds': statistics.median(entry.milliseconds),
       'least': min(entry.milliseconds),
       'most': max(entry.milliseconds),
       'ratio': 1 / speedup(measured[0], entry),
       'peak_megabytes': entry.peak_megabytes,
     }
-    for path, content, entry in zip(options.paths, contents, measured)
+    for file, entry in zip(files, measured)
   ]
 
 

@@ -13,6 +13,7 @@ import tf_keras as keras
 from st_tf import files
 from st_tf.errors import UserError
 from tflite.file.encode import encode
+from tflite.file.metadata import Description, with_metadata
 from tflite.file.model_file import ModelFileError
 from tflite.file.runner import Runner
 
@@ -35,7 +36,9 @@ class Conversion:
   max_error: float
 
 
-def convert(model: keras.Model, samples: np.ndarray, path: str | pathlib.Path, tolerance: float = 1e-4) -> Conversion:
+def convert(
+  model: keras.Model, samples: np.ndarray, path: str | pathlib.Path, tolerance: float = 1e-4, about: Description | None = None
+) -> Conversion:
   """Writes `model` as a .tflite file that was verified on `samples`.
 
   Args:
@@ -43,6 +46,7 @@ def convert(model: keras.Model, samples: np.ndarray, path: str | pathlib.Path, t
     samples: [n, height, width, 3] float32, normalised as in training.
     path: the file to write; an existing one is replaced in one step.
     tolerance: largest `Conversion.max_error` that is accepted.
+    about: what its metadata say; None = there are none.
 
   Raises:
     ConversionError: the file answers differently, or it cannot be written.
@@ -53,6 +57,7 @@ def convert(model: keras.Model, samples: np.ndarray, path: str | pathlib.Path, t
     raise ConversionError(f'A .tflite file is written into an existing folder. Received: {path}. Create {path.parent} first.')
   samples = _checked(model, samples)
   content = encode(lambda image: model(image, training=False), samples.shape[1:], variables=model.variables)
+  content = with_metadata(content, about) if about else content
   error = difference(outputs(model, samples), content, samples)
   if not error <= tolerance:  # written so that NaN fails
     raise ConversionError(

@@ -10,6 +10,7 @@ from typing import Any
 from st_tf import command, quiet
 from st_tf.config import flags
 from tflite.file import model_file
+from tflite.file.model_file import SERVING
 
 _SHOWN = 12
 
@@ -22,8 +23,13 @@ class Options:
   ticket: str = dataclasses.field(
     default='', metadata={'help': 'Folder of a ticket, instead of a file: its network as it would be exported.'}
   )
+  signature: str = dataclasses.field(
+    default='', metadata={'help': f"Which graph of a file that has several, by its signature; empty = '{SERVING}', or the first."}
+  )
 
   def __post_init__(self):
+    if self.signature and not self.model:
+      raise flags.FlagError(f'--signature is of a file. Received: --signature={self.signature} without --model. Leave it out.')
     if bool(self.model) == bool(self.ticket):
       received = 'both' if self.model else 'neither'
       raise flags.FlagError(f'One of --model=FILE.tflite and --ticket=FOLDER is examined. Received: {received}.')
@@ -34,20 +40,29 @@ def main(argv: Sequence[str]) -> int:
   options = flags.read_options(argv, Options, __doc__)
   with quiet.imports():
     from tflite.file import flat, sparse_rules
-  diagnosis = sparse_rules.diagnose(flat.read(_content(options), options.model or options.ticket))
-  print('\n'.join(lines(diagnosis)))
+  model = flat.read(_content(options), options.model or options.ticket, options.signature)
+  diagnosis = sparse_rules.diagnose(model)
+  print('\n'.join([*lines(diagnosis), *(f'  {note}' for note in _notes(model))]))
   if options.ticket and not diagnosis.sparse:
     print('  networks of --supernet=mobile have the form that runs sparsely, at image sizes that 32 divides')
   return 0 if diagnosis.sparse else 1
 
 
+def _notes(model: Any) -> list[str]:
+  free = [index for index in model.inputs if model.tensors[index].batch == -1]
+  return list(filter(None, (model.note, 'its batch is not fixed, and is taken as 1' if free else '')))
+
+
 def lines(diagnosis: Any) -> list[str]:
   """The diagnosis for people."""
   inside, every = diagnosis.operations
+  share = 'how many of their weights are zero is not known' if diagnosis.zeros is None else f'{diagnosis.zeros:.0%} of their weights'
   if diagnosis.sparse:
-    told = [f'sparse: {inside} of {every} 1x1 convolutions skip their zeros ({diagnosis.zeros:.0%} of their weights)']
+    told = [f'sparse: {inside} of {every} 1x1 convolutions skip their zeros ({share})']
+  elif every:
+    told = [f'dense: none of {every} 1x1 convolutions skips its zeros ({share})']
   else:
-    told = [f'dense: none of {every} 1x1 convolutions skips its zeros ({diagnosis.zeros:.0%} of their weights)']
+    told = ['dense: there is no 1x1 convolution that could skip zeros']
   shown = list(dict.fromkeys(diagnosis.findings))
   told += [f'  {finding.where}: {finding.what}; {finding.change}' for finding in shown[:_SHOWN]]
   return told + ([f'  and {len(shown) - _SHOWN} more like these'] if len(shown) > _SHOWN else [])

@@ -62,13 +62,15 @@ def beside(folder: pathlib.Path, fingerprint: str) -> list[dict[str, Any]]:
     folder: where to look; facts without their file, of other tickets or unreadable are passed over.
     fingerprint: of the ticket.
   """
-  found = []
-  for path in sorted(folder.glob(f'*{_ENDING}')):
-    file = path.with_name(f'{path.name.removesuffix(_ENDING)}.tflite')
-    facts = _read(path)
-    if facts.get('ticket') == fingerprint and file.is_file():
-      found.append(facts | {'file': file.name})
+  files = (path.with_name(f'{path.name.removesuffix(_ENDING)}.tflite') for path in sorted(folder.glob(f'*{_ENDING}')))
+  found = [facts | {'file': file.name} for file in files if (facts := known(file, fingerprint))]
   return sorted(found, key=lambda facts: -facts['bytes'])
+
+
+def known(file: pathlib.Path, fingerprint: str) -> dict[str, Any]:
+  """The facts of a file that was exported from the ticket of that fingerprint; nothing where it is none, or they are not there."""
+  facts = _read(facts_path(file)) if file.is_file() else {}
+  return facts if facts.get('ticket') == fingerprint else {}
 
 
 def _read(path: pathlib.Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from st_tf.task import most_likely
-from st_tf.task.pictures import center_crop
+from st_tf.task.pictures import as_rgb, center_crop
 from st_tf.ticket import TaskFacts
 from st_tf.ticket.prediction import prediction
 
@@ -25,6 +25,7 @@ _CROPS = (
   ((115, 87), (27, 105), 1.0),
   ((2, 2999), (16, 16), 0.9),
 )
+_TRANSPARENT = 4  # Every so many pictures of these are transparent, the first among them.
 _LOGITS = ((0.0, 0.0, 0.0), (1.0, -2.0, 3.0, 3.0, 0.5, 2.0, -1.0), (80.0, -80.0, 79.0), (-1000.0, -999.5), (0.25,))
 # (rows, columns) of a map, its labels, how often a file gives each place per direction, (height, width) of what the network sees.
 _MAPS = (
@@ -38,18 +39,32 @@ _MAPS = (
 
 
 def crops(seed: int = 0) -> str:
-  """Lines of 'width height out_height out_width keep pixels expected'; pixels are RGB rows in hexadecimal.
+  """Lines as of `crop_line`, of random pictures; some are transparent.
 
   Args:
     seed: of the pictures.
   """
   rng = np.random.default_rng(seed)
   lines = []
-  for (width, height), (out_height, out_width), keep in _CROPS:
-    pixels = rng.integers(0, 256, (height, width, 3), np.uint8)
-    expected = center_crop(Image.fromarray(pixels), (out_height, out_width), keep)
-    lines.append(f'{width} {height} {out_height} {out_width} {keep!r} {pixels.tobytes().hex()} {expected.tobytes().hex()}')
-  return '\n'.join(lines) + '\n'
+  for index, ((width, height), size, keep) in enumerate(_CROPS):
+    pixels = rng.integers(0, 256, (height, width, 4), np.uint8)
+    if index % _TRANSPARENT:
+      pixels[..., 3] = 255
+    lines.append(crop_line(pixels, size, keep))
+  return ''.join(f'{line}\n' for line in lines)
+
+
+def crop_line(pixels: np.ndarray, size: tuple[int, int], keep: float) -> str:
+  """'width height out_height out_width keep pixels expected'; pixels are RGBA rows and expected are RGB rows, in hexadecimal.
+
+  Args:
+    pixels: [height, width, 4] uint8.
+    size: (height, width) of the crop in pixels.
+    keep: share of the shorter side that is kept.
+  """
+  expected = center_crop(as_rgb(Image.fromarray(pixels), 'a picture'), size, keep)
+  numbers = (pixels.shape[1], pixels.shape[0], *size)
+  return f'{" ".join(map(str, numbers))} {keep!r} {pixels.tobytes().hex()} {expected.tobytes().hex()}'
 
 
 def guesses(top: int = 5) -> str:

@@ -6,6 +6,8 @@ import sys
 
 from st_tf import report
 from st_tf.errors import UserError
+from st_tf.files import write_text
+from st_tf.report import model_card
 from st_tf.report.samples import collect
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
@@ -16,12 +18,21 @@ from tflite import export, exports
 from tflite.convert import convert
 from tflite.deployment import of_ticket
 from tflite.file.encode import encode
+from tflite.file.metadata import Description
 
+CARD = 'README.md'
 _CHECKED_IMAGES = 16
 
 
-def deliver(paths: Sequence[pathlib.Path], task: Task, workdir: Workdir, batch_size: int, simple: Baselines | None = None) -> list[Ticket]:
-  """Scores the tickets of a run on the test split, once; writes their model files and reports.
+def deliver(
+  paths: Sequence[pathlib.Path],
+  task: Task,
+  workdir: Workdir,
+  batch_size: int,
+  simple: Baselines | None = None,
+  formats: Sequence[str] = (),
+) -> list[Ticket]:
+  """Scores the tickets of a run on the test split, once; writes their model files, reports and cards.
 
   Args:
     paths: the tickets' folders.
@@ -29,6 +40,7 @@ def deliver(paths: Sequence[pathlib.Path], task: Task, workdir: Workdir, batch_s
     workdir: the run's folder.
     batch_size: images per step of the scoring.
     simple: what they have to beat; None = it is fitted here.
+    formats: of files for phones, beside the one whose rounding the training saw.
 
   Returns:
     The tickets with their test scores.
@@ -40,7 +52,7 @@ def deliver(paths: Sequence[pathlib.Path], task: Task, workdir: Workdir, batch_s
   try:
     tickets = [scored(path, task, batch_size, simple) for path in paths]
     for path, ticket in zip(paths, tickets):
-      _describe(path, ticket, tickets, task, workdir)
+      _describe(path, ticket, tickets, task, workdir, formats)
   except OSError as error:
     raise TicketError(f'A ticket can be written. Received: {error}. Make room and give the same command again.') from error
   return tickets
@@ -70,23 +82,31 @@ def stored_bytes(ticket: Ticket) -> int:
   return len(encode(network.function, ticket.input_shape, sparse=bool(ticket.masks), variables=network.variables))
 
 
-def _describe(path: pathlib.Path, ticket: Ticket, tickets: Sequence[Ticket], task: Task, workdir: Workdir) -> None:
+def _describe(path: pathlib.Path, ticket: Ticket, tickets: Sequence[Ticket], task: Task, workdir: Workdir, formats: Sequence[str]) -> None:
   if not (path / MODEL).exists():
     images, _ = next(readable(task.dataset('validation', _CHECKED_IMAGES).as_numpy_iterator()))
-    convert(ticket.network, images, path / MODEL)
-  _export(path, ticket, task)
+    convert(ticket.network, images, path / MODEL, about=_about(ticket))
+  trained = ticket.provenance.config.get('quantize')
+  for number_format in dict.fromkeys([*([trained] if trained else []), *formats]):
+    _export(path, ticket, task, number_format)
   written = exports.beside(path, ticket.fingerprint)
   files = exports.rows(written) if written else ()
   report.write(
     path / 'report', ticket, workdir.history.rows(), collect(task, ticket.network), tickets, model_file=path / MODEL, exports=files
   )
+  write_text(path / CARD, model_card.text(ticket, files))
 
 
-def _export(path: pathlib.Path, ticket: Ticket, task: Task) -> None:
-  """Writes the file that the ticket's training saw the rounding of; says so where it cannot be."""
-  number_format = ticket.provenance.config.get('quantize')
-  if not number_format:
-    return
+def _about(ticket: Ticket) -> Description:
+  """What the file of the network as it was trained says of itself."""
+  pixels = ticket.task.normalisation
+  mean, deviation = ([255 * value for value in values] for values in (pixels.mean, pixels.deviation))
+  text = 'The network as it was trained, to check with.'
+  return Description(ticket.task.name, text, ticket.input_shape[:2], ticket.task.labels, ticket.kind, mean, deviation)
+
+
+def _export(path: pathlib.Path, ticket: Ticket, task: Task, number_format: str) -> None:
+  """Writes a file for phones that is not there yet; says so where it cannot be."""
   options = export.Options(ticket=str(path), format=number_format)
   if options.path.exists():
     return

@@ -20,6 +20,7 @@ def draw(
   fresh: bool = False,
   stages: str | os.PathLike[str] = '',
   deliver: bool = True,
+  ship: bool = False,
   config: str | os.PathLike[str] = '',
   recipe: str = '',
   scale_with_batch: bool = False,
@@ -37,6 +38,7 @@ def draw(
     fresh: whether to forget what is in the folder and start over.
     stages: folder of the trainings that runs of several are made of, for runs to share; '' = in the workdir.
     deliver: whether tickets get test scores, model files and reports.
+    ship: whether they get a file for phones and an Android project, too.
     config: a JSON file of settings, such as a run's config.json.
     recipe: settings of the paper in the place of the defaults.
     scale_with_batch: whether the recipe's learning rate scales with the batch.
@@ -67,7 +69,7 @@ def draw(
   def work(process: Any) -> list[pathlib.Path]:
     identity = Identity.of(run, loaded.contents)
     with contextlib.closing(Workdir(path, identity, process, fresh=fresh, stages=stages or None, wait=bool(stages))) as folder:
-      return drawing.draw_into(loaded, run, folder, deliver)
+      return drawing.draw_into(loaded, run, folder, deliver, ship)
 
   said = {'config': config, 'recipe': recipe, 'scale_with_batch': scale_with_batch} | settings
   paths = interruptible(work, call_of('draw', task, said), fresh)

@@ -7,6 +7,7 @@ import time
 
 from st_tf import methods, wording
 from st_tf.api.delivery import deliver
+from st_tf.api.shipping import FORMAT, ship
 from st_tf.api.stand_in import StandIn
 from st_tf.api.suited import suited
 from st_tf.api.summary import summary
@@ -51,7 +52,7 @@ def with_supernet(task: Task, config: Config) -> Config:
   return config if config.supernet or config.init_from else dataclasses.replace(config, supernet=task.default_supernet)
 
 
-def draw_into(task: Task, config: Config, workdir: Workdir, delivered: bool = True) -> list[pathlib.Path]:
+def draw_into(task: Task, config: Config, workdir: Workdir, delivered: bool = True, shipped: bool = False) -> list[pathlib.Path]:
   """Draws the tickets that are missing in `workdir`; the folders of all of them.
 
   Args:
@@ -59,19 +60,20 @@ def draw_into(task: Task, config: Config, workdir: Workdir, delivered: bool = Tr
     config: the run's settings.
     workdir: the run's folder.
     delivered: whether tickets get test scores, model files and reports.
+    shipped: whether they get a file for phones and an app, too.
 
   Raises:
     UserError: the run cannot go to its end.
     Interrupted: it was asked to stop; its state is saved.
   """
   try:
-    return _drawn(task, config, workdir, delivered)
+    return _drawn(task, config, workdir, delivered, shipped)
   except KeyboardInterrupt:
     where = 'continues from the last checkpoint' if workdir.has_checkpoint else 'starts again; nothing was saved yet'
     raise Interrupted(f'Interrupted: {workdir.process.again} {where}.') from None
 
 
-def _drawn(task: Task, config: Config, workdir: Workdir, delivered: bool) -> list[pathlib.Path]:
+def _drawn(task: Task, config: Config, workdir: Workdir, delivered: bool, shipped: bool) -> list[pathlib.Path]:
   started = time.monotonic()
   simple = Baselines(task)
   if not (workdir.is_finished or workdir.has_checkpoint):
@@ -84,8 +86,10 @@ def _drawn(task: Task, config: Config, workdir: Workdir, delivered: bool) -> lis
     workdir.finish()
   paths = list(workdir.tickets())
   if delivered:
-    for path, ticket in zip(paths, deliver(paths, task, workdir, config.batch_size, simple)):
+    formats = (FORMAT,) if shipped else ()
+    for path, ticket in zip(paths, deliver(paths, task, workdir, config.batch_size, simple, formats)):
       print(summary(ticket, path, workdir.history.rows()))
+      print(''.join(f'{line}\n' for line in (ship(path, ticket) if shipped else ())), end='', flush=True)
   print(f'Done in {time.monotonic() - started:.0f} s.')
   return paths
 

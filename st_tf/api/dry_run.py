@@ -11,6 +11,7 @@ import tensorflow as tf
 from st_tf import methods, wording
 from st_tf.api import drawing, removals
 from st_tf.api.stand_in import StandIn
+from st_tf.arch import memory
 from st_tf.arch.graph import Graph
 from st_tf.arch.presets import is_graph
 from st_tf.config import Config
@@ -58,6 +59,8 @@ def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]
   if is_graph(config.supernet):
     yield f'  weights     {_BEGINS.get(config.weights, config.weights)}'
   yield f'  training    {config.epochs} epochs of {plan.steps_per_epoch} steps of {config.batch_size} images = {plan.total_steps:,} steps'
+  takes = memory.of_step(trainer.arch, task.head, (height, width, 3), config.batch_size)
+  yield f'  memory      a step takes about {takes / 1e9:.1f} GB of {memory.machine() / 1e9:.1f} GB'
   trainings = method.trainings(config)
   epochs = sum(training.epochs for training in trainings)
   if trainings[0].name:
@@ -83,10 +86,10 @@ def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]
   yield f'              and about {wording.duration(first)} at the start{rebuilding}, to build the network'
 
 
-def seconds_per_step(task: Task, config: Config) -> float:
-  """Measured on the whole network, without a search and without pruning."""
+def seconds_of_steps(task: Task, config: Config) -> tuple[float, float]:
+  """(of the first step, which builds the training function; of one that follows), of the whole network without search and pruning."""
   plan = training_alone(config, task.steps_per_epoch(config.batch_size))
-  return _seconds(fresh(task, config, plan), plan)[1]
+  return _seconds(fresh(task, config, plan), plan)
 
 
 def _rates(plan: Plan) -> str:

@@ -13,7 +13,16 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-  network: 'Ticket | str | os.PathLike[str]', task: Task | str = '', *, split: str = 'test', batch_size: int = 256, **data: Any
+  network: 'Ticket | str | os.PathLike[str]',
+  task: Task | str = '',
+  *,
+  split: str = 'test',
+  batch_size: int = 256,
+  pixels: str = '',
+  labels: str = '',
+  signature: str = '',
+  output: str = '',
+  **data: Any,
 ) -> 'Evaluation':
   """Scores a ticket or a .tflite file.
 
@@ -22,20 +31,28 @@ def evaluate(
     task: what to score it on; '' = the ticket's own. A file does not know its task.
     split: one of `st_tf.task.SPLITS`.
     batch_size: images per step; changes the time only.
+    pixels: that a file wants, 'bytes', 'units', 'signed', 'imagenet' or 'task'; '' = as it says.
+    labels: text file with the name of each output of a file, or 'task' where their order is the task's; '' = as it says.
+    signature: which of a file's signatures; '' = 'serving_default', or the first.
+    output: which output of a file that has several.
     **data: settings of `DataConfig` that replace those of the training, such as `data_dir`.
 
   Raises:
     UserError: there is no such network or task, or they do not fit together.
   """
-  from st_tf.api import evaluation
+  from st_tf.api import evaluation, foreign
   from st_tf.ticket import Ticket
 
+  reading = foreign.Reading(signature=signature, output=output, pixels=pixels, labels=labels)
+  is_file = not isinstance(network, Ticket) and (pathlib.Path(network).suffix.lower() == '.tflite' or pathlib.Path(network).is_file())
+  if not is_file and reading != foreign.Reading():
+    raise UserError(f'pixels, labels, signature and output are of files. Received: {reading} for a ticket. Leave it out.')
   if isinstance(network, Ticket):
     scorable, task = evaluation.of_ticket(network, network.fingerprint[:12], data, task)
-  elif pathlib.Path(network).suffix == '.tflite':
+  elif is_file:
     if not task:
       raise UserError('A .tflite file does not know its task. Received: no task. Give one.')
-    scorable, task = evaluation.of_file(network, data, task)
+    scorable, task = foreign.network(network, data, task, reading)
   else:
     scorable, task = evaluation.of_ticket(Ticket.load(network), str(network), data, task)
   return evaluation.scored(scorable, task, split, batch_size)

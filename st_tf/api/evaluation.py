@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 import dataclasses
-import pathlib
 import time
 from typing import Any
 
@@ -11,11 +10,11 @@ import tensorflow as tf
 
 from st_tf import task as tasks
 from st_tf import wording
+from st_tf.api.outputs import Outputs
 from st_tf.errors import UserError
-from st_tf.task import DataConfig, Task, scoring
+from st_tf.task import Task, scoring
 from st_tf.ticket import Ticket
 from st_tf.ticket.task_of import renormalisation, task_of
-from tflite.file.runner import Runner, single
 
 
 class EvaluationError(UserError):
@@ -32,6 +31,8 @@ class Network:
     image_size: (height, width) it reads, in pixels.
     outputs: numbers it gives per image (or per pixel).
     infer: images [batch, height, width, 3], normalised as the task does -> outputs [batch, ..., outputs].
+    notes: what was taken for granted, a line each.
+    read: of a file of classes, how its outputs were read; None for others.
   """
 
   name: str
@@ -39,6 +40,8 @@ class Network:
   image_size: tuple[int, int]
   outputs: int
   infer: Callable[[np.ndarray], np.ndarray]
+  notes: tuple[str, ...] = ()
+  read: Outputs | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +57,7 @@ class Evaluation:
     seconds: time it took.
     scores: by name; fractions, except for the loss.
     per_class: {label: {'count': n, score: value}}.
+    notes: what was taken for granted, a line each.
   """
 
   model: str
@@ -64,6 +68,7 @@ class Evaluation:
   seconds: float
   scores: Mapping[str, float]
   per_class: Mapping[str, Mapping[str, float]]
+  notes: tuple[str, ...] = ()
 
 
 def scored(network: Network, task: Task, split: str, batch_size: int) -> Evaluation:
@@ -86,7 +91,12 @@ def scored(network: Network, task: Task, split: str, batch_size: int) -> Evaluat
   started = time.monotonic()
   metrics = scoring.score(network.infer, task, split, batch_size)
   seconds = time.monotonic() - started
-  return Evaluation(network.name, network.about, task.name, split, task.sizes[split], seconds, metrics.result(), metrics.per_class())
+  scores, notes = dict(metrics.result()), network.notes
+  if network.read:
+    notes = (*notes, f'outputs: {network.read.note}')
+    if not network.read.has_loss:
+      scores.pop('loss', None)
+  return Evaluation(network.name, network.about, task.name, split, task.sizes[split], seconds, scores, metrics.per_class(), notes)
 
 
 def lines(result: Evaluation, per_class: bool = False) -> list[str]:
@@ -96,6 +106,7 @@ def lines(result: Evaluation, per_class: bool = False) -> list[str]:
     ('network', result.model),
     ('', result.about),
     ('task', f'{result.task}, {result.split} split, {result.examples:,} examples'),
+    *(note.split(': ', 1) for note in result.notes),
     ('time', f'{wording.duration(result.seconds)} ({rate:,.0f} images per second)'),
   ]
   scores = [(wording.score_name(name), wording.score(name, value)) for name, value in result.scores.items()]
@@ -131,21 +142,3 @@ def of_ticket(ticket: Ticket, name: str, given: Mapping[str, Any], task: Task | 
   infer = tf.function(lambda images: model(as_trained(images), training=False), reduce_retracing=True)
   about = f'{ticket.sparsity:.1%} sparse, fingerprint {ticket.fingerprint[:12]}'
   return Network(name, about, tuple(ticket.input_shape[:2]), ticket.head.outputs, infer), task
-
-
-def of_file(path: str | pathlib.Path, given: Mapping[str, Any], task: Task | str) -> tuple[Network, Task]:
-  """A .tflite file as a network, and what it is scored on; as `of_ticket`."""
-  runner = Runner.load(str(path))
-  if isinstance(task, str):
-    task = tasks.load(task, DataConfig.of(tasks.size_settings(runner.image_size) | dict(given)))
-  outputs = runner.output_shape[-1] if runner.output_shape else 1
-  infer = _as_normalised(runner, task)
-  return Network(str(path), wording.size(runner.bytes), runner.image_size, outputs, lambda images: single(infer(images))), task
-
-
-def _as_normalised(runner: Any, task: Task) -> Callable[[np.ndarray], np.ndarray]:
-  """`runner` for the task's normalised images: a file whose metadata say how it wants pixels gets them so."""
-  if runner.normalization is None:
-    return runner
-  (mean, deviation), to_bytes = runner.normalization, task.normalisation.to_bytes
-  return lambda images: runner(((to_bytes(images) - mean) / deviation).astype(np.float32))

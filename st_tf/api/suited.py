@@ -8,14 +8,15 @@ import pathlib
 from typing import Any
 
 from st_tf import methods
-from st_tf.arch import presets
-from st_tf.arch.graph import Graph
+from st_tf.arch import memory, presets
+from st_tf.arch.graph import Architecture, Graph
 from st_tf.config import PRUNING_SETTINGS, SEARCH_SETTINGS, Config, ConfigError
 from st_tf.config.named_files import TICKET
 from st_tf.config.request import Request
 from st_tf.models import families, starts
 from st_tf.task import Task
 from st_tf.ticket import Ticket
+from st_tf.training import replicas
 
 TRAINED = ('efficientnet_lite0', 'mobilenet_v2')  # For photographs, the first whose weights are at hand.
 _PHOTOGRAPHS = ('mobile', 'mobile_dense')  # Presets that tasks of photographs have by default.
@@ -35,6 +36,7 @@ _FROM_SCRATCH = {'batch_size': (32, 'more steps from few pictures'), 'learning_r
 _OF_TRAINED = ('weights', 'pixels', 'padding')
 _OF_MAPS = 0.02  # Learning rate of a fine-tuning whose head gives maps.
 _SLOWER = 3  # How much smaller the learning rate of a fine-tuning is, of a task that brings an optimizer of its own.
+_MULTIPLE = 32  # Of pixels: what five layers of stride 2 halve evenly.
 _STEPS, _SCRATCH_STEPS = 2000, 4000  # Training steps that suffice.
 _FEWEST_EPOCHS, _MOST_EPOCHS = 10, 200
 
@@ -53,16 +55,19 @@ def suited(task: Task, request: Request) -> tuple[Task, Config]:
     is_ticket = (pathlib.Path(config.init_from) / TICKET).is_file()
     return _going_on(Ticket.load(config.init_from), task, request) if is_ticket else (task, config)
   name, note = supernet(task, config)
+  note = '\n'.join(filter(None, (note, _of_size(task, name))))
   starts.check(name, config.weights, config.pixels, config.padding)
   batch = request.given.get('batch_size') or request.base.get('batch_size')
   if not presets.is_graph(name):
     own = from_scratch(task, batch) if name in _PHOTOGRAPHS else {}
+    own = _fitting(task, presets.supernet(name), request, own)
     return task, _told(request, task, own, {}, note)
   # From here on the weights are a file, or none: what the run is known by, and where all of it reads them.
   weights = starts.located(name, config.weights, task.image_size)
   begun = starts.of(dataclasses.replace(config, supernet=name, weights=weights), task.head, task.image_size)
   first = {'unit_search': ('scores', 'it is searched before the first step')}
   own = fine_tuning(task, batch) if begun.values else from_scratch(task, batch) | first
+  own = _fitting(task, begun.graph, request, own)
   chosen = _told(request, task, own, {'supernet': name}, note, *begun.notes)
   return _giving(task, begun), dataclasses.replace(chosen, weights=weights)
 
@@ -87,6 +92,15 @@ def supernet(task: Task, config: Config) -> tuple[str, str]:
     f'supernet {task.default_supernet}, from scratch: no trained weights are at hand. With few pictures a trained network is far better:'
     ' --weights=imagenet fetches one'
   )
+
+
+def _of_size(task: Task, name: str) -> str:
+  """What should be known of an image size at which a network for phones cannot run sparsely there (docs/deploying.md)."""
+  fitting = [max(side // _MULTIPLE, 1) * _MULTIPLE for side in task.image_size]
+  if not (name in _PHOTOGRAPHS or presets.is_graph(name)) or all(side % _MULTIPLE == 0 for side in task.image_size):
+    return ''
+  sizes, better = ('x'.join(map(str, dict.fromkeys(values))) for values in (task.image_size, fitting))
+  return f'image_size {sizes}: networks run sparsely on phones at multiples of {_MULTIPLE} pixels only; {better} is one'
 
 
 def fine_tuning(task: Task, batch_size: int | None = None) -> dict[str, tuple[Any, str]]:
@@ -121,6 +135,32 @@ def from_scratch(task: Task, batch_size: int | None = None) -> dict[str, tuple[A
   return own | {'epochs': _epochs(task, batch_size or own['batch_size'][0], _SCRATCH_STEPS)}
 
 
+def _fitting(task: Task, arch: Architecture, request: Request, own: dict[str, tuple[Any, str]]) -> dict[str, tuple[Any, str]]:
+  """Settings with a batch that fits into the machine's memory, and the learning rate of that batch.
+
+  Raises:
+    ConfigError: the batch that is given does not fit.
+  """
+  config = request.resolved({**task.settings, **{name: value for name, (value, _) in own.items()}})
+  network = arch, task.head, (*task.image_size, 3)
+  batch, pixels = config.batch_size, 'x'.join(map(str, task.image_size))
+  takes = f'{memory.of_step(*network, batch) / 1e9:.1f} GB of the {memory.machine() / 1e9:.1f} GB that are here'
+  given = 'batch_size' in request.given or 'batch_size' in request.base
+  fits = memory.largest_batch(*network, batch, comfortable=not given)
+  if fits == batch or replicas.has_gpu():
+    return own
+  if given:
+    raise ConfigError(
+      f'A training step fits into memory. Received: --batch_size={batch} of {pixels} pixels, which takes about {takes}. Take'
+      f' --batch_size={fits}, or a smaller --image_size.'
+    )
+  scaled = {'batch_size': (fits, f'{batch} of {pixels} pixels would take about {takes}')}
+  if config.training.optimizer == 'sgd':
+    rate = config.training.learning_rate
+    scaled['learning_rate'] = (rate * fits / batch, f'{rate:g} is for batches of {batch}')
+  return own | scaled
+
+
 def _epochs(task: Task, batch_size: int, steps: int) -> tuple[int, str]:
   pictures = task.sizes['train']
   epochs = min(max(math.ceil(steps * batch_size / pictures), _FEWEST_EPOCHS), _MOST_EPOCHS)
@@ -150,10 +190,11 @@ def _shown(value: Any) -> str:
 def _going_on(ticket: Ticket, task: Task, request: Request) -> tuple[Task, Config]:
   """What a training that goes on with a ticket has: of a trained network its pixels, and settings that suit a fine-tuning."""
   if not isinstance(ticket.arch, Graph):
-    return task, request.resolved(task.settings)
+    return task, _told(request, task, _fitting(task, ticket.arch, request, {}), {})
   of_training = ('ranking', 'learning_rate', 'weight_decay', 'batch_size', 'epochs')
   batch = request.given.get('batch_size') or request.base.get('batch_size')
   own = {name: reasoned for name, reasoned in fine_tuning(task, batch).items() if name in of_training}
+  own = _fitting(task, ticket.arch, request, own)
   return _giving(task, ticket.task), _told(request, task, own, {'unit_search': 'scores'})
 
 

@@ -11,8 +11,8 @@ from st_tf.task import Task
 if TYPE_CHECKING:
   from st_tf.ticket import Ticket
 
-_GIVEN_BY_TICKET = ('sparsity', 'target_macs', 'target_latency_ms')
-_GIVEN_BY_TRANSFER = ('method', 'init_from')
+GIVEN_BY_TICKET = ('sparsity', 'target_macs', 'target_latency_ms')
+GIVEN_BY_TRANSFER = ('method', 'init_from')
 
 
 class TransferError(UserError):
@@ -82,10 +82,10 @@ def check(request: Request, controlled: bool, has_task: bool = False) -> None:
   given, config = request.given, request.resolved()
   if 'task' not in given and not request.recipe and not has_task:
     raise TransferError('--task is needed: what the ticket moves to. Received: none. Write --task=NAME.')
-  settled = next((name for name in _GIVEN_BY_TICKET if name in given), '')
+  settled = next((name for name in GIVEN_BY_TICKET if name in given), '')
   if settled:
     raise TransferError(f'The ticket says how sparse and how large a network is moved. Received: --{settled}. Leave it out.')
-  other = next((name for name in _GIVEN_BY_TRANSFER if name in given), '')
+  other = next((name for name in GIVEN_BY_TRANSFER if name in given), '')
   if other:
     raise TransferError(f'This command moves the ticket in --ticket. Received: --{other}. Leave it out.')
   changed = [name for name in ('freeze_body', 'reactivate') if getattr(config.transfer, name)]

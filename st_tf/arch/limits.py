@@ -7,13 +7,14 @@ import os
 import re
 from typing import Any
 
+from st_tf.arch.graph import Graph
 from st_tf.arch.specs import ArchSpec, Block, HeadSpec, SpecError, layout
 
 PARAMETERS = 10**9
 MACS = 10**13  # Of one image.
-_TRAINED = 4  # A weight, its gradient, its average and what the optimizer remembers.
-_KEPT = 2  # An output of a layer and its gradient.
-_BYTES = 4
+_OF_A_WEIGHT = 16  # Bytes: it, its gradient, its average and what the optimizer remembers.
+_OF_AN_OUTPUT = 3  # Bytes: some layers' are kept for the backward pass, others are let go.
+_INNER = 3  # Layers that a block's units go through twice over: convolution, norm, activation.
 _BRANCH = re.compile(r'(?:/branch|/fuse/|head/increase|head/down)(\d+)')
 # Settings of Keras's layers that the number of their weights is a multiple of.
 _SIZES = ('filters', 'units', 'kernel_size', 'depth_multiplier', 'num_heads', 'key_dim', 'value_dim', 'input_dim', 'output_dim',
@@ -47,9 +48,19 @@ class Size:
     self.outputs += outputs
 
   @property
+  def of_weights(self) -> int:
+    """Bytes that weights take in a training step, and what there is one of for each."""
+    return _OF_A_WEIGHT * self.params
+
+  @property
+  def of_image(self) -> int:
+    """Bytes that an image of a batch takes in a training step."""
+    return _OF_AN_OUTPUT * self.outputs
+
+  @property
   def memory(self) -> int:
     """Bytes that a training step takes with one image."""
-    return _BYTES * (_TRAINED * self.params + _KEPT * self.outputs)
+    return self.of_weights + self.of_image
 
   def check(self, image_size: Sequence[int]) -> None:
     """Refuses a network that is too large.
@@ -82,6 +93,17 @@ def check(arch: ArchSpec, head: HeadSpec, input_shape: Sequence[int]) -> None:
   Raises:
     SpecError: so it is.
   """
+  of_specs(arch, head, input_shape).check(input_shape[:2])
+
+
+def of_specs(arch: ArchSpec, head: HeadSpec, input_shape: Sequence[int]) -> Size:
+  """An estimate of a high-resolution network.
+
+  Args:
+    arch: the network.
+    head: its end.
+    input_shape: (height, width, channels) of one image.
+  """
   size, (height, width, channels) = Size(), input_shape
   pixels = height * width
   first, second = arch.stem_channels
@@ -92,10 +114,20 @@ def check(arch: ArchSpec, head: HeadSpec, input_shape: Sequence[int]) -> None:
     found = _BRANCH.search(block.name)
     positions = max(finest // 4 ** min(int(found[1]) if found else 0, 32), 1)
     units = _units(block)
-    size.add(_weights(block), positions, positions * (2 * units + block.out_channels))
+    size.add(_weights(block), positions, positions * _INNER * (2 * units + block.out_channels))
   last = (arch.head_channels[-1] if arch.head_channels else 1) * arch.last_channel + arch.last_channel * head.outputs
   size.add(last, finest if head.kind == 'dense' else 1, finest * head.outputs if head.kind == 'dense' else head.outputs)
-  size.check(input_shape[:2])
+  return size
+
+
+def of_graph(graph: Graph) -> Size:
+  """The weights and outputs of any other network, as its own nodes say them."""
+  size, layers = Size(), set()
+  for node in graph.nodes:
+    params = sum(map(math.prod, node.weights.values())) if node.layer not in layers else 0
+    layers.add(node.layer)
+    size.add(params, 0, math.prod(side or 1 for side in node.shape))
+  return size
 
 
 def layer_weights(config: Mapping[str, Any], channels: int) -> int:

@@ -22,8 +22,10 @@ from st_tf.runs.start import supernet
 from st_tf.task import Task
 from st_tf.task.baselines import Baselines
 from st_tf.ticket import Ticket
+from st_tf.training.meter import STEP_PASSES
 
 _RECORDS = 'records'
+_BUILDINGS = 2  # Of a training's network: at its start, and after a shrink or at its delivery.
 
 
 class Comparison:
@@ -71,6 +73,7 @@ class Comparison:
     entries.check_sparsities(options.sparsities)
     task, base = drawing.prepared(request)
     base = drawing.with_supernet(task, base)
+    drawing.tell_of_few_steps(task, base)
     root = options.workdir or pathlib.Path('runs') / f'compare-{base.task}'.replace(':', '_').replace('/', '_')
     return cls(task, base, options, chosen, pathlib.Path(root).absolute(), command)
 
@@ -96,7 +99,7 @@ class Comparison:
     missing: dict[str, float] = {}
     for run in left:
       missing |= {name: epochs for name, epochs in budget.trainings(run).items() if not self._work.has_stage(name)}
-    seconds = dry_run.seconds_per_step(self.task, self.base) * self.task.steps_per_epoch(self.base.batch_size)
+    seconds = self._seconds(sum(missing.values()), len(missing), len(left))
     rates = len(self.rates)
     return [
       f'Comparing {", ".join(entry.label for entry in self.chosen)} on {self.task.name}, workdir {self.root}',
@@ -105,9 +108,16 @@ class Comparison:
       f'  rates       {rates} tried by each method on validation, at {wording.sparsity(self._trial_sparsity())} and seed {self.base.seed}'
       if rates > 1
       else f'  rate        {rate:g}, none tried',
-      f'  time        about {wording.duration(seconds * sum(missing.values()))} for the epochs that are left, one run at a time and'
-      ' at the speed of the whole supernet',
+      f'  time        about {wording.duration(seconds)} for what is left, one run at a time and at the whole supernet’s speed: epochs with'
+      ' their evaluation, the starts of processes, building networks',
     ]
+
+  def _seconds(self, epochs: float, trainings: int, runs: int) -> float:
+    """What so many epochs of so many trainings take in so many processes, each of which starts as this one has."""
+    task, batch = self.task, self.base.batch_size
+    first, step = dry_run.seconds_of_steps(task, self.base)
+    evaluation = task.scored('validation') / (STEP_PASSES * batch)
+    return epochs * step * (task.steps_per_epoch(batch) + evaluation) + trainings * _BUILDINGS * first + runs * time.process_time()
 
   def run(self) -> list[Row]:
     """Does what is missing, unless what is there is only to be collected; writes table and page, and returns the rows.

@@ -57,7 +57,7 @@ class Launcher:
     Raises:
       KeyboardInterrupt: all were stopped; the run has saved its state.
     """
-    config_file, log = (self._root / folder / f'{path.name}.{suffix}' for folder, suffix in (('configs', 'json'), ('logs', 'txt')))
+    config_file, log = self._root / 'configs' / f'{path.name}.json', log_of(self._root, path)
     for file in (config_file, log):
       file.parent.mkdir(parents=True, exist_ok=True)
     files.write_text(config_file, config.to_json())
@@ -89,6 +89,16 @@ class Launcher:
     if source == sysconfig.get_path('purelib'):  # Installed, it is found; put first, it would come before the standard library.
       return threads
     return threads | {'PYTHONPATH': os.pathsep.join(filter(None, [source, os.environ.get('PYTHONPATH', '')]))}
+
+
+def log_of(root: pathlib.Path, path: pathlib.Path) -> pathlib.Path:
+  """Where what the process of a run says is written down.
+
+  Args:
+    root: of the comparison.
+    path: of the run.
+  """
+  return root / 'logs' / f'{path.name}.txt'
 
 
 def run(work: Mapping[pathlib.Path, Work], launch: Launch[Work], stop: Stop, jobs: int) -> Iterator[Outcome]:

@@ -85,6 +85,7 @@ class Work:
     if name:
       received = 'another one' if now.get(name) else 'none'
       return f'The file of --{name} stays as it is during a comparison. Received: {received}. Put it back.'
+    print(f'running {self._named(run)}; its log is {self._private(str(runner.log_of(self._root, path)))}', flush=True)
     return self._launch(run.settings, path)
 
   def _keep(self, run: Identity, split: str) -> str:
@@ -105,10 +106,13 @@ class Work:
   def _private(self, error: str) -> str:
     return error.replace(f'{self._root}/', '')
 
-  def _said(self, run: Identity, error: str) -> str:
+  def _named(self, run: Identity) -> str:
     config = run.settings
     level, rate = wording.sparsity(config.pruning.sparsity[-1]), config.training.learning_rate
-    name = f'{config.method} at {level}, seed {config.seed}, learning rate {rate:g}'
+    return f'{config.method} at {level}, seed {config.seed}, learning rate {rate:g}'
+
+  def _said(self, run: Identity, error: str) -> str:
+    name = self._named(run)
     if error:
       return f'{name}: failed. {error}'
     record = self.records.find(run)

@@ -86,6 +86,8 @@ _LATER = (
   'teacher_temperature',
   'quantize',
   'quantize_begin',
+  'void',
+  'category',
 )
 
 

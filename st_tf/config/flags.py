@@ -18,7 +18,13 @@ from st_tf.config.request import Request
 from st_tf.errors import UserError, did_you_mean
 
 RUN = 'run'
-_HELP = ('-h', '--h', '-help', '--help', '-?', '--helpfull', '--helpshort')
+_FULL_HELP = '--helpfull'
+_HELP = ('-h', '--h', '-help', '--help', '-?', _FULL_HELP, '--helpshort')
+# Of a run's many settings those that most people need; --help shows these.
+_MATTER = frozenset({
+  'task', 'data_dir', 'image_size', 'method', 'supernet', 'weights', 'epochs', 'batch_size', 'learning_rate', 'target_macs',
+  'target_latency_ms', 'sparsity', 'reactivation', 'ranking', 'teacher', 'quantize', 'seed', 'config', 'recipe',
+})  # fmt: skip
 _WIDEST_HELP_COLUMNS = 110
 
 
@@ -85,21 +91,26 @@ def define_config(values: flags.FlagValues) -> None:
     define(values, dataclasses.fields(group), name)
 
 
-def parse(argv: Sequence[str], values: flags.FlagValues, about: str = '') -> None:
+def parse(argv: Sequence[str], values: flags.FlagValues, about: str = '', words: bool = False, unread: Sequence[str] = ()) -> list[str]:
   """Reads the command line into `values`; `--help` prints the help and exits with 0.
+
+  Returns:
+    The words that are no flags.
 
   Args:
     argv: program name and arguments.
     values: flags that `define` or `define_config` added.
     about: what the command does, shown above the help; usually its module's docstring.
+    words: whether arguments may be no flags.
+    unread: settings that the command does nothing with, which its help leaves out.
 
   Raises:
-    FlagError: an unknown flag, a flag without its value, or an argument that is no flag.
+    FlagError: an unknown flag, a flag without its value, or an argument that is no flag where all have to be.
     ConfigError: a value that its flag cannot have.
   """
   if any(argument in _HELP for argument in argv[1:]):
     # Flushed here, so that a closed pipe is met where `command.run` catches it.
-    print(help_text(values, about), flush=True)
+    print(help_text(values, about, _FULL_HELP in argv, unread), flush=True)
     raise SystemExit(0)
   try:
     rest = values(list(argv))[1:]
@@ -110,9 +121,10 @@ def parse(argv: Sequence[str], values: flags.FlagValues, about: str = '') -> Non
       raise error.__context__ from None
     raise FlagError(f'{error}.') from None
   except (flags.Error, ValueError) as error:
-    raise FlagError(f'A flag is written --name=value. Received: {error}. --help lists all flags.') from None
-  if rest:
+    raise FlagError(f'A flag is written --name=value. Received: {error}. --helpfull lists all flags.') from None
+  if rest and not words:
     raise FlagError(_leftover(rest[0], values))
+  return rest
 
 
 def request(values: flags.FlagValues) -> Request:
@@ -143,6 +155,14 @@ def read_options(argv: Sequence[str], options: type, about: str | None) -> Any:
   return read_options_and_data(argv, options, about, None)[0]
 
 
+def read_options_and_words(argv: Sequence[str], options: type, about: str) -> tuple[Any, list[str]]:
+  """(a command's options, the words among its arguments that are no flags); as `read_options`."""
+  values = flags.FlagValues()
+  define(values, dataclasses.fields(options))
+  words = parse(argv, values, about, words=True)
+  return options_from(values, options), words
+
+
 def read_options_and_data(argv: Sequence[str], options: type, about: str | None, data: type | None) -> tuple[Any, dict[str, Any]]:
   """(a command's options, what was given of the fields of the dataclass `data`); as `read_options`."""
   values = flags.FlagValues()
@@ -159,19 +179,35 @@ def options_from(values: flags.FlagValues, options: type) -> Any:
   return options(**{field.name: values[field.name].value for field in dataclasses.fields(options)})
 
 
-def help_text(values: flags.FlagValues, about: str = '') -> str:
-  """All flags by group, each with its default and choices."""
+def help_text(values: flags.FlagValues, about: str = '', full: bool = True, unread: Sequence[str] = ()) -> str:
+  """Flags by group, each with its default and choices.
+
+  Args:
+    values: the command's.
+    about: what it does.
+    full: whether all are listed, and not only those that most people need.
+    unread: those that are left out.
+  """
   width = min(shutil.get_terminal_size().columns, _WIDEST_HELP_COLUMNS)
   titles = {field.name: _first_sentence(field.type) for field in dataclasses.fields(Config) if dataclasses.is_dataclass(field.type)}
+  settings = {field.name for field in (*leaves(), *dataclasses.fields(_Sources))}
   groups: dict[str, list[_Flag]] = {}
+  left = 0
   for name in values:
-    groups.setdefault(values[name].group, []).append(values[name])
+    if name in unread:
+      continue
+    if full or name in _MATTER or name not in settings or not settings <= set(values):
+      groups.setdefault(values[name].group, []).append(values[name])
+    else:
+      left += 1
   lines = [about.strip(), ''] if about else []
   lines.append('Flags, written --name=value:')
   for group, members in groups.items():
     lines += ['', f'{group}: {titles[group]}' if group in titles else group]
     for flag in members:
       lines += _help_lines(flag, width)
+  if left:
+    lines += ['', f'{_FULL_HELP} shows {left} more flags; docs/settings.md says which of them matter when.']
   return '\n'.join(lines)
 
 
@@ -190,7 +226,7 @@ def _first_sentence(documented: type) -> str:
 
 def _unknown_flag(name: str, values: flags.FlagValues) -> str:
   known = list(values) + [f'no{flag}' for flag in values if values[flag].boolean]
-  return f'Unknown flag --{name}.' + (did_you_mean(name, known, '--') or ' --help lists all flags.')
+  return f'Unknown flag --{name}.' + (did_you_mean(name, known, '--') or ' --helpfull lists all flags.')
 
 
 def _leftover(argument: str, values: flags.FlagValues) -> str:
@@ -200,4 +236,4 @@ def _leftover(argument: str, values: flags.FlagValues) -> str:
     return f'{rule} Did you mean --{argument}?'
   if argument[:1].isdigit() or argument[:1] == '.':
     return f'{rule} Several numbers are written with commas: --sparsity=0.8,0.9.'
-  return f'{rule} --help lists all flags.'
+  return f'{rule} --helpfull lists all flags.'

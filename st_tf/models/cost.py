@@ -9,8 +9,10 @@ import dataclasses
 import math
 
 import numpy as np
+import tensorflow as tf
 import tf_keras as keras
 
+from st_tf.arch.specs import SpecError
 from st_tf.models.layers import ChannelScale
 from st_tf.models.transformer import TokenTransformer
 from st_tf.models.variables import layers, short_name
@@ -75,9 +77,17 @@ def of(model: keras.Model, masks: Mapping[str, np.ndarray] | None = None) -> Cos
   Args:
     model: with static image sizes, with or without pruning wrappers.
     masks: {'layer/kernel': booleans of the kernel's shape}; what is not named counts as dense.
+
+  Raises:
+    SpecError: an image size is free.
   """
   masks = masks or {}
   return Cost(tuple(_layer(outer, layer, masks) for outer, layer in layers(model) if _parameters(layer)))
+
+
+def kernels(layer: keras.layers.Layer) -> list[tf.Variable]:
+  """The weights of a layer that are multiplied at each of its positions."""
+  return [variable for variable in _parameters(layer) if short_name(variable) in _KERNELS]
 
 
 def _parameters(layer: keras.layers.Layer) -> list:
@@ -89,11 +99,22 @@ def _layer(outer: keras.layers.Layer, layer: keras.layers.Layer, masks: Mapping[
   params = sum(math.prod(variable.shape) for variable in _parameters(layer))
   if isinstance(layer, TokenTransformer):
     return LayerCost(layer.name, params, layer.macs(), params, layer.macs())
-  kernels = [variable for variable in _parameters(layer) if short_name(variable) in _KERNELS]
-  positions = math.prod(outer.output_shape[1:-1])
-  size = sum(math.prod(kernel.shape) for kernel in kernels)
+  counted = kernels(layer)
+  positions = _positions(outer) if counted else 0
+  size = sum(math.prod(kernel.shape) for kernel in counted)
   removed = 0
-  for kernel in kernels:
+  for kernel in counted:
     mask = masks.get(f'{layer.name}/{short_name(kernel)}')
     removed += 0 if mask is None else mask.size - int(np.count_nonzero(mask))
   return LayerCost(layer.name, params, positions * size, params - removed, positions * (size - removed))
+
+
+def _positions(layer: keras.layers.Layer) -> int:
+  """Places at which a kernel is used."""
+  shape = getattr(layer, 'output_shape', (None,) * 3)  # Keras has none where a layer is called on images of several sizes.
+  if None in shape[1:-1]:
+    raise SpecError(
+      f'MACs are counted at one image size. Received: {layer.name} with outputs {shape}. Build the model on a keras.Input of a fixed size;'
+      ' a ranking that needs no MACs is erk.'
+    )
+  return math.prod(shape[1:-1])

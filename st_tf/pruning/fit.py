@@ -1,4 +1,4 @@
-"""Pruning with regrowth for any functional tf_keras model in an ordinary `fit`."""
+"""Rankings applied to a model in pruning wrappers."""
 
 from collections.abc import Callable, Mapping
 
@@ -10,7 +10,7 @@ import tf_keras as keras
 from st_tf.models import cost
 from st_tf.pruning.mask import Mask
 from st_tf.pruning.ranking import RankingError, rank, thresholds
-from st_tf.pruning.wrapper import RegrowthPruning, bake, current_mask, prunable, set_masks, wrappers
+from st_tf.pruning.wrapper import RegrowthPruning, current_mask, prunable, set_masks
 
 
 def wrap_layers(
@@ -46,99 +46,6 @@ def _wrapping(
   return wrap_layer
 
 
-def wrap(
-  model: keras.Model,
-  schedule: PruningSchedule,
-  reactivation: str = 'soft_threshold',
-  skip: Callable[[keras.layers.Layer], bool] = lambda layer: isinstance(layer, keras.layers.DepthwiseConv2D),
-  unit_slope: bool = False,
-) -> keras.Model:
-  """A copy of a functional model whose convolutions and dense layers are pruned with regrowth.
-
-  The weights are taken over. Train it with the `Regrowth` callback; afterwards tfmot's `strip_pruning` gives back a
-  plain model with the same outputs.
-
-  Args:
-    model: a functional or sequential tf_keras model.
-    schedule: a tfmot pruning schedule.
-    reactivation: what a pruned weight does between two rankings; see `RegrowthPruning`.
-    skip: which layers stay dense; depthwise convolutions unless told otherwise.
-    unit_slope: see `RegrowthPruning`; meant for models in which a batch norm follows each pruned layer.
-
-  Raises:
-    ValueError: the model has pruning wrappers already, whose masks and schedule would be lost, or models as layers.
-  """
-  inner = [layer.name for layer in model.layers if isinstance(layer, keras.Model)]
-  if inner:
-    raise ValueError(
-      f'The layers of a model are its own. Received: {model.name} with the model {inner[0]} as a layer. Build it as one graph:'
-      f' continue from the outputs of {inner[0]} instead of calling it.'
-    )
-  if any(isinstance(layer, pruning_wrapper.PruneLowMagnitude) for layer in model.layers):
-    raise ValueError('A model is wrapped once. Received: one with pruning wrappers. Apply strip_pruning first.')
-  wrapped = keras.models.clone_model(model, clone_function=_cloning(wrap_layers(schedule, reactivation, skip=skip, unit_slope=unit_slope)))
-  return _with_weights(wrapped, model)
-
-
-class Regrowth(keras.callbacks.Callback):
-  """Ranks when the schedule says so; at the end of training the weights are what the layers compute with.
-
-  Args:
-    ranking: 'global', 'macs', 'lamp', 'layer' or 'erk'; see `rank`.
-    floor: smallest fraction of its weights a layer keeps.
-  """
-
-  def __init__(self, ranking: str = 'erk', floor: float = 0.01):
-    super().__init__()
-    self.ranking = ranking
-    self.floor = floor
-    self.step = 0
-    self._sparsity = 0.0
-    self._frozen: list[tuple[RegrowthPruning, list]] = []
-
-  def on_train_begin(self, logs: dict | None = None) -> None:
-    """Finds the wrappers.
-
-    Raises:
-      ValueError: the model has none, or takes several steps between two calls of its callbacks.
-    """
-    if not wrappers(self.model):
-      raise ValueError('Regrowth needs a model from st_tf.pruning.wrap. Received: a model without pruning wrappers.')
-    together = int(self.model._steps_per_execution)
-    if together > 1:
-      raise ValueError(f'Regrowth counts single steps. Received: compile(steps_per_execution={together}). Leave it at 1.')
-    self._hold()
-
-  def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
-    """Asks the schedule, and ranks."""
-    schedule = wrappers(self.model)[0].pruning_schedule
-    due, sparsity = schedule(self.step)
-    if bool(due):
-      self._rank(float(sparsity), may_return(schedule, self.step), is_closed(schedule, self.step), is_last(schedule, self.step))
-    self.step += 1
-
-  def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-    """Keeps frozen weights where they were: momentum and weight decay would move them."""
-    for wrapper, before in self._frozen:
-      wrapper.settle(before)
-
-  def on_train_end(self, logs: dict | None = None) -> None:
-    """Ends regrowth with a last ranking, where the schedule has not, and prepares for `strip_pruning`."""
-    if any(float(wrapper.open) for wrapper in wrappers(self.model)):
-      self._rank(self._sparsity, returning=True, closed=True, final=True)
-    bake(self.model)
-
-  def _rank(self, sparsity: float, returning: bool, closed: bool, final: bool) -> None:
-    self._sparsity = sparsity
-    apply_ranking(self.model, sparsity, self.ranking, self.floor, returning=returning, closed=closed or final)
-    if final:
-      bake(self.model)
-    self._hold()
-
-  def _hold(self) -> None:
-    self._frozen = [(wrapper, [weight.numpy() for weight, _, _ in wrapper.pruning_vars]) for wrapper in wrappers(self.model)]
-
-
 def may_return(schedule: PruningSchedule, step: int) -> bool:
   """Whether pruned weights may come back at `step`; always, under a schedule that does not say."""
   return schedule.may_return(step) if hasattr(schedule, 'may_return') else True
@@ -156,14 +63,27 @@ def is_last(schedule: PruningSchedule, step: int) -> bool:
 
 def magnitudes(model: keras.Model) -> dict[str, np.ndarray]:
   """|w| of the prunable weights of a wrapped model, by name."""
-  return {name: np.abs(wrapper.pruning_vars[index][0].numpy()) for name, (wrapper, index) in prunable(model).items()}
+  return {name: np.abs(wrapper.dense(index).numpy()) for name, (wrapper, index) in prunable(model).items()}
 
 
 def macs_per_weight(model: keras.Model) -> dict[str, float]:
-  """What each prunable weight of a wrapped model costs per image, by weight name: where a map is large, a weight is used often."""
-  layers = {layer.name: layer for layer in cost.of(model).layers}
-  sizes = {name: wrapper.pruning_vars[index][0].shape.num_elements() for name, (wrapper, index) in prunable(model).items()}
-  return {name: layers[name.rsplit('/', 1)[0]].macs / size for name, size in sizes.items()}
+  """What each prunable weight of a wrapped model costs per image, by weight name: where a map is large, a weight is used often.
+
+  Raises:
+    RankingError: it is a weight of a layer whose MACs nobody counts.
+    SpecError: an image size is free.
+  """
+  layers = {layer.name: layer.macs for layer in cost.of(model).layers}
+  prices = {}
+  for name, (wrapper, _) in prunable(model).items():
+    macs = layers.get(wrapper.layer.name, 0)
+    if not macs:
+      raise RankingError(
+        f'A ranking by MACs knows what a weight costs. Received: {name} of {type(wrapper.layer).__name__}, whose MACs are not counted.'
+        ' Use the ranking erk.'
+      )
+    prices[name] = macs / sum(variable.shape.num_elements() for variable in cost.kernels(wrapper.layer))
+  return prices
 
 
 def ranked(model: keras.Model, scores: Mapping[str, np.ndarray], sparsity: float, ranking: str, floor: float) -> Mask:
@@ -236,17 +156,3 @@ def hold_mask(model: keras.Model, mask: Mask) -> None:
       ' Take a task with as many outputs as the one that the mask was drawn for.'
     )
   set_masks(model, mask, dict.fromkeys(mask, 0.0), magnitudes(model), final=True)
-
-
-def _cloning(wrap_layer: Callable) -> Callable:
-  def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
-    return wrap_layer(layer.__class__.from_config(layer.get_config()))
-
-  return clone
-
-
-def _with_weights(wrapped: keras.Model, model: keras.Model) -> keras.Model:
-  for copy, original in zip(wrapped.layers, model.layers, strict=True):
-    inner = copy.layer if isinstance(copy, RegrowthPruning) else copy
-    inner.set_weights(original.get_weights())
-  return wrapped

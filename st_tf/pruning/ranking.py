@@ -55,7 +55,7 @@ def rank(
     reachable = 1 - sum(least.values()) / total
     raise RankingError(
       f'No layer is emptied: each keeps at least {floor:.2%} of its weights and at least one. Received: sparsity {sparsity};'
-      f' at most {reachable:.6f} is reachable here. Lower --sparsity or --layer_floor.'
+      f' at most {reachable:.6f} is reachable here. Lower the sparsity (--sparsity) or the floor (--layer_floor).'
     )
   if ranking == 'macs':
     if prices is None:

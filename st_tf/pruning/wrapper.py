@@ -34,7 +34,7 @@ _NEVER = 2**62  # A step past every schedule.
 # would be by thousands: seen on CamVid, where it made a loss infinite within 40 steps.
 _LARGEST_SCALE = 10.0
 _SMALLEST_SLOPE = 0.03  # About the root of batch norm's epsilon: it multiplies gradients no further.
-_BOUND = 2.0  # Thresholds a pruned weight may grow to under 'dense_gradient': enough to win the next ranking.
+BOUND = 2.0  # Thresholds a pruned weight may grow to under 'dense_gradient': enough to win the next ranking.
 
 
 @keras.saving.register_keras_serializable('st_tf')
@@ -102,22 +102,30 @@ class RegrowthPruning(pruning_wrapper.PruneLowMagnitude):
 
   def effective(self, index: int, straight_through: bool = False) -> tf.Tensor:
     """The weight that the layer computes with; with `straight_through`, with the gradient that training needs."""
-    weight, mask, _ = self.pruning_vars[index]
-    weight, threshold = tf.convert_to_tensor(weight), self._threshold(index)
-    mask, pruned = tf.convert_to_tensor(mask), 1.0 - mask
+    weight, threshold = tf.convert_to_tensor(self.dense(index)), self._threshold(index)
+    mask = tf.convert_to_tensor(self.pruning_vars[index][1])
+    reach = self._reach(mask)
     if self.reactivation == 'soft_threshold':
-      shrunk = tf.sign(weight) * tf.nn.relu(tf.abs(weight) - threshold) * self.scales[index]
-      reach = mask + self.open * pruned
-      value = shrunk * reach
+      value = tf.sign(weight) * tf.nn.relu(tf.abs(weight) - threshold) * self.scales[index] * reach
     else:
       value = weight * mask
-      reach = mask + self.damping * self.open * pruned if self.reactivation == 'dense_gradient' else mask
     if not straight_through:
       return value
     passed = weight * reach
     if self.reactivation == 'soft_threshold' and self.unit_slope:
       passed *= self._slope(weight * mask, value)
     return passed + tf.stop_gradient(value - passed)
+
+  def dense(self, index: int) -> tf.Variable:
+    """The variable with the dense weight, which is ranked."""
+    return self.pruning_vars[index][0]
+
+  def _reach(self, mask: tf.Tensor) -> tf.Tensor:
+    """How much of its gradient each weight gets."""
+    if self.reactivation == 'masked':
+      return mask
+    pruned = 1.0 - mask
+    return mask + (self.damping * self.open * pruned if self.reactivation == 'dense_gradient' else self.open * pruned)
 
   def _threshold(self, index: int) -> Any:
     """The magnitude that separates kept from pruned; of a weight behind a scale it is the product that is compared."""
@@ -143,7 +151,7 @@ class RegrowthPruning(pruning_wrapper.PruneLowMagnitude):
       frozen = tf.logical_and(tf.equal(tf.convert_to_tensor(mask), 0.0), tf.equal(tf.convert_to_tensor(self.open), 0.0))
       value = tf.where(frozen, old, tf.convert_to_tensor(weight))
       if self.reactivation == 'dense_gradient':
-        bound = tf.where(tf.equal(tf.convert_to_tensor(mask), 0.0), _BOUND * threshold, value.dtype.max)
+        bound = tf.where(tf.equal(tf.convert_to_tensor(mask), 0.0), BOUND * threshold, value.dtype.max)
         value = tf.where(frozen, value, tf.clip_by_value(value, -bound, bound))
       strategy.extended.update(weight, lambda variable, new: variable.assign(new), args=(value,))
 

@@ -70,6 +70,7 @@ def origin(trainer: Trainer, command: str, seconds: float, trimmed: int = 0) -> 
     training=trainer.meter.total(seconds),
     steps=trainer.step,
     examples=dict(trainer.task.sizes),
+    splits=dict(trainer.task.origins),
     source=trainer.source,
     latency=None if table is None else {'milliseconds': trainer.price(), 'table': dict(table.settings)},
     trimmed=trimmed,

@@ -30,7 +30,7 @@ def load(name: str, config: DataConfig) -> Task:
   A task module defines `load(argument: str, config: DataConfig) -> Task`.
 
   Raises:
-    TaskError: no such task, or its data is missing or bad.
+    TaskError: no such task, its data is missing or bad, or its name cannot be shown everywhere.
   """
   check(name, config)
   kind, _, argument = name.partition(':')
@@ -43,8 +43,9 @@ def check(name: str, config: DataConfig) -> None:
   """Refuses what is no task, or one of a folder that is not there, before anything is loaded.
 
   Raises:
-    TaskError: so it is.
+    TaskError: so it is, or its name cannot be shown everywhere.
   """
+  check_labels([name], '--task')  # A report that comes at the end could not show it.
   kind, _, argument = name.partition(':')
   if kind == MODULE[:-1]:
     return
@@ -58,7 +59,7 @@ def check(name: str, config: DataConfig) -> None:
     raise TaskError(f'This task is written {written}. Received: {name!r}.')
   root = pathlib.Path(config.data_dir, argument).expanduser()
   if takes_folder and not os.path.isdir(root):
-    found = 'which is a file' if os.path.exists(root) else f'which is {root.absolute()}'
+    found = 'a file, which is to be unpacked first' if os.path.exists(root) else f'which is {root.absolute()}'
     raise TaskError(f'--task={kind}:PATH names a folder that exists. Received: {root}, {found}. Correct the path, or --data_dir.')
 
 

@@ -1,25 +1,41 @@
 """Picture files as a network sees them."""
 
+from collections.abc import Iterator
 import contextlib
 import io
 import pathlib
 import threading
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, features
 
 from st_tf.task import TaskError
 
-# Modes whose conversion to RGB keeps the picture. Others (16 or 32 bits of grey) would be clipped to white.
+# What files of pictures end in, in any letter case; older Pillows cannot read AVIF.
+SUFFIXES = ('.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.bmp', '.webp', *(('.avif',) if features.check('avif') else ()))
+HEIC_SUFFIXES = ('.heic', '.heif', '.hif')
+CONVERT_HEIC = 'HEIC is not read; convert it to JPEG, for example by heif-convert (of libheif) or by magick (of ImageMagick).'
 # Phones take 108 million, which are 324 MB when they are decoded. A JPEG counts as it is decoded, at reduced size in training.
 LARGEST = 120_000_000
+# Modes whose conversion to RGB keeps the picture. Others (16 or 32 bits of grey) would be clipped to white.
+MODES = ('1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'RGBX', 'CMYK', 'YCbCr', 'HSV')
 _LARGE = 16_000_000  # Of which several at a time would take too much memory: they are decoded one after the other.
 _ONE_AT_A_TIME = threading.Lock()
-MODES = ('1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'RGBX', 'CMYK', 'YCbCr', 'HSV')
+_HEIC_BRANDS = (b'heic', b'heix', b'hevc', b'hevx', b'heim', b'heis', b'mif1', b'msf1')
+_TURNS = {
+  2: Image.Transpose.FLIP_LEFT_RIGHT,
+  3: Image.Transpose.ROTATE_180,
+  4: Image.Transpose.FLIP_TOP_BOTTOM,
+  5: Image.Transpose.TRANSPOSE,
+  6: Image.Transpose.ROTATE_270,
+  7: Image.Transpose.TRANSVERSE,
+  8: Image.Transpose.ROTATE_90,
+}
+_LYING = tuple(_TURNS[number] for number in (5, 6, 7, 8))  # Width and height change places.
 
 
 def open_rgb(item: pathlib.Path | bytes, name: str, side: int = 0) -> Image.Image:
-  """An encoded picture as RGB, upright.
+  """An encoded picture as RGB, upright, over white where it is transparent; of several in one file, the first.
 
   Args:
     item: a file or its contents.
@@ -27,26 +43,35 @@ def open_rgb(item: pathlib.Path | bytes, name: str, side: int = 0) -> Image.Imag
     side: shortest side that is wanted, in pixels; lets a JPEG be decoded at reduced size.
 
   Raises:
-    TaskError: missing, unreadable, or in a mode that has no RGB form.
+    TaskError: missing, unreadable, too large, or in a mode that has no RGB form.
   """
-  try:
-    with Image.open(io.BytesIO(item) if isinstance(item, bytes) else item) as picture:
-      if side and picture.mode in MODES:
-        picture.draft('RGB', (side, side))
-      if picture.width * picture.height > LARGEST:
-        raise _too_large(name, picture.size)
-      with _ONE_AT_A_TIME if picture.width * picture.height > _LARGE else contextlib.nullcontext():
-        return as_rgb(picture, name)
-  except TaskError:
-    raise
-  except FileNotFoundError as error:
-    raise TaskError(f'An image is a file that exists. Received: {name}.') from error
-  except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-    raise _undecodable(name, error) from error
+  with _opened(item, name) as picture:
+    if side and picture.mode in MODES:
+      picture.draft('RGB', (side, side))
+    with _in_turn(picture, name):
+      return as_rgb(picture, name)
+
+
+def upright_size(item: pathlib.Path | bytes, name: str) -> tuple[int, int]:
+  """(height, width) in pixels of an encoded picture as `open_rgb` gives it, from its header where that says it.
+
+  Args:
+    item: a file or its contents.
+    name: what messages call it.
+
+  Raises:
+    TaskError: as `open_rgb` does, as far as the header tells.
+  """
+  with _opened(item, name) as picture, _in_turn(picture, name):
+    _check_mode(picture, name)
+    if picture.format in ('PNG', 'TIFF'):
+      picture.load()  # What says how a PNG is turned may stand behind its pixels; Pillow turns a TIFF itself, when it decodes it.
+    lies = _turn(picture) in _LYING
+    return (picture.width, picture.height) if lies else (picture.height, picture.width)
 
 
 def as_rgb(picture: Image.Image, name: str) -> Image.Image:
-  """A picture as RGB, upright.
+  """A picture as RGB, upright, over white where it is transparent.
 
   Args:
     picture: in any mode.
@@ -55,13 +80,45 @@ def as_rgb(picture: Image.Image, name: str) -> Image.Image:
   Raises:
     TaskError: its file cannot be decoded, or its mode has no RGB form.
   """
-  if picture.mode not in MODES:
-    rule = f'An image has a mode that can be made RGB ({", ".join(MODES)}).'
-    raise TaskError(f'{rule} Received: mode {picture.mode!r} of {name}. Save it as 8-bit RGB.')
+  with decodable(name):
+    _check_mode(picture, name)
+    picture.load()  # Before its EXIF is read: what goes wrong there says nothing of the pixels.
+    turn = _turn(picture)
+    if picture.has_transparency_data:
+      seen = picture.convert('RGBA')
+      rgb = Image.new('RGB', seen.size, 'white')
+      rgb.paste(seen, mask=seen)
+    else:
+      rgb = picture.convert('RGB')
+    return rgb if turn is None else rgb.transpose(turn)
+
+
+@contextlib.contextmanager
+def decodable(name: str, item: pathlib.Path | bytes = b'', rule: str = 'An image can be decoded.') -> Iterator[None]:
+  """Within it whatever Pillow raises becomes one kind of error, which names the file.
+
+  Args:
+    name: what messages call the file.
+    item: the file or its contents, for a word on its kind.
+    rule: what the file breaks.
+
+  Raises:
+    TaskError: anything went wrong.
+  """
   try:
-    return ImageOps.exif_transpose(picture).convert('RGB')
-  except (OSError, ValueError, SyntaxError) as error:  # A file is decoded only now.
-    raise _undecodable(name, error) from error
+    yield
+  except TaskError:
+    raise
+  except FileNotFoundError as error:
+    raise TaskError(f'An image is a file that exists. Received: {shown(name)}.') from error
+  except Exception as error:  # Decoders raise what they run into: struct.error, KeyError, MemoryError and others.
+    reason = shown(str(error)) or type(error).__name__
+    raise TaskError(f'{rule} Received: {shown(name)} ({reason}). {_way_out(item)}') from error
+
+
+def shown(name: str | pathlib.Path) -> str:
+  """A file's name on one line, in characters that every message can carry: others are written out, as '\\n'."""
+  return ''.join(each if each.isprintable() else each.encode('unicode_escape').decode() for each in str(name))
 
 
 def center_crop(picture: Image.Image, size: tuple[int, int], keep: float = 1.0) -> np.ndarray:
@@ -82,12 +139,48 @@ def center_crop(picture: Image.Image, size: tuple[int, int], keep: float = 1.0) 
   return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR, box))
 
 
-def _too_large(name: str, size: tuple[int, int]) -> TaskError:
-  return TaskError(
-    f'An image has at most {LARGEST:,} pixels, since several are decoded at a time. Received: {size[0]:,} x {size[1]:,} of {name}.'
-    ' Make it smaller: networks see some hundred pixels a side.'
-  )
+@contextlib.contextmanager
+def _opened(item: pathlib.Path | bytes, name: str) -> Iterator[Image.Image]:
+  with decodable(name, item), Image.open(io.BytesIO(item) if isinstance(item, bytes) else item) as picture:
+    yield picture
 
 
-def _undecodable(name: str, error: Exception) -> TaskError:
-  return TaskError(f'An image can be decoded. Received: {name} ({error}). Replace or remove it.')
+def _in_turn(picture: Image.Image, name: str) -> contextlib.AbstractContextManager:
+  """What a picture of this size waits for before it is decoded.
+
+  Raises:
+    TaskError: it is too large to be decoded at all.
+  """
+  width, height = picture.size
+  if width * height > LARGEST:
+    raise TaskError(
+      f'An image has at most {LARGEST:,} pixels, since several are decoded at a time. Received: {width:,} x {height:,} of {shown(name)}.'
+      ' Make it smaller: networks see some hundred pixels a side.'
+    )
+  return _ONE_AT_A_TIME if width * height > _LARGE else contextlib.nullcontext()
+
+
+def _check_mode(picture: Image.Image, name: str) -> None:
+  if picture.mode not in MODES:
+    rule = f'An image has a mode that can be made RGB ({", ".join(MODES)}).'
+    raise TaskError(f'{rule} Received: mode {picture.mode!r} of {shown(name)}. Save it as 8-bit RGB.')
+
+
+def _turn(picture: Image.Image) -> Image.Transpose | None:
+  """What makes a picture upright; None where nothing does, or its EXIF cannot be read."""
+  try:
+    return _TURNS.get(picture.getexif().get(ExifTags.Base.Orientation))
+  except Exception:  # Of any kind, as in `decodable`; the pixels are good.
+    return None
+
+
+def _way_out(item: pathlib.Path | bytes) -> str:
+  """What to do about a file that cannot be decoded."""
+  head = item
+  if not isinstance(item, bytes):
+    try:
+      with open(item, 'rb') as file:
+        head = file.read(12)
+    except (OSError, ValueError):
+      head = b''
+  return CONVERT_HEIC if head[4:8] == b'ftyp' and head[8:12] in _HEIC_BRANDS else 'Replace or remove it.'

@@ -47,6 +47,13 @@ class DataConfig:
   class_names: str = dataclasses.field(
     default='', metadata={'help': 'Segmentation: names of the classes 1, 2, ..., comma-separated, or a text file with one per line.'}
   )
+  void: str = dataclasses.field(
+    default='',
+    metadata={'help': "Segmentation: numbers in masks that count for nothing, such as '0,255', or none; empty = as the numbers tell."},
+  )
+  category: str = dataclasses.field(
+    default='', metadata={'help': 'Keypoints: name or number of the category that is learned, where several have joints.'}
+  )
   detections: str = dataclasses.field(
     default='',
     metadata={'help': "Keypoints: JSON with detected person boxes to score on (COCO's results format); empty = the true ones."},
@@ -138,6 +145,7 @@ class Task(abc.ABC):
     default_supernet: the preset that suits the images when `--supernet` names none.
     settings: what suits the loss, by flag name, in the place of the defaults; files, recipes and flags win over it.
     notes: what a user should know of the data, such as what of it is left out; a line each.
+    origins: {split: where it comes from}, in words, for splits that the source has not, or not as such, such as those drawn from train.
     contents: digest of data that lie in memory, so that a run goes on with the same data only; empty for tasks found by their names.
     semantics: what the outputs mean, for those who have a ticket and not its task: 'kind' (one of `KINDS`); of maps also 'colours',
       '#rrggbb' per label; of keypoints also 'skeleton', pairs of label numbers.
@@ -156,6 +164,7 @@ class Task(abc.ABC):
   default_supernet: str = 'mobile'
   settings: Mapping[str, Any] = MappingProxyType({})
   notes: Sequence[str] = ()
+  origins: Mapping[str, str] = MappingProxyType({})
   contents: str = ''
   semantics: Mapping[str, Any] = MappingProxyType({'kind': 'classification'})
 
@@ -317,7 +326,7 @@ def check_labels(labels: Sequence[str], source: str) -> None:
   for label in labels:
     if any(unicodedata.category(character) in _NO_CHARACTERS for character in label):
       raise TaskError(
-        'Names of classes and joints are text of one line, in UTF-8 and without control characters. Received:'
+        'Names of tasks, classes and joints are text of one line, in UTF-8 and without control characters. Received:'
         f' {ascii(label)} in {source}. Rename it.'
       )
 

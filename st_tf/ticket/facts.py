@@ -156,6 +156,7 @@ class Provenance:
     training: what all training for it has cost; None in tickets that were drawn before this was counted.
     steps: training steps of its run.
     examples: of the data that it was trained and scored on, by split.
+    splits: where splits come from that the source of the data has not, or not as such, in words.
     source: fingerprint of the ticket that its run began with.
     latency: 'milliseconds' by the table that the search had, and what this 'table' was measured on.
     trimmed: units that had to go at the end of the search to meet its target.
@@ -172,6 +173,7 @@ class Provenance:
   training: TrainingCost | None = None
   steps: int | None = None
   examples: Mapping[str, int] = dataclasses.field(default_factory=dict)
+  splits: Mapping[str, str] = dataclasses.field(default_factory=dict)
   source: str = ''
   latency: Mapping[str, Any] | None = None
   trimmed: int = 0

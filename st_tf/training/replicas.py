@@ -27,6 +27,11 @@ def prepare(replicas: int) -> None:
         ) from error
 
 
+def has_gpu() -> bool:
+  """Whether training takes place on a device that has a memory of its own."""
+  return bool(tf.config.list_physical_devices('GPU'))
+
+
 def strategy(replicas: int) -> tf.distribute.Strategy:
   """How `replicas` devices train together: GPUs where there are any, else logical CPUs.
 

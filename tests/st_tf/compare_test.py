@@ -39,7 +39,7 @@ def launch(ticket, monkeypatch):
   for name, function in pretended.once().items():
     monkeypatch.setattr(name, function)
   monkeypatch.setattr('st_tf.comparing.runner.Launcher', lambda root, jobs: chosen)
-  monkeypatch.setattr('st_tf.api.dry_run.seconds_per_step', lambda task, config: 0.1)
+  monkeypatch.setattr('st_tf.api.dry_run.seconds_of_steps', lambda task, config: (0.5, 0.1))
   return chosen
 
 
@@ -320,6 +320,7 @@ def test_a_dry_run_times_some_steps_and_writes_nothing(tmp_path, capsys):
 def test_bad_input_is_refused_before_anything_runs(launch, tmp_path, monkeypatch, given, error, message):
   monkeypatch.chdir(tmp_path)
   (tmp_path / 'moved.json').write_text(json.dumps({'init_from': 'some/ticket'}))
+  (tmp_path / 't.json').touch()
   with pytest.raises(error, match=message):
     run(tmp_path, **given)
   assert not launch.done

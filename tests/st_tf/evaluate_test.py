@@ -26,6 +26,8 @@ evaluate = importlib.import_module('st_tf.evaluate')
     (['--tiket=a'], 'Did you mean --ticket?'),
     (['--ticket=nowhere'], 'A ticket is a folder with ticket.json. Received: nowhere, which does not exist.'),
     (['--model=nowhere.tflite', '--task=shapes'], 'nowhere.tflite'),
+    (['--ticket=a', '--pixels=units', '--output=x'], 'are of files. Received: --pixels=units, --output=x for a ticket'),
+    (['--model=b', '--task=shapes', '--pixels=unit'], 'Did you mean units?'),
   ],
 )
 def test_what_cannot_be_scored_is_said(arguments, message, tmp_path, monkeypatch):
@@ -91,9 +93,10 @@ def test_a_ticket_and_its_file_score_the_same(ticket, task, loaded, tmp_path, ca
   convert(ticket.build_model(raw=True), next(task.dataset('test', 4).as_numpy_iterator())[0], tmp_path / 'model.tflite')
   evaluate.main(['evaluate', f'--ticket={tmp_path / "ticket"}', '--task=module:tests.tiny', '--split=validation', '--json', '--per_class'])
   drawn = json.loads(capsys.readouterr().out)
-  evaluate.main(['evaluate', f'--model={tmp_path / "model.tflite"}', '--task=shapes', '--split=validation', '--json'])
+  evaluate.main(['evaluate', f'--model={tmp_path / "model.tflite"}', '--task=shapes', '--pixels=task', '--split=validation', '--json'])
   file = json.loads(capsys.readouterr().out)
   assert file['scores'] == pytest.approx(drawn['scores'], abs=1e-5)
+  assert file['notes'][0] == 'pixels: normalised as those of the task, as --pixels=task says'
   assert file['examples'] == drawn['examples'] and 'per_class' not in file
   assert sum(entry['count'] for entry in drawn['per_class'].values()) == drawn['examples']
   assert loaded[1] == ('shapes', DataConfig(image_size=tiny.SIDE))

@@ -1,6 +1,8 @@
 """A picture gets labels, most likely first, without the training data."""
 
+import csv
 import dataclasses
+import json
 
 import numpy as np
 from PIL import Image
@@ -66,10 +68,11 @@ def test_it_says_what_the_model_says(ticket, folder, task, picture, capsys):
   'arguments, message',
   [
     (['--image=a.png'], 'Received: no --ticket'),
-    (['--ticket=a'], 'Received: no --image'),
-    (['--ticket=a', '--image=a.png', '--top=0'], '--top is at least 1. Received: 0'),
+    (['--ticket=a'], 'Received: no pictures'),
+    (['--ticket=a', '--image=a.png', '--top=-1'], '--top is at least 0. Received: -1'),
+    (['--ticket=a', '.'], 'A folder holds pictures'),
+    (['--ticket=a', '--image=none.png'], 'A ticket is a folder with ticket.json. Received: a'),
     (['--ticket=a', '--imgae=a.png'], 'Did you mean --image?'),
-    (['--ticket=a', '--image=none.png'], 'An image is a file that exists. Received: none.png'),
   ],
 )
 def test_what_cannot_be_predicted_is_said(arguments, message, tmp_path, monkeypatch):
@@ -98,11 +101,60 @@ def test_maps_are_said_in_shares_and_drawn(name, picture, tmp_path, monkeypatch,
 
 
 def test_what_cannot_be_drawn_is_said(folder, picture, tmp_path):
-  with pytest.raises(UserError, match=r'drawn over a picture\. Received: seen\.png, and a classification ticket'):
+  with pytest.raises(UserError, match=r'or for a \.csv or \.json file\. Received: seen\.png, and a classification ticket'):
     predict.main(['predict', f'--ticket={folder}', f'--image={picture}', '--out=seen.png'])
+  with pytest.raises(UserError, match=r'An image is a file that exists\. Received: none\.png'):
+    predict.main(['predict', f'--ticket={folder}', 'none.png'])
   for name in ('seen.txt', 'none/seen.png'):
     with pytest.raises(UserError, match='--out is a picture file that can be written. Received: '):
       predict.save(np.zeros((2, 2, 3), np.uint8), str(tmp_path / name))
+
+
+@pytest.fixture
+def album(picture, tmp_path):
+  """A folder with three pictures, one of which is none, and other things."""
+  (tmp_path / 'album' / 'more').mkdir(parents=True)
+  for name in ('b,1.png', 'more/a.PNG'):
+    (tmp_path / 'album' / name).write_bytes(picture.read_bytes())
+  (tmp_path / 'album' / 'broken.jpg').write_bytes(b'no picture')
+  (tmp_path / 'album' / 'notes.txt').touch()
+  return tmp_path / 'album'
+
+
+def test_of_several_pictures_a_line_each_is_said_and_the_broken_one_named_at_the_end(folder, picture, album, tmp_path, capsys):
+  out = tmp_path / 'seen.csv'
+  assert predict.main(['predict', f'--ticket={folder}', str(picture), str(album), f'--out={out}']) == 1
+  said = capsys.readouterr()
+  lines = said.out.splitlines()
+  assert [line.split('  ')[0] for line in lines[:3]] == [str(picture), str(album / 'b,1.png'), str(album / 'more' / 'a.PNG')]
+  assert lines[0].split('  ')[1].endswith('%') and said.err.startswith('error: An image can be decoded. Received: ')
+  assert 'broken.jpg' in said.err and lines[3] == f'Answers are in {out}'
+  rows = list(csv.DictReader(out.open(encoding='utf-8')))
+  assert [row['picture'] for row in rows] == [line.split('  ')[0] for line in lines[:3]] and {row['rank'] for row in rows} == {'1'}
+  assert f'{float(rows[0]["share"]):.1%}' in lines[0] and rows[0]['label'] in lines[0]
+
+
+def test_answers_are_written_as_json_too(folder, album, tmp_path):
+  out = tmp_path / 'seen.JSON'
+  assert (
+    predict.main(['predict', f'--ticket={folder}', f'--image={album / "b,1.png"}', str(album / 'more'), '--top=2', f'--out={out}']) == 0
+  )
+  found = json.loads(out.read_text())
+  assert [entry['picture'] for entry in found] == [str(album / 'b,1.png'), str(album / 'more' / 'a.PNG')]
+  assert all(len(entry['guesses']) == 2 and entry['guesses'][0]['share'] >= entry['guesses'][1]['share'] for entry in found)
+  with pytest.raises(UserError, match=r'--out is a file that can be written\. Received: .*none/seen\.csv'):
+    predict.main(['predict', f'--ticket={folder}', str(album / 'more'), f'--out={tmp_path}/none/seen.csv'])
+
+
+def test_of_several_maps_each_is_drawn_under_a_name_of_its_own(album, picture, tmp_path, monkeypatch):
+  monkeypatch.setattr('tasks.shapes_segmentation.SIZES', {'train': 40, 'validation': 20, 'test': 20})
+  tiny.untrained(tasks.load('shapes_segmentation', DataConfig())).save(tmp_path / 'maps')
+  (album / 'broken.jpg').unlink()
+  (album / 'a.png').write_bytes(picture.read_bytes())
+  assert predict.main(['predict', f'--ticket={tmp_path / "maps"}', str(album), f'--out={tmp_path / "seen"}']) == 0
+  assert sorted(path.name for path in (tmp_path / 'seen').iterdir()) == ['a.png', 'a_2.png', 'b,1.png']
+  with pytest.raises(UserError, match='--out of several pictures is a folder. Received: '):
+    predict.main(['predict', f'--ticket={tmp_path / "maps"}', str(album), f'--out={picture}'])
 
 
 def test_a_folder_that_is_no_ticket_is_named(picture, tmp_path):

@@ -179,3 +179,20 @@ def test_bad_calls_are_refused():
     make().dataset('val', 8)
   with pytest.raises(TaskError, match=r'Received: 0, 0'):
     make().dataset('train', 0)
+
+
+def test_it_is_said_where_splits_come_from_and_what_they_do_not_show():
+  task = make(classes=[0, 1] * 50, notes=('first',))
+  assert task.origins == dict.fromkeys(('validation', 'test'), 'a tenth of train drawn by data_seed')
+  assert task.notes == (
+    'first',
+    'pets: drawn from train by data_seed, a tenth each: validation and test',
+    'pets: train has no picture of eel, which cannot be learned',
+    'pets: validation has no picture of eel, which is not scored there',
+    'pets: test has no picture of eel, which is not scored there',
+  )
+
+
+def test_of_many_classes_without_a_picture_a_few_are_named():
+  task = make(labels=[f'c{number}' for number in range(10)], classes=[0, 1] * 50)
+  assert 'pets: test has no picture of c2, c3, c4, c5, c6 and 3 more, which is not scored there' in task.notes

@@ -98,7 +98,7 @@ def test_a_joint_far_outside_its_image_is_named(tmp_path, place):
     TaskError,
     match=rf"Received: 'right_hip' at \({place[0]}, {place[1]}\) of annotation 3 in .*train2017\.json, an image of 60x40 \(1 such joints\)",
   ):
-    parsed(tmp_path, data)
+    opened(write(tmp_path, 'train2017', data))
 
 
 def test_joints_near_their_image_and_those_of_nobody_are_read(tmp_path):
@@ -192,12 +192,13 @@ def test_detections_that_are_none_are_named(tmp_path, entries, message):
     (lambda data: data.pop('images'), r"has the lists 'images', 'annotations' and 'categories'\. Received: {file}"),
     (lambda data: data['images'][1].pop('file_name'), r"Each of the images has 'file_name', a text\. Received: none in entry 1 of {file}"),
     (lambda data: data['images'][1].update(width='wide'), r"'width', a whole number\. Received: 'wide' in entry 1 of {file}"),
+    (lambda data: data['images'][1].update(width=60.5), r"'width', a whole number\. Received: 60\.5 in entry 1 of {file}"),
     (lambda data: data['images'][1].update(id=2**70), r"'id', a whole number\. Received: 1180591620717411303424 in entry 1 of {file}"),
     (lambda data: data['images'][1].update(id=0), r"No two of the images have the same 'id'\. Received: 0 twice in {file}"),
     (lambda data: data['annotations'][3].update(id=0), r"No two of the annotations have the same 'id'\. Received: 0 twice in {file}"),
     (
       lambda data: data['annotations'][3].pop('area'),
-      r"Each of the annotations has 'area', a number\. Received: none in entry 3 of {file}",
+      r"Each of the annotations has 'area', a number\. Received: none in annotation 3 of {file}",
     ),
     (lambda data: data['annotations'][3].update(area=0), r"A person's 'area' is positive\. Received: 0\.0 of annotation 3 in {file}"),
     (lambda data: data['annotations'][3].update(image_id=9), r"'id' of an image\. Received: 9 of annotation 3 in {file}"),
@@ -209,13 +210,16 @@ def test_detections_that_are_none_are_named(tmp_path, entries, message):
     (lambda data: data['annotations'][3].update(keypoints=[1, 2] * 9), r'Received: 18, .* in annotation 3 of {file}'),
     (lambda data: data['annotations'][3]['keypoints'].__setitem__(0, None), r'Received: 9, \[None, .* in annotation 3 of {file}'),
     (lambda data: data['annotations'][3]['keypoints'].__setitem__(0, 10**400), r'Received: 9, \[1000.* in annotation 3 of {file}'),
-    (lambda data: data['annotations'][3]['keypoints'].__setitem__(2, 3), r'0 not labelled, 1 hidden.* another v in annotation 3 of {file}'),
+    (lambda data: data['annotations'][3]['keypoints'].__setitem__(2, 3), r'1 hidden.* v = 3 of joint 1 in annotation 3 of {file}'),
     (lambda data: data['annotations'][3].update(bbox=[1, 2, 3]), r"'bbox' has 4 finite numbers.* in annotation 3 of {file}"),
     (lambda data: data['annotations'][3].update(bbox=[1, 2, 3, float('nan')]), r"'bbox' has 4 finite numbers.* in annotation 3 of {file}"),
     (lambda data: data['annotations'][3].update(bbox=['1', '2', '3', '4']), r"'bbox' has 4 finite numbers.* in annotation 3 of {file}"),
     (lambda data: data['annotations'][3].update(iscrowd='no'), r"'iscrowd' is 0 or 1\. Received: 'no' of annotation 3 in {file}"),
-    (lambda data: data.update(categories=[]), r"One of the 'categories' has an 'id' and 'keypoints'.* Received: none in {file}"),
-    (lambda data: data['categories'][0].update(keypoints=[]), r"'keypoints' are the names of its joints.* in {file}"),
+    (
+      lambda data: data.update(categories=[]),
+      r"One of the 'categories' has an 'id', a whole number, and 'keypoints'.* Received: none in {file}",
+    ),
+    (lambda data: data['categories'][0].update(keypoints=[]), r"the names of its joints.* none in {file} \(1 'person'\)"),
   ],
 )
 def test_annotations_that_are_not_in_cocos_format_are_named_with_the_rule(tmp_path, change, message):
@@ -283,3 +287,55 @@ def test_a_split_in_which_nobody_has_a_labelled_joint_is_named(tmp_path):
     TaskError, match=r'one person with a labelled joint\. Received: an empty test split of .*val2017\.json, .*6 people without'
   ):
     opened(tmp_path)
+
+
+def first_of(tmp_path, change):
+  data = content()
+  change(data)
+  return parsed(tmp_path, data)
+
+
+def without(person, *keys, **changes):
+  for key in keys:
+    person.pop(key)
+  person.update(changes)
+
+
+@pytest.mark.parametrize(
+  'change',
+  [
+    lambda data: without(data['annotations'][0], 'keypoints', 'area', iscrowd=1),
+    lambda data: without(data['annotations'][0], 'keypoints', 'num_keypoints'),
+    lambda data: without(data['annotations'][0], keypoints=[], num_keypoints=0, area=None),
+    lambda data: without(data['annotations'][0], 'area', keypoints=[0] * 9),
+  ],
+)
+def test_an_annotation_without_joints_labels_nobody(tmp_path, change):
+  found = first_of(tmp_path, change)
+  assert found.labelled.tolist() == [False] + [True] * 11 and not found.keypoints[0].any()
+
+
+@pytest.mark.parametrize(
+  ('change', 'message'),
+  [
+    (lambda data: without(data['annotations'][0], keypoints=[], num_keypoints=3), r"'keypoints' has 9 finite .* Received: 0, \[\]"),
+    (
+      lambda data: without(data['annotations'][0], 'keypoints', num_keypoints=3),
+      r"has 'keypoints', a list\. Received: none in annotation 0",
+    ),
+    (lambda data: data['annotations'][0].update(keypoints='1 2 2'), r"'keypoints', a list\. Received: '1 2 2' in annotation 0"),
+    (lambda data: data['annotations'][0]['keypoints'].__setitem__(2, 0.98), r'v = 0\.98 of joint 1 in annotation 0'),
+  ],
+)
+def test_joints_that_are_said_and_not_there_are_named(tmp_path, change, message):
+  with pytest.raises(TaskError, match=message):
+    first_of(tmp_path, change)
+
+
+def test_sizes_may_be_left_out(tmp_path):
+  data = content(12)
+  write(tmp_path, 'train2017', data)
+  del data['images'][0]['width'], data['images'][0]['height']
+  data['images'][1].update(width=None, height=0)
+  (tmp_path / 'annotations' / 'person_keypoints_train2017.json').write_text(json.dumps(data))
+  assert (opened(tmp_path)['train'].annotations.shapes == (40, 60)).all()

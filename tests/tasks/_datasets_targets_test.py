@@ -214,7 +214,7 @@ def test_tolerances_are_those_of_coco_for_its_joints_alone():
 
 def test_a_side_without_its_other_is_not_mirrored():
   assert joints(('left_eye', 'right_eye', 'left_ear')).pairs is None
-  with pytest.raises(TaskError, match=r"flip_pairs name every joint that has a side\. Received: 'left_ear' in no pair in own\. Add"):
+  with pytest.raises(TaskError, match=r"'flip_pairs' name every joint that has a side\. Received: 'left_ear' in no pair in own\. Add"):
     joints(('left_eye', 'right_eye', 'left_ear'), flip_pairs=[('left_eye', 'right_eye')])
 
 

@@ -93,7 +93,7 @@ def test_splits_are_drawn_as_those_of_a_folder_are():
 def test_the_same_images_in_two_splits_are_told():
   images, labels = coloured(12)
   task = Task.from_datasets((images, labels), test=(images[4:6], labels[4:6]), validation=coloured(3, 1), kind='classification')
-  assert task.notes == ('own: images that train and test have in common: 2; scores of them flatter',)
+  assert task.notes[-1] == 'own: images that train and test have in common: 2; scores of them flatter'
 
 
 def test_a_dataset_in_batches_or_not_and_arrays_make_the_same_task():
@@ -151,8 +151,8 @@ def test_masks_may_have_the_sizes_of_their_images():
 
 def test_masks_without_a_class_or_mostly_void_are_told():
   images, masks = halves(20)
-  masks[:, :12] = 255
-  task = Task.from_datasets((images, masks), labels=['above', 'below', 'beside'])
+  masks[:, :12], masks[:, 12:, :2] = 255, 2
+  task = Task.from_datasets((images, masks), labels=['above', 'below', 'beside', 'behind'])
   told = [note for note in task.notes if note.startswith('the train split')]
   assert told[0].startswith("the train split of own: no mask has 'above' and 1 more classes")
   assert re.fullmatch(r'the train split of own: 7\d% of the pixels are void, from which nothing is learned', told[1])
@@ -165,7 +165,7 @@ def test_joints_stand_where_they_were_given_and_the_whole_image_is_seen():
   found, targets = seen(task, 'test')
   np.testing.assert_array_equal(found, images[:4])
   np.testing.assert_allclose(targets[0]['joints'], np.concatenate([places[:4], np.ones((4, 2, 1))], 2), rtol=1e-6)
-  assert not [note for note in task.notes if 'mirror' in note]
+  assert 'own: images are mirrored; what changes places: left/right eye' in task.notes
 
 
 def test_whole_numbers_name_pixels_and_images_without_a_joint_are_left_out():

@@ -36,15 +36,42 @@ def test_a_file_may_bring_its_own_tolerances():
 
 
 def test_pairs_are_the_names_that_differ_in_the_side_alone():
-  found = made('r_hip', 'neck', 'l_hip', 'left-knee', 'RIGHT KNEE', 'left_hand')
+  found = made('r_hip', 'neck', 'l_hip', 'left-knee', 'RIGHT KNEE')
   assert found.pairs == ((2, 0), (3, 4))
-  # In the mirror, the right hip is at the left one's place; a hand without a partner stays what it is.
-  assert found.mirrored.tolist() == [2, 1, 0, 4, 3, 5]
+  # In the mirror, the right hip is at the left one's place.
+  assert found.mirrored.tolist() == [2, 1, 0, 4, 3]
+
+
+@pytest.mark.parametrize(
+  ('left', 'right'),
+  [
+    *[('leftEye', 'rightEye'), ('EyeL', 'EyeR'), ('LEye', 'REye'), ('eye.l', 'eye.r'), ('eye_left', 'eye_right'), ('lefteye', 'righteye')],
+    *[('eyeleft', 'eyeright'), ('L_F_Paw', 'R_F_Paw'), ('left1', 'right1'), ('Left Eye', 'right-eye')],
+  ],
+)
+def test_a_side_is_read_however_it_is_written(left, right):
+  assert made(left, 'nose', right).pairs == ((0, 2),)
+
+
+@pytest.mark.parametrize('alone', ['left_hand', 'HandR', 'rightfoot'])
+def test_with_one_side_alone_images_are_not_mirrored(alone):
+  found = made('lefteye', 'righteye', 'l_hip', 'r_hip', alone)
+  assert found.pairs is None and f'not mirrored: {alone!r} has no other side' in found.mirror
+  assert made('left_eye', 'l_eye', 'right_eye').pairs is None, 'which of two left eyes'
+
+
+def test_what_a_mirror_does_is_said_in_words():
+  assert made('left_eye', 'right_eye', 'l_ear', 'r_ear', 'nose').mirror.endswith('what changes places: left/right eye, ear; nose stays')
+  assert made('a', 'b', 'c', 'd', flip_pairs=[['a', 'b']]).mirror.endswith('what changes places: a/b; c, d stay')
+  assert made('top', flip_pairs=[]).mirror.endswith('what changes places: nothing; top stays')
+  assert 'no names of left and right' in made('a', 'b').mirror
+  many = [f'{side}_{index}' for index in range(12) for side in ('left', 'right')]
+  assert made(*many).mirror.endswith('8, 9, and 2 more')
 
 
 def test_given_pairs_are_used_and_may_be_none_on_purpose():
   assert made('port', 'bow', 'starboard', flip_pairs=[['port', 'starboard']]).mirrored.tolist() == [2, 1, 0]
-  assert made('left_hip', 'right_hip', flip_pairs=[]).pairs == ()
+  assert made('bow', 'stern', flip_pairs=[]).pairs == ()
 
 
 def test_without_any_pair_nothing_is_known_of_mirrors():
@@ -95,6 +122,10 @@ def test_names_are_read_with_their_side(name, expected, side):
     ({'flip_pairs': [['a', 'd']]}, r"'flip_pairs' are pairs"),
     ({'flip_pairs': [['a', 'b'], ['b', 'c']]}, r'each in one pair at most'),
     ({'flip_pairs': 5}, r"'flip_pairs' are pairs"),
+    (
+      {'keypoints': ['left_eye', 'right_eye', 'left_ear'], 'flip_pairs': [['left_eye', 'right_eye']]},
+      r"'flip_pairs' name every joint that has a side\. Received: 'left_ear' in no pair in people\.json\. Add its pair",
+    ),
     ({'skeleton': [[0, 1]]}, r"'skeleton' has pairs of joints, counted from 1 to 3\. Received: \[\[0, 1\]\] in people\.json"),
     ({'skeleton': [[1, 4]]}, r"'skeleton' has pairs"),
     ({'skeleton': [[1, 2, 3]]}, r"'skeleton' has pairs"),

@@ -104,7 +104,7 @@ def test_a_task_says_what_a_method_must_know():
   colours = task.semantics['colours']
   assert task.semantics == {'kind': 'keypoints', 'skeleton': [[0, 1], [1, 2]], 'colours': colours} and len(set(colours)) == 3
   assert task.settings['optimizer'] == 'adam'
-  assert task.notes == ()
+  assert task.notes == (f'people: {JOINTS.mirror}',)
 
 
 def test_evaluation_is_complete_and_in_a_fixed_order_and_examples_are_counted_through_the_splits():

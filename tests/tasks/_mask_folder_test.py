@@ -5,6 +5,7 @@ from PIL import Image
 import pytest
 
 from st_tf.task import DataConfig, TaskError, load
+from tasks import _mask_folder
 from tasks._masks import IGNORED
 
 
@@ -37,17 +38,84 @@ def test_a_folder_is_read_with_0_as_void(tmp_path):
 
 def test_numbers_that_look_like_another_convention_are_noted(tmp_path):
   root = fill(tmp_path)
-  assert opened(root).notes == ()
-  assert "no mask has 4 'd'. Classes count from 1; 0 is void" in opened(root, class_names='a,b,c,d').notes[0]
-  path = next((root / 'annotations' / 'training').iterdir())
-  numbers = np.array(Image.open(path))
-  numbers[0] = 255
-  Image.fromarray(numbers).save(path)
-  (note,) = opened(root).notes
-  assert "no mask has 4 'class 4' and 250 more classes" in note
-  for mask in (root / 'annotations').rglob('*.png'):
-    Image.fromarray(np.zeros_like(np.array(Image.open(mask))) + (np.arange(24) > 20).astype(np.uint8)).save(mask)
-  assert any('88% of the pixels are void' in note for note in opened(root, class_names='a,b').notes)
+  start = f'segmentation:{root}: '
+  assert opened(root).notes == (
+    f"{start}in the masks 1 is 'class 1', ..., 3 is 'class 3'; 0 is void, 25% of the pixels, from which nothing is learned"
+    ' (--void says otherwise)',
+  )
+  with pytest.raises(TaskError, match=r"Received: 0, 1, 2, 3 in .*annotations\. Say --void=none where 0 is 'a', or --void=0 where 1 is"):
+    opened(root, class_names='a,b,c,d')
+  assert opened(root, class_names='a,b,c,d', void='0').notes[1] == f"{start}no mask has 4 'd'"
+  found = opened(root, class_names='a,b,c,d', void='none')
+  assert found.labels == ('a', 'b', 'c', 'd') and next(found.dataset('test', 1).as_numpy_iterator())[1][0, 0, :4].tolist() == [0, 1, 2, 3]
+
+
+def paint(root, numbers, mode='L', suffix='.png'):
+  """Masks of columns of these numbers in the place of those in the folder."""
+  for mask in list((root / 'annotations').rglob('*.png')):
+    mask.unlink()
+    Image.fromarray(np.tile(np.resize(np.asarray(numbers), 24), (20, 1)).astype(np.uint8)).convert(mode).save(mask.with_suffix(suffix))
+  return root
+
+
+@pytest.mark.parametrize('highest', [1, 255])
+@pytest.mark.parametrize('names', ['', 'thing\n', 'other\nthing\n'])
+def test_two_numbers_are_two_classes(tmp_path, highest, names):
+  root = paint(fill(tmp_path), [0, highest])
+  if names:
+    (root / 'classes.txt').write_text(names)
+  task = opened(root)
+  assert task.labels == (*('background', *(names.split() or [f'class {highest}']))[-2:],)
+  assert next(task.dataset('test', 1).as_numpy_iterator())[1][0, 0, :4].tolist() == [0, 1, 0, 1]
+
+
+def test_masks_of_one_class_are_refused(tmp_path):
+  with pytest.raises(TaskError, match=r"at least two classes\. Received: 'a' alone in the train split .* 11 pictures\. Add"):
+    opened(paint(fill(tmp_path), [1]), class_names='a,b')
+  with pytest.raises(TaskError, match=r'Masks have pixels of classes\. Received: 0 alone, which is void'):
+    opened(paint(tmp_path, [0]), class_names='a,b')
+
+
+@pytest.mark.parametrize('suffix', ['.PNG', '.Png', '.bmp', '.tif'])
+def test_masks_may_have_any_ending_whose_files_keep_numbers(tmp_path, suffix):
+  assert opened(paint(fill(tmp_path), [1, 2], suffix=suffix)).labels == ('class 1', 'class 2')
+
+
+@pytest.mark.parametrize('suffix', ['.jpg', '.JPEG', '.webp', '.gif'])
+def test_masks_whose_files_do_not_keep_numbers_are_refused(tmp_path, suffix):
+  with pytest.raises(TaskError, match=rf'Received: .*annotations/\w+/\d+{suffix}, whose format does not keep numbers\. Export .* as PNG'):
+    opened(paint(fill(tmp_path), [1, 2], suffix=suffix))
+
+
+def test_names_in_another_form_of_unicode_are_the_same(tmp_path):
+  root = fill(tmp_path)
+  (root / 'images/training/3.jpg').rename(root / 'images/training/\u00e9.jpg')
+  (root / 'annotations/training/3.png').rename(root / 'annotations/training/e\u0301.png')
+  assert opened(root).sizes['train'] == 11
+
+
+@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig', 'utf-16', 'utf-16-le', 'utf-16-be'])
+@pytest.mark.parametrize('text', ['h\u00e9\nb\nc', 'h\u00e9 \r\nb\t\r\nc\r\n\r\n', 'h\u00e9\rb\rc\r'])
+def test_a_list_of_names_may_be_written_as_editors_write_them(tmp_path, encoding, text):
+  (tmp_path / 'n.txt').write_bytes((f'\ufeff{text}' if encoding[-2:] in ('le', 'be') else text).encode(encoding))
+  assert _mask_folder._lines(tmp_path / 'n.txt') == ['h\u00e9', 'b', 'c']
+
+
+@pytest.mark.parametrize('data', ['h\u00e9'.encode('latin-1'), 'ab'.encode('utf-16-le'), b'\xef\xbb\xbf\n', b''])
+def test_a_list_of_names_in_no_known_encoding_or_of_none_is_refused(tmp_path, data):
+  (tmp_path / 'n.txt').write_bytes(data)
+  with pytest.raises(TaskError, match=r'Names of classes are a text file in UTF-8, one per line\. Received: .*n\.txt'):
+    _mask_folder._lines(tmp_path / 'n.txt')
+
+
+def test_folders_as_others_call_them_are_splits_and_what_systems_leave_is_passed_over(tmp_path):
+  root = fill(tmp_path)
+  for kind in ('images', 'annotations'):
+    (root / kind / 'training').rename(root / kind / 'Train')
+    (root / kind / 'validation').rename(root / kind / 'valid')
+    (root / kind / '__MACOSX').mkdir()
+  (root / 'annotations' / 'Train' / '._3.png').write_bytes(b'')
+  assert opened(root).sizes == {'train': 11, 'validation': 1, 'test': 3}
 
 
 def test_windows_are_what_the_flags_say_or_256_where_sizes_differ(tmp_path):
@@ -63,7 +131,7 @@ def test_names_come_from_the_flag_or_from_a_file(tmp_path):
   assert opened(root, class_names='sky, road,tree').labels == ('sky', 'road', 'tree')
   names = root / 'names.txt'
   names.write_text('a\nb\nc\nd\n')
-  assert opened(root, class_names=str(names)).labels == ('a', 'b', 'c', 'd')
+  assert opened(root, class_names=str(names), void='0').labels == ('a', 'b', 'c', 'd')
   (root / 'classes.txt').write_text('x\ny\nz\n')
   assert opened(root).labels == ('x', 'y', 'z')
   (root / 'objectInfo150.txt').write_text(
@@ -120,7 +188,7 @@ def test_a_split_whose_masks_have_no_class_is_refused(tmp_path, folder):
 
 
 def test_missing_folders_and_names_are_refused(tmp_path):
-  with pytest.raises(TaskError, match=r'reads a folder that exists\. Received: .*nowhere'):
+  with pytest.raises(TaskError, match=r'names a folder that exists\. Received: .*nowhere'):
     opened(tmp_path / 'nowhere')
   with pytest.raises(TaskError, match=r'Names of classes are a text file.* Received: no_such\.txt'):
     opened(fill(tmp_path), class_names='no_such.txt')

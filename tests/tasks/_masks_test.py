@@ -1,12 +1,9 @@
-import dataclasses
-
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import Image
 import pytest
 
-from st_tf.task import TaskError
 from tasks import _masks
-from tasks._masks import DRAWS, IGNORED, Arrays, Files
+from tasks._masks import DRAWS, IGNORED, Arrays
 
 COLOURS = np.asarray([(250, 20, 20), (20, 250, 20), (20, 20, 250), (240, 240, 30)], np.uint8)
 
@@ -129,105 +126,7 @@ def test_batches_depend_on_the_draws_alone_and_a_start_leaves_out_what_came_befo
   np.testing.assert_array_equal(rest[0][0], scored[2][0])
 
 
-def files(folder, mask, picture_size=(8, 6), classes=3):
-  Image.new('RGB', picture_size).save(folder / 'a.png')
-  mask.save(folder / 'm.png')
-  return Files([(folder / 'a.png', folder / 'm.png')], np.arange(-1, classes, dtype=np.int32), 'Numbers are 0 to 3.')
-
-
-def test_files_translate_the_numbers_of_a_mask(tmp_path):
-  numbers = np.zeros((6, 8), np.uint8)
-  numbers[2:, 3:] = 3
-  found = files(tmp_path, Image.fromarray(numbers))
-  found.check(0)
-  np.testing.assert_array_equal(found.read(0)[1], numbers.astype(int) - 1)
-  assert found.size(0) == (6, 8) and len(found.take([0, 0])) == 2
-
-
-@pytest.mark.parametrize('orientation', [1, 3, 6, 8])
-def test_pictures_that_lie_are_put_upright_and_so_is_their_size(tmp_path, orientation):
-  upright = (6, 8) if orientation < 5 else (8, 6)
-  found = files(tmp_path, Image.fromarray(np.ones(upright, np.uint8)))
-  path = tmp_path / 'a.jpg'
-  exif = Image.Exif()
-  exif[ExifTags.Base.Orientation] = orientation
-  Image.new('RGB', (8, 6)).save(path, exif=exif)
-  found = dataclasses.replace(found, pairs=[(path, found.pairs[0][1])])
-  found.check(0)
-  picture, mask = found.read(0)
-  assert found.size(0) == upright == mask.shape == (picture.height, picture.width)
-  assert len(list(_masks.windows(found, (6, 6)))) == 2
-
-
-def test_a_palette_of_colours_is_read_as_numbers(tmp_path):
-  mask = Image.fromarray(np.full((6, 8), 2, np.uint8)).convert('P')
-  mask.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
-  mask.putdata([2] * 48)
-  assert (files(tmp_path, mask).read(0)[1] == 1).all()
-
-
-def with_palettes(folder, *masks):
-  """Files of masks from (numbers, palette)."""
-  pairs = []
-  for name, (numbers, palette) in zip('abcdef', masks):
-    mask = Image.fromarray(np.asarray([numbers], np.uint8)).convert('P')
-    mask.putpalette(palette)
-    mask.save(folder / f'{name}.png')
-    Image.new('RGB', mask.size).save(folder / f'{name}.jpg')
-    pairs.append((folder / f'{name}.jpg', folder / f'{name}.png'))
-  return Files(pairs, np.arange(-1, 3, dtype=np.int32), 'Numbers are 0 to 3.')
-
-
-def test_palettes_that_agree_on_the_numbers_that_occur_are_read(tmp_path):
-  # Of number 2 the palettes say different things, but only one mask has it; the last palette ends before it.
-  found = with_palettes(tmp_path, ([0, 1, 1], [0, 0, 0, 9, 9, 9, 5, 5, 5]), ([0, 1, 2], [0, 0, 0, 9, 9, 9, 7, 7, 7]), ([0], [0, 0, 0]))
-  first, rest = _masks.check([found.take([0]), found.take([1, 2])])
-  assert (first + rest).tolist() == [3, 3, 1, 0] and first.tolist() == _masks.check([found.take([0])])[0].tolist() != [3, 3, 1, 0]
-
-
-@pytest.mark.parametrize('number', [0, 1])
-def test_a_number_of_two_colours_is_refused_with_both_masks(tmp_path, number):
-  palettes = [[0, 0, 0] * 3 for _ in range(3)]
-  palettes[1][3 * number] = palettes[2][3 * number + 2] = 255
-  found = with_palettes(tmp_path, ([1 - number], palettes[0]), ([number], palettes[1]), ([0, 1], palettes[2]))
-  message = rf'number {number} is \(255, 0, 0\) in .*b\.png and \(0, 0, 255\) in .*c\.png\. Save .* as 8-bit grey'
-  with pytest.raises(TaskError, match=message):
-    _masks.check([found.take([0, 1]), found.take([2])])
-
-
-def test_palettes_that_were_made_for_one_mask_each_are_refused(tmp_path):
-  found = with_palettes(tmp_path, ([0, 1], [0] * 6), ([0, 1], [0] * 6))
-  for (_, path), colour in zip(found.pairs, COLOURS):
-    coloured = Image.new('RGB', (2, 1))
-    coloured.putpixel((1, 0), tuple(colour.tolist()))
-    coloured.convert('P', palette=Image.Palette.ADAPTIVE).save(path)
-  with pytest.raises(TaskError, match=r'Masks with a palette give each number one colour\. Received: number \d is'):
-    _masks.check([found])
-
-
-@pytest.mark.parametrize(
-  ('mask', 'message'),
-  [
-    (Image.new('L', (8, 7)), r'A mask has the size of its picture, 8x6 of .*a\.png\. Received: 8x7 of .*m\.png'),
-    (Image.new('L', (8, 6), 4), r'Numbers are 0 to 3\. Received: 4 in .*m\.png\. Correct the mask or the list of classes'),
-    (
-      Image.new('RGB', (8, 6)),
-      r"one whole number per pixel .* Received: mode 'RGB' of .*m\.png\. Write the number of its class into each pixel",
-    ),
-  ],
-)
-def test_a_bad_mask_is_named_with_the_rule(tmp_path, mask, message):
-  found = files(tmp_path, mask)
-  for look in (found.check, found.read):
-    with pytest.raises(TaskError, match=message):
-      look(0)
-
-
-def test_files_that_are_no_pictures_are_named(tmp_path):
-  found = files(tmp_path, Image.new('L', (8, 6)))
-  (tmp_path / 'm.png').write_bytes(b'no picture')
-  with pytest.raises(TaskError, match=r'A mask is a picture .* Received: .*m\.png'):
-    found.check(0)
-  (tmp_path / 'a.png').write_bytes(b'no picture')
-  with pytest.raises(TaskError, match=r'An image can be decoded\. Received: .*a\.png'):
-    found.size(0)
+def test_arrays_say_which_classes_each_mask_shows():
+  masks = np.asarray([[[0, IGNORED]], [[2, 1]], [[IGNORED, IGNORED]]], np.int32)
+  shown = Arrays(np.zeros((3, 1, 2, 3), np.uint8), masks).shown(4)
+  assert shown.tolist() == [[True, False, False, False], [False, True, True, False], [False] * 4]

@@ -199,6 +199,15 @@ def test_settings_that_fit_no_segmentation_are_refused(change, message):
     task(**change)
 
 
+@pytest.mark.parametrize('split', ['train', 'validation', 'test'])
+def test_a_split_whose_truth_is_one_class_is_refused(split):
+  splits = {name: arrays(6, seed=seed) for seed, name in enumerate(('train', 'validation', 'test'))}
+  splits[split].masks[:] = 1
+  message = rf"show at least two classes\. Received: 'road' alone in the {split} split of x, 6 pictures\. Add"
+  with pytest.raises(TaskError, match=message):
+    task(splits)
+
+
 def test_unknown_splits_and_batches_are_refused():
   with pytest.raises(TaskError, match=r"A split is one of .* Received: 'all'"):
     task().dataset('all', 2)

@@ -3,7 +3,7 @@ import pytest
 
 from st_tf.task import DataConfig, TaskError
 from tasks._images import ArrayImages
-from tasks._splits import Examples, check_labels, drawn, stratified, subset
+from tasks._splits import Examples, check_labels, drawn, origin_notes, origins, split_of, stratified, subset
 
 # 50, 30 and 20 of three classes, mixed.
 LABELS = np.asarray([0, 1, 2, 0, 1, 0, 0, 1, 2, 0] * 10)
@@ -98,3 +98,38 @@ def test_a_split_cannot_be_drawn_from_one_example():
 def test_labels_that_are_none_are_refused_with_source_and_index(labels, message):
   with pytest.raises(TaskError, match=message):
     check_labels(np.asarray(labels), 3, 'x')
+
+
+@pytest.mark.parametrize(
+  ('names', 'split'),
+  [
+    (('train', 'Training', 'TRAIN', 'train_set', 'trainset', 'Training Set'), 'train'),
+    (('val', 'valid', 'Validation', 'dev', 'DEV', 'val-set'), 'validation'),
+    (('test', 'Testing', 'testset'), 'test'),
+    (('trains', 'set', '', 'unlabelled', 'all', 'tests', 'sunset'), None),
+  ],
+)
+def test_splits_are_known_by_what_others_call_them(names, split):
+  assert [split_of(name) for name in names] == [split] * len(names)
+
+
+@pytest.mark.parametrize(
+  ('given', 'drawn_ones', 'notes'),
+  [
+    (['train', 'validation', 'test'], [], []),
+    (['train', 'test'], ['validation'], ['x: drawn from train by data_seed, a tenth each: validation']),
+    (['train'], ['validation', 'test'], ['x: drawn from train by data_seed, a tenth each: validation and test']),
+    (
+      ['train', 'validation'],
+      ['validation'],
+      ['x: there is no test split, so the validation split is the test', 'x: drawn from train by data_seed, a tenth each: validation'],
+    ),
+  ],
+)
+def test_it_is_said_where_splits_come_from(given, drawn_ones, notes):
+  found = origins(given)
+  assert [split for split, origin in found.items() if origin == 'a tenth of train drawn by data_seed'] == drawn_ones
+  assert list(origin_notes('x', found)) == notes
+  # As they are drawn: train gives a tenth for each of these.
+  splits = drawn({split: examples() for split in given}, DataConfig(), 'x')
+  assert len(splits['train']) == 100 - 10 * len(drawn_ones)

@@ -42,6 +42,11 @@ def folder(tmp_path_factory):
   store(folder, 'any_size', (None, None, 3), {'train': rows(20, (50, 70, 3)), 'validation': rows(4, (30, 90, 3), 1)})
   store(folder, 'secret', (32, 32, 3), {'train': rows(40, (32, 32, 3)), 'test': rows(6, (32, 32, 3), 1, label=-1)})
   store(folder, 'no_train', (32, 32, 3), {'test': rows(6, (32, 32, 3))})
+  shape = (32, 32, 3)
+  parts = {'training': rows(40, shape), 'valid': rows(6, shape, 1), 'extra': rows(7, shape), 'test': rows(5, shape, 2, label=-1)}
+  store(folder, 'odd_splits', shape, parts)
+  store(folder, 'train_alone', (None, None, 3), {'train': rows(20, (50, 70, 3))})
+  store(folder, 'transparent', (16, 16, 4), {'train': rows(20, (16, 16, 4))})
   second = {'other': tfds.features.ClassLabel(names=LABELS)}
   store(folder, 'two_labels', (32, 32, 3), {'train': [{**row, 'other': 0} for row in rows(4, (32, 32, 3))]}, second)
   return folder
@@ -99,7 +104,49 @@ def test_pictures_of_any_size_stay_encoded_and_become_squares(folder):
 
 
 def test_a_test_split_without_labels_is_none(folder):
-  assert load(folder, 'secret').sizes == {'train': 32, 'validation': 4, 'test': 4}
+  task = load(folder, 'secret')
+  assert task.sizes == {'train': 32, 'validation': 4, 'test': 4}
+  assert task.notes == (
+    'tfds:secret: not used: the split test (6 without labels)',
+    'tfds:secret: drawn from train by data_seed, a tenth each: validation and test',
+  )
+
+
+def test_every_split_of_a_set_is_used_or_named(folder):
+  task = load(folder, 'odd_splits')
+  assert task.sizes == {'train': 36, 'validation': 4, 'test': 6}
+  assert task.notes == (
+    'tfds:odd_splits: training is taken for the train split',
+    'tfds:odd_splits: valid is taken for the validation split',
+    'tfds:odd_splits: not used: the splits extra (7), test (5 without labels)',
+    'tfds:odd_splits: there is no test split, so the validation split is the test',
+    'tfds:odd_splits: drawn from train by data_seed, a tenth each: validation',
+  )
+  ((images, _),) = task.dataset('test', 8)
+  pictures = np.stack([row['image'] for row in rows(6, (32, 32, 3), 1)])
+  np.testing.assert_allclose((images * task.deviation + task.mean) * 255, pictures, atol=0.01)
+
+
+def test_a_test_that_is_drawn_from_train_is_said_to_be(folder):
+  task = load(folder, 'train_alone')
+  assert dict(task.origins) == dict.fromkeys(('validation', 'test'), 'a tenth of train drawn by data_seed')
+  assert task.notes == ('tfds:train_alone: drawn from train by data_seed, a tenth each: validation and test',)
+  assert load(folder, 'small_colour').origins == {'validation': 'a tenth of train drawn by data_seed'}
+
+
+def test_an_empty_split_is_named_and_not_used(folder, monkeypatch):
+  builder = _tfds.builder_of('odd_splits', DataConfig(data_dir=str(folder)))
+  monkeypatch.setattr(type(builder.info.splits['valid']), 'num_examples', property(lambda split: 0 if split.name == 'valid' else 5))
+  assert _tfds._parts(builder) == {'test': 'test', 'train': 'training'}
+
+
+def test_transparent_pictures_are_over_white(folder):
+  task = load(folder, 'transparent', image_size=16)
+  ((images, _),) = task.dataset('test', 2)
+  found = np.rint((images * task.deviation + task.mean) * 255).astype(int)
+  pixels = np.stack([row['image'] for row in rows(20, (16, 16, 4))]).astype(int)
+  white = (2 * (pixels[..., :3] * pixels[..., 3:] + 255 * (255 - pixels[..., 3:])) + 255) // 510
+  assert all((picture == white).all((1, 2, 3)).any() for picture in found)
 
 
 @pytest.mark.parametrize(

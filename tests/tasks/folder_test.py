@@ -1,8 +1,9 @@
 import numpy as np
-from PIL import Image
+from PIL import Image, features
 import pytest
 
 from st_tf.task import SPLITS, DataConfig, TaskError, load
+from st_tf.task.scoring import readable
 
 CLASSES = ('ant', 'bee')
 
@@ -73,9 +74,48 @@ def test_other_files_and_hidden_folders_do_not_disturb(tmp_path):
   assert sum(open_folder(tmp_path).sizes.values()) == 20
 
 
-def test_a_missing_folder_is_named(tmp_path):
-  with pytest.raises(TaskError, match=rf'names a folder that exists\. Received: {tmp_path}/gone'):
-    open_folder(tmp_path / 'gone')
+def test_a_class_of_one_picture_is_said_not_to_be_scored(tmp_path):
+  fill(tmp_path, 20, ('ant', 'bee'))
+  fill(tmp_path, 1, ('cow',))
+  size, *notes = open_folder(tmp_path).notes
+  assert size.startswith('image_size 96: ') and not open_folder(tmp_path, image_size=16).notes[0].startswith('image_size')
+  assert [note.split(': ', 1)[1] for note in notes] == [
+    'drawn from train by data_seed, a tenth each: validation and test',
+    'validation has no picture of cow, which is not scored there',
+    'test has no picture of cow, which is not scored there',
+  ]
+
+
+@pytest.mark.parametrize('suffix', ['.jfif', '.JPE', '.Jpeg', '.AVIF'])
+def test_less_usual_endings_are_read(tmp_path, suffix):
+  if suffix == '.AVIF' and not features.check('avif'):
+    pytest.skip('this Pillow reads no AVIF')
+  fill(tmp_path, 10, suffixes=('.png',))
+  for path in (tmp_path / 'ant').iterdir():
+    Image.open(path).save(path.with_suffix(suffix), 'AVIF' if suffix == '.AVIF' else 'JPEG')
+    path.unlink()
+  assert sum(open_folder(tmp_path).sizes.values()) == 20
+
+
+@pytest.mark.parametrize('split', ['train', 'valid', 'Test'])
+def test_a_broken_file_of_any_split_is_found_at_the_start(tmp_path, split):
+  for each in ('train', 'valid', 'Test'):
+    fill(tmp_path / each, 3)
+  bad = tmp_path / split / 'bee' / '001.png'
+  bad.write_bytes(bad.read_bytes()[:-900])
+  with pytest.raises(TaskError, match=rf'An image can be decoded\. Received: {bad} '):
+    open_folder(tmp_path)
+
+
+def test_a_name_that_is_no_utf8_does_not_hide_which_file_goes_bad_in_training(tmp_path):
+  fill(tmp_path, 10)
+  bad = tmp_path / 'bee' / 'caf\udce9.png'
+  (tmp_path / 'bee' / '003.png').rename(bad)
+  task = open_folder(tmp_path)
+  bad.write_bytes(b'')
+  with pytest.raises(TaskError, match=r'Received: .*/bee/caf\\udce9\.png'):
+    for split in SPLITS:
+      list(readable(task.dataset(split, 4)))
 
 
 def test_an_unreadable_image_is_found_before_training_and_named(tmp_path):
@@ -137,5 +177,5 @@ def test_a_label_that_train_does_not_have_is_named(tmp_path):
 def test_a_split_folder_of_an_unknown_name_or_a_second_time_is_named(tmp_path, other):
   for split in ('train', 'val', other):
     fill(tmp_path / split, 5)
-  with pytest.raises(TaskError, match=rf'Beside train there are only validation \(or val\) and test\. Received: {tmp_path}/{other}|/val'):
+  with pytest.raises(TaskError, match=rf'Beside train there are only validation \(or val\) and test\. Received: {tmp_path}/({other}|val)'):
     open_folder(tmp_path)

@@ -6,9 +6,10 @@ import pytest
 import tensorflow as tf
 
 from st_tf.task import SPLITS, DataConfig, TaskError, load
-from st_tf.task.scoring import readable, score
+from st_tf.task.scoring import score
 from tasks import _heatmaps
-from tests.tasks._coco_test import box, boxes_file, content, fill, write
+from tasks._coco import read_folder
+from tests.tasks._coco_test import NAMES, box, boxes_file, content, fill, write
 
 
 def open_folder(path, **settings):
@@ -73,25 +74,26 @@ def test_people_who_are_left_out_are_counted_by_the_file(tmp_path):
   task = open_folder(tmp_path)
   start = f'{tmp_path}/annotations/person_keypoints_'
   assert task.notes == (
+    f'keypoints:{tmp_path}: images are mirrored; what changes places: left/right hip; neck stays',
     f'{start}train2017.json: left out are 1 crowds, 3 people without a labelled joint',
     f'{start}val2017.json: left out are 1 people without a labelled joint',
   )
   assert task.sizes['train'] + task.sizes['validation'] == 36
 
 
-def test_training_pictures_are_not_decoded_at_the_start_but_a_bad_one_is_named_when_it_is_due(tmp_path):
-  fill(tmp_path)
-  (tmp_path / 'val2017' / '000000000102.png').write_bytes(b'no picture')
-  task = open_folder(tmp_path)
-  with pytest.raises(TaskError, match=rf'An image can be decoded\. Received: {tmp_path}/val2017/000000000102\.png'):
-    list(readable(task.dataset('test', 2).as_numpy_iterator()))
+@pytest.mark.parametrize('part', ['train2017/000000000007', 'val2017/000000000102'])
+def test_a_picture_that_is_cut_off_is_named_at_the_start_whatever_its_split(tmp_path, part):
+  path = fill(tmp_path) / f'{part}.png'
+  path.write_bytes(path.read_bytes()[:-500])
+  with pytest.raises(TaskError, match=rf'An image can be decoded\. Received: {path}'):
+    open_folder(tmp_path)
 
 
 def test_an_image_of_another_size_than_annotated_is_named(tmp_path):
   fill(tmp_path)
   Image.new('RGB', (61, 40)).save(tmp_path / 'val2017' / '000000000102.png')
   with pytest.raises(TaskError, match=r'has the size that its annotations name\. Received: 61x40 of .*000000000102\.png, 60x40'):
-    list(readable(open_folder(tmp_path).dataset('test', 2).as_numpy_iterator()))
+    open_folder(tmp_path)
 
 
 def test_a_box_outside_its_image_is_named(tmp_path):
@@ -134,3 +136,33 @@ def test_real_people_are_found_by_their_own_heatmaps(data_dir):
   assert len(set.union(*names)) == 9000 == sum(task.sizes[split] for split in SPLITS)
   scores = perfect(task, 'test')
   assert scores['ap'] > 0.99 and scores['pck'] > 0.99 and 'ap_l' not in scores
+
+
+def test_the_category_that_is_asked_for_is_learned_in_all_files(tmp_path):
+  for part, first in (('train2017', 0), ('val2017', 100)):
+    data = content(12, first)
+    data['categories'].append({'id': 9, 'name': 'dog', 'keypoints': ['tail']})
+    data['annotations'].append({'id': 99, 'image_id': first, 'category_id': 9, 'keypoints': [5, 5, 2], 'bbox': [1, 1, 9, 9], 'area': 81})
+    write(tmp_path, part, data)
+  with pytest.raises(TaskError, match=r"2 with joints in .*train2017\.json: 1 'person' with 24, 9 'dog' with 1 annotations\. Say which"):
+    read_folder(tmp_path, 'test', DataConfig())
+  assert read_folder(tmp_path, 'test', DataConfig(category='person'))['test'].annotations.joints.names == tuple(NAMES)
+
+
+def test_detections_of_a_turned_picture_are_turned_with_its_people(tmp_path):
+  fill(tmp_path)
+  exif = Image.Exif()
+  exif[274] = 6
+  Image.new('RGB', (60, 40)).save(tmp_path / 'val2017' / '000000000100.png', exif=exif)
+  test = read_folder(tmp_path, 'test', DataConfig(detections=str(boxes_file(tmp_path, [box(100, bbox=[2, 5, 14, 30])]))))['test']
+  assert test.boxes.tolist() == [[40 - 35, 2, 30, 14]] and test.truth.tolist() == [0]
+
+
+def test_detections_in_a_picture_that_is_not_there_are_named_at_the_start(tmp_path):
+  data = content(3, 100)
+  data['images'].append({'id': 103, 'file_name': 'gone.png'})
+  write(fill(tmp_path, val=0), 'val2017', data | {'images': data['images'][:3]})
+  (tmp_path / 'annotations' / 'person_keypoints_val2017.json').write_text(json.dumps(data))
+  assert len(read_folder(tmp_path, 'test', DataConfig())['test']) == 6
+  with pytest.raises(TaskError, match=r'is a file that exists\. Received: .*gone\.png'):
+    read_folder(tmp_path, 'test', DataConfig(detections=str(boxes_file(tmp_path, [box(100), box(103)]))))

@@ -12,7 +12,7 @@ def test_a_relative_folder_counts_from_the_data_folder(tmp_path):
 
 
 def test_a_missing_folder_is_refused(tmp_path):
-  with pytest.raises(TaskError, match=r'reads a folder that exists\. Received: .*nowhere'):
+  with pytest.raises(TaskError, match=r'names a folder that exists\. Received: .*nowhere'):
     load(f'segmentation:{tmp_path / "nowhere"}', DataConfig())
 
 

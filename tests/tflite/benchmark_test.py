@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from st_tf.errors import UserError
+from tests.foreign_files import classifier
 from tests.graphs import conv, graph, image
 from tflite import benchmark
 from tflite.deploy.emit import emit
@@ -50,6 +51,20 @@ def test_files_are_compared_with_the_first(folder, capsys, monkeypatch):
   assert facts['runtime'] == 'wasm' and [row['ratio'] for row in facts['models']] == [1, 0.5]
 
 
+def test_files_of_others_are_timed_and_what_was_changed_is_said(folder, capsys):
+  """Free sizes, bytes, and a name with commas and an equals sign."""
+  (folder / 'a, b,c=d.tflite').write_bytes(classifier(shape=(None, None, None, 3)))
+  (folder / 'bytes.tflite').write_bytes(classifier(number='uint8'))
+  benchmark.main(['benchmark', '--model=a, b,c=d.tflite,bytes.tflite', '--runtime=x86', '--rounds=1', '--image_size=8', '--json=t.json'])
+  shown = capsys.readouterr().out
+  assert 'a, b,c=d.tflite: its batch is not fixed, and is taken as 1\n' in shown
+  assert 'a, b,c=d.tflite: its size is not fixed, and is taken as 8x8\n' in shown
+  assert 'bytes.tflite: reads UINT8 and gives UINT8; its times are with the conversions from and to FLOAT32' in shown
+  facts = json.loads((folder / 't.json').read_text())
+  assert [row['model'] for row in facts['models']] == ['a, b,c=d.tflite', 'bytes.tflite'] and len(facts['notes']) == 3
+  assert facts['models'][1]['bytes'] == len(classifier(number='uint8'))
+
+
 def test_x86_says_that_it_tells_nothing_about_sparse_files(folder, capsys):
   benchmark.main(['benchmark', '--model=a.tflite', '--runtime=x86', '--rounds=2'])
   assert 'x86 never executes sparsely' in capsys.readouterr().out
@@ -59,9 +74,11 @@ def test_x86_says_that_it_tells_nothing_about_sparse_files(folder, capsys):
   ('arguments', 'message'),
   [
     ([], '--model is needed'),
+    (['--model=a.tflite', '--image_size=-1'], '--image_size is a number of pixels'),
+    (['--model=a.tflite', '--signature=x'], "--signature is one that the file has. Received: 'x'"),
     (['--model=a.tflite', '--rounds=0'], '--rounds is at least 1'),
     (['--model=a.tflite', '--runtime=ios'], r'--runtime is one of x86, wasm, arm64, adb\. Received: .ios'),
-    (['--model=anything.tflite'], r'A file has an input of fixed size\. Received: \(1, -1, -1, 3\) in anything\.tflite'),
+    (['--model=anything.tflite'], r'A file has an input of fixed size\. Received: \(1, -1, -1, 3\) in anything\.tflite\. .* --image_size'),
     (['--model=gone.tflite'], 'Received: gone.tflite'),
     (['--model=none.tflite'], 'carries the identifier TFL3'),
     (['--model=a.tflite,large.tflite'], r'read images of one size\. Received: \[\(1, 6, 6, 3\), \(1, 8, 8, 3\)\]'),

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras as keras
 
 from st_tf.errors import UserError
 from st_tf.models import padding
 from st_tf.models.graph import build_graph, read
+from tests import foreign_files
 from tests.sparse_graphs import CASES, files
 from tflite import doctor
 from tflite.deployment import deployment
@@ -51,6 +53,23 @@ def test_what_cannot_be_examined_is_said(arguments, message, tmp_path, monkeypat
   (tmp_path / 'none.tflite').write_text('not a model')
   with pytest.raises(UserError, match=message):
     doctor.main(['doctor', *arguments])
+
+
+def test_a_free_batch_is_one_and_a_graph_is_chosen(tmp_path, capsys):
+  (tmp_path / 'free.tflite').write_bytes(foreign_files.classifier(shape=(None, 8, 8, 3)))
+  assert doctor.main(['doctor', f'--model={tmp_path / "free.tflite"}']) == 1
+  shown = capsys.readouterr().out
+  assert 'its batch is not fixed, and is taken as 1' in shown and 'has no fixed size' not in shown
+  with pytest.raises(UserError, match=r"--signature is one that the file has\. Received: 'x'"):
+    doctor.main(['doctor', f'--model={tmp_path / "free.tflite"}', '--signature=x'])
+  with pytest.raises(UserError, match=r'--signature is of a file\. Received: --signature=x without --model'):
+    doctor.main(['doctor', '--ticket=x', '--signature=x'])
+
+
+def test_a_graph_without_such_convolutions_has_no_share_of_zeros(tmp_path, capsys):
+  (tmp_path / 'none.tflite').write_bytes(encode(lambda x: tf.reduce_mean(x, (1, 2)), (8, 8, 3)))
+  assert doctor.main(['doctor', f'--model={tmp_path / "none.tflite"}']) == 1
+  assert capsys.readouterr().out.startswith('dense: there is no 1x1 convolution that could skip zeros\n')
 
 
 def padded_as_pretrained(side=64):

@@ -16,8 +16,8 @@ from st_tf.task import TaskError
 from st_tf.ticket import Ticket
 from tests import tiny
 from tflite import export
+from tflite.file.described import NAME
 from tflite.file.formats import FORMATS
-from tflite.file.metadata import NAME
 from tflite.file.runner import Runner
 from tflite.runtimes import wasm
 

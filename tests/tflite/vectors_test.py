@@ -5,20 +5,32 @@ import numpy as np
 from tflite import vectors
 
 
-def test_a_picture_of_the_right_size_stays_and_others_have_the_size_that_was_asked_for():
+def cases():
+  """(pixels [height, width, 4], (out_height, out_width), keep, expected [out_height, out_width, 3]) of each line."""
   for line in vectors.crops().splitlines():
     *numbers, keep, pixels, expected = line.split()
     width, height, out_height, out_width = map(int, numbers)
-    assert len(bytes.fromhex(pixels)) == width * height * 3
-    assert len(bytes.fromhex(expected)) == out_width * out_height * 3
-    if (width, height, float(keep)) == (out_width, out_height, 1):
-      assert pixels == expected
+    pixels, expected = (np.frombuffer(bytes.fromhex(text), np.uint8) for text in (pixels, expected))
+    yield pixels.reshape(height, width, 4), (out_height, out_width), float(keep), expected.reshape(out_height, out_width, 3)
+
+
+def test_a_picture_of_the_right_size_stays_but_for_white_behind_what_is_transparent():
+  (found,) = ((pixels.astype(int), expected) for pixels, size, keep, expected in cases() if pixels.shape[:2] == size and keep == 1)
+  pixels, expected = found
+  alpha = pixels[..., 3:]
+  assert alpha.min() < 100 < alpha.max()
+  exact = (pixels[..., :3] * alpha + 255 * (255 - alpha)) / 255
+  assert np.abs(expected - exact).max() <= 0.5
+
+
+def test_some_pictures_are_transparent_and_some_are_not():
+  assert sorted({bool((pixels[..., 3] == 255).all()) for pixels, *_ in cases()}) == [False, True]
 
 
 def test_half_the_size_is_what_a_triangle_filter_gives():
-  line = next(line for line in vectors.crops().splitlines() if line.startswith('64 64 32 32 1.0'))
-  pixels, expected = (np.frombuffer(bytes.fromhex(text), np.uint8) for text in line.split()[-2:])
-  pixels, expected = pixels.reshape(64, 64, 3).astype(float), expected.reshape(32, 32, 3)
+  ((pixels, expected),) = ((pixels, expected) for pixels, size, _, expected in cases() if size == (32, 32))
+  assert (pixels[..., 3] == 255).all() and pixels.shape == (64, 64, 4)
+  pixels = pixels[..., :3].astype(float)
   weights = np.array([1, 3, 3, 1]) / 8
   rows = np.stack([np.tensordot(weights, pixels[2 * i - 1 : 2 * i + 3], 1) for i in range(1, 31)])
   inner = np.stack([np.tensordot(weights, rows[:, 2 * i - 1 : 2 * i + 3], (0, 1)) for i in range(1, 31)], 1)

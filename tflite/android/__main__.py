@@ -17,15 +17,15 @@ from st_tf import command, quiet
 from st_tf.config import flags
 from st_tf.errors import UserError
 from st_tf.task import DataConfig
-from tflite import export
+from tflite import export, exports
 
 _APPLICATION_ID = re.compile(r'[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+')
 _EXPORTED = ('format', 'sparse')
 
 
-def _as_exported(name: str) -> Any:
+def _as_exported(name: str, default: str = '') -> Any:
   option = {field.name: field for field in dataclasses.fields(export.Options)}[name]
-  return dataclasses.field(default=option.default, metadata=option.metadata)
+  return dataclasses.field(default=default or option.default, metadata=option.metadata)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Options:
   ticket: str = dataclasses.field(default='', metadata={'help': 'Folder of the ticket.'})
   out: str = dataclasses.field(default='', metadata={'help': 'Folder to write; it must not be there yet.'})
   model: str = dataclasses.field(
-    default='', metadata={'help': 'A .tflite file that was exported from the ticket, to be taken as it is; empty = export one.'}
+    default='', metadata={'help': 'A .tflite file of the ticket to be taken as it is; empty = TICKET/model_FORMAT.tflite, or a new export.'}
   )
   task: str = dataclasses.field(
     default='', metadata={'help': "Task to take pictures from; empty = the ticket's own, which has to be named where it is module:PATH."}
@@ -64,7 +64,7 @@ class Options:
 class Making(DataConfig):
   """How a model is made from the ticket and its data."""
 
-  format: str = _as_exported('format')
+  format: str = _as_exported('format', 'float16')
   sparse: str = _as_exported('sparse')
 
 
@@ -73,7 +73,8 @@ def main(argv: Sequence[str]) -> None:
   options, given = flags.read_options_and_data(argv, Options, __doc__, Making)
   if options.model and given:
     raise flags.FlagError(f'A --model is taken as it is. Received: --{next(iter(given))} too. Leave one of them out.')
-  how = export.Options(ticket=options.ticket, task=options.task, **{name: given.pop(name) for name in _EXPORTED if name in given})
+  made = {name: given.pop(name, field.default) for name, field in Making.__dataclass_fields__.items() if name in _EXPORTED}
+  how = export.Options(ticket=options.ticket, task=options.task, **made)
   _check_place(options.path)
   with quiet.imports():
     from st_tf.ticket import Ticket
@@ -81,9 +82,12 @@ def main(argv: Sequence[str]) -> None:
     from tflite.android import template
   ticket = Ticket.load(options.ticket)
   template.check(ticket)
-  if options.model:
-    facts = None
-    content, repeats = given_file.model(pathlib.Path(options.model).expanduser(), ticket)
+  # What lies there was made as nobody asks it to be made otherwise.
+  facts = exports.known(how.path, ticket.fingerprint) if not (options.model or how.sparse != export.Options.sparse or given) else None
+  if options.model or facts:
+    taken = pathlib.Path(options.model).expanduser() if options.model else how.path
+    content, repeats = given_file.model(taken, ticket)
+    print(f'file     {taken}, as it is')
   else:
     content, facts = _exported(ticket, given, how)
     repeats = facts['repeats']

@@ -33,6 +33,8 @@ def model(path: pathlib.Path, ticket: Ticket) -> tuple[bytes, int]:
     raise UserError(f'A --model reads images of the size of its ticket, {expected}. Received: {received}, in {path}. {_WAY_OUT}')
   if runner.normalization is None or not all(map(np.array_equal, runner.normalization, _FROM_0_TO_1)):
     raise UserError(f'A --model reads pixels from 0 to 1, and its metadata say so. Received: another normalisation, in {path}. {_WAY_OUT}')
+  if runner.channels != 3:
+    raise UserError(f'A --model reads pictures in colour. Received: one of {runner.channels} channel, in {path}. {_WAY_OUT}')
   times = repeats(ticket, runner.output_shape)
   if not times:
     shape = 'x'.join(map(str, runner.output_shape))

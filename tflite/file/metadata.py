@@ -11,19 +11,17 @@ import io
 import zipfile
 
 import flatbuffers
-from flatbuffers import number_types
-import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
+from tflite.file.described import AXIS_LABELS, NAME, NORMALIZATION
 from tflite.file.model_file import IDENTIFIER
 
 LABELS = 'labels.txt'
-NAME = 'TFLITE_METADATA'
 _METADATA_IDENTIFIER = b'M001'
 _PARSER_VERSION = '1.0.0'
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 # Members of the schema's unions and enumerations.
-_FEATURE, _IMAGE, _NORMALIZATION, _RGB, _AXIS_LABELS = 1, 2, 1, 1, 2
+_FEATURE, _IMAGE, _RGB = 1, 2, 1
 # (name, description) of the output.
 _OUTPUTS = {
   'classification': ('logits', 'Unnormalised log-probability of each label.'),
@@ -34,7 +32,7 @@ _OUTPUTS = {
 
 @dataclasses.dataclass(frozen=True)
 class Description:
-  """What is said of a model that reads pixels from 0 to 1.
+  """What is said of a model.
 
   Attributes:
     name: of the model.
@@ -42,6 +40,8 @@ class Description:
     image_size: (height, width) in pixels.
     labels: of the outputs, in order.
     kind: what the outputs are, one of `st_tf.task.KINDS`.
+    mean: that is subtracted from pixels from 0 to 255, of all channels or per channel; as it is, pixels from 0 to 1 are wanted.
+    deviation: that they are divided by then, likewise.
   """
 
   name: str
@@ -49,6 +49,8 @@ class Description:
   image_size: tuple[int, int]
   labels: Sequence[str]
   kind: str = 'classification'
+  mean: Sequence[float] = (0.0,)
+  deviation: Sequence[float] = (255.0,)
 
 
 def with_metadata(content: bytes, description: Description) -> bytes:
@@ -68,37 +70,23 @@ def with_metadata(content: bytes, description: Description) -> bytes:
   return file.getvalue()
 
 
-def normalization(content: bytes) -> tuple[np.ndarray, np.ndarray] | None:
-  """(mean, deviation), of one number or one per channel, that a file's metadata wants pixels from 0 to 255 normalised with.
-
-  None where the file says nothing of it.
-  """
-  model = schema.Model.GetRootAs(content, 0)
-  for i in range(model.MetadataLength()):
-    if model.Metadata(i).Name() == NAME.encode():
-      buffer = model.Buffers(model.Metadata(i).Buffer()).DataAsNumpy().tobytes()
-      for subgraph in _Table.root(buffer).tables(3)[:1]:
-        for image in subgraph.tables(2)[:1]:
-          units = [unit for unit in image.tables(4) if unit.byte(0) == _NORMALIZATION]
-          return (units[0].table(1).floats(0), units[0].table(1).floats(1)) if units else None
-  return None
-
-
 def packed(description: Description) -> bytes:
   """The flatbuffer of a ModelMetadata."""
   write = _Writer()
   height, width = description.image_size
+  mean, deviation = description.mean, description.deviation
+  least, most = ([(pixel - middle) / spread for middle, spread in zip(mean, deviation)] for pixel in (0, 255))
   image = write.table(
     {
       0: write.text('image'),
       1: write.text('The picture, with pixels from 0 to 255 before normalization.'),
       3: write.table({1: write.table({1: write.table({0: width, 1: height}, kinds='uu'), 0: _RGB}, kinds='bo'), 0: _IMAGE}, kinds='bo'),
-      4: write.tables([write.table({1: write.table({0: write.floats([0.0]), 1: write.floats([255.0])}), 0: _NORMALIZATION}, 'bo')]),
-      5: write.table({0: write.floats([1.0]), 1: write.floats([0.0])}),
+      4: write.tables([write.table({1: write.table({0: write.floats(mean), 1: write.floats(deviation)}), 0: NORMALIZATION}, 'bo')]),
+      5: write.table({0: write.floats(most), 1: write.floats(least)}),
     }
   )
   name, meaning = _OUTPUTS[description.kind]
-  labels = write.table({0: write.text(LABELS), 1: write.text('Names of the outputs.'), 2: _AXIS_LABELS}, kinds='oob')
+  labels = write.table({0: write.text(LABELS), 1: write.text('Names of the outputs.'), 2: AXIS_LABELS}, kinds='oob')
   scores = write.table(
     {
       0: write.text(name),
@@ -114,33 +102,6 @@ def packed(description: Description) -> bytes:
 
 def _text(value: bytes | str) -> str:
   return value.decode() if isinstance(value, bytes) else value
-
-
-class _Table:
-  """A table of a flatbuffer, by field number."""
-
-  def __init__(self, buffer: bytes, position: int):
-    self._table = flatbuffers.table.Table(buffer, position)
-
-  @classmethod
-  def root(cls, buffer: bytes) -> '_Table':
-    return cls(buffer, flatbuffers.encode.Get(flatbuffers.packer.uoffset, buffer, 0))
-
-  def byte(self, field: int) -> int:
-    at = self._table.Offset(4 + 2 * field)
-    return self._table.Get(number_types.Uint8Flags, at + self._table.Pos) if at else 0
-
-  def table(self, field: int) -> '_Table':
-    return _Table(self._table.Bytes, self._table.Indirect(self._table.Offset(4 + 2 * field) + self._table.Pos))
-
-  def tables(self, field: int) -> list['_Table']:
-    at = self._table.Offset(4 + 2 * field)
-    places = range(self._table.VectorLen(at)) if at else ()
-    return [_Table(self._table.Bytes, self._table.Indirect(self._table.Vector(at) + 4 * place)) for place in places]
-
-  def floats(self, field: int) -> np.ndarray:
-    at = self._table.Offset(4 + 2 * field)
-    return self._table.GetVectorAsNumpy(number_types.Float32Flags, at)
 
 
 class _Writer:

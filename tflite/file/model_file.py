@@ -5,7 +5,21 @@ import pathlib
 from st_tf.errors import UserError
 
 IDENTIFIER = b'TFL3'
+SERVING = 'serving_default'  # What TensorFlow's converter calls the graph that is meant where nobody chooses.
 _IDENTIFIER_AT = slice(4, 8)
+_LARGEST = 2**31  # Bytes: what the format can hold.
+_CONVERT = "Convert what is in it with TensorFlow's converter"
+# (first bytes, what has them, the way out).
+_OTHERS = (
+  (b'', 'which is empty', 'Copy or convert it again'),
+  (b'PK\x03\x04', 'which is a ZIP archive, such as a .keras, .task or .pt file', f'Unpack it. {_CONVERT}'),
+  (b'\x89HDF', 'which is an HDF5 file, such as Keras writes', _CONVERT),
+  (b'\x1f\x8b', 'which is compressed by gzip', 'Unpack it'),
+  (b'version https://git-lfs', 'which is a pointer of Git LFS', 'Fetch the file itself: git lfs pull'),
+  (b'<', 'which is a page of HTML or XML', 'Download the file itself'),
+  (b'{', 'which is JSON', 'Download the file itself'),
+  (b'\x08', 'which may be an ONNX model', 'onnx2tf makes a .tflite file of one'),
+)
 
 
 class ModelFileError(UserError):
@@ -19,9 +33,14 @@ def load(path: str | pathlib.Path) -> bytes:
     ModelFileError: it cannot be read.
   """
   try:
-    return pathlib.Path(path).expanduser().read_bytes()
+    file = pathlib.Path(path).expanduser()
+    if file.exists() and not file.is_dir() and (not file.is_file() or file.stat().st_size > _LARGEST):
+      raise ModelFileError(f'A .tflite file is a file of at most 2 GiB. Received: {path}, which is none. Choose another.')
+    return file.read_bytes()
   except OSError as error:
     raise ModelFileError(f'A .tflite file is a file that can be read. Received: {path} ({error.strerror}).') from error
+  except (ValueError, RuntimeError) as error:  # A zero in the path; a home that nobody has.
+    raise ModelFileError(f'A .tflite file is a file that can be read. Received: {str(path)!r} ({error}).') from error
 
 
 def check(content: bytes, name: str) -> None:
@@ -30,5 +49,9 @@ def check(content: bytes, name: str) -> None:
   Raises:
     ModelFileError: they are none.
   """
-  if content[_IDENTIFIER_AT] != IDENTIFIER:
-    raise ModelFileError(f'A .tflite file carries the identifier {IDENTIFIER.decode()} in bytes 4 to 8. Received: {name} without it.')
+  if content[_IDENTIFIER_AT] == IDENTIFIER:
+    return
+  start, rule = content.lstrip(b'\xef\xbb\xbf \t\r\n'), f'A .tflite file carries the identifier {IDENTIFIER.decode()} in bytes 4 to 8'
+  found = next(((what, out) for first, what, out in _OTHERS if (start.startswith(first) if first else not content)), None)
+  what, out = found or ('without it', 'Choose a .tflite file')
+  raise ModelFileError(f'{rule}. Received: {name}{"" if what.startswith("without") else ","} {what}. {out}.')

@@ -7,7 +7,7 @@ import numpy as np
 
 from st_tf import quiet
 from tflite.file import model_file
-from tflite.file.metadata import normalization
+from tflite.file.described import normalization
 from tflite.file.model_file import ModelFileError
 
 
@@ -26,6 +26,7 @@ class Runner:
   Attributes:
     name: what messages call the model.
     image_size: (height, width) it reads, in pixels.
+    channels: 3, or 1 where it reads grey ones.
     output_shape: shape of the output for one image, without the batch.
     bytes: size of the file.
     normalization: (mean, deviation) that its metadata want pixels from 0 to 255 normalised with; None where they say nothing, and
@@ -54,12 +55,12 @@ class Runner:
     self._input, self._output = inputs[0], outputs[0]
     shape = tuple(int(size) for size in self._input['shape_signature'])
     static = len(shape) == 4 and min(shape) > 0
-    if not static or shape[0] != 1 or shape[3] != 3 or self._input['dtype'] is not np.float32:
+    if not static or shape[0] != 1 or shape[3] not in (1, 3) or self._input['dtype'] is not np.float32:
       raise ModelFileError(
-        f'A model reads one float32 image of fixed size, [1, height, width, 3]. Received: {list(shape)}'
+        f'A model reads one float32 image of fixed size, [1, height, width, 3], or 1 for grey ones. Received: {list(shape)}'
         f' {np.dtype(self._input["dtype"]).name} in {name}.'
       )
-    self.image_size = shape[1:3]
+    self.image_size, self.channels = shape[1:3], shape[3]
     self.output_shape = tuple(int(size) for size in self._output['shape'])[1:]
 
   @classmethod
@@ -72,13 +73,14 @@ class Runner:
     return cls(model_file.load(path), str(path), threads)
 
   def __call__(self, images: np.ndarray) -> np.ndarray:
-    """Outputs [n, ...] of images [n, height, width, 3] float32, normalised as in training.
+    """Outputs [n, ...] of images [n, height, width, channels] float32, normalised as in training.
 
     Raises:
       ModelFileError: the images have another size.
     """
-    if images.ndim != 4 or images.shape[1:] != (*self.image_size, 3):
-      raise ModelFileError(f'{self.name} reads images [n, {self.image_size[0]}, {self.image_size[1]}, 3]. Received: {list(images.shape)}.')
+    shape = (*self.image_size, self.channels)
+    if images.ndim != 4 or images.shape[1:] != shape:
+      raise ModelFileError(f'{self.name} reads images [n, {", ".join(map(str, shape))}]. Received: {list(images.shape)}.')
     outputs = np.empty((len(images), *self.output_shape), self._output['dtype'])
     for i, image in enumerate(images):
       self._interpreter.set_tensor(self._input['index'], np.asarray(image, np.float32)[None])

@@ -11,13 +11,14 @@ import dataclasses
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from tflite.file.flat import Model, Operation
+from tflite.file.flat import Model, Operation, Tensor
 from tflite.file.one_sided import Padding
 
 LEAST_ZEROS = 2 / 3  # More than this share of the part's 1x1 weights.
 _UNARY = ('RELU', 'RELU6', 'RELU_N1_TO_1', 'LOGISTIC', 'HARD_SWISH', 'ABS', 'NEG', 'SQUARE', 'TANH', 'ELU', 'LEAKY_RELU', 'SQRT', 'RSQRT')
 _BINARY = ('ADD', 'MUL')
 _CONSTANT = ('DENSIFY', 'DEQUANTIZE')
+_FLOATS = ('FLOAT32', 'FLOAT16')
 _NOT_EVEN, _NOT_ONE = 'whose padding is not symmetric', 'whose padding is not 1 on each side'
 
 
@@ -43,13 +44,13 @@ class Diagnosis:
   Attributes:
     sparse: whether a part of it would be executed sparsely.
     operations: how many 1x1 convolutions are in such parts, and how many there are.
-    zeros: share of zeros in the weights of the former; of all 1x1 convolutions where there are none.
+    zeros: share of zeros in the weights of the former; of all 1x1 convolutions where there are none; None where it is not known.
     findings: what keeps the rest from it, most basic first.
   """
 
   sparse: bool
   operations: tuple[int, int]
-  zeros: float
+  zeros: float | None
   findings: tuple[Finding, ...]
 
 
@@ -124,7 +125,7 @@ class _Doctor:
     if (height, width) == (1, 1):
       if (options.strideH, options.strideW) != (1, 1) or any(padding.pads):
         return 'a 1x1 convolution with a stride or padding'
-      grouped = self._model.tensors[self._values(operation)[0]].shape[-1] != channels
+      grouped = self._model.tensors[operation.inputs[0]].shape[-1] != channels
       return 'a grouped convolution' if grouped else 'inside'
     if (height, width, channels) != (3, 3, 3):
       return f'a {height}x{width} convolution of {channels} channels'
@@ -139,7 +140,7 @@ class _Doctor:
       return f'a {height}x{width} depthwise convolution'
     if (
       options.depthMultiplier > 1
-      and self._model.tensors[self._values(operation)[0]].shape[-1] != self._model.tensors[operation.outputs[0]].shape[-1]
+      and self._model.tensors[operation.inputs[0]].shape[-1] != self._model.tensors[operation.outputs[0]].shape[-1]
     ):
       return 'a depthwise convolution with a multiplier'
     if (options.dilationHFactor, options.dilationWFactor) != (1, 1):
@@ -224,10 +225,12 @@ class _Doctor:
     if not pointwise:
       yield Finding('the file', 'it has no 1x1 convolution, and no others have a sparse form', 'use separable convolutions')
       return
-    weights = [self._weights(operation) for operation in pointwise]
-    if any(tensors[index].type in ('INT8', 'UINT8') for index in weights):
-      yield Finding('the file', 'its numbers are 8-bit integers, which have no sparse form', 'use float32 or float16')
-    elif not any(tensors[index].stored_sparsely for index in weights):
+    weights = [kernel for kernel in map(self._weights, pointwise) if kernel]
+    integers = next((kernel.type for kernel in weights if kernel.type not in _FLOATS), '')
+    if integers:
+      kind = '8-bit integers' if integers in ('INT8', 'UINT8') else f'of type {integers}'
+      yield Finding('the file', f'its numbers are {kind}, which have no sparse form', 'use float32 or float16')
+    elif weights and not any(kernel.stored_sparsely for kernel in weights):
       yield Finding(
         'the file',
         'its kernels are stored with their zeros',
@@ -251,8 +254,14 @@ class _Doctor:
             yield Finding(self._name(operation), 'it reads the image itself', 'begin with a 3x3 convolution of stride 2')
           elif maker.index not in members:
             yield self._obstacle(maker)
-    zeros = self._zeros([operation for operation in part if self._is_pointwise(operation)])
-    if zeros <= LEAST_ZEROS and any(self._is_pointwise(operation) for operation in part):
+    pointwise = [operation for operation in part if self._is_pointwise(operation)]
+    for operation in pointwise:
+      if self._weights(operation) is None:
+        maker = self._model.makers.get(operation.inputs[1])
+        made = f', but made by {maker.kind} {maker.index}' if maker else ''
+        yield Finding(self._name(operation), f'its weights are no constants of the file{made}', 'convert it with its weights frozen')
+    zeros = self._zeros(pointwise)
+    if zeros is not None and zeros <= LEAST_ZEROS and pointwise:
       yield Finding(self._name(part[0]), f'only {zeros:.0%} of the weights behind it are zero', 'prune more than two thirds')
 
   def _obstacle(self, operation: Operation) -> Finding:
@@ -267,23 +276,26 @@ class _Doctor:
     named = self._model.tensors[operation.outputs[0]].name.split(';')[0] if operation.outputs else 'without a result'
     return f'{operation.kind} {operation.index} ({named})'
 
-  def _weights(self, operation: Operation) -> int:
-    """The tensor of an operation's kernel as it is in the file."""
+  def _weights(self, operation: Operation) -> Tensor | None:
+    """An operation's kernel as it is in the file; None where it is no constant."""
     index = operation.inputs[1]
     while index in self._model.makers:
+      if self._model.makers[index].kind not in _CONSTANT:
+        return None
       index = self._model.makers[index].inputs[0]
-    return index
+    kernel = self._model.tensors[index]
+    return kernel if kernel.is_constant else None
 
-  def _zeros(self, operations: Sequence[Operation]) -> float:
-    kernels = [self._model.tensors[self._weights(operation)] for operation in operations]
-    size = sum(kernel.size for kernel in kernels)
-    return 1 - sum(kernel.nonzeros or 0 for kernel in kernels) / size if size else 0.0
+  def _zeros(self, operations: Sequence[Operation]) -> float | None:
+    kernels = list(map(self._weights, operations))
+    if any(kernel is None or kernel.nonzeros is None or not kernel.size for kernel in kernels):
+      return None
+    return 1 - sum(kernel.nonzeros for kernel in kernels) / sum(kernel.size for kernel in kernels) if kernels else None
 
 
 def _constants(model: Model) -> set[int]:
   """Tensors that are constants, or made from constants alone by unpacking."""
-  made = set(model.makers)
-  constants = {index for index in range(len(model.tensors)) if index not in made and index not in model.inputs}
+  constants = {index for index, tensor in enumerate(model.tensors) if tensor.is_constant and index not in model.makers}
   for operation in model.operations:
     if operation.kind in _CONSTANT and constants.issuperset(operation.inputs):
       constants.update(operation.outputs)

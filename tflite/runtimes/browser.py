@@ -26,6 +26,7 @@ FLAGS = (
   '--disable-dev-shm-usage',
 )
 _PACKAGES = pathlib.Path(__file__).parents[1] / 'web' / 'node_modules' / '@litertjs'
+_HERE = '127.0.0.1'
 _UNDER = '/litert/'  # Where pages find the packages.
 _DIGITS_OF_A_POST = 10  # Of its length: what pages post has some MB.
 _BROWSERS = ('chromium', 'chromium-browser', 'google-chrome')
@@ -59,25 +60,26 @@ def missing() -> str:
 
 
 @contextlib.contextmanager
-def served(pages: Mapping[str, bytes], port: int = 0, on_post: Callable[[bytes], Any] | None = None) -> Iterator[str]:
-  """The address of a server on localhost, for as long as the context lasts.
+def served(pages: Mapping[str, bytes], port: int = 0, on_post: Callable[[bytes], Any] | None = None, host: str = _HERE) -> Iterator[str]:
+  """The address of a server, for as long as the context lasts; on localhost unless others are to reach it.
 
   Args:
     pages: contents by path ('/index.html'); '/' is the front page. LiteRT.js is under '/litert/'.
     port: 0 = any free one.
     on_post: called with what a page posts; None = nothing is taken.
+    host: address of this machine under which it is reached.
 
   Raises:
-    OSError: the port is taken.
+    OSError: the port is taken, or this machine has no such address.
   """
   packages = _packages().resolve()
 
   class Handler(http.server.BaseHTTPRequestHandler):
     def is_own(self) -> bool:
       """Whether a page of ours asks: no other name leads here, and no other site's script."""
-      host, origin = self.headers.get('Host', ''), self.headers.get('Origin', '')
+      asked, origin = self.headers.get('Host', ''), self.headers.get('Origin', '')
       # Any port, since this one may be forwarded to another.
-      return host.partition(':')[0] in ('127.0.0.1', 'localhost') and origin in ('', f'http://{host}')
+      return asked.partition(':')[0] in (_HERE, 'localhost', host) and origin in ('', f'http://{asked}')
 
     def do_GET(self) -> None:
       if not self.is_own():
@@ -105,10 +107,10 @@ def served(pages: Mapping[str, bytes], port: int = 0, on_post: Callable[[bytes],
     def log_message(self, *args: Any) -> None:
       pass
 
-  server = _Server(('127.0.0.1', port), Handler)
+  server = _Server((host, port), Handler)
   threading.Thread(target=server.serve_forever, daemon=True).start()
   try:
-    yield f'http://127.0.0.1:{server.server_port}/'
+    yield f'http://{host}:{server.server_port}/'
   finally:
     server.shutdown()
     server.server_close()

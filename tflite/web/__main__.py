@@ -7,6 +7,8 @@ written, and nothing leaves this computer.
 from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import dataclasses
+import errno
+import ipaddress
 import sys
 import threading
 from typing import Any
@@ -27,6 +29,13 @@ class Options:
 
   ticket: str = dataclasses.field(default='', metadata={'help': 'Folder of the ticket.'})
   port: int = dataclasses.field(default=8000, metadata={'help': 'Where on localhost; 0 = any free one.'})
+  host: str = dataclasses.field(
+    default='127.0.0.1',
+    metadata={
+      'help': "This computer's address in a network, such as 192.168.1.20, for a phone there to open the page; whoever is in that network"
+      ' can then open it too. 127.0.0.1 = only this computer.'
+    },
+  )
   format: str = dataclasses.field(
     default='float32',
     metadata={
@@ -44,6 +53,14 @@ class Options:
   def __post_init__(self):
     if not self.ticket:
       raise flags.FlagError('--ticket is needed. Received: none. Write --ticket=FOLDER.')
+    try:
+      address = ipaddress.IPv4Address(self.host)
+    except ValueError:
+      address = None
+    if address is None or address.is_unspecified:
+      raise flags.FlagError(
+        f'--host is an IPv4 address of this computer. Received: {self.host!r}. hostname -I lists them; leave it out for this computer only.'
+      )
     if not 0 <= self.port <= _LAST_PORT:
       raise flags.FlagError(f'--port is from 0 to {_LAST_PORT}. Received: {self.port}. Leave it out, or take 0 for any free one.')
     if self.examples < 0:
@@ -58,6 +75,8 @@ def main(argv: Sequence[str]) -> None:
   print(f'Storing {options.ticket} dense and sparse; a large ticket takes a minute', flush=True)
   with serving(options, given) as address, contextlib.suppress(KeyboardInterrupt):
     print(f'{address} shows {options.ticket}; Ctrl-C ends it', flush=True)
+    if not ipaddress.ip_address(options.host).is_loopback:
+      print('Whoever is in this network can open it, unencrypted. Browsers give pages from elsewhere no camera; pictures work.', flush=True)
     threading.Event().wait()
 
 
@@ -76,8 +95,10 @@ def serving(options: Options, given: Mapping[str, Any]) -> Iterator[str]:
   with contextlib.ExitStack() as stack:
     try:
       # Before the ticket is converted, which takes a while: the port may be taken.
-      address = stack.enter_context(served(pages, options.port))
+      address = stack.enter_context(served(pages, options.port, host=options.host))
     except OSError as error:
+      if error.errno == errno.EADDRNOTAVAIL:
+        raise UserError(f'--host is an address of this computer. Received: {options.host}. hostname -I lists them.') from error
       raise UserError(
         f'--port is one that is free and may be used. Received: {options.port} ({error.strerror}). Take another, or 0 for any free one.'
       ) from error

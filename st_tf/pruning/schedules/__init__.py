@@ -5,6 +5,7 @@ import importlib
 from typing import Any
 
 from tensorflow_model_optimization.python.core.sparsity.keras import pruning_schedule
+import tf_keras as keras
 
 from st_tf import plugins
 from st_tf.errors import UserError
@@ -23,7 +24,7 @@ def named(name: str) -> type[RegrowthSchedule]:
 
 
 def described(config: Mapping[str, Any]) -> pruning_schedule.PruningSchedule:
-  """The schedule that `get_config` has described, one of this folder or of tfmot's own.
+  """The schedule that `get_config` has described, one of this folder, of tfmot's own or of Keras's custom objects.
 
   Raises:
     UserError: it is of another class.
@@ -32,6 +33,10 @@ def described(config: Mapping[str, Any]) -> pruning_schedule.PruningSchedule:
   known = {module.SCHEDULE.__name__: module.SCHEDULE for module in modules if hasattr(module, 'SCHEDULE')}
   known |= {name: getattr(pruning_schedule, name) for name in _OF_TFMOT}
   kind = config['class_name']
-  if kind not in known:
-    raise UserError(f'A schedule is one of {", ".join(known)}. Received: {kind!r}. Put its file into st_tf/pruning/schedules.')
-  return known[kind](**config['config'])
+  schedule = known.get(kind) or keras.saving.get_registered_object(kind)
+  if schedule is None:
+    raise UserError(
+      f'A schedule is one of {", ".join(known)}. Received: {kind!r}. Give custom_objects={{{kind!r}: its class}} to load_model, or put its'
+      ' file into st_tf/pruning/schedules.'
+    )
+  return schedule(**config['config'])

@@ -4,9 +4,14 @@ A schedule answers `schedule(step) -> (whether to rank now, sparsity)`, which is
 own works as well.
 """
 
+import numbers
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 from tensorflow_model_optimization.python.core.sparsity.keras import pruning_schedule
+
+from st_tf.errors import UserError
 
 Window = tuple[int, int]
 
@@ -25,15 +30,19 @@ class RegrowthSchedule(pruning_schedule.PruningSchedule):
   def __init__(
     self, target_sparsity: float, begin_step: int, end_step: int, frequency: int, reactivation: tuple[Window, ...] | None = None
   ):
-    if not 0 <= target_sparsity < 1:
-      raise ValueError(f'Sparsity lies in [0, 1). Received: {target_sparsity}.')
+    if isinstance(target_sparsity, bool) or not isinstance(target_sparsity, numbers.Real) or not 0 <= target_sparsity < 1:
+      raise UserError(f'Sparsity lies in [0, 1). Received: {target_sparsity!r}. 0.9 removes nine weights of ten.')
+    steps = {'begin_step': begin_step, 'end_step': end_step, 'frequency': frequency}
+    for name, value in steps.items():
+      if isinstance(value, bool) or not isinstance(value, numbers.Real) or value != value // 1:
+        raise UserError(f'Steps are whole numbers. Received: {name}={value!r}. Round it: steps are epochs times batches, and not epochs.')
     if not 0 <= begin_step <= end_step or frequency < 1:
-      raise ValueError(f'0 <= begin_step <= end_step and frequency >= 1. Received: {begin_step}, {end_step}, {frequency}.')
-    self.target_sparsity = target_sparsity
-    self.begin_step = begin_step
-    self.end_step = end_step
-    self.frequency = frequency
-    self.reactivation = ((begin_step, end_step),) if reactivation is None else tuple(tuple(window) for window in reactivation)
+      raise UserError(
+        f'0 <= begin_step <= end_step and frequency >= 1. Received: {begin_step}, {end_step}, {frequency}. Take for example 100, 2000, 50.'
+      )
+    self.target_sparsity = float(target_sparsity)
+    self.begin_step, self.end_step, self.frequency = int(begin_step), int(end_step), int(frequency)
+    self.reactivation = ((self.begin_step, self.end_step),) if reactivation is None else _windows(reactivation)
 
   def sparsity_at(self, step: int) -> float:
     """The sparsity an event at `step` ranks to."""
@@ -75,3 +84,12 @@ class RegrowthSchedule(pruning_schedule.PruningSchedule):
   def _progress(self, step: int) -> float:
     length = self.end_step - self.begin_step
     return min(max((step - self.begin_step) / length, 0.0), 1.0) if length else 1.0
+
+
+def _windows(reactivation: Any) -> tuple[Window, ...]:
+  try:
+    return tuple((int(first), int(last)) for first, last in reactivation)
+  except (TypeError, ValueError) as error:
+    raise UserError(
+      f'reactivation has windows, (first step, last step) each. Received: {reactivation!r}. Take ((0, 1000),), or () for no way back.'
+    ) from error

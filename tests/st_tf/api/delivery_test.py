@@ -39,6 +39,7 @@ def test_every_ticket_gets_its_test_scores_its_model_and_its_report(delivered):
     assert set(saved.metrics['per_class']) == set(tiny.LABELS)
     assert (path / 'model.tflite').stat().st_size > 1000
     assert '<html' in (path / 'report' / 'index.html').read_text()
+    assert '## Scores' in (path / 'README.md').read_text()
 
 
 def test_the_scores_and_the_file_are_the_model_s(delivered):

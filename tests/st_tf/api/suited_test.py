@@ -5,14 +5,16 @@ import types
 import pytest
 
 from st_tf.api import suited
-from st_tf.config import Config
+from st_tf.arch import memory
+from st_tf.arch.specs import HeadSpec
+from st_tf.config import Config, ConfigError
 from st_tf.config.request import Request
 from st_tf.models import families
 
 
 def task(pictures: int, preset: str = 'mobile', kind: str = 'classification', **settings):
   return types.SimpleNamespace(
-    head=types.SimpleNamespace(kind=kind),
+    head=HeadSpec('classification' if kind == 'classification' else 'dense', 10),
     default_supernet=preset,
     settings=settings,
     sizes={'train': pictures},
@@ -90,3 +92,40 @@ def test_reasons_are_told_of_what_nobody_has_given(capsys, cache):
     'learning_rate 0.05: for batches of 32',
   ]
   assert found.sizes == {'train': 2443}
+
+
+def test_a_batch_that_nobody_has_given_leaves_half_of_the_memory(monkeypatch, capsys, cache):
+  monkeypatch.setattr(memory, 'machine', lambda: 3_000_000_000)
+  _, config = suited.suited(task(40_000), Request.of({'supernet': 'mobile', 'image_size': 96}))
+  assert config.batch_size == 8 and config.training.learning_rate == pytest.approx(Config().training.learning_rate / 16)
+  first, second = capsys.readouterr().out.splitlines()
+  assert first.startswith('batch_size 8: 128 of 96x96 pixels would take about 3.') and first.endswith(' GB of the 3.0 GB that are here')
+  assert second == f'learning_rate {config.training.learning_rate:g}: {Config().training.learning_rate:g} is for batches of 128'
+
+
+def test_a_batch_that_is_given_has_to_fit(monkeypatch, cache):
+  monkeypatch.setattr(memory, 'machine', lambda: 3_000_000_000)
+  request = Request.of({'supernet': 'mobile', 'batch_size': 128})
+  with pytest.raises(
+    ConfigError, match=r'fits into memory\. Received: --batch_size=128 of 96x96 pixels, .*Take --batch_size=64, or a smaller'
+  ):
+    suited.suited(task(40_000), request)
+  monkeypatch.setattr('st_tf.training.replicas.has_gpu', lambda: True)
+  assert suited.suited(task(40_000), request)[1].batch_size == 128
+
+
+@pytest.mark.parametrize(
+  ('supernet', 'size', 'note'),
+  [
+    ('mobile', (100, 100), 'image_size 100: {} only; 96 is one'),
+    ('efficientnet_lite0', (240, 320), 'image_size 240x320: {} only; 224x320 is one'),
+    ('mobile', (96, 96), ''),
+    ('cifar', (30, 30), ''),
+  ],
+)
+def test_sizes_at_which_phones_run_dense_are_told(supernet, size, note, cache, capsys):
+  on = task(100_000)
+  on.image_size = size
+  suited.suited(on, Request.of({'supernet': supernet, 'weights': 'none'} if supernet != 'cifar' else {'supernet': supernet}))
+  note = note.format('networks run sparsely on phones at multiples of 32 pixels')
+  assert (note in capsys.readouterr().out.splitlines()) == bool(note)

@@ -15,7 +15,7 @@ def test_a_layer_is_counted_by_its_weights_and_where_they_are_multiplied():
   size = limits.Size()
   size.add(27, 16, 48)
   size.add(10, 1, 10)
-  assert (size.params, size.macs, size.outputs, size.memory) == (37, 442, 58, 4 * (4 * 37 + 2 * 58))
+  assert (size.params, size.macs, size.outputs, size.memory) == (37, 442, 58, 16 * 37 + 3 * 58)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,13 @@ OTHER_VALUES = {
     'quantize_begin': share(0.7),
   },
   **{'sparsity': (0.5, 0.8), 'pruning_schedule': 'stepwise', 'reactivation': 'masked', 'ranking': 'lamp', 'optimizer': 'adamw'},
-  **{'class_names': 'a,b', 'detections': 'boxes.json', 'learning_rate_milestones': (share(0.3), share(0.6))},
+  **{
+    'class_names': 'a,b',
+    'void': '0',
+    'category': 'person',
+    'detections': 'boxes.json',
+    'learning_rate_milestones': (share(0.3), share(0.6)),
+  },
   **{'control': 'random_mask', 'input_stride': 2, 'tuner': 'random'},
   **{'learning_rate_schedule': 'step', 'data_dir': 'elsewhere', 'class_weights': 'balanced', 'batch_size': 64},
 }

@@ -165,15 +165,15 @@ def test_a_file_of_settings_that_cannot_be_read_is_named(tmp_path):
     (['--lr=0.1'], 'Unknown flag --lr. Did you mean --learning_rate?'),
     (['--noprune_sten'], 'Unknown flag --noprune_sten. Did you mean --noprune_stem?'),
     (['--frsh'], 'Unknown flag --frsh. Did you mean --fresh?'),
-    (['--zzz'], 'Unknown flag --zzz. --help lists all flags.'),
+    (['--zzz'], 'Unknown flag --zzz. --helpfull lists all flags.'),
     (['--notask'], 'Unknown flag --notask. Did you mean --task?'),
-    (['--epochs'], 'A flag is written --name=value. Received: Missing value for flag --epochs. --help lists all flags.'),
+    (['--epochs'], 'A flag is written --name=value. Received: Missing value for flag --epochs. --helpfull lists all flags.'),
     (
       ['--noprune_stem=1'],
-      'A flag is written --name=value. Received: --noprune_stem=1 does not take an argument. --help lists all flags.',
+      'A flag is written --name=value. Received: --noprune_stem=1 does not take an argument. --helpfull lists all flags.',
     ),
     (['task=shapes'], "Every argument is a flag, --name=value. Received: 'task=shapes'. Did you mean --task=shapes?"),
-    (['shapes'], "Every argument is a flag, --name=value. Received: 'shapes'. --help lists all flags."),
+    (['shapes'], "Every argument is a flag, --name=value. Received: 'shapes'. --helpfull lists all flags."),
     (
       ['--sparsity=0.8', '0.9'],
       "Every argument is a flag, --name=value. Received: '0.9'. Several numbers are written with commas: --sparsity=0.8,0.9.",
@@ -220,7 +220,7 @@ def test_two_command_lines_in_one_process_do_not_share_flags():
   assert (flags.request(first).resolved().epochs, flags.request(second).resolved().epochs) == (3, Config().epochs)
 
 
-@pytest.mark.parametrize('arguments', [['--help'], ['-h'], ['--sparsty=1', '--help']])
+@pytest.mark.parametrize('arguments', [['--helpfull'], ['--sparsty=1', '--helpfull']])
 def test_help_lists_every_flag_in_its_group_with_its_default_and_choices(arguments, capsys):
   with pytest.raises(SystemExit) as end:
     flags.parse(['train', *arguments], _values(), 'Draws a ticket.')
@@ -237,3 +237,25 @@ def test_help_lists_every_flag_in_its_group_with_its_default_and_choices(argumen
   assert '(default: 0.9)' in words and '(default: empty)' in words and '(default: false)' in words
   headings = [line.partition(':')[0] for line in text.splitlines() if line and not line.startswith(' ')][2:]
   assert headings == ['run', 'search', 'pruning', 'training', 'transfer', 'pipeline', 'tuner', 'data']
+
+
+def test_help_shows_the_flags_that_matter_and_how_to_see_the_others(capsys):
+  with pytest.raises(SystemExit):
+    flags.parse(['train', '--help'], _values(), 'Draws a ticket.', unread=('method',))
+  lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+  shown = [line for line in lines if line.startswith('--') and ' ' not in line]
+  assert {'--task', '--sparsity', '--workdir', '--config'} <= {*shown} and not {'--method', '--layer_floor', '--mixup'} & {*shown}
+  everything = len(list(_values()))
+  assert lines[-1] == f'--helpfull shows {everything - 1 - len(shown)} more flags; docs/settings.md says which of them matter when.'
+
+
+def test_a_command_without_a_run_s_settings_shows_all_of_its_own(capsys):
+  with pytest.raises(SystemExit):
+    flags.read_options(['command', '--help'], _Options, 'Does something.')
+  text = capsys.readouterr().out
+  assert all(f'{field.name}\n' in text for field in dataclasses.fields(_Options)) and '--helpfull' not in text
+
+
+def test_words_that_are_no_flags_are_handed_on_where_a_command_takes_them():
+  options, words = flags.read_options_and_words(['command', 'a b.jpg', 'c,d.jpg'], _Options, '')
+  assert words == ['a b.jpg', 'c,d.jpg'] and options == _Options()

@@ -79,7 +79,7 @@ def test_the_optimizers_are_the_references(name, optimizer, epsilon, smoothing, 
 @pytest.mark.slow
 @pytest.mark.parametrize('name', NAMES)
 def test_a_dry_run_says_parameters_macs_and_schedule_without_data(name, tmp_path, monkeypatch, capsys):
-  monkeypatch.setattr('st_tf.api.dry_run.seconds_per_step', lambda task, config: 0.1)
+  monkeypatch.setattr('st_tf.api.dry_run.seconds_of_steps', lambda task, config: (0.5, 0.1))
   assert train.main(['train', f'--recipe={name}', '--dry_run', f'--workdir={tmp_path / "run"}']) == 0
   said = capsys.readouterr().out
   params, macs = {

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from tensorflow_model_optimization.python.core.sparsity.keras.pruning_schedule import PolynomialDecay
+import tf_keras as keras
 
 from st_tf import plugins
 from st_tf.config.groups import PRUNING_SCHEDULES
@@ -38,6 +39,16 @@ def test_one_of_tfmot_s_own_survives_too_and_an_unknown_one_is_named():
   assert vars(schedules.described(schedule.get_config())) == vars(schedule)
   with pytest.raises(UserError, match=r"A schedule is one of .*Alternating.* Received: 'Sudden'"):
     schedules.described({'class_name': 'Sudden', 'config': {}})
+
+
+def test_a_schedule_of_one_s_own_is_found_among_the_custom_objects():
+  class Sudden(PolynomialDecay):
+    def get_config(self):
+      return super().get_config() | {'class_name': 'Sudden'}
+
+  schedule = Sudden(0.1, 0.8, 2, 20)
+  with keras.saving.custom_object_scope({'Sudden': Sudden}):
+    assert type(schedules.described(schedule.get_config())) is Sudden
 
 
 def test_what_a_method_alone_uses_is_no_choice():

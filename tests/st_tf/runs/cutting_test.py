@@ -113,3 +113,10 @@ def test_a_ticket_says_what_it_began_with_and_what_was_trimmed():
   trainer.source = 'abc'
   found = origin(trainer, '', 0.0, trimmed=12)
   assert found.trimmed == 12 and found.source == 'abc'
+
+
+def test_a_ticket_says_which_splits_were_drawn_from_train(monkeypatch):
+  trainer = tiny.trainer(tiny.SPECK, searching=False)
+  assert 'splits' not in origin(trainer, '', 0.0).to_json()
+  monkeypatch.setattr(trainer.task, 'origins', {'test': 'a tenth of train'})
+  assert origin(trainer, '', 0.0).to_json()['splits'] == {'test': 'a tenth of train'}

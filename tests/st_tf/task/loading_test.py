@@ -33,7 +33,7 @@ def test_the_known_tasks_are_those_of_the_project_and_shared_modules_are_none():
     ('folder', r"This task is written folder:PATH\. Received: 'folder'"),
     ('tfds', r"This task is written tfds:ARGUMENT\. Received: 'tfds'"),
     ('segmentation:no/such', r'--task=segmentation:PATH names a folder that exists\. Received: no/such, which is /.*no/such\.'),
-    (f'keypoints:{__file__}', r'Received: /.*loading_test\.py, which is a file\. Correct the path, or --data_dir\.'),
+    (f'keypoints:{__file__}', r'Received: /.*loading_test\.py, a file, which is to be unpacked first\. Correct the path, or --data_dir\.'),
     ('module:', r"names an importable Python module\. Received: ''"),
     ('module:./task.py', r'Write it with dots'),
     ('module:no_such_module_anywhere', r"Received: 'no_such_module_anywhere' .*PYTHONPATH"),
@@ -77,3 +77,9 @@ def test_names_that_cannot_be_shown_are_refused(label):
   with pytest.raises(TaskError, match=r'text of one line, in UTF-8 and without control characters\. Received: .* in folder:x\. Rename it'):
     check_labels(['fine', label], 'folder:x')
   check_labels(['straße', '鳥', 'a b', "l'été"], 'folder:x')
+
+
+@pytest.mark.parametrize('name', ['folder:/photos/caf\udce9', 'folder:a\nb'])
+def test_a_path_that_cannot_be_shown_is_refused(name):
+  with pytest.raises(TaskError, match=r'in UTF-8 and without control characters\. Received: .* in --task\. Rename it'):
+    task.load(name, DataConfig())

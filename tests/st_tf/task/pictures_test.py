@@ -1,14 +1,23 @@
 """Picture files reach the network upright, in colour, cropped to the middle."""
 
 from concurrent import futures
+import io
+import struct
 import time
+import zlib
 
 import numpy as np
-from PIL import Image
+from PIL import Image, features
 import pytest
 
 from st_tf.task import TaskError, pictures
-from st_tf.task.pictures import center_crop, open_rgb
+from st_tf.task.pictures import as_rgb, center_crop, open_rgb, shown, upright_size
+
+ORIENTATION, RESOLUTION = 0x112, 0x11A
+# Written by Pillow in a few milliseconds; AVIF takes it longer.
+KINDS = ('JPEG', 'PNG', 'WEBP', 'BMP', 'GIF', 'TIFF')
+RNG = np.random.default_rng(0)
+NOISE = RNG.integers(0, 256, (24, 32, 4), np.uint8)
 
 
 def _columns(width, height):
@@ -92,3 +101,194 @@ def test_large_pictures_are_decoded_one_at_a_time(tmp_path, monkeypatch):
   with futures.ThreadPoolExecutor(4) as pool:
     assert {picture.size for picture in pool.map(lambda _: open_rgb(tmp_path / 'a.png', 'a'), range(8))} == {(30, 20)}
   assert max(most) == 1
+
+
+def _encoded(kind, picture=None, **options):
+  stream = io.BytesIO()
+  (picture or Image.fromarray(NOISE[..., :3])).save(stream, kind, **options)
+  return stream.getvalue()
+
+
+def _exif(*entries):
+  """EXIF with (tag, type, count, the four bytes of the value or of its place), and eight bytes behind them, at 100 at the latest."""
+  table = b''.join(struct.pack('<HHI', tag, kind, count) + value for tag, kind, count, value in entries)
+  whole = b'Exif\0\0II*\0\x08\0\0\0' + struct.pack('<H', len(entries)) + table + b'\0\0\0\0'
+  return whole.ljust(100, b'\0') + struct.pack('<ii', -1, 0)
+
+
+SIXTH = (ORIENTATION, 3, 1, struct.pack('<HH', 6, 0))
+AT_94 = struct.pack('<I', 94)
+
+
+@pytest.mark.filterwarnings('ignore')  # Pillow tells of what it makes up for.
+@pytest.mark.parametrize(
+  ('exif', 'is_turned'),
+  [
+    (_exif(SIXTH), True),
+    (_exif(SIXTH, (RESOLUTION, 10, 1, AT_94)), True),  # A signed rational of -1 / 0 in the place of an unsigned one.
+    (_exif(SIXTH, (RESOLUTION, 7, 3, b'abc\0')), True),
+    (_exif(SIXTH, (RESOLUTION, 5, 2**31, b'\xff' * 4)), True),  # Its place is behind the end.
+    (_exif((ORIENTATION, 4, 1, struct.pack('<I', 6))), True),  # A whole number, however long.
+    (_exif((ORIENTATION, 2, 2, b'6\0\0\0')), False),  # A text.
+    (_exif((ORIENTATION, 7, 2, b'\x06\0\0\0')), False),
+    (_exif((ORIENTATION, 3, 2, struct.pack('<HH', 6, 6))), True),
+    (_exif((ORIENTATION, 5, 1, struct.pack('<I', 0))), False),
+    (_exif((ORIENTATION, 3, 1, struct.pack('<HH', 99, 0))), False),
+    (_exif((ORIENTATION, 12, 1, AT_94)), False),
+    (_exif(SIXTH)[:13], False),
+    (_exif(SIXTH)[:20], False),
+    (b'Exif\0\0', False),
+    (b'Exif\0\0' + bytes(60_000), False),
+    (b'Exif\0\0XX*\0' + bytes(40), False),
+  ],
+)
+def test_odd_exif_hides_no_picture(exif, is_turned):
+  plain, data = np.asarray(open_rgb(_encoded('JPEG'), 'plain')), _encoded('JPEG', exif=exif)
+  picture = open_rgb(data, 'odd.jpg')
+  np.testing.assert_array_equal(picture, np.rot90(plain, -1) if is_turned else plain)
+  assert upright_size(data, 'odd.jpg') == (picture.height, picture.width)
+
+
+@pytest.mark.parametrize('number', range(1, 9))
+def test_each_orientation_is_undone_and_the_header_tells_the_size(number):
+  exif = Image.Exif()
+  exif[ORIENTATION] = number
+  plain = NOISE[..., :3]
+  upright = [plain, plain[:, ::-1], plain[::-1, ::-1], plain[::-1], plain.swapaxes(0, 1), np.rot90(plain, -1), None, np.rot90(plain)]
+  upright[6] = plain[::-1, ::-1].swapaxes(0, 1)
+  for kind in ('PNG', 'WEBP'):
+    data = _encoded(kind, exif=exif, **({'lossless': True} if kind == 'WEBP' else {}))
+    np.testing.assert_array_equal(open_rgb(data, 'x'), upright[number - 1])
+    assert upright_size(data, 'x') == upright[number - 1].shape[:2]
+
+
+def _damaged(data, rng):
+  """The file with a few bytes changed, or cut short, or with some in the middle left out."""
+  found = bytearray(data)
+  action = rng.integers(4)
+  if action == 0:
+    return bytes(found[: rng.integers(len(found))])
+  if action == 1:
+    start = rng.integers(len(found))
+    return bytes(found[:start] + found[start + rng.integers(1, 40) :])
+  # Headers, where most can go wrong, are hit more often.
+  reach = len(found) if action == 2 else min(len(found), 200)
+  for place in rng.integers(reach, size=rng.integers(1, 6)):
+    found[place] = rng.integers(256)
+  return bytes(found)
+
+
+@pytest.mark.filterwarnings('ignore')  # Pillow tells of what it makes up for.
+@pytest.mark.parametrize('kind', [*KINDS, *(['AVIF'] if features.check('avif') else [])])
+def test_damaged_files_are_read_or_refused_by_their_names(kind):
+  rng, exif = np.random.default_rng(1), Image.Exif()
+  exif[ORIENTATION], exif[RESOLUTION] = 6, 72.0
+  data, read = _encoded(kind, **({} if kind in ('BMP', 'GIF') else {'exif': exif})), 0
+  for _ in range(150):
+    bad = _damaged(data, rng)
+    try:
+      picture = open_rgb(bad, 'bad.file', int(rng.integers(2)) * 8)
+    except TaskError as error:
+      assert 'bad.file' in str(error) and '\n' not in str(error)
+    else:
+      read += 1
+      assert picture.mode == 'RGB'
+      if kind != 'JPEG':  # Which was decoded at another size.
+        assert upright_size(bad, 'bad.file') == (picture.height, picture.width)
+  assert 0 < read < 150
+
+
+ERRORS = [struct.error, KeyError, IndexError, ZeroDivisionError, OverflowError, MemoryError, RecursionError, TypeError, EOFError]
+
+
+@pytest.mark.parametrize('error', [*ERRORS, Image.DecompressionBombError, SyntaxError, NotImplementedError, AttributeError, AssertionError])
+def test_whatever_a_decoder_raises_names_the_file(tmp_path, monkeypatch, error):
+  def fail(*_, **__):
+    raise error('what it\nsays')
+
+  _columns(6, 4).save(tmp_path / 'a.png')
+  for place in ('open', 'Image.load', 'Image.convert'):
+    with monkeypatch.context() as patch:
+      patch.setattr(f'PIL.Image.{place}', fail)
+      with pytest.raises(TaskError, match=r'An image can be decoded\. Received: a\.png \(.*what it\\nsays.*\)\. Replace or remove it\.'):
+        open_rgb(tmp_path / 'a.png', 'a.png') if place != 'Image.load' else as_rgb(Image.new('L', (3, 3)), 'a.png')
+
+
+def test_an_error_without_words_is_named_by_its_kind(monkeypatch):
+  monkeypatch.setattr('PIL.Image.open', lambda *_: (_ for _ in ()).throw(MemoryError()))
+  with pytest.raises(TaskError, match=r'Received: a\.png \(MemoryError\)'):
+    open_rgb(b'', 'a.png')
+
+
+def test_names_that_no_message_can_carry_are_written_out(tmp_path):
+  assert shown('caf\udce9\n\x1b[1mä.jpg') == 'caf\\udce9\\n\\x1b[1mä.jpg'
+  with pytest.raises(TaskError, match=r'Received: .*/a\\nb\.jpg\.'):
+    open_rgb(tmp_path / 'a\nb.jpg', str(tmp_path / 'a\nb.jpg'))
+
+
+@pytest.mark.parametrize('brand', [b'heic', b'mif1'])
+def test_heic_is_told_of_with_the_way_out_whatever_its_name(tmp_path, brand):
+  data = b'\0\0\0\x18ftyp' + brand + bytes(40)
+  (tmp_path / 'phone.jpg').write_bytes(data)
+  for item in (data, tmp_path / 'phone.jpg'):
+    with pytest.raises(TaskError, match=r'Received: phone\.jpg .*HEIC is not read; convert it to JPEG, for example by heif-convert'):
+      open_rgb(item, 'phone.jpg')
+
+
+def _over_white(pixels):
+  """[..., 3] uint8 of [..., 4], in exact arithmetic."""
+  colours, alpha = pixels[..., :3].astype(int), pixels[..., 3:].astype(int)
+  return (2 * (colours * alpha + 255 * (255 - alpha)) + 255) // 510
+
+
+@pytest.mark.parametrize('kind', ['PNG', 'TIFF', 'WEBP'])
+def test_what_is_transparent_is_over_white(kind):
+  data = _encoded(kind, Image.fromarray(NOISE), **({'lossless': True, 'exact': True} if kind == 'WEBP' else {}))
+  np.testing.assert_array_equal(open_rgb(data, 'x'), _over_white(NOISE))
+
+
+def test_every_way_to_be_transparent_is_over_white():
+  grey = np.repeat(NOISE[..., :1], 3, -1)
+  np.testing.assert_array_equal(as_rgb(Image.fromarray(NOISE[..., [0, 3]], 'LA'), 'x'), _over_white(np.dstack([grey, NOISE[..., 3]])))
+  palette = Image.fromarray(NOISE[..., 0] % 4, 'P')
+  palette.putpalette([10, 20, 30, 200, 0, 0, 0, 200, 0, 0, 0, 200])
+  wanted = np.asarray([[255, 255, 255], [200, 0, 0], [127, 227, 127], [0, 0, 200]])[NOISE[..., 0] % 4]
+  data = _encoded('PNG', palette, transparency=bytes([0, 255, 128, 255]))
+  np.testing.assert_array_equal(open_rgb(data, 'x'), wanted)
+  wanted[NOISE[..., 0] % 4 == 2] = (0, 200, 0)
+  np.testing.assert_array_equal(open_rgb(_encoded('GIF', palette, transparency=0), 'x'), wanted)
+  np.testing.assert_array_equal(open_rgb(_encoded('PNG', palette, transparency=0), 'x'), wanted)
+  with_alpha = palette.convert('PA')
+  assert np.asarray(as_rgb(with_alpha, 'x'))[NOISE[..., 0] % 4 == 3].tolist()[0] == [0, 0, 200]
+  # One colour of a picture without alpha is transparent.
+  single = Image.fromarray(np.where(NOISE[..., :1] % 2 == 0, 7, 90).astype(np.uint8).repeat(3, -1))
+  for picture, colour in ((single, (7, 7, 7)), (single.convert('L'), 7)):
+    found = np.asarray(open_rgb(_encoded('PNG', picture, transparency=colour), 'x'))
+    np.testing.assert_array_equal(found, np.where(NOISE[..., :1] % 2 == 0, 255, 90).repeat(3, -1))
+  bits = Image.fromarray(NOISE[..., 0] > 127)
+  np.testing.assert_array_equal(open_rgb(_encoded('PNG', bits), 'x'), np.where(NOISE[..., :1] > 127, 255, 0).repeat(3, -1))
+  assert np.unique(open_rgb(_encoded('PNG', bits, transparency=0), 'x')).tolist() == [255]
+
+
+@pytest.mark.parametrize('kind', ['GIF', 'PNG', 'WEBP', 'TIFF'])
+def test_of_several_pictures_in_a_file_the_first_is_read(kind):
+  first, second = (Image.new('RGB', (9, 5), colour) for colour in ('red', 'blue'))
+  data = _encoded(kind, first, save_all=True, append_images=[second], **({'lossless': True} if kind == 'WEBP' else {}))
+  assert np.unique(np.asarray(open_rgb(data, 'x')).reshape(-1, 3), axis=0).tolist() == [[255, 0, 0]]
+
+
+def test_inks_become_colours():
+  data = _encoded('TIFF', Image.new('CMYK', (3, 2), (255, 0, 0, 0)))
+  assert np.unique(np.asarray(open_rgb(data, 'x')).reshape(-1, 3), axis=0).tolist() == [[0, 255, 255]]
+
+
+def _chunk(kind, data):
+  return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+
+
+def test_colours_of_sixteen_bits_keep_their_high_ones():
+  deep = RNG.integers(0, 2**16, (5, 4, 3))
+  rows = b''.join(b'\0' + row.astype('>u2').tobytes() for row in deep)
+  header = struct.pack('>IIBBBBB', 4, 5, 16, 2, 0, 0, 0)
+  data = b'\x89PNG\r\n\x1a\n' + _chunk(b'IHDR', header) + _chunk(b'IDAT', zlib.compress(rows)) + _chunk(b'IEND', b'')
+  np.testing.assert_array_equal(open_rgb(data, 'deep.png'), deep >> 8)

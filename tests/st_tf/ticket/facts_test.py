@@ -61,6 +61,7 @@ def test_all_that_is_known_of_an_origin_is_written():
     'training': {'epochs': 2.0, 'macs': 3, 'seconds': 9.0},
     'steps': 0,
     'examples': {'train': 10},
+    'splits': {'test': 'the validation split'},
     'source': 'abc',
     'latency': {'milliseconds': 1.5, 'table': {'runtime': 'wasm'}},
     'trimmed': 4,

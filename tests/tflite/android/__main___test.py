@@ -85,6 +85,22 @@ def test_a_file_that_was_exported_is_taken_as_it_is_without_data(speck_folder, e
   assert 'applicationId = "com.example.Birds_2"' in pathlib.Path('app/app/build.gradle.kts').read_text()
 
 
+def test_the_export_that_lies_in_the_ticket_s_folder_is_taken_unless_another_is_asked_for(
+  speck_folder, shapes, exported, here, capsys, monkeypatch
+):
+  monkeypatch.setattr('st_tf.task.load', lambda *arguments: pytest.fail('needs no data'))
+  shutil.copytree(speck_folder, here / 'ticket')
+  for name in ('given.tflite', 'given.export.json'):
+    shutil.copy(exported.with_name(name), here / 'ticket' / name.replace('given', 'model_float16'))
+  run(here / 'ticket', '--out=app')
+  assert capsys.readouterr().out.startswith(f'file     {here}/ticket/model_float16.tflite, as it is\n')
+  assert pathlib.Path('app/app/src/main/assets/model.tflite').read_bytes() == exported.read_bytes()
+  assert json.loads(pathlib.Path('app/model.export.json').read_text())['format'] == 'float16'
+  for other in ('--format=float32', '--sparse=never', '--data_dir=there'):
+    with pytest.raises(pytest.fail.Exception):
+      run(here / 'ticket', '--out=other', other)
+
+
 def test_sparse_without_a_runtime_that_could_tell_is_written_with_a_warning(speck_folder, shapes, here, capsys, monkeypatch):
   monkeypatch.setattr(wasm, 'missing', lambda: 'No browser in this test.')
   monkeypatch.setattr('st_tf.task.load', lambda name, config: shapes)

@@ -9,10 +9,8 @@ import sys
 from xml.etree import ElementTree
 
 import numpy as np
-from PIL import Image
 import pytest
 
-from st_tf.task.pictures import center_crop
 from tests import tiny
 from tflite import vectors
 from tflite.android import template
@@ -38,6 +36,7 @@ CHANGES = (
   ('Preprocessing', 'max(step, 1.0)', 'step'),
   ('Preprocessing', 'sum = 1 shl (PRECISION_BITS - 1)', 'sum = 0'),
   ('Preprocessing', '/ 255f', '/ 256f'),
+  ('Preprocessing', '* alpha + WHITE *', '* alpha + 0 *'),
   ('Preprocessing', 'intArrayOf(16, 8, 0)', 'intArrayOf(0, 8, 16)'),
   ('Postprocessing', 'exp(it - largest)', 'exp((it - largest) / 2)'),
   ('Postprocessing', 'sortedByDescending', 'sortedBy'),
@@ -138,16 +137,12 @@ def pure_sources(project: pathlib.Path) -> list[pathlib.Path]:
 
 
 def more_crops(seed: int = 1, count: int = 60) -> str:
-  """Lines like those of `vectors.crops`, of random shapes; the first is so tall that single precision shows."""
+  """Lines like those of `vectors.crops`, of random shapes and transparent; the first is so tall that single precision shows."""
   rng = np.random.default_rng(seed)
   shapes = [((2, 2999), (16, 16), 0.9)]
   shapes += [(rng.integers(1, 90, 2).tolist(), rng.integers(1, 60, 2).tolist(), float(rng.uniform(0.2, 0.99))) for _ in range(count)]
-  lines = []
-  for (width, height), (out_height, out_width), keep in shapes:
-    pixels = rng.integers(0, 256, (height, width, 3), np.uint8)
-    expected = center_crop(Image.fromarray(pixels), (out_height, out_width), keep)
-    lines.append(f'{width} {height} {out_height} {out_width} {keep!r} {pixels.tobytes().hex()} {expected.tobytes().hex()}')
-  return '\n'.join(lines) + '\n'
+  lines = [vectors.crop_line(rng.integers(0, 256, (height, width, 4), np.uint8), size, keep) for (width, height), size, keep in shapes]
+  return ''.join(f'{line}\n' for line in lines)
 
 
 def more_maps(seed: int = 2, count: int = 40) -> str:

@@ -11,8 +11,9 @@ import pytest
 
 from tests.graphs import conv, graph, image
 from tflite.deploy.emit import emit
+from tflite.file.described import normalization
 from tflite.file.encode import encode
-from tflite.file.metadata import Description, normalization, packed, with_metadata
+from tflite.file.metadata import Description, packed, with_metadata
 from tflite.file.runner import Runner
 
 ABOUT = Description('name', 'text', (24, 32), ('cat', 'dog', 'eel'))

@@ -57,8 +57,8 @@ def test_a_truncated_file_is_an_error(file, kept):
     Runner(content[: int(kept if kept > 1 else len(content) * kept)])
 
 
-@pytest.mark.parametrize('shape, batch', [((4, 4, 1), 1), ((4, 4, 3), 2), ((4, 4, 3), None), ((12,), 1)])
-def test_a_model_reads_one_colour_image(shape, batch):
+@pytest.mark.parametrize('shape, batch', [((4, 4, 2), 1), ((4, 4, 3), 2), ((4, 4, 3), None), ((12,), 1)])
+def test_a_model_reads_one_image(shape, batch):
   content = _content(_two_numbers(shape, batch))
   with pytest.raises(ModelFileError, match='one float32 image of fixed size'):
     Runner(content)
@@ -67,6 +67,14 @@ def test_a_model_reads_one_colour_image(shape, batch):
 def test_images_of_another_size_are_refused(file):
   with pytest.raises(ModelFileError, match=r'images \[n, 8, 6, 3\]. Received: \[2, 6, 8, 3\]'):
     Runner.load(file)(np.zeros((2, 6, 8, 3), np.float32))
+
+
+def test_grey_images_have_one_channel():
+  runner = Runner(_content(_two_numbers((4, 4, 1))))
+  assert runner.channels == 1
+  np.testing.assert_allclose(runner(np.ones((2, 4, 4, 1), np.float32)), [[16, 32]] * 2)
+  with pytest.raises(ModelFileError, match=r'images \[n, 4, 4, 1\]'):
+    runner(np.ones((2, 4, 4, 3), np.float32))
 
 
 def test_maps_whose_pixels_come_four_times_are_reduced_and_others_stay():

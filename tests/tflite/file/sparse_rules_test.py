@@ -114,13 +114,29 @@ def test_explicit_padding_is_sparse_where_sizes_halve_evenly():
     assert found.sparse == sparse, (side, found.findings)
 
 
+def test_weights_that_are_no_constants_are_named_and_their_zeros_not_counted():
+  def made(x):
+    return mean(tf.nn.conv2d(first(x), tf.reshape(tf.reduce_mean(x) * POINTWISE, (1, 1, 64, 64)), 1, 'SAME'))
+
+  found = diagnose(file_of(made))
+  assert not found.sparse and found.zeros is None and found.operations == (0, 1)
+  assert any('its weights are no constants of the file, but made by' in finding.what for finding in found.findings), found
+
+
+def test_numbers_of_another_kind_are_not_taken_for_zeros():
+  model = file_of(lambda x: mean(pointwise(first(x))))
+  unknown = [dataclasses.replace(tensor, type='INT4', nonzeros=None) if tensor.size == 64 * 64 else tensor for tensor in model.tensors]
+  found = diagnose(dataclasses.replace(model, tensors=tuple(unknown)))
+  assert found.zeros is None and 'its numbers are of type INT4' in found.findings[0].what
+
+
 def test_eight_bit_numbers_are_named():
   images = np.zeros((2, 96, 96, 3), np.float32)
   model = file_of(lambda x: mean(pointwise(first(x))), number_format='int8', calibration=images)
   assert '8-bit integers' in diagnose(model).findings[0].what
 
 
-@pytest.mark.parametrize(('shape', 'reason'), [((2, 97, 97, 3), 'its batch is 2'), ((-1, 97, 97, 3), 'has no fixed size')])
+@pytest.mark.parametrize(('shape', 'reason'), [((2, 97, 97, 3), 'its batch is 2'), ((1, -1, 97, 3), 'has no fixed size')])
 def test_batches_and_open_sizes_are_named(shape, reason):
   model = file_of(lambda x: mean(pointwise(first(x))), sparse=True)
   tensors = tuple(

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 
 import pytest
@@ -48,6 +49,21 @@ def test_page_runtime_files_and_examples_are_served(speck_folder, loaded):
     assert b'<title>' in get(address) and get(f'{address}litert/core/dist/index.js') == b'export {};'
 
 
+def test_another_computer_reaches_the_page_under_the_address_that_is_named_and_under_no_other(speck_folder):
+  with web.serving(web.Options(ticket=str(speck_folder), port=0, examples=0, host='127.0.0.2'), {}) as address:
+    assert address.startswith('http://127.0.0.2:') and b'<title>' in get(address)
+    with pytest.raises(urllib.error.HTTPError, match='403'):
+      get(urllib.request.Request(address, headers={'Host': 'elsewhere.example'}))
+    with pytest.raises(urllib.error.URLError):
+      get(address.replace('127.0.0.2', '127.0.0.1'))
+
+
+def test_a_host_that_is_no_address_of_this_computer_is_refused():
+  with pytest.raises(UserError, match=r'--host is an address of this computer\. Received: 192\.0\.2\.7\. hostname -I lists them'):
+    with web.serving(web.Options(ticket='x', port=0, host='192.0.2.7'), {}):
+      pass
+
+
 def test_without_the_data_the_page_has_no_examples_and_the_terminal_says_so(speck_folder, monkeypatch, capsys):
   def gone(name, config):
     raise TaskError('The data is on the disk or can be downloaded. Received: nothing. Ways out: --data_dir.')
@@ -75,6 +91,8 @@ def test_with_no_examples_the_data_is_not_looked_for(speck_folder, monkeypatch, 
     (['--ticket=x', '--port=65536'], r'--port is from 0 to 65535\. Received: 65536\. Leave it out'),
     (['--ticket=x', '--port=-1'], r'--port is from 0 to 65535\. Received: -1'),
     (['--ticket=x', '--port=web'], r'--port is a whole number\. Received: .web'),
+    (['--ticket=x', '--host=phone'], r"--host is an IPv4 address of this computer\. Received: 'phone'\. hostname -I lists them"),
+    (['--ticket=x', '--host=0.0.0.0'], r"Received: '0\.0\.0\.0'"),
     (['--ticket=x', '--format=int8'], r'--format is one of float32, float16\. Received: .int8'),
     (['--ticket=x', '--examples=-1'], r'--examples is not negative\. Received: -1'),
     (['--ticket=gone', '--port=0'], r'A ticket is a folder with ticket\.json\. Received: gone'),

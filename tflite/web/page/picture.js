@@ -7,7 +7,7 @@ const PRECISION_BITS = 22;
 const HALF = 1 << (PRECISION_BITS - 1);
 
 /**
- * A picture as a canvas gives it.
+ * A picture as a canvas gives it: red, green, blue and alpha of each pixel.
  * @typedef {{data: Uint8Array | Uint8ClampedArray, width: number, height: number}} Rgba
  */
 
@@ -24,7 +24,7 @@ export function centerCrop(picture, [height, width], keep = 1) {
   const top = (picture.height - scale * height) / 2;
   const columns = axis(picture.width, left, left + scale * width, width);
   const rows = axis(picture.height, top, top + scale * height, height);
-  const pixels = withoutAlpha(picture, columns, rows);
+  const pixels = overWhite(picture, columns, rows);
   // Bytes lie between both passes, so that their order shows. Pillow begins with the one that leaves less to do.
   const fewerRows = picture.height - height;
   if (fewerRows > 0 && fewerRows > 2 * (picture.width - width)) return across(down(pixels, columns.span, rows), columns, height);
@@ -91,16 +91,17 @@ function triangle(x) {
   return Math.max(1 - Math.abs(x), 0);
 }
 
-/** RGB rows of the part of a picture that both axes read. */
-function withoutAlpha(picture, columns, rows) {
+/** RGB rows of the part of a picture that both axes read, over white where it is transparent. */
+function overWhite(picture, columns, rows) {
   const rgb = new Uint8ClampedArray(3 * columns.span * rows.span);
   let at = 0;
   for (let row = rows.from; row < rows.from + rows.span; row++) {
     let source = 4 * (row * picture.width + columns.from);
     for (let column = 0; column < columns.span; column++, source += 4) {
-      rgb[at++] = picture.data[source];
-      rgb[at++] = picture.data[source + 1];
-      rgb[at++] = picture.data[source + 2];
+      const alpha = picture.data[source + 3];
+      for (let colour = 0; colour < 3; colour++) {
+        rgb[at++] = Math.round((picture.data[source + colour] * alpha + 255 * (255 - alpha)) / 255);
+      }
     }
   }
   return rgb;

@@ -59,7 +59,7 @@ def test_a_schedule_says_its_own_sparsity():
     RegrowthSchedule(0.5, 0, 1, 1).sparsity_at(0)
 
 
-@pytest.mark.parametrize('sparsity', [-0.1, 1.0])
+@pytest.mark.parametrize('sparsity', [-0.1, 1.0, 90, float('nan'), '0.9', None, True])
 def test_a_sparsity_outside_0_to_1_is_refused(sparsity):
   with pytest.raises(ValueError, match=r'Sparsity lies in \[0, 1\)'):
     Cubic(sparsity, 0, 10, 1)
@@ -69,3 +69,20 @@ def test_a_sparsity_outside_0_to_1_is_refused(sparsity):
 def test_steps_that_contradict_each_other_are_refused(begin, end, frequency):
   with pytest.raises(ValueError, match=f'Received: {begin}, {end}, {frequency}'):
     Cubic(0.5, begin, end, frequency)
+
+
+@pytest.mark.parametrize(('end', 'frequency'), [(187.5, 1), ('10', 1), (None, 1), (10, 0.5), (float('inf'), 1), (10, True)])
+def test_steps_are_whole_numbers(end, frequency):
+  with pytest.raises(ValueError, match='Steps are whole numbers. Received: (end_step|frequency)='):
+    Cubic(0.5, 0, end, frequency)
+
+
+def test_steps_may_come_from_a_division_and_from_numpy():
+  schedule = Cubic(np.float32(0.5), 0, 20.0, np.int64(5))
+  assert (schedule.end_step, schedule.frequency) == (20, 5) and type(schedule.end_step) is int and type(schedule.target_sparsity) is float
+
+
+@pytest.mark.parametrize('windows', [5, (1, 2), ((1, 2, 3),), (('a', 'b'),)])
+def test_windows_are_pairs_of_steps(windows):
+  with pytest.raises(ValueError, match='reactivation has windows, .first step, last step. each. Received: '):
+    Cubic(0.5, 0, 10, 1, windows)

@@ -21,5 +21,9 @@ public final class Bitmap {
     return 0;
   }
 
+  public boolean hasAlpha() {
+    return false;
+  }
+
   public void getPixels(int[] pixels, int offset, int stride, int x, int y, int width, int height) {}
 }

@@ -2,6 +2,7 @@ package org.supertickets.app
 
 import android.graphics.Bitmap
 import android.graphics.Canvas
+import android.graphics.Color
 import android.graphics.Paint
 import android.graphics.RectF
 import kotlin.math.max
@@ -13,6 +14,7 @@ fun Bitmap.under(seen: Seen, limbs: List<Pair<Int, Int>>, colors: List<Int>): Bi
     val factor = (LEAST_PIXELS + longer - 1) / longer // Lines are as fine as the picture's pixels; few of these would be coarse.
     val drawn = Bitmap.createBitmap(factor * width, factor * height, Bitmap.Config.ARGB_8888)
     val canvas = Canvas(drawn)
+    canvas.drawColor(Color.WHITE) // As the network sees what is transparent.
     canvas.scale(factor.toFloat(), factor.toFloat())
     canvas.drawBitmap(this, 0f, 0f, Paint(Paint.FILTER_BITMAP_FLAG))
     val part = seen.part

@@ -16,9 +16,9 @@ fun ContentResolver.picture(source: Uri): Bitmap =
         decoder.allocator = ImageDecoder.ALLOCATOR_SOFTWARE
     }
 
-/** The colours of a bitmap. */
+/** The colours of a bitmap, over white where it is transparent. */
 fun Bitmap.toPicture(): Picture {
     val colors = IntArray(width * height)
     getPixels(colors, 0, width, 0, 0, width, height)
-    return Picture(colors, width, height)
+    return Picture(colors, width, height).let { if (hasAlpha()) overWhite(it) else it }
 }

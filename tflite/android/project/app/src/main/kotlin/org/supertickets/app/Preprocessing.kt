@@ -19,6 +19,13 @@ class Picture(val colors: IntArray, val width: Int, val height: Int) {
 /** A part of a picture, in its pixels. */
 data class Part(val left: Double, val top: Double, val width: Double, val height: Double)
 
+/** A transparent picture over white, as Python and browsers see it; what is opaque stays as it is. */
+fun overWhite(picture: Picture) = picture(picture.width, picture.height) { column, row, shift ->
+    val color = picture.colors[row * picture.width + column]
+    val alpha = channel(color, ALPHA_SHIFT)
+    (channel(color, shift) * alpha + WHITE * (WHITE - alpha) + WHITE / 2) / WHITE
+}
+
 /** The largest middle part of [picture] that has the shape [width] x [height], and of that a share [keep] per side. */
 fun middle(picture: Picture, width: Int, height: Int, keep: Double): Part {
     require(width > 0 && height > 0) { "A network reads at least one pixel. Received: $width x $height." }
@@ -100,4 +107,6 @@ private fun channel(color: Int, shift: Int) = color shr shift and 0xFF
 /** Where red, green and blue are in a colour. */
 private val SHIFTS = intArrayOf(16, 8, 0)
 
+private const val ALPHA_SHIFT = 24
+private const val WHITE = 255
 private const val PRECISION_BITS = 22

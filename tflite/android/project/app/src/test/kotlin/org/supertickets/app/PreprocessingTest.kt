@@ -14,7 +14,7 @@ class PreprocessingTest {
         for ((index, case) in cases.withIndex()) {
             val (width, height, outHeight, outWidth) = case.take(4).map(String::toInt)
             val (keep, pixels, expected) = case.drop(4)
-            val crop = centerCrop(picture(pixels, width, height), outWidth, outHeight, keep.toDouble())
+            val crop = centerCrop(overWhite(picture(pixels, width, height)), outWidth, outHeight, keep.toDouble())
             assertEquals("case $index", outWidth to outHeight, crop.width to crop.height)
             assertEquals("case $index", expected, hexadecimal(crop))
         }
@@ -41,8 +41,9 @@ class PreprocessingTest {
     }
 
     @Test
-    fun transparencyIsLeftOut() {
-        assertEquals(0x102030, centerCrop(Picture(intArrayOf(0x7F102030), 1, 1), 1, 1, 1.0).colors.single())
+    fun whatIsTransparentIsOverWhite() {
+        val seen = overWhite(Picture(intArrayOf(0x00102030, 0xFF102030.toInt(), 0x80000000.toInt(), 0x01FF0080), 4, 1))
+        assertArrayEquals(intArrayOf(0xFFFFFF, 0x102030, 0x7F7F7F, 0xFFFEFF), seen.colors)
     }
 
     @Test
@@ -69,7 +70,7 @@ class PreprocessingTest {
         assertEquals(message, assertThrows(IllegalArgumentException::class.java) { task() }.message)
 
     private fun picture(pixels: String, width: Int, height: Int) =
-        Picture(pixels.chunked(6) { it.toString().toInt(16) }.toIntArray(), width, height)
+        Picture(pixels.chunked(8) { it.toString().toLong(16).toInt().rotateRight(8) }.toIntArray(), width, height)
 
     private fun hexadecimal(picture: Picture) = picture.colors.joinToString("") { "%06x".format(it and 0xFFFFFF) }
 }

@@ -1,0 +1,178 @@
+"""A .tflite file of anybody's as a network that a task scores: its pixels, its outputs and its labels as the task has them."""
+
+from collections.abc import Callable, Mapping
+import dataclasses
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from st_tf import task as tasks
+from st_tf import wording
+from st_tf.api import labels
+from st_tf.api.evaluation import EvaluationError, Network
+from st_tf.api.outputs import Outputs, OutputsError
+from st_tf.errors import did_you_mean
+from st_tf.models.families import PIXELS
+from st_tf.task import DataConfig, Normalisation, Task
+from tflite.file import described, flat, model_file, pixels, trial
+from tflite.file.flat import Model
+from tflite.file.model_file import ModelFileError
+from tflite.file.picture import Picture, picture
+from tflite.file.runner import Runner, single
+from tflite.file.uniform import uniform
+
+_GREY = np.float32([0.299, 0.587, 0.114])  # Pillow's, of ITU-R 601.
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+  """What the user says of a file that does not say it itself.
+
+  Attributes:
+    signature: which graph of several; '' = `serving_default`, or the first.
+    output: which result of several, by its name.
+    pixels: what the file wants, one of `config.groups.PIXELS` or 'task'; '' = as the file says.
+    labels: a text file with the name of each output, or 'task'; '' = as the file says.
+
+  Raises:
+    ModelFileError: no such pixels.
+  """
+
+  signature: str = ''
+  output: str = ''
+  pixels: str = ''
+  labels: str = ''
+
+  def __post_init__(self):
+    ways = ('', *PIXELS, pixels.TASK)
+    if self.pixels not in ways:
+      raise ModelFileError(f'Pixels are one of {", ".join(ways[1:])}. Received: {self.pixels!r}.{did_you_mean(str(self.pixels), ways[1:])}')
+
+
+def network(path: str | pathlib.Path, given: Mapping[str, Any], task: Task | str, reading: Reading = Reading()) -> tuple[Network, Task]:
+  """A .tflite file as a network, and what it is scored on.
+
+  Args:
+    path: the file.
+    given: settings of `DataConfig`.
+    task: what it is scored on, or its name.
+    reading: what the file does not say itself.
+
+  Raises:
+    UserError: it is no image network, or none of this task.
+  """
+  name = str(path)
+  content = model_file.load(path)
+  model = flat.read(content, name, reading.signature)
+  seen = picture(model, name)
+  if isinstance(task, str):
+    fixed = tasks.size_settings(seen.size) if min(seen.size) > 0 else {}
+    task = tasks.load(task, DataConfig.of(fixed | dict(given)))
+  size = tuple(own if own > 0 else wanted for own, wanted in zip(seen.size, task.image_size))
+  output = _output(model, reading.output, name)
+  known = {way: Normalisation(*values) for way, values in PIXELS.items()} | {pixels.TASK: task.normalisation}
+  said = None if reading.pixels else described.normalization(content, model.graph)
+  wanted = pixels.wanted(model, seen, said, reading.pixels, known, name)
+  of_labels, notes = _labels(content, model, output, task, reading, name)
+  changed = uniform(content, model, size, output, name)
+  trial.run_once(changed, name)
+  runner = Runner(changed, name)
+  outputs = runner.output_shape[-1] if runner.output_shape else 1
+  classes = len(of_labels) if of_labels is not None else outputs
+  notes = [f'pixels: {wanted.note}', *_sizes(model, seen, size), *notes]
+  found = Network(name, wording.size(len(content)), size, classes, _shown(runner, task, wanted.normalisation, seen), tuple(notes))
+  if task.semantics['kind'] == 'classification':
+    return _classifier(found, Outputs.of(model, output, len(task.labels)), of_labels, int(np.prod(runner.output_shape)), task), task
+  infer = found.infer
+  ordered = (lambda maps: maps[..., of_labels]) if of_labels is not None else (lambda maps: maps)
+  return dataclasses.replace(found, infer=lambda images: ordered(single(infer(images)))), task
+
+
+def _output(model: Model, wanted: str, name: str) -> int:
+  """Which of the file's outputs is scored."""
+  shapes = [list(model.tensors[index].shape) for index in model.outputs]
+  listed = ', '.join(f'{output} {shape}' for output, shape in zip(model.output_names, shapes)) or 'none'
+  own = [model.tensors[index].name for index in model.outputs]
+  if wanted:
+    for names in (model.output_names, own):
+      if wanted in names:
+        return names.index(wanted)
+    raise ModelFileError(f'--output is one of those of the file. Received: {wanted!r}; {name} has {listed}.')
+  if len(shapes) != 1:
+    raise ModelFileError(f'One output is scored. Received: {len(shapes)} in {name} ({listed}). Choose one by --output.')
+  return 0
+
+
+def _sizes(model: Model, seen: Picture, size: tuple[int, int]) -> list[str]:
+  free = ['batch: not fixed, taken as 1'] if any(model.tensors[index].batch == -1 for index in model.inputs) else []
+  if min(seen.size) < 0:
+    free.append(f'size: not fixed, taken as {size[0]}x{size[1]}, that of the task')
+  grey = ['colours: none, pictures are made grey'] if seen.channels == 1 else []
+  return [*filter(None, [model.note]), *free, *grey]
+
+
+def _labels(content: bytes, model: Model, output: int, task: Task, reading: Reading, name: str) -> tuple[list[int] | None, list[str]]:
+  """(the output of each of the task's labels, or None where they are taken as they come; what is to be said)."""
+  if reading.labels == labels.TASK:
+    return None, [f'labels: in the order of the task, as --labels={labels.TASK} says']
+  if reading.labels:
+    found, source = labels.read(reading.labels), reading.labels
+  else:
+    packed = described.labels(content, model.graph, output)
+    if packed is None:
+      return None, ['labels: none in the file; its outputs are taken in the order of the task']
+    found, source = labels.parse(packed[1], packed[0]), f'{packed[0]} of the file'
+  shape = [side for side in model.tensors[model.outputs[output]].shape if side != 1]
+  if shape and shape[-1] > 0 and shape[-1] != len(found) and (len(found), len(shape)) != (2, 0):
+    raise EvaluationError(
+      f'Each output has a label. Received: {len(found)} labels in {source}, {shape[-1]} outputs in {name}. Name them by --labels=FILE, or'
+      f' take them in the order of the task by --labels={labels.TASK}.'
+    )
+  order, note = labels.order(found, task.labels, source)
+  return order, [f'labels: {note}']
+
+
+def _shown(runner: Runner, task: Task, wanted: Normalisation, seen: Picture) -> Callable[[np.ndarray], np.ndarray]:
+  """What runs the file on the task's images, [n, height, width, 3] as the task normalises them."""
+  if wanted == task.normalisation and seen.channels == 3 and not seen.is_bytes:
+    return runner
+  mean, deviation = (np.asarray(values, np.float32) for values in (wanted.mean, wanted.deviation))
+  to_bytes = task.normalisation.to_bytes
+
+  def infer(images: np.ndarray) -> np.ndarray:
+    found = to_bytes(np.asarray(images))
+    if seen.channels == 1:
+      found = np.rint(found @ _GREY[:, None])
+      return runner(((found / 255 - mean.mean()) / deviation.mean()).astype(np.float32))
+    # Whole numbers are cut, not rounded, on their way into a file of bytes.
+    found = np.rint(found) if seen.is_bytes else found
+    return runner(((found / 255 - mean) / deviation).astype(np.float32) if not seen.is_bytes else found.astype(np.float32))
+
+  return infer
+
+
+def _classifier(network: Network, read: Outputs, order: list[int] | None, count: int, task: Task) -> Network:
+  """The network whose outputs [n, ..., count] are logits [n, classes] in the order of the task."""
+  classes = len(task.labels)
+  one = count == 1 and classes == 2
+  if order is None and not one and count != classes:
+    hint = (
+      ' One more may be a background; name the outputs by --labels=FILE.'
+      if count == classes + 1
+      else ' Choose the --task it was trained for.'
+    )
+    raise EvaluationError(
+      f'A network has as many outputs as its task, {classes} for {task.name}. Received: {count} in {network.name}.{hint}'
+    )
+  infer = network.infer
+
+  def answers(images: np.ndarray) -> np.ndarray:
+    try:
+      found = read(np.asarray(infer(images)))
+    except OutputsError as error:
+      raise OutputsError(f'{error} ({network.name})') from None
+    return found if order is None else found[:, order]
+
+  notes = (*network.notes, f'outputs: one, taken as that of {task.labels[1]!r}') if one else network.notes
+  return dataclasses.replace(network, outputs=classes, infer=answers, notes=notes, read=read)

@@ -1,0 +1,103 @@
+"""What a file of others says of pictures, as the numbers that a task of classification scores: log-probabilities up to a constant."""
+
+import dataclasses
+
+import numpy as np
+
+from st_tf.errors import UserError
+from tflite.file.flat import Model
+
+_PASSING = ('DEQUANTIZE', 'QUANTIZE', 'RESHAPE', 'SQUEEZE', 'CAST', 'EXPAND_DIMS')
+# A last operation after which numbers are logits, unless they are seen to be probabilities.
+_LOGITS = ('FULLY_CONNECTED', 'CONV_2D', 'MEAN', 'AVERAGE_POOL_2D', 'ADD', 'BATCH_MATMUL', 'MUL', 'SUB', 'LOG_SOFTMAX')
+_LEAST = 1e-30
+_SUM = 1e-2  # How far probabilities that were rounded may be from 1 together.
+
+
+class OutputsError(UserError):
+  """Outputs that cannot be scored."""
+
+
+@dataclasses.dataclass
+class Outputs:
+  """How the outputs of a file are read; learns from the first pictures what the file does not say.
+
+  Attributes:
+    kind: 'probabilities', 'scores', 'logits', or '' while it is not known.
+    rounded: whether they are whole numbers in the file, so that small probabilities are 0.
+    classes: of the task.
+    has_loss: whether what was seen so far has a loss.
+  """
+
+  kind: str
+  rounded: bool
+  classes: int
+  ending: str = ''
+  has_loss: bool = True
+
+  @classmethod
+  def of(cls, model: Model, output: int, classes: int) -> 'Outputs':
+    """Those of a graph, for a task of so many classes."""
+    ending = ended(model, output)
+    kind = {'SOFTMAX': 'probabilities', 'LOGISTIC': 'scores', 'LOG_SOFTMAX': 'logits'}.get(ending, '')
+    rounded = not model.tensors[model.outputs[output]].type.startswith('FLOAT') or _is_rounded(model, output)
+    return cls(kind, rounded, classes, ending)
+
+  @property
+  def note(self) -> str:
+    """What the outputs are taken for, in words."""
+    if self.has_loss:
+      return f'{self.kind or "logits"}, as it ends in {self.ending or "nothing that is known"}'
+    why = {'probabilities': 'probabilities that the file rounds to whole steps', 'scores': 'scores of each label by itself'}
+    return f'{why.get(self.kind, f"numbers of which nothing is known, as it ends in {self.ending}")}: no loss is said'
+
+  def __call__(self, outputs: np.ndarray) -> np.ndarray:
+    """Log-probabilities up to a constant [n, classes], from outputs [n, ...].
+
+    Raises:
+      OutputsError: some are no numbers.
+    """
+    values = outputs.reshape(len(outputs), -1).astype(np.float64)
+    broken = int((~np.isfinite(values)).any(-1).sum())
+    if broken:
+      raise OutputsError(
+        f'A network answers in numbers. Received: NaN or infinity for {broken} of {len(values)} pictures. Convert it again.'
+      )
+    if not self.kind and len(values):
+      self.kind = 'probabilities' if self._sums_to_one(values) else 'logits'
+      self.ending = self.ending if self.kind == 'logits' else f'{self.ending}, and they add up to 1'
+      self.has_loss = self.kind == 'probabilities' or self.ending in _LOGITS
+    if values.shape[1] == 1 and self.classes == 2:
+      return self._of_one(values)
+    if self.kind == 'probabilities':
+      self.has_loss = not self.rounded
+      return np.log(np.maximum(values, _LEAST))
+    self.has_loss = self.has_loss and self.kind != 'scores'
+    return values
+
+  def _sums_to_one(self, values: np.ndarray) -> bool:
+    return values.shape[1] > 1 and values.min() >= 0 and np.abs(values.sum(-1) - 1).max() <= _SUM
+
+  def _of_one(self, values: np.ndarray) -> np.ndarray:
+    """Of a single number for two classes, which speaks for the second."""
+    if self.kind != 'scores':
+      return np.concatenate([np.zeros_like(values), values], -1)
+    self.has_loss = not self.rounded
+    return np.log(np.maximum(np.concatenate([1 - values, values], -1), _LEAST))
+
+
+def ended(model: Model, output: int) -> str:
+  """The last operation before an output that does more than pass on; empty where there is none."""
+  maker = model.makers.get(model.outputs[output])
+  while maker and maker.kind in _PASSING and maker.inputs:
+    maker = model.makers.get(maker.inputs[0])
+  return maker.kind if maker else ''
+
+
+def _is_rounded(model: Model, output: int) -> bool:
+  maker = model.makers.get(model.outputs[output])
+  while maker and maker.kind in _PASSING and maker.inputs:
+    if maker.kind == 'DEQUANTIZE':
+      return True
+    maker = model.makers.get(maker.inputs[0])
+  return False

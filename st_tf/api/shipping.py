@@ -1,0 +1,40 @@
+"""What a phone needs beside a ticket's file: whether it runs sparsely there, and an app with it."""
+
+from collections.abc import Iterator
+import pathlib
+
+from st_tf.errors import UserError
+from st_tf.ticket import Ticket
+from tflite import doctor, export, exports
+from tflite.android import given, template
+from tflite.file import flat, sparse_rules
+
+FORMAT = 'float16'
+_APP = 'android'
+
+
+def ship(path: pathlib.Path, ticket: Ticket) -> Iterator[str]:
+  """Looks at the file for phones of a ticket and puts an app beside it, unless one is there; what came of it, in lines.
+
+  Args:
+    path: the ticket's folder, with its file.
+    ticket: it.
+  """
+  file = export.Options(ticket=str(path), format=FORMAT).path
+  if not file.is_file():
+    yield f'  {FORMAT:<10}  no such file was written, and so no app'
+    return
+  content = file.read_bytes()
+  first, *others = doctor.lines(sparse_rules.diagnose(flat.read(content, str(file))))
+  yield f'  on phones   {first}'
+  yield from (f'            {line}' for line in others)
+  app = path / _APP
+  if not app.exists():
+    try:
+      template.check(ticket)
+      content, repeats = given.model(file, ticket)
+      template.write(app, ticket, content, exports.known(file, ticket.fingerprint) or None, repeats=repeats)
+    except UserError as error:
+      yield f'  app         none. {error}'
+      return
+  yield f'  app         {app}; its README.md says how to build it'

@@ -1,0 +1,60 @@
+"""Outputs of files as log-probabilities."""
+
+import numpy as np
+import pytest
+
+from st_tf.api.outputs import Outputs, OutputsError
+from tflite.file.flat import Model, Operation, Tensor
+
+LOGITS = np.array([[1.0, 2.0, 0.5], [0.0, -1.0, 3.0]])
+PROBABILITIES = np.exp(LOGITS) / np.exp(LOGITS).sum(-1, keepdims=True)
+
+
+def model(*kinds, number='FLOAT32'):
+  """A chain of operations."""
+  tensors = tuple(Tensor(str(index), (1, 3), number, False, None, None) for index in range(len(kinds) + 1))
+  operations = tuple(Operation(index, kind, (index,), (index + 1,), None) for index, kind in enumerate(kinds))
+  return Model(tensors, operations, (0,), (len(kinds),))
+
+
+@pytest.mark.parametrize('kinds', [('SOFTMAX',), ('SOFTMAX', 'RESHAPE', 'CAST'), ('DIV',)])
+def test_probabilities_become_logarithms(kinds):
+  outputs = Outputs.of(model(*kinds), 0, 3)
+  found = outputs(PROBABILITIES[:, None, None])
+  np.testing.assert_allclose(found - found[:, :1], LOGITS - LOGITS[:, :1], atol=1e-12)
+  assert outputs.has_loss and outputs.note.startswith('probabilities')
+
+
+def test_logits_stay():
+  outputs = Outputs.of(model('FULLY_CONNECTED'), 0, 3)
+  np.testing.assert_array_equal(outputs(LOGITS), LOGITS)
+  assert outputs.has_loss and outputs.note == 'logits, as it ends in FULLY_CONNECTED'
+
+
+@pytest.mark.parametrize(
+  ('given', 'values', 'note'),
+  [
+    (model('SOFTMAX', number='UINT8'), PROBABILITIES, 'rounds to whole steps'),
+    (model('SOFTMAX', 'DEQUANTIZE'), PROBABILITIES, 'rounds to whole steps'),
+    (model('LOGISTIC'), PROBABILITIES, 'scores of each label by itself'),
+    (model('TANH'), LOGITS, 'nothing is known, as it ends in TANH'),
+    (model('CUSTOM theirs'), LOGITS, 'nothing is known'),
+  ],
+)
+def test_what_has_no_loss_has_the_same_order(given, values, note):
+  outputs = Outputs.of(given, 0, 3)
+  np.testing.assert_array_equal(outputs(values).argmax(-1), values.argmax(-1))
+  assert not outputs.has_loss and note in outputs.note and 'no loss is said' in outputs.note
+
+
+def test_one_number_for_two_classes_is_the_second_s():
+  outputs = Outputs.of(model('LOGISTIC'), 0, 2)
+  np.testing.assert_allclose(np.exp(outputs(np.array([[0.25], [1.0]]))), [[0.75, 0.25], [0, 1]], atol=1e-12)
+  assert outputs.has_loss and outputs.note.startswith('scores')
+  np.testing.assert_array_equal(Outputs.of(model('FULLY_CONNECTED'), 0, 2)(np.array([[3.0]])), [[0, 3]])
+
+
+@pytest.mark.parametrize('value', [np.nan, np.inf])
+def test_what_is_no_number_is_counted(value):
+  with pytest.raises(OutputsError, match='NaN or infinity for 1 of 2 pictures'):
+    Outputs.of(model('RELU'), 0, 3)(np.array([[1, 2, 3], [1, value, 3]]))

@@ -1,0 +1,34 @@
+import json
+import shutil
+
+import pytest
+
+from st_tf.api import shipping
+from st_tf.errors import UserError
+from tflite import export
+from tflite.runtimes import wasm
+
+
+@pytest.fixture
+def folder(speck_folder, tmp_path):
+  return shutil.copytree(speck_folder, tmp_path / 'ticket')
+
+
+def test_a_file_is_looked_at_and_an_app_put_beside_it_once(folder, speck_ticket, shapes, monkeypatch):
+  assert list(shipping.ship(folder, speck_ticket)) == ['  float16     no such file was written, and so no app']
+  monkeypatch.setattr(wasm, 'missing', lambda: 'No browser in this test.')
+  export.export(speck_ticket, shapes, export.Options(ticket=str(folder), format='float16'))
+  lines = list(shipping.ship(folder, speck_ticket))
+  assert lines[0].startswith('  on phones   ') and lines[-1] == f'  app         {folder / "android"}; its README.md says how to build it'
+  app = folder / 'android'
+  assert (app / 'app/src/main/assets/model.tflite').read_bytes() == (folder / 'model_float16.tflite').read_bytes()
+  assert json.loads((app / 'model.export.json').read_text())['ticket'] == speck_ticket.fingerprint
+  monkeypatch.setattr('tflite.android.template.write', None)
+  assert list(shipping.ship(folder, speck_ticket)) == lines, 'an app that is there stays'
+  shutil.rmtree(app)
+
+  def refuse(ticket):
+    raise UserError('No such app.')
+
+  monkeypatch.setattr('tflite.android.template.check', refuse)
+  assert list(shipping.ship(folder, speck_ticket))[-1] == '  app         none. No such app.'
