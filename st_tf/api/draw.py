@@ -28,8 +28,8 @@ def draw(
 ) -> 'Ticket':
   """Draws a ticket: trains a supernet once, searching its architecture and pruning its weights in the same run.
 
-  It is the command `python -m st_tf.train` without its process: the same settings, the same files, the same ticket. The same call,
-  without `fresh`, goes on with a run that was interrupted.
+  It is the command `python -m st_tf.train`: the same settings, files and ticket. The same call, without `fresh`, goes on with a run that
+  was interrupted.
 
   Args:
     task: what to train on, or its name; '' = as `config` or `recipe` says, else the default.
@@ -40,16 +40,14 @@ def draw(
     deliver: whether tickets get test scores, model files and reports.
     ship: whether they get a file for phones and an Android project, too.
     config: a JSON file of settings, such as a run's config.json.
-    recipe: settings of the paper in the place of the defaults.
-    scale_with_batch: whether the recipe's learning rate scales with the batch.
+    recipe: settings of the paper in the place of the defaults; `scale_with_batch` says whether its learning rate scales with the batch.
     **settings: every other setting of a run by the name of its flag: `supernet='mobile', sparsity=0.9, epochs=60`.
 
   Returns:
     The ticket of the highest sparsity; others are in the workdir.
 
   Raises:
-    UserError: what the command would say.
-    NothingLeft: the process is one of a tuner's workers, and no trial is left.
+    UserError: what the command would say. NothingLeft: the process is one of a tuner's workers, and no trial is left.
     KeyboardInterrupt: by the user, after the step that was going on; the state is saved.
   """
   prepare_tensorflow()
@@ -64,7 +62,7 @@ def draw(
   request = requested(task, settings, config, recipe, scale_with_batch)
   loaded, run = drawing.prepared(request, task if isinstance(task, Task) else None)
   run = drawing.with_supernet(loaded, run)
-  path = pathlib.Path(workdir or drawing.default_workdir(run))
+  path = workdir or drawing.default_workdir(run)
 
   def work(process: Any) -> list[pathlib.Path]:
     identity = Identity.of(run, loaded.contents)
