@@ -9,6 +9,7 @@ are against the first method. A method may bring settings: supertickets:reactiva
 from collections.abc import Sequence
 import dataclasses
 import shlex
+import time
 
 from absl import flags as absl_flags
 
@@ -30,9 +31,10 @@ def main(argv: Sequence[str]) -> int:
   request, options = flags.request(values), flags.options_from(values, Options)
   check(request, values['learning_rates'].present)
   request.check_there()
+  started = time.monotonic()
   with quiet.imports():
     from st_tf.comparing.comparison import Comparison
-  comparison = Comparison.prepared(request, options, _command(values))
+  comparison = Comparison.prepared(request, options, _command(values), time.monotonic() - started)
   if not options.collect:
     print('\n'.join(comparison.plan()), flush=True)
   if options.dry_run:

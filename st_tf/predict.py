@@ -12,6 +12,7 @@ import csv
 import dataclasses
 import io
 import json
+import os
 import pathlib
 import sys
 from typing import Any
@@ -22,12 +23,14 @@ from PIL import Image
 from st_tf import command, files, quiet
 from st_tf.config import flags
 from st_tf.errors import UserError
-from st_tf.task.pictures import SUFFIXES, open_rgb
+from st_tf.task.pictures import CONVERT_HEIC, HEIC_SUFFIXES, SUFFIXES, is_rubbish, open_rgb, shown
 
 _BAR_COLUMNS = 24
 _SHOWN = 5
 _SHARES = {'segmentation': 'Share of the picture', 'keypoints': 'Confidence'}
 _TABLES = ('.csv', '.json')
+
+Guesses = Sequence[tuple[str, float]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +59,22 @@ class Options:
     """Whether answers are written, and not pictures."""
     return pathlib.Path(self.out).suffix.lower() in _TABLES
 
+  def check_place(self, single: bool) -> None:
+    """Refuses an `out` that could not be written, before anything is looked at.
+
+    Args:
+      single: whether one picture is.
+
+    Raises:
+      UserError: its folder is not there, or it is none where several pictures are drawn.
+    """
+    folder = os.path.dirname(os.path.abspath(self.out))
+    if self.out and not os.path.isdir(folder):
+      raise UserError(f'--out is written into a folder that is there. Received: {shown(self.out)}. Create {shown(folder)} first.')
+    drawn = self.out and not self.is_table and not single
+    if drawn and (os.path.isfile(self.out) or self.out.lower().endswith(SUFFIXES)):
+      raise UserError(f'--out of several pictures is a folder. Received: {shown(self.out)}. Write for example --out=seen.')
+
 
 def main(argv: Sequence[str]) -> int:
   """Runs the command; the exit code is 0, or 1 where one of several pictures could not be read."""
@@ -65,7 +84,8 @@ def main(argv: Sequence[str]) -> int:
     missing = 'pictures' if options.ticket else '--ticket'
     raise flags.FlagError(f'A ticket and pictures are needed. Received: no {missing}. Write --ticket=FOLDER picture.jpg.')
   paths = [path for name in given for path in pictures(name)]
-  single = len(paths) == 1 and not pathlib.Path(given[0]).is_dir()
+  single = len(paths) == 1 and not os.path.isdir(os.path.expanduser(given[0]))
+  options.check_place(single)
   with quiet.imports():
     from st_tf.ticket import Ticket
   ticket = Ticket.load(options.ticket)
@@ -75,8 +95,9 @@ def main(argv: Sequence[str]) -> int:
       ' Write --out=seen.csv, or leave it out.'
     )
   if single:
-    seen = [(paths[0], ticket.predict(open_rgb(paths[0], str(paths[0]))))]
-    _say_one(*seen[0], ticket, options)
+    prediction = ticket.predict(open_rgb(paths[0], str(paths[0])))
+    _say_one(prediction, ticket, options)
+    seen = [(paths[0], prediction.guesses)]
   else:
     seen = list(_say_several(paths, ticket, options))
   if options.is_table:
@@ -86,21 +107,30 @@ def main(argv: Sequence[str]) -> int:
 
 
 def pictures(name: str) -> list[pathlib.Path]:
-  """The picture file of that name, or all in the folder of that name and in those in it, in order.
+  """The picture file of that name, or all in the folder of that name and in those in it, in order; says what HEIC files are passed over.
 
   Raises:
-    UserError: the folder has none.
+    UserError: there is no such file or folder, or the folder has no pictures.
   """
-  path = pathlib.Path(name).expanduser()
-  if not path.is_dir():
-    return [path]
-  found = sorted(file for file in path.rglob('*') if file.suffix.lower() in SUFFIXES and not file.name.startswith('.'))
+  path = os.path.expanduser(name)
+  if not os.path.isdir(path):
+    if not os.path.exists(path):
+      raise UserError(f'An image is a file that exists. Received: {shown(name)}. Correct the path.')
+    return [pathlib.Path(path)]
+  found, unread = [], 0
+  for folder, folders, names in os.walk(path):
+    folders[:] = sorted(entry for entry in folders if not is_rubbish(entry))
+    own = [entry for entry in sorted(names) if not is_rubbish(entry)]
+    found += [pathlib.Path(folder, entry) for entry in own if entry.lower().endswith(SUFFIXES)]
+    unread += sum(entry.lower().endswith(HEIC_SUFFIXES) for entry in own)
+  if unread:
+    print(f'note: {unread:,} HEIC files in {shown(path)} are passed over. {CONVERT_HEIC}', file=sys.stderr)
   if not found:
-    raise UserError(f'A folder holds pictures ({", ".join(SUFFIXES)}). Received: none in {path}. Name another, or a picture file.')
+    raise UserError(f'A folder holds pictures ({", ".join(SUFFIXES)}). Received: none in {shown(path)}. Name another, or a picture file.')
   return found
 
 
-def _say_one(path: pathlib.Path, prediction: Any, ticket: Any, options: Options) -> None:
+def _say_one(prediction: Any, ticket: Any, options: Options) -> None:
   draws = bool(options.out) and not options.is_table
   guesses = prediction.guesses[: options.top or _SHOWN]
   if draws:
@@ -113,15 +143,12 @@ def _say_one(path: pathlib.Path, prediction: Any, ticket: Any, options: Options)
     print(f'What is seen is drawn over the part of the picture that the network sees: {options.out}')
 
 
-def _say_several(paths: Sequence[pathlib.Path], ticket: Any, options: Options) -> Iterator[tuple[pathlib.Path, Any]]:
-  """(path, prediction) of every picture that can be read, each said as it comes."""
+def _say_several(paths: Sequence[pathlib.Path], ticket: Any, options: Options) -> Iterator[tuple[pathlib.Path, Guesses]]:
+  """(path, guesses) of every picture that can be read, each said as it comes."""
   folder = pathlib.Path(options.out) if options.out and not options.is_table else None
   broken, drawn = [], set()
   if folder:
-    try:
-      folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-      raise UserError(f'--out of several pictures is a folder. Received: {folder} ({error}). Write for example --out=seen.') from error
+    folder.mkdir(exist_ok=True)
   for path in paths:
     try:
       prediction = ticket.predict(open_rgb(path, str(path)))
@@ -129,12 +156,12 @@ def _say_several(paths: Sequence[pathlib.Path], ticket: Any, options: Options) -
       broken.append(str(error))
       continue
     said = ', '.join(f'{label} {share:.1%}' for label, share in prediction.guesses[: options.top or 1])
-    print(f'{path}  {said}', flush=True)
+    print(f'{shown(path)}  {said}', flush=True)
     if folder:
       stem = next(name for name in _stems(path.stem) if name not in drawn)
       drawn.add(stem)
       save(prediction.picture, str(folder / f'{stem}.png'))
-    yield path, prediction
+    yield path, prediction.guesses
   for message in broken:
     print(f'error: {message}', file=sys.stderr)
 
@@ -148,18 +175,18 @@ def _stems(stem: str) -> Iterator[str]:
     number += 1
 
 
-def write_table(seen: Sequence[tuple[pathlib.Path, Any]], top: int, path: str) -> None:
+def write_table(seen: Sequence[tuple[pathlib.Path, Guesses]], top: int, path: str) -> None:
   """Writes answers as CSV, a line per guess, or as JSON, an object per picture.
 
   Args:
-    seen: (picture, prediction).
+    seen: (picture, guesses).
     top: guesses of each.
     path: ends in .csv or .json.
 
   Raises:
     UserError: it cannot be written.
   """
-  rows = [(str(picture), prediction.guesses[:top]) for picture, prediction in seen]
+  rows = [(shown(picture), guesses[:top]) for picture, guesses in seen]
   text = io.StringIO()
   if path.lower().endswith('.json'):
     found = [{'picture': picture, 'guesses': [{'label': label, 'share': share} for label, share in guesses]} for picture, guesses in rows]
@@ -171,7 +198,7 @@ def write_table(seen: Sequence[tuple[pathlib.Path, Any]], top: int, path: str) -
       writer.writerows((picture, rank, label, f'{share:.6f}') for rank, (label, share) in enumerate(guesses, 1))
   try:
     files.write_text(pathlib.Path(path), text.getvalue())
-  except (OSError, UnicodeEncodeError) as error:
+  except OSError as error:
     raise UserError(f'--out is a file that can be written. Received: {path} ({error}). Write for example --out=seen.csv.') from error
 
 

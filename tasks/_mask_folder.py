@@ -9,10 +9,9 @@ import pathlib
 import unicodedata
 
 from st_tf.task import DataConfig, Task, TaskError, refuse
-from st_tf.task.pictures import SUFFIXES
+from st_tf.task.pictures import SUFFIXES, is_rubbish
 from tasks import _mask_files, _numbering
 from tasks._mask_files import Files, Pair
-from tasks._picture_folders import is_rubbish
 from tasks._segmentation import SegmentationTask
 from tasks._sizes import shape
 from tasks._splits import split_of

@@ -5,13 +5,8 @@ import os
 import pathlib
 
 from st_tf.task import TaskError
-from st_tf.task.pictures import CONVERT_HEIC, HEIC_SUFFIXES, SUFFIXES, shown
+from st_tf.task.pictures import CONVERT_HEIC, HEIC_SUFFIXES, SUFFIXES, is_rubbish, shown
 
-# What systems leave in folders, in lower case; with everything whose name begins with a dot it counts for nothing, and is not told of.
-_RUBBISH = {
-  *('__macosx', '@eadir', '@recycle', '#recycle', '#snapshot', '$recycle.bin', 'system volume information', 'lost+found', '__pycache__'),
-  *('thumbs.db', 'ehthumbs.db', 'ehthumbs_vista.db', 'desktop.ini', 'picasa.ini', 'icon\r'),
-}
 _SHOWN_KINDS, _SHOWN_FOLDERS = 6, 5
 
 
@@ -66,11 +61,6 @@ def entries(folder: pathlib.Path) -> list[os.DirEntry]:
       return sorted((entry for entry in found if not is_rubbish(entry.name)), key=lambda entry: entry.name)
   except OSError as error:
     raise TaskError(f'A folder of pictures can be read. Received: {shown(folder)} ({error.strerror}). Change its rights.') from error
-
-
-def is_rubbish(name: str) -> bool:
-  """Whether a file or folder of that name is left by a system, or hidden."""
-  return name.startswith('.') or name.casefold() in _RUBBISH
 
 
 def is_folder(entry: os.DirEntry) -> bool:

@@ -28,8 +28,7 @@ def draw(
 ) -> 'Ticket':
   """Draws a ticket: trains a supernet once, searching its architecture and pruning its weights in the same run.
 
-  It is the command `python -m st_tf.train`: the same settings, files and ticket. The same call, without `fresh`, goes on with a run that
-  was interrupted.
+  It is the command `python -m st_tf.train`: the same settings, files and ticket. Without `fresh` it goes on with a run that was stopped.
 
   Args:
     task: what to train on, or its name; '' = as `config` or `recipe` says, else the default.
@@ -43,8 +42,7 @@ def draw(
     recipe: settings of the paper in the place of the defaults; `scale_with_batch` says whether its learning rate scales with the batch.
     **settings: every other setting of a run by the name of its flag: `supernet='mobile', sparsity=0.9, epochs=60`.
 
-  Returns:
-    The ticket of the highest sparsity; others are in the workdir.
+  Returns: the ticket of the highest sparsity; others are in the workdir.
 
   Raises:
     UserError: what the command would say. NothingLeft: the process is one of a tuner's workers, and no trial is left.
@@ -53,10 +51,12 @@ def draw(
   prepare_tensorflow()
   from st_tf.api import drawing
   from st_tf.api.interruptible import interruptible
-  from st_tf.config import Identity
+  from st_tf.config import ConfigError, Identity
   from st_tf.runs.workdir import Workdir
   from st_tf.ticket import Ticket
 
+  if ship and not deliver:
+    raise ConfigError('ship goes with the delivery. Received: deliver=False too. Leave out one.')
   if model is not None:
     settings['supernet'] = kept_model(model, settings, workdir)
   request = requested(task, settings, config, recipe, scale_with_batch)

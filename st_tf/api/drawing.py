@@ -26,13 +26,14 @@ _FEW_STEPS = 1000  # On CIFAR-100 a quarter of 3,372 were too few (docs/results/
 _FEW_TRAINED = 300  # Of a network that is trained already.
 
 
-def prepared(request: Request, task: Task | None = None, planned_only: bool = False) -> tuple[Task, Config]:
+def prepared(request: Request, task: Task | None = None, planned_only: bool = False, jobs: int = 1) -> tuple[Task, Config]:
   """(what to train on, the settings with those that suit it); says what should be known of both.
 
   Args:
     request: what is wanted.
     task: what to train on, where it is at hand; None = the one that the settings name.
     planned_only: whether no training follows.
+    jobs: trainings at a time, which share the machine's memory.
 
   Raises:
     UserError: no such supernet or task, bad data, a task that the recipe does not fit, or settings that no run can have.
@@ -44,7 +45,7 @@ def prepared(request: Request, task: Task | None = None, planned_only: bool = Fa
   if request.recipe:
     recipes.check_fits(request.recipe, config.task, task.primary_metric)
   print(''.join(f'{note}\n' for note in (*request.notes, *task.notes)), end='', flush=True)
-  return suited(task, request)
+  return suited(task, request, jobs)
 
 
 def with_supernet(task: Task, config: Config) -> Config:
@@ -79,6 +80,7 @@ def _drawn(task: Task, config: Config, workdir: Workdir, delivered: bool, shippe
   if not (workdir.is_finished or workdir.has_checkpoint):
     tell_of_few_steps(task, config)
     if delivered:
+      print('Measuring what a network has to beat.', flush=True)
       print(''.join(f'to beat: {line}\n' for line in to_beat(task, simple)), end='', flush=True)
   print(f'{config.method} on {task.name}: {task.sizes["train"]:,} training images, {config.epochs} epochs, workdir {workdir.path}')
   if not workdir.is_finished:

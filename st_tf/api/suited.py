@@ -1,6 +1,6 @@
 """What suits a run where nobody says otherwise, and why: its network, the pixels this wants, settings by pictures and start."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 import copy
 import dataclasses
 import math
@@ -43,8 +43,13 @@ _FEWEST_EPOCHS, _MOST_EPOCHS = 10, 200
 Reasoned = Mapping[str, tuple[Any, str]]  # Setting -> (value, why).
 
 
-def suited(task: Task, request: Request) -> tuple[Task, Config]:
+def suited(task: Task, request: Request, jobs: int = 1) -> tuple[Task, Config]:
   """(the task, of which a copy gives the pixels that the network's weights want, settings with those that suit both); says why.
+
+  Args:
+    task: what to train on.
+    request: what is wanted.
+    jobs: trainings at a time, which share the machine's memory.
 
   Raises:
     UserError: there is no such network, or it does not suit the task.
@@ -53,21 +58,20 @@ def suited(task: Task, request: Request) -> tuple[Task, Config]:
   if config.init_from:
     _check_alone(config, request)
     is_ticket = (pathlib.Path(config.init_from) / TICKET).is_file()
-    return _going_on(Ticket.load(config.init_from), task, request) if is_ticket else (task, config)
+    return _going_on(Ticket.load(config.init_from), task, request, jobs) if is_ticket else (task, config)
   name, note = supernet(task, config)
   note = '\n'.join(filter(None, (note, _of_size(task, name))))
   starts.check(name, config.weights, config.pixels, config.padding)
-  batch = request.given.get('batch_size') or request.base.get('batch_size')
   if not presets.is_graph(name):
-    own = from_scratch(task, batch) if name in _PHOTOGRAPHS else {}
-    own = _fitting(task, presets.supernet(name), request, own)
+    own = _fitting(task, presets.supernet(name), request, jobs, lambda batch: from_scratch(task, batch) if name in _PHOTOGRAPHS else {})
     return task, _told(request, task, own, {}, note)
   # From here on the weights are a file, or none: what the run is known by, and where all of it reads them.
   weights = starts.located(name, config.weights, task.image_size)
   begun = starts.of(dataclasses.replace(config, supernet=name, weights=weights), task.head, task.image_size)
   first = {'unit_search': ('scores', 'it is searched before the first step')}
-  own = fine_tuning(task, batch) if begun.values else from_scratch(task, batch) | first
-  own = _fitting(task, begun.graph, request, own)
+  own = _fitting(
+    task, begun.graph, request, jobs, lambda batch: fine_tuning(task, batch) if begun.values else from_scratch(task, batch) | first
+  )
   chosen = _told(request, task, own, {'supernet': name}, note, *begun.notes)
   return _giving(task, begun), dataclasses.replace(chosen, weights=weights)
 
@@ -135,30 +139,41 @@ def from_scratch(task: Task, batch_size: int | None = None) -> dict[str, tuple[A
   return own | {'epochs': _epochs(task, batch_size or own['batch_size'][0], _SCRATCH_STEPS)}
 
 
-def _fitting(task: Task, arch: Architecture, request: Request, own: dict[str, tuple[Any, str]]) -> dict[str, tuple[Any, str]]:
-  """Settings with a batch that fits into the machine's memory, and the learning rate of that batch.
+def _fitting(
+  task: Task, arch: Architecture, request: Request, jobs: int, choose: Callable[[int | None], Reasoned]
+) -> dict[str, tuple[Any, str]]:
+  """Settings that suit, with a batch that fits into the machine's memory, the learning rate and the epochs of that batch.
+
+  Args:
+    task: what to train on.
+    arch: the network.
+    request: what is wanted.
+    jobs: trainings at a time.
+    choose: the settings that suit a batch; None = none is given.
 
   Raises:
-    ConfigError: the batch that is given does not fit.
+    ConfigError: the batch that is given does not fit, or no batch does.
   """
+  given = request.given.get('batch_size') or request.base.get('batch_size')
+  own = dict(choose(given))
   config = request.resolved({**task.settings, **{name: value for name, (value, _) in own.items()}})
-  network = arch, task.head, (*task.image_size, 3)
-  batch, pixels = config.batch_size, 'x'.join(map(str, task.image_size))
-  takes = f'{memory.of_step(*network, batch) / 1e9:.1f} GB of the {memory.machine() / 1e9:.1f} GB that are here'
-  given = 'batch_size' in request.given or 'batch_size' in request.base
-  fits = memory.largest_batch(*network, batch, comfortable=not given)
+  network, batch = (arch, task.head, (*task.image_size, 3)), config.batch_size
+  fits = memory.largest_batch(*network, batch, jobs, comfortable=not given)
   if fits == batch or replicas.has_gpu():
     return own
-  if given:
+  pixels, here = 'x'.join(map(str, task.image_size)), f'{memory.machine() / 1e9:.1f} GB'
+  here = f'{here} that {jobs} trainings share' if jobs > 1 else f'{here} that are here'
+  takes = f'{memory.of_step(*network, batch) / 1e9:.1f} GB of the {here}'
+  if given or not fits:
+    smaller = f'--batch_size={fits}, or a smaller --image_size' if fits else 'a smaller --image_size, or a smaller --supernet'
     raise ConfigError(
-      f'A training step fits into memory. Received: --batch_size={batch} of {pixels} pixels, which takes about {takes}. Take'
-      f' --batch_size={fits}, or a smaller --image_size.'
+      f'A training step fits into memory. Received: --batch_size={batch} of {pixels} pixels, which takes about {takes}. Take {smaller}.'
     )
-  scaled = {'batch_size': (fits, f'{batch} of {pixels} pixels would take about {takes}')}
+  own = dict(choose(fits)) | {'batch_size': (fits, f'{batch} of {pixels} pixels would take about {takes}')}
   if config.training.optimizer == 'sgd':
     rate = config.training.learning_rate
-    scaled['learning_rate'] = (rate * fits / batch, f'{rate:g} is for batches of {batch}')
-  return own | scaled
+    own['learning_rate'] = (rate * fits / batch, f'{rate:g} is for batches of {batch}')
+  return own
 
 
 def _epochs(task: Task, batch_size: int, steps: int) -> tuple[int, str]:
@@ -187,14 +202,16 @@ def _shown(value: Any) -> str:
   return f'{value:g}' if isinstance(value, float) else str(value)
 
 
-def _going_on(ticket: Ticket, task: Task, request: Request) -> tuple[Task, Config]:
+def _going_on(ticket: Ticket, task: Task, request: Request, jobs: int) -> tuple[Task, Config]:
   """What a training that goes on with a ticket has: of a trained network its pixels, and settings that suit a fine-tuning."""
   if not isinstance(ticket.arch, Graph):
-    return task, _told(request, task, _fitting(task, ticket.arch, request, {}), {})
+    return task, _told(request, task, _fitting(task, ticket.arch, request, jobs, lambda batch: {}), {})
   of_training = ('ranking', 'learning_rate', 'weight_decay', 'batch_size', 'epochs')
-  batch = request.given.get('batch_size') or request.base.get('batch_size')
-  own = {name: reasoned for name, reasoned in fine_tuning(task, batch).items() if name in of_training}
-  own = _fitting(task, ticket.arch, request, own)
+
+  def choose(batch: int | None) -> Reasoned:
+    return {name: reasoned for name, reasoned in fine_tuning(task, batch).items() if name in of_training}
+
+  own = _fitting(task, ticket.arch, request, jobs, choose)
   return _giving(task, ticket.task), _told(request, task, own, {'unit_search': 'scores'})
 
 

@@ -25,21 +25,23 @@ def of_step(arch: Architecture, head: HeadSpec, input_shape: tuple[int, int, int
   return _BASE + weights + batch_size * images
 
 
-def largest_batch(arch: Architecture, head: HeadSpec, input_shape: tuple[int, int, int], wanted: int, comfortable: bool = True) -> int:
-  """The largest batch, `wanted` or a half, a quarter, ... of it, that takes no more than the machine has; at least 1.
+def largest_batch(
+  arch: Architecture, head: HeadSpec, input_shape: tuple[int, int, int], wanted: int, jobs: int = 1, comfortable: bool = True
+) -> int:
+  """The largest batch, `wanted` or a half, a quarter, ... of it, that takes no more than the machine has; 0 where one image does not fit.
 
   Args:
     arch: the network.
     head: its end.
     input_shape: (height, width, channels) of one image.
     wanted: images per step.
-    comfortable: whether half of the memory is left to others.
+    jobs: trainings at a time, which share the machine's memory.
+    comfortable: whether half of the memory is left to others, as long as there is a batch for it.
   """
-  most = machine() * (_COMFORTABLE if comfortable else _POSSIBLE)
-  batch = wanted
-  while batch > 1 and of_step(arch, head, input_shape, batch) > most:
+  memory, batch = machine() / jobs, wanted
+  while batch > 1 and of_step(arch, head, input_shape, batch) > memory * (_COMFORTABLE if comfortable else _POSSIBLE):
     batch //= 2
-  return batch
+  return batch if of_step(arch, head, input_shape, batch) <= memory * _POSSIBLE else 0
 
 
 def machine() -> int:

@@ -25,6 +25,7 @@ from st_tf.ticket import Ticket
 from st_tf.training.meter import STEP_PASSES
 
 _RECORDS = 'records'
+_LOADING = 10.0  # Seconds; on a quiet machine of two cores.
 _BUILDINGS = 2  # Of a training's network: at its start, and after a shrink or at its delivery.
 
 
@@ -40,9 +41,9 @@ class Comparison:
     command: that was given, for the page.
   """
 
-  def __init__(self, task: Task, base: Config, options: Options, chosen: Sequence[Entry], root: pathlib.Path, command: str):
+  def __init__(self, task: Task, base: Config, options: Options, chosen: Sequence[Entry], root: pathlib.Path, command: str, loading: float):
     self.task, self.base, self.options, self.chosen, self.root = task, base, options, chosen, root
-    self._command, self._simple = command, Baselines(task)
+    self._command, self._loading, self._simple = command, loading, Baselines(task)
     self._records = Records(pathlib.Path(options.records or root / _RECORDS).expanduser(), dict(task.sizes))
     self._work = Work(root, self._records, self._measured, task.primary_metric, options.jobs)
     self.rates = options.learning_rates or (base.training.learning_rate,)
@@ -58,24 +59,25 @@ class Comparison:
       possible.check([self._runs[cell, self.rates[0]].settings for cell in self.cells], task)
 
   @classmethod
-  def prepared(cls, request: Request, options: Options, command: str) -> 'Comparison':
+  def prepared(cls, request: Request, options: Options, command: str, loading: float = _LOADING) -> 'Comparison':
     """The comparison that a request comes to; nothing is trained yet.
 
     Args:
       request: what is wanted of all trainings.
       options: what is compared.
       command: that was given, for the page.
+      loading: seconds that a process takes to load TensorFlow.
 
     Raises:
       UserError: no such method or task, or settings that a run cannot have.
     """
     chosen = entries.entries(options.methods)
     entries.check_sparsities(options.sparsities)
-    task, base = drawing.prepared(request)
+    task, base = drawing.prepared(request, jobs=options.jobs)
     base = drawing.with_supernet(task, base)
     drawing.tell_of_few_steps(task, base)
     root = options.workdir or pathlib.Path('runs') / f'compare-{base.task}'.replace(':', '_').replace('/', '_')
-    return cls(task, base, options, chosen, pathlib.Path(root).absolute(), command)
+    return cls(task, base, options, chosen, pathlib.Path(root).absolute(), command, loading)
 
   @property
   def out(self) -> pathlib.Path:
@@ -113,11 +115,11 @@ class Comparison:
     ]
 
   def _seconds(self, epochs: float, trainings: int, runs: int) -> float:
-    """What so many epochs of so many trainings take in so many processes, each of which starts as this one has."""
+    """What so many epochs of so many trainings take in so many processes."""
     task, batch = self.task, self.base.batch_size
     first, step = dry_run.seconds_of_steps(task, self.base)
     evaluation = task.scored('validation') / (STEP_PASSES * batch)
-    return epochs * step * (task.steps_per_epoch(batch) + evaluation) + trainings * _BUILDINGS * first + runs * time.process_time()
+    return epochs * step * (task.steps_per_epoch(batch) + evaluation) + trainings * _BUILDINGS * first + runs * self._loading
 
   def run(self) -> list[Row]:
     """Does what is missing, unless what is there is only to be collected; writes table and page, and returns the rows.

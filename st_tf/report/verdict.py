@@ -1,4 +1,4 @@
-"""What to make of a training, in words: what its score has to beat, and whether it learned too little or too well."""
+"""What to make of a training, in words: what its score has to beat, and whether it learned too little, or pictures by heart."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -46,7 +46,7 @@ def verdict(ticket: Any, history: Sequence[Mapping[str, Any]]) -> str:
         f'Not shown to be better than the {name}, which has {wording.score(metric, best)}. Train longer (--epochs), begin with a trained'
         ' network (--weights), or get more pictures.'
       )
-  last = next((row for row in reversed(history) if row.get('event') == 'epoch' and row.get('validation')), {})
+  last = _last_epoch(ticket, history)
   shared = next((name for name in last.get('validation', {}) if name != 'loss' and f'train_{name}' in last), '')
   if not shared:
     return ''
@@ -56,6 +56,14 @@ def verdict(ticket: Any, history: Sequence[Mapping[str, Any]]) -> str:
   )
   if learned >= new + _BY_HEART:
     return f'Too few pictures: {both}. More of them, or a trained network to begin with (--weights), help most.'
-  if learned <= new + _AS_LOW and learned < _KNOWN:
+  config = ticket.provenance.config
+  if learned <= new + _AS_LOW and learned < _KNOWN and not (config.get('mixup') or config.get('randaugment')):
     return f'Under-fitted: {both}. It could learn more: raise --epochs or --learning_rate, or lower --sparsity.'
-  return f'Learned well: {both}.'
+  return f'Neither under-fitted nor known by heart: {both}.'
+
+
+def _last_epoch(ticket: Any, history: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+  """The row of the last epoch before the ticket was cut; of one whose cutting is not known, of the last."""
+  cut = [index for index, row in enumerate(history) if row.get('event') == 'ticket' and row.get('sparsity') == ticket.sparsity]
+  before = history[: cut[-1]] if cut else history
+  return next((row for row in reversed(before) if row.get('event') == 'epoch' and row.get('validation')), {})

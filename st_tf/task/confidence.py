@@ -16,5 +16,5 @@ def interval(metric: str, score: float, examples: int) -> tuple[float, float] | 
   """
   if metric not in _SHARES or not examples:
     return None
-  found = stats.binomtest(round(score * examples), examples).proportion_ci(LEVEL, method='wilson')
+  found = stats.binomtest(round(min(max(score, 0.0), 1.0) * examples), examples).proportion_ci(LEVEL, method='wilson')
   return float(found.low), float(found.high)

@@ -15,6 +15,11 @@ from st_tf.task import TaskError
 SUFFIXES = ('.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.bmp', '.webp', *(('.avif',) if features.check('avif') else ()))
 HEIC_SUFFIXES = ('.heic', '.heif', '.hif')
 CONVERT_HEIC = 'HEIC is not read; convert it to JPEG, for example by heif-convert (of libheif) or by magick (of ImageMagick).'
+# What systems leave in folders, in lower case; with everything whose name begins with a dot it counts for nothing, and is not told of.
+_RUBBISH = {
+  *('__macosx', '@eadir', '@recycle', '#recycle', '#snapshot', '$recycle.bin', 'system volume information', 'lost+found', '__pycache__'),
+  *('thumbs.db', 'ehthumbs.db', 'ehthumbs_vista.db', 'desktop.ini', 'picasa.ini', 'icon\r'),
+}
 # Phones take 108 million, which are 324 MB when they are decoded. A JPEG counts as it is decoded, at reduced size in training.
 LARGEST = 120_000_000
 # Modes whose conversion to RGB keeps the picture. Others (16 or 32 bits of grey) would be clipped to white.
@@ -119,6 +124,11 @@ def decodable(name: str, item: pathlib.Path | bytes = b'', rule: str = 'An image
 def shown(name: str | pathlib.Path) -> str:
   """A file's name on one line, in characters that every message can carry: others are written out, as '\\n'."""
   return ''.join(each if each.isprintable() else each.encode('unicode_escape').decode() for each in str(name))
+
+
+def is_rubbish(name: str) -> bool:
+  """Whether a file or folder of that name is left by a system, or hidden."""
+  return name.startswith('.') or name.casefold() in _RUBBISH
 
 
 def center_crop(picture: Image.Image, size: tuple[int, int], keep: float = 1.0) -> np.ndarray:

@@ -71,7 +71,8 @@ def test_it_says_what_the_model_says(ticket, folder, task, picture, capsys):
     (['--ticket=a'], 'Received: no pictures'),
     (['--ticket=a', '--image=a.png', '--top=-1'], '--top is at least 0. Received: -1'),
     (['--ticket=a', '.'], 'A folder holds pictures'),
-    (['--ticket=a', '--image=none.png'], 'A ticket is a folder with ticket.json. Received: a'),
+    (['--ticket=a', '--image=none.png'], 'An image is a file that exists. Received: none.png'),
+    (['--ticket=a', '--image=~nobody/none.png'], 'An image is a file that exists. Received: ~nobody/none.png'),
     (['--ticket=a', '--imgae=a.png'], 'Did you mean --image?'),
   ],
 )
@@ -103,8 +104,6 @@ def test_maps_are_said_in_shares_and_drawn(name, picture, tmp_path, monkeypatch,
 def test_what_cannot_be_drawn_is_said(folder, picture, tmp_path):
   with pytest.raises(UserError, match=r'or for a \.csv or \.json file\. Received: seen\.png, and a classification ticket'):
     predict.main(['predict', f'--ticket={folder}', f'--image={picture}', '--out=seen.png'])
-  with pytest.raises(UserError, match=r'An image is a file that exists\. Received: none\.png'):
-    predict.main(['predict', f'--ticket={folder}', 'none.png'])
   for name in ('seen.txt', 'none/seen.png'):
     with pytest.raises(UserError, match='--out is a picture file that can be written. Received: '):
       predict.save(np.zeros((2, 2, 3), np.uint8), str(tmp_path / name))
@@ -134,6 +133,15 @@ def test_of_several_pictures_a_line_each_is_said_and_the_broken_one_named_at_the
   assert f'{float(rows[0]["share"]):.1%}' in lines[0] and rows[0]['label'] in lines[0]
 
 
+def test_what_systems_leave_is_no_picture_and_heic_is_named(album, picture, capsys):
+  for name in ('@eaDir/b.jpg/SYNOPHOTO.jpg', '.thumbs/a.png', '._a.png', 'phone.HEIC'):
+    (album / name).parent.mkdir(parents=True, exist_ok=True)
+    (album / name).write_bytes(picture.read_bytes())
+  (album / 'a folder.jpg').mkdir()
+  assert [path.name for path in predict.pictures(str(album))] == ['b,1.png', 'broken.jpg', 'a.PNG']
+  assert '1 HEIC files in' in capsys.readouterr().err
+
+
 def test_answers_are_written_as_json_too(folder, album, tmp_path):
   out = tmp_path / 'seen.JSON'
   assert (
@@ -142,7 +150,7 @@ def test_answers_are_written_as_json_too(folder, album, tmp_path):
   found = json.loads(out.read_text())
   assert [entry['picture'] for entry in found] == [str(album / 'b,1.png'), str(album / 'more' / 'a.PNG')]
   assert all(len(entry['guesses']) == 2 and entry['guesses'][0]['share'] >= entry['guesses'][1]['share'] for entry in found)
-  with pytest.raises(UserError, match=r'--out is a file that can be written\. Received: .*none/seen\.csv'):
+  with pytest.raises(UserError, match=r'--out is written into a folder that is there\. Received: .*none/seen\.csv\. Create .*none first'):
     predict.main(['predict', f'--ticket={folder}', str(album / 'more'), f'--out={tmp_path}/none/seen.csv'])
 
 
@@ -153,8 +161,9 @@ def test_of_several_maps_each_is_drawn_under_a_name_of_its_own(album, picture, t
   (album / 'a.png').write_bytes(picture.read_bytes())
   assert predict.main(['predict', f'--ticket={tmp_path / "maps"}', str(album), f'--out={tmp_path / "seen"}']) == 0
   assert sorted(path.name for path in (tmp_path / 'seen').iterdir()) == ['a.png', 'a_2.png', 'b,1.png']
-  with pytest.raises(UserError, match='--out of several pictures is a folder. Received: '):
-    predict.main(['predict', f'--ticket={tmp_path / "maps"}', str(album), f'--out={picture}'])
+  for out in (picture, tmp_path / 'new.png'):
+    with pytest.raises(UserError, match='--out of several pictures is a folder. Received: '):
+      predict.main(['predict', f'--ticket={tmp_path / "maps"}', str(album), f'--out={out}'])
 
 
 def test_a_folder_that_is_no_ticket_is_named(picture, tmp_path):

@@ -103,6 +103,27 @@ def test_a_batch_that_nobody_has_given_leaves_half_of_the_memory(monkeypatch, ca
   assert second == f'learning_rate {config.training.learning_rate:g}: {Config().training.learning_rate:g} is for batches of 128'
 
 
+def test_epochs_are_those_of_the_batch_that_fits(monkeypatch, capsys, cache):
+  monkeypatch.setattr(memory, 'machine', lambda: 2_700_000_000)
+  on = task(2443)
+  on.image_size = (224, 224)
+  _, config = suited.suited(on, Request.of({'supernet': 'mobile'}))
+  assert config.batch_size < 32 and config.epochs == suited.from_scratch(on, config.batch_size)['epochs'][0]
+
+
+def test_what_trains_at_a_time_shares_the_memory(monkeypatch, capsys, cache):
+  monkeypatch.setattr(memory, 'machine', lambda: 6_000_000_000)
+  request = Request.of({'supernet': 'mobile'})
+  assert suited.suited(task(40_000), request)[1].batch_size > suited.suited(task(40_000), request, jobs=2)[1].batch_size
+
+
+def test_where_no_batch_fits_the_way_out_is_another_size(monkeypatch, cache):
+  monkeypatch.setattr(memory, 'machine', lambda: 1_000_000_000)
+  for given in ({}, {'batch_size': 1}):
+    with pytest.raises(ConfigError, match=r'fits into memory\. Received: .*Take a smaller --image_size, or a smaller --supernet'):
+      suited.suited(task(40_000), Request.of({'supernet': 'mobile'} | given))
+
+
 def test_a_batch_that_is_given_has_to_fit(monkeypatch, cache):
   monkeypatch.setattr(memory, 'machine', lambda: 3_000_000_000)
   request = Request.of({'supernet': 'mobile', 'batch_size': 128})

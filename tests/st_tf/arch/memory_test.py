@@ -27,8 +27,12 @@ def test_a_batch_is_halved_until_it_fits(monkeypatch):
   monkeypatch.setattr(memory, 'machine', lambda: 24_000_000_000)
   assert memory.largest_batch(*MAPS, 128) == 32 and memory.largest_batch(*MAPS, 128, comfortable=False) == 64
   assert memory.largest_batch(*MAPS, 8) == 8
-  monkeypatch.setattr(memory, 'machine', lambda: 1)
+  assert memory.largest_batch(*MAPS, 128, jobs=2) == 16
+  # One image takes 1.4 GB, which is more than half of this and less than all.
+  monkeypatch.setattr(memory, 'machine', lambda: 2_000_000_000)
   assert memory.largest_batch(*MAPS, 100) == 1
+  monkeypatch.setattr(memory, 'machine', lambda: 1_000_000_000)
+  assert memory.largest_batch(*MAPS, 100) == 0
 
 
 @pytest.mark.parametrize(('text', 'bound'), [('1000\n', 1000), ('max\n', 5000), (None, 5000), ('9223372036854771712', 5000)])

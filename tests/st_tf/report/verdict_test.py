@@ -9,7 +9,8 @@ def _ticket(score: float = 0.8, baselines=None, split: str = 'test'):
   return types.SimpleNamespace(
     task=types.SimpleNamespace(primary_metric='top1'),
     metrics={split: {'top1': score}, 'baselines': {split: baselines or {}}},
-    provenance=types.SimpleNamespace(examples={'test': 100, 'validation': 100}),
+    provenance=types.SimpleNamespace(examples={'test': 100, 'validation': 100}, config={}),
+    sparsity=0.9,
   )
 
 
@@ -19,7 +20,7 @@ def _history(train: float, validation: float) -> list:
 
 @pytest.mark.parametrize(
   ('train', 'validation', 'words'),
-  [(0.7, 0.75, 'Under-fitted: '), (0.99, 0.7, 'Too few pictures: '), (0.85, 0.8, 'Learned well: '), (0.97, 0.97, 'Learned well: ')],
+  [(0.7, 0.75, 'Under-fitted: '), (0.99, 0.7, 'Too few pictures: '), (0.85, 0.8, 'Neither'), (0.97, 0.97, 'Neither')],
 )
 def test_what_training_and_validation_say_together(train, validation, words):
   found = verdict(_ticket(), _history(train, validation))
@@ -29,7 +30,7 @@ def test_what_training_and_validation_say_together(train, validation, words):
 def test_a_score_that_the_best_baseline_may_have_too_says_so():
   found = verdict(_ticket(0.5, {'chance': 0.1, 'linear model': 0.45}), _history(0.9, 0.5))
   assert found.startswith('Not shown to be better than the linear model, which has 45.0%')
-  assert verdict(_ticket(0.8, {'linear model': 0.45}), _history(0.8, 0.75)).startswith('Learned well')
+  assert verdict(_ticket(0.8, {'linear model': 0.45}), _history(0.8, 0.75)).startswith('Neither')
 
 
 def test_of_scores_without_an_interval_the_larger_one_decides():
@@ -53,3 +54,19 @@ def test_nothing_is_said_of_what_is_not_known():
 def test_how_sure_a_score_is():
   assert range_of(_ticket(), 'test') == '95% interval 71.1 to 86.7%, 100 examples'
   assert beaten({'chance': 0.1, 'linear model': 0.412}, 'top1') == 'chance 10.0%, linear model 41.2%'
+
+
+def test_a_ticket_is_judged_by_the_epoch_before_it_was_cut():
+  history = (
+    _history(0.99, 0.7)[:1] + [{'event': 'ticket', 'sparsity': 0.8}] + _history(0.85, 0.8)[:1] + [{'event': 'ticket', 'sparsity': 0.9}]
+  )
+  ticket = _ticket()
+  assert verdict(ticket, history).startswith('Neither')
+  ticket.sparsity = 0.8
+  assert verdict(ticket, history).startswith('Too few pictures')
+
+
+def test_scores_on_mixed_pictures_say_nothing_of_under_fitting():
+  ticket = _ticket()
+  ticket.provenance.config = {'mixup': 0.2}
+  assert verdict(ticket, _history(0.7, 0.75)).startswith('Neither')

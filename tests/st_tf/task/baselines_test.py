@@ -59,7 +59,18 @@ def test_of_many_training_pictures_some_are_learned_from(monkeypatch):
   assert Baselines(tiny.task()).scores('test')['linear model'] > 0.9
 
 
-def test_targets_that_are_a_tasks_own_have_no_baselines():
+def test_targets_that_are_a_tasks_own_have_no_baselines(monkeypatch):
   task = load('module:tests.tiny', DataConfig())
   task.semantics = {'kind': 'segmentation'}
   assert Baselines(task).scores('test') == {}
+  whole = task.dataset
+  monkeypatch.setattr(
+    task, 'dataset', lambda *given, **named: whole(*given, **named).map(lambda images, targets: (images, (targets, targets)))
+  )
+  assert Baselines(task).scores('test') == {}
+
+
+def test_chance_is_known_of_a_share_of_right_answers_only():
+  task = tiny.task()
+  task.primary_metric = 'loss'
+  assert set(Baselines(task).scores('test')) == {'most frequent class', 'linear model'}

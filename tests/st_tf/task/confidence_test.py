@@ -15,3 +15,7 @@ def test_a_perfect_score_is_not_sure():
 
 def test_other_scores_and_no_examples_have_none():
   assert interval('miou', 0.5, 100) is None and interval('top1', 0.5, 0) is None
+
+
+def test_a_score_that_is_no_share_is_bounded():
+  assert interval('top1', 1.5, 20) == interval('top1', 1.0, 20)
