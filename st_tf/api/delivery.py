@@ -8,7 +8,7 @@ from st_tf import report
 from st_tf.errors import UserError
 from st_tf.report.samples import collect
 from st_tf.runs.workdir import Workdir
-from st_tf.task import Task
+from st_tf.task import Task, confusion
 from st_tf.task.baselines import Baselines
 from st_tf.task.scoring import readable, score
 from st_tf.ticket import MODEL, Ticket, TicketError
@@ -59,6 +59,8 @@ def scored(path: pathlib.Path, task: Task, batch_size: int, simple: Baselines | 
     return ticket
   metrics = score(lambda images: ticket.network(images, training=False).numpy(), task, 'test', batch_size)
   ticket.metrics.update(test=metrics.result(), per_class=metrics.per_class())  # Its own: it was just read.
+  confused = confusion.kept(metrics.confusion(), len(task.labels))
+  ticket.metrics |= {'confusion': confused} if confused else {}
   simple = simple or Baselines(task)
   ticket.metrics['baselines'] = {split: simple.scores(split) for split in ('validation', 'test')}
   ticket.save(path)
@@ -77,7 +79,7 @@ def _describe(path: pathlib.Path, ticket: Ticket, tickets: Sequence[Ticket], tas
     convert(ticket.network, images, path / MODEL, about=_about(ticket))
   _export(path, ticket, task)
   written = exports.beside(path, ticket.fingerprint)
-  files = exports.rows(written) if written else ()
+  files = exports.rows(written[::-1]) if written else ()  # The smallest is the one to ship.
   report.write(
     path / 'report', ticket, workdir.history.rows(), collect(task, ticket.network), tickets, model_file=path / MODEL, exports=files
   )
