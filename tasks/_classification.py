@@ -7,8 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from st_tf.arch.specs import HeadSpec
-from st_tf.task import SPLITS, DataConfig, Metrics, Normalisation, Sample, Task, TaskError, most_likely, refuse
-from st_tf.task import confusion
+from st_tf.task import SPLITS, DataConfig, Metrics, Normalisation, Sample, Task, TaskError, confusion, most_likely, refuse
 from tasks import _augment, _randaugment, _reading, _statistics
 from tasks._class_weights import class_weights
 from tasks._splits import Examples, check_labels, drawn, subset

@@ -7,8 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from st_tf.arch.specs import HeadSpec
-from st_tf.task import SPLITS, DataConfig, Metrics, Sample, Task, TaskError, refuse
-from st_tf.task import confusion
+from st_tf.task import SPLITS, DataConfig, Metrics, Sample, Task, TaskError, confusion, refuse
 from st_tf.task.maps import labelled
 from tasks import _augment, _masks, _reading, _statistics
 from tasks._class_weights import class_weights
