@@ -67,9 +67,8 @@ def _lines(cells: Sequence[Sequence[str]], widths: Sequence[int], at_end: bool =
   """The lines of one row, of which a cell may have several: the first column to the left, the others to the right."""
   height = max(map(len, cells))
   columns = [[''] * (height - len(cell)) + [*cell] if at_end else [*cell] + [''] * (height - len(cell)) for cell in cells]
-  padded = [
-    [piece.rjust(width) if place else piece.ljust(width) for piece in column] for place, (column, width) in enumerate(zip(columns, widths))
-  ]
+  padded = [[piece.ljust(width) for piece in column] for column, width in zip(columns[:1], widths)]
+  padded += [[piece.rjust(width) for piece in column] for column, width in zip(columns[1:], widths[1:])]
   return [_GAP.join(pieces).rstrip() for pieces in zip(*padded)]
 
 

@@ -236,7 +236,8 @@ def best(rows: Sequence[Row], metric: str) -> str:
     return ''
   row = max(scored, key=lambda row: row.mean)
   runs = f'mean of {len(row.scores)} seeds' if len(row.scores) > 1 else 'one run'
-  return f'Highest {wording.score_name(metric)}: {row.name} at {wording.sparsity(row.sparsity)} sparsity, {wording.score(metric, row.mean)} ({runs}).'
+  reached = f'{row.name} at {wording.sparsity(row.sparsity)} sparsity, {wording.score(metric, row.mean)}'
+  return f'Highest {wording.score_name(metric)}: {reached} ({runs}).'
 
 
 def verdicts(rows: Sequence[Row]) -> Iterator[str]:

@@ -110,11 +110,13 @@ def _after_events(history: Sequence[Row]) -> list[tuple[float, float]]:
 
 
 def series(history: Sequence[Row], *keys: str) -> list[tuple[float, float]]:
+  """(epoch, value) of what `keys` lead to, one after the other, in each epoch's row; those without it are left out."""
   values = [(row['epoch'], number(row, *keys)) for row in epochs(history)]
   return [(epoch, value) for epoch, value in values if value is not None]
 
 
 def number(row: Row, *keys: str) -> float | None:
+  """The number that `keys` lead to, one after the other; None where there is none, or it is not finite."""
   value = row
   for key in keys:
     value = value.get(key) if isinstance(value, Mapping) else None

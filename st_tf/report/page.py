@@ -48,7 +48,8 @@ class Level:
 def headline(ticket: Any, dense_history: Sequence[Mapping[str, Any]] = ()) -> str:
   """What the ticket is, in one or two sentences."""
   cost, task, metric = ticket.cost, ticket.task, ticket.task.primary_metric
-  text = f'A network for {wording.task_title(task.name)} ({len(task.labels)} {_OUTPUTS[ticket.kind]}, {"×".join(map(str, ticket.input_shape[:2]))} pixels)'
+  size = '×'.join(map(str, ticket.input_shape[:2]))
+  text = f'A network for {wording.task_title(task.name)} ({len(task.labels)} {_OUTPUTS[ticket.kind]}, {size} pixels)'
   split = next((split for split in ('test', 'validation') if metric in ticket.metrics.get(split, {})), None)
   if split:
     text += f' with {wording.score(metric, ticket.metrics[split][metric])} {wording.score_name(metric)} on {split} images'

@@ -11,8 +11,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from st_tf.report import ink
 from st_tf.wording import count
 
-# Okabe and Ito's, which colour-blind people tell apart, on white and on black. As many shapes as have no divisor in common with the number of
-# colours: 77 pairs before one comes again, neighbours of which differ in both.
+# Okabe and Ito's, which colour-blind people tell apart, on white and on black. As many shapes as have no divisor in common with the
+# number of colours: 77 pairs before one comes again, neighbours of which differ in both.
 _COLOURS = ('#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#8f8f8f')
 _SHAPES = 'osD^vPX*<>p'
 _LETTER = 0.066  # Inches, of a legend.

@@ -33,13 +33,7 @@ def load(name: str) -> jinja2.Template:
   environment = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
   )
-  environment.filters |= {
-    'address': address,
-    'breakable': breakable,
-    'command': command,
-    'count': wording.count,
-    'percent': wording.percent,
-    'score_name': wording.score_name,
-  }
+  environment.filters |= {'address': address, 'breakable': breakable, 'command': command}
+  environment.filters |= {'count': wording.count, 'percent': wording.percent, 'score_name': wording.score_name}
   environment.globals['score'] = wording.score
   return environment.get_template(name)

@@ -1,6 +1,7 @@
 """What TensorBoard shows of a run: training and validation in the same charts, and the settings for its HParams."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+import functools
 import pathlib
 import sys
 from typing import Any
@@ -65,12 +66,7 @@ class Board:
       path.unlink()
     for event in distributions:
       for value in event.summary.value:
-        self._write(
-          SEARCH,
-          lambda value=value, step=event.step: tf.summary.write(
-            value.tag, tf.make_ndarray(value.tensor), step=step, metadata=value.metadata
-          ),
-        )
+        self._write(SEARCH, functools.partial(_again, value, event.step))
 
   def _add(self, row: Mapping[str, Any]) -> None:
     for part, tag, value in _scalars(row):
@@ -81,7 +77,7 @@ class Board:
         continue
       self._shown.add((part, tag))
       for epoch, point in points:
-        self._write(part, lambda tag=tag, epoch=epoch, point=point: tf.summary.scalar(tag, point, step=epoch))
+        self._write(part, functools.partial(tf.summary.scalar, tag, point, step=epoch))
       points.clear()
 
   def _write(self, part: str, write: Callable[[], Any]) -> None:
@@ -115,6 +111,11 @@ def _scalars(row: Mapping[str, Any]) -> Iterator[tuple[str, str, float]]:
       yield TRAIN, f'network/{name}', value
     elif name in _TRAINING:
       yield TRAIN, f'training/{name}', value
+
+
+def _again(value: Any, epoch: int) -> None:
+  """Writes a value that was read."""
+  tf.summary.write(value.tag, tf.make_ndarray(value.tensor), step=epoch, metadata=value.metadata)
 
 
 def _events(folder: pathlib.Path) -> Iterator[Any]:
