@@ -33,10 +33,10 @@ def test_what_has_no_room_stands_below_with_its_rows_named_again():
   lines = fitted.table(TITLES, [row[:] for row in ROWS[:1]], 32)
   assert lines == [
     *(
-      '                         Top-1',
-      '                     accuracy,',
-      'Method  Sparsity          test',
-      'a            90%   50.0% ± 1.2',
+      '                        Top-1',
+      '                    accuracy,',
+      'Method  Sparsity         test',
+      'a            90%  50.0% ± 1.2',
       '',
     ),
     *('                  Training,', 'Method  Sparsity       MACs', 'a            90%     4.00 T'),
