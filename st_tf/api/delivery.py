@@ -60,7 +60,7 @@ def scored(path: pathlib.Path, task: Task, batch_size: int, simple: Baselines | 
   metrics = score(lambda images: ticket.network(images, training=False).numpy(), task, 'test', batch_size)
   ticket.metrics.update(test=metrics.result(), per_class=metrics.per_class())  # Its own: it was just read.
   confused = confusion.kept(metrics.confusion(), len(task.labels))
-  ticket.metrics |= {'confusion': confused} if confused else {}
+  ticket.metrics.update({'confusion': confused} if confused else {})
   simple = simple or Baselines(task)
   ticket.metrics['baselines'] = {split: simple.scores(split) for split in ('validation', 'test')}
   ticket.save(path)

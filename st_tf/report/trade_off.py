@@ -1,7 +1,6 @@
 """Score against sparsity: the way a run went through both, and where its tickets are."""
 
 from collections.abc import Mapping, Sequence
-import itertools
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -87,10 +86,16 @@ def _number(axes: Axes, stops: Sequence[Sequence[tuple[float, float, int]]], tic
   """Writes epochs beside their points, from the last one back, where there is room."""
   places = axes.transData + axes.transAxes.inverted()
   occupied = [places.transform(ticket) for ticket in tickets]
-  for stop in itertools.chain(stops[-1:], stops[:1], reversed(stops[1:-1])):
+  for index in dict.fromkeys([len(stops) - 1, 0, *reversed(range(1, len(stops) - 1))]):
+    stop = stops[index]
     x, y, last = stop[-1]
     place = places.transform((x, y))
-    if stop in (stops[0], stops[-1]) or all(abs(place[0] - other[0]) >= _APART for other in occupied):
+    is_end = index in (0, len(stops) - 1)
+    if is_end or all(abs(place[0] - other[0]) >= _APART for other in occupied):
       occupied.append(place)
       text = f'{stop[0][2]}–{last}' if len(stop) > 1 else f'{last}'
-      axes.annotate(text, (x, y), (5, -9), textcoords='offset points', fontsize=7.5, color=ink.MUTED)
+      # At the ends beside the point, in between on the side to which the line does not turn.
+      is_above = not is_end and 2 * y >= stops[index - 1][-1][1] + stops[index + 1][-1][1]
+      offset = (6, -9) if is_end else (0, 6) if is_above else (0, -12)
+      style = {'textcoords': 'offset points', 'ha': 'left' if is_end else 'center', 'fontsize': 7.5, 'color': ink.MUTED}
+      axes.annotate(text, (x, y), offset, **style)
