@@ -162,9 +162,9 @@ def test_costs_are_measured_where_not_given(tiny_ticket, layers, tmp_path):
 
 
 def test_files_for_phones_are_listed_where_there_are_any(tiny_ticket, layers, text, tmp_path):
-  rows = [('format', 'size'), ('int8', '1.2 MB')]
+  rows = [('format', 'kernels', 'size', 'file'), ('int8', 'sparse', '1.2 MB', 'model_int8.tflite')]
   page = report.write(tmp_path, tiny_ticket, HISTORY, layers=layers, exports=rows).read_text(encoding='utf-8')
-  assert '<th>Format</th><th>Size</th>' in page and 'data-title="Format">int8</td>' in page and 'python -m tflite.export' not in page
+  assert '<th>Format</th><th>Kernels</th>' in page and 'data-title="Format">int8</td>' in page and 'python -m tflite.export' not in page
   assert text.index('<h2>File to ship') < text.index('<h2>Training') and '--format=float16</span>' in text
 
 
