@@ -56,7 +56,7 @@ def of(ticket: Any) -> Confusion:
   totals = {label: per_class.get(label, {}).get('count') or sum(counts.get(label, {}).values()) for label in labels}
   if len(labels) > _DRAWN_WHOLE:
     found = most_confused({truth: answers for truth, answers in counts.items() if truth in totals})[:_SHOWN_PAIRS]
-    return Confusion(pairs=[(truth, answer, wording.count(count), count / totals[truth]) for truth, answer, count in found])
+    return Confusion(pairs=[(truth, answer, wording.count(count), count / max(totals[truth], 1)) for truth, answer, count in found])
   is_shares = any(count > _COUNTED for answers in counts.values() for count in answers.values())
   return Confusion(labels, [(truth, _row(truth, labels, counts, totals[truth], is_shares)) for truth in labels], is_shares=is_shares)
 
