@@ -53,8 +53,9 @@ def draw(points: Sequence[Point], cost_title: str, labels: Sequence[str] = ()) -
   if not points:
     return None
   labels = labels or list(dict.fromkeys(point.label for point in points))
-  columns = max(1, min(len(labels), int(_WIDTH / (_LETTER * max(map(len, labels)) + 0.5))))
-  figure = ink.figure((_WIDTH, 3.6 + 0.19 * math.ceil((len(labels) + 1) / columns)))
+  named = {point.label for point in points}
+  columns = max(1, min(len(named), int(_WIDTH / (_LETTER * max(map(len, named)) + 0.5))))
+  figure = ink.figure((_WIDTH, 3.6 + 0.19 * math.ceil((len(named) + 1) / columns)))
   axes = ink.style(figure.subplots())
   on_front = sorted((point.cost, point.score) for point in points if point.is_front)
   if len(on_front) > 1:  # A front of one point is that point, and no line.

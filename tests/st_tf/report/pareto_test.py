@@ -50,5 +50,10 @@ def test_the_legend_names_what_is_drawn_and_a_front_of_one_point_is_no_line():
   assert [text.get_text() for text in pareto.draw(POINTS, 'MACs').legends[0].get_texts()] == ['front', 'a', 'b']
 
 
+def test_a_figure_is_as_tall_as_its_own_legend_asks():
+  few, many = (pareto.draw(POINTS, 'MACs', labels) for labels in (['a', 'b'], ['a', 'b', *(f'a long name {i}' for i in range(40))]))
+  assert few.get_figheight() == many.get_figheight()
+
+
 def test_nothing_gives_no_figure():
   assert pareto.draw([], 'MACs') is None
