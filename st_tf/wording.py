@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 import math
+import pathlib
+import re
 from typing import Any
 
 _SCORES = {
@@ -82,6 +84,18 @@ def score_title(name: str) -> str:
   """A score's name in words, as a title begins."""
   words = score_name(name)
   return words[:1].upper() + words[1:]
+
+
+def task_title(name: str) -> str:
+  """What a person calls a task: of 'folder:/home/me/photos/' it is 'photos', of 'tfds:cats_vs_dogs' 'cats_vs_dogs'."""
+  kind, colon, argument = name.partition(':')
+  last = pathlib.PurePath(argument).name if kind != 'tfds' else argument  # A set there is 'NAME/CONFIGURATION'.
+  return last if colon and last.strip('.') else name
+
+
+def command_lines(command: str) -> list[str]:
+  """A command, broken before each of its flags."""
+  return re.split(r' (?=--)', command)
 
 
 def duration(seconds: float) -> str:

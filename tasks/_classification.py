@@ -1,17 +1,19 @@
 """Image classification: what all such tasks share, whatever their pictures come from."""
 
+import collections
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from st_tf.arch.specs import HeadSpec
-from st_tf.task import SPLITS, DataConfig, Metrics, Normalisation, Sample, Task, TaskError, most_likely, refuse
+from st_tf.task import SPLITS, DataConfig, Metrics, Normalisation, Sample, Task, TaskError, confusion, most_likely, refuse
 from tasks import _augment, _randaugment, _reading, _statistics
 from tasks._class_weights import class_weights
 from tasks._splits import Examples, check_labels, drawn, origin_notes, origins, subset
 
 _SHOWN_LABELS = 5
+_TOP = 5  # Among the first five of five classes each is.
 # Streams of the numbers that are drawn per (seed, epoch).
 _ORDER, _GEOMETRY, _RANDAUGMENT, _MIXUP = range(4)
 
@@ -145,13 +147,14 @@ class ClassificationTask(Task):
 
 
 class ClassificationMetrics(Metrics):
-  """Exact top-1, top-5 (of fewer classes: all) and mean cross-entropy without smoothing or weights."""
+  """Exact top-1, top-5 and mean cross-entropy without smoothing or weights."""
 
   def __init__(self, labels: Sequence[str]):
     """Starts at zero examples of `labels`."""
     self._labels = labels
     self._counts, self._hits = np.zeros(len(labels), np.int64), np.zeros(len(labels), np.int64)
     self._hits5, self._loss = 0, 0.0
+    self._pairs: collections.Counter[tuple[int, int]] = collections.Counter()  # Of thousands of classes few pairs occur.
 
   def update(self, targets: np.ndarray, outputs: np.ndarray) -> None:
     """Adds one batch: targets [batch, classes] one-hot, outputs [batch, classes] logits."""
@@ -161,14 +164,16 @@ class ClassificationMetrics(Metrics):
     # Equal logits rank by class number.
     ahead = (outputs > own) | ((outputs == own) & (np.arange(outputs.shape[-1]) < truth[:, None]))
     # Nothing compares as greater than NaN: without this line a network that diverged would score 1.
-    rank = np.where(np.isfinite(outputs).all(-1), ahead.sum(-1), outputs.shape[-1] + 5)
+    told = np.isfinite(outputs).all(-1)
+    rank = np.where(told, ahead.sum(-1), outputs.shape[-1] + _TOP)
     self._counts += np.bincount(truth, minlength=len(self._labels))
+    self._pairs.update(zip(truth[told].tolist(), outputs[told].argmax(-1).tolist()))
     self._hits += np.bincount(truth[rank == 0], minlength=len(self._labels))
-    self._hits5 += int((rank < 5).sum())
+    self._hits5 += int((rank < _TOP).sum())
     self._loss -= float(np.take_along_axis(_log_softmax(outputs), truth[:, None], -1).sum())
 
   def result(self) -> dict[str, float]:
-    """{'top1', 'top5', 'loss'}; scores are fractions.
+    """{'top1', 'top5', 'loss'}; scores are fractions, and 'top5' is left out where there are no more than five classes.
 
     Raises:
       TaskError: nothing was added yet.
@@ -176,12 +181,17 @@ class ClassificationMetrics(Metrics):
     count = int(self._counts.sum())
     if not count:
       raise TaskError('Scores are taken over at least one example. Received: 0.')
-    return {'top1': int(self._hits.sum()) / count, 'top5': self._hits5 / count, 'loss': self._loss / count}
+    among = {'top5': self._hits5 / count} if len(self._labels) > _TOP else {}
+    return {'top1': int(self._hits.sum()) / count, **among, 'loss': self._loss / count}
 
   def per_class(self) -> dict[str, dict[str, float]]:
     """{label: {'count', 'top1'}}; the score of a class without examples is 0."""
     pairs = zip(self._labels, self._counts, self._hits)
     return {label: {'count': int(count), 'top1': float(hits / max(count, 1))} for label, count, hits in pairs}
+
+  def confusion(self) -> dict[str, dict[str, int]]:
+    """As `Metrics.confusion`, in examples."""
+    return confusion.table(self._labels, self._pairs.items())
 
 
 def _log_softmax(outputs: np.ndarray) -> np.ndarray:

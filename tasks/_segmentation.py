@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from st_tf.arch.specs import HeadSpec
-from st_tf.task import SPLITS, DataConfig, Metrics, Sample, Task, TaskError, refuse
+from st_tf.task import SPLITS, DataConfig, Metrics, Sample, Task, TaskError, confusion, refuse
 from st_tf.task.maps import labelled
 from tasks import _augment, _masks, _reading, _statistics
 from tasks._class_weights import class_weights
@@ -163,7 +163,7 @@ class SegmentationMetrics(Metrics):
   def __init__(self, labels: Sequence[str]):
     """Starts at zero pixels of `labels`."""
     self._labels = labels
-    self.confusion = np.zeros((len(labels), len(labels)), np.int64)  # [truth, answer]
+    self._counts = np.zeros((len(labels), len(labels)), np.int64)  # [truth, answer]
 
   def update(self, targets: np.ndarray, outputs: np.ndarray) -> None:
     """Adds one batch: targets [batch, height, width], outputs [batch, rows, columns, classes] logits."""
@@ -174,7 +174,7 @@ class SegmentationMetrics(Metrics):
       # Answers that are no numbers are wrong, whatever the truth.
       broken = ~np.isfinite(logits).all(-1)
       answers = np.where(broken, (target + 1) % count, logits.argmax(-1))
-      self.confusion += np.bincount((target * count + answers)[counted], minlength=count**2).reshape(count, count)
+      self._counts += np.bincount((target * count + answers)[counted], minlength=count**2).reshape(count, count)
 
   def result(self) -> dict[str, float]:
     """{'miou', 'macc', 'aacc'}, as fractions.
@@ -182,9 +182,9 @@ class SegmentationMetrics(Metrics):
     Raises:
       TaskError: no pixel was added yet.
     """
-    if not self.confusion.sum():
+    if not self._counts.sum():
       raise TaskError('Scores are taken over at least one pixel. Received: none that counts. Are all masks void?')
-    right, truths = np.diag(self.confusion), self.confusion.sum(1)
+    right, truths = np.diag(self._counts), self._counts.sum(1)
     there = truths > 0
     return {
       'miou': float(np.nanmean(self._ious())),
@@ -196,13 +196,17 @@ class SegmentationMetrics(Metrics):
     """{label: {'count', 'iou'}}; the score of a class that did not occur is 0."""
     return {
       label: {'count': int(count), 'iou': float(np.nan_to_num(iou))}
-      for label, count, iou in zip(self._labels, self.confusion.sum(1), self._ious())
+      for label, count, iou in zip(self._labels, self._counts.sum(1), self._ious())
     }
+
+  def confusion(self) -> dict[str, dict[str, int]]:
+    """As `Metrics.confusion`, in pixels."""
+    return confusion.table(self._labels, np.ndenumerate(self._counts))
 
   def _ious(self) -> np.ndarray:
     """[classes], NaN where a class did not occur."""
-    right = np.diag(self.confusion).astype(np.float64)
-    union = self.confusion.sum(0) + self.confusion.sum(1) - right
+    right = np.diag(self._counts).astype(np.float64)
+    union = self._counts.sum(0) + self._counts.sum(1) - right
     return np.divide(right, union, out=np.full(len(right), np.nan), where=union > 0)
 
 

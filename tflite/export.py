@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from st_tf import command, quiet
+from st_tf import command, quiet, wording
 from st_tf.config import flags
 from st_tf.config.fields import check_all
 from st_tf.errors import UserError
@@ -197,7 +197,7 @@ def _lower_bound(kernels: Sequence[np.ndarray], number_format: str) -> int:
 def _described(content: bytes, ticket: Any, repeats: int) -> bytes:
   from tflite.file.metadata import Description, with_metadata
 
-  task = ticket.task.name
+  task = wording.task_title(ticket.task.name)
   text = f'{task}, drawn as a SuperTicket at {ticket.sparsity:.0%} sparsity; fingerprint {ticket.fingerprint[:12]}.'
   if repeats > 1:
     text += f' Each pixel of the map comes {repeats}x{repeats} times.'

@@ -10,7 +10,7 @@ from st_tf.files import write_text
 from st_tf.report import model_card
 from st_tf.report.samples import collect
 from st_tf.runs.workdir import Workdir
-from st_tf.task import Task
+from st_tf.task import Task, confusion
 from st_tf.task.baselines import Baselines
 from st_tf.task.scoring import readable, score
 from st_tf.ticket import MODEL, Ticket, TicketError
@@ -70,6 +70,8 @@ def scored(path: pathlib.Path, task: Task, batch_size: int, simple: Baselines | 
     return ticket
   metrics = score(lambda images: ticket.network(images, training=False).numpy(), task, 'test', batch_size)
   ticket.metrics.update(test=metrics.result(), per_class=metrics.per_class())  # Its own: it was just read.
+  confused = confusion.kept(metrics.confusion(), len(task.labels))
+  ticket.metrics.update({'confusion': confused} if confused else {})
   simple = simple or Baselines(task)
   ticket.metrics['baselines'] = {split: simple.scores(split) for split in ('validation', 'test')}
   ticket.save(path)
@@ -90,7 +92,7 @@ def _describe(path: pathlib.Path, ticket: Ticket, tickets: Sequence[Ticket], tas
   for number_format in dict.fromkeys([*([trained] if trained else []), *formats]):
     _export(path, ticket, task, number_format)
   written = exports.beside(path, ticket.fingerprint)
-  files = exports.rows(written) if written else ()
+  files = exports.rows(written[::-1]) if written else ()  # The smallest is the one to ship.
   report.write(
     path / 'report', ticket, workdir.history.rows(), collect(task, ticket.network), tickets, model_file=path / MODEL, exports=files
   )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 import os
 import pathlib
+import shlex
 from typing import Any
 
 from st_tf import wording
@@ -34,11 +35,8 @@ def summary(ticket: Ticket, path: pathlib.Path, history: Sequence[Mapping[str, A
       *_trimmed(ticket),
       *(['              the new head keeps all its weights; --reactivate prunes it too'] if _has_dense_head(ticket) else []),
       f'  ticket      {shown}',
-      f'  model       {shown / model.name} ({model.stat().st_size:,} bytes)',
-      *[
-        f'  {file.stem.removeprefix("model_"):<10}  {shown / file.name} ({file.stat().st_size:,} bytes)'
-        for file in sorted(path.glob('model_*.tflite'))
-      ],
+      *_to_ship(path, shown),
+      f'  to check    {shown / model.name} ({model.stat().st_size:,} bytes, float32 with all zeros stored)',
       f'  report      {shown / "report" / "index.html"}',
     ]
   )
@@ -49,6 +47,14 @@ def _judged(ticket: Ticket, history: Sequence[Mapping[str, Any]]) -> list[str]:
   simple = verdict.beaten(ticket.metrics.get('baselines', {}).get('test', {}), metric)
   lines = {'sure to': words, 'to beat': simple, 'verdict': verdict.verdict(ticket, history)}
   return [f'  {name:<10}  {line}' for name, line in lines.items() if line]
+
+
+def _to_ship(path: pathlib.Path, shown: pathlib.Path) -> list[str]:
+  """The files for phones, the smallest first; where there is none, what makes one."""
+  files = sorted(path.glob('model_*.tflite'), key=lambda file: (file.stat().st_size, file.name))
+  if not files:
+    return [f'  to ship     not written yet: python -m tflite.export --ticket={shlex.quote(str(shown))} --format=float16']
+  return [f'  to ship     {shown / file.name} ({file.stat().st_size:,} bytes)' for file in files]
 
 
 def _trimmed(ticket: Ticket) -> list[str]:

@@ -47,8 +47,13 @@ class Compared:
     for row in self.rows:
       yield '<tr>' + ''.join(f'<td>{html.escape(cell)}</td>' for cell in table.cells(row, self.metric, self.split)) + '</tr>'
     yield '</table><ul>'
-    told = (*table.differences(self.rows), *table.trims(self.rows), *(f'without a result: {line}' for line in table.failures(self.rows)))
-    yield from (f'<li>{html.escape(line)}</li>' for line in told)
+    told = (
+      table.best(self.rows, self.metric),
+      *table.differences(self.rows),
+      *table.trims(self.rows),
+      *(f'without a result: {line}' for line in table.failures(self.rows)),
+    )
+    yield from (f'<li>{html.escape(line)}</li>' for line in told if line)
     yield f'</ul><p>{html.escape(str(self.page))}</p>'
 
 

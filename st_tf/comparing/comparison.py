@@ -140,7 +140,9 @@ class Comparison:
     errors |= {} if only_collected else self._work.do(self._wanted(rates), 'runs', split)
     used = {entry.label: self._rate(entry, rate, errors) for entry, rate in rates.items()}
     rows = table.rows(self._results(rates, errors), metric, used, split)
-    outputs.write(self.out, rows, metric, f'{self.task.name}: ways to a sparse network', self._about(), self._command, split)
+    outputs.write(
+      self.out, rows, metric, f'{wording.task_title(self.task.name)}: ways to a sparse network', self._about(), self._command, split
+    )
     print(f'\n{outputs.terminal(rows, metric, split)}\n\nTable and page: {self.out / "index.html"}')
     print(f'Done in {wording.duration(time.monotonic() - started)}.')
     return rows

@@ -5,7 +5,7 @@ import json
 import pathlib
 
 from st_tf import files, wording
-from st_tf.comparing import table
+from st_tf.comparing import fitted, table
 from st_tf.comparing.statistics import front
 from st_tf.comparing.table import Row
 from st_tf.report import comparison
@@ -15,7 +15,6 @@ _NETWORK_COSTS: tuple[tuple[str, str, Callable[[Row], float]], ...] = (
   ('against MACs of the network', 'non-zero MACs per image', lambda row: row.costs['nonzero_macs']),
   ('against the size of the file', 'bytes of the .tflite file', lambda row: row.size),
 )
-_GAP = '  '
 
 
 def write(
@@ -42,10 +41,12 @@ def write(
     about,
     command,
     list(_plots(rows, wording.score_title(metric))),
+    [line for line in (table.best(rows, metric), *table.verdicts(rows)) if line],
     list(table.differences(rows)),
     table.columns(metric, split),
     [list(zip(table.cells(row, metric, split), _values(row, split), strict=True)) for row in rows],
-    [*table.trims(rows), *table.failures(rows)],
+    list(table.trims(rows)),
+    list(table.failures(rows)),
   )
 
 
@@ -70,16 +71,20 @@ def points(rows: Sequence[Row], cost: Callable[[Row], float]) -> list[Point]:
   return [Point(row.name, cost(row), row.mean, row.deviation, index in best) for index, row in enumerate(there)]
 
 
-def terminal(rows: Sequence[Row], metric: str, split: str = table.TEST) -> str:
-  """The table in aligned columns, and the differences in words."""
-  lines = [table.columns(metric, split), *(table.cells(row, metric, split) for row in rows)]
-  widths = [max(len(line[index]) for line in lines) for index in range(len(lines[0]))]
-  aligned = [
-    _GAP.join(text.ljust(width) if not index else text.rjust(width) for index, (text, width) in enumerate(zip(line, widths))).rstrip()
-    for line in lines
-  ]
+def terminal(rows: Sequence[Row], metric: str, split: str = table.TEST, width: int | None = None) -> str:
+  """The table in aligned columns, and what came out in words.
+
+  Args:
+    rows: of the table.
+    metric: the score that is compared.
+    split: whose scores are compared.
+    width: columns of the terminal; None = it is asked.
+  """
+  room = width or fitted.width()
+  lines = fitted.table(table.columns(metric, split), [table.cells(row, metric, split) for row in rows], room)
   errors = [f'without a result: {line}' for line in table.failures(rows)]
-  return '\n'.join([*aligned, '', *table.differences(rows), *table.trims(rows), *errors])
+  told = [table.best(rows, metric), *table.differences(rows), *table.trims(rows), *errors]
+  return '\n'.join([*lines, '', *(fitted.text(line, room) for line in told if line)])
 
 
 def _values(row: Row, split: str) -> list[float | str]:

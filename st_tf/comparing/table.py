@@ -20,6 +20,12 @@ _MEANING = {  # Of (verdict, whether the difference is inside the noise).
   ('behind', False): 'behind, beyond the noise',
   ('undecided', True): 'undecided: inside the noise of so few seeds',
 }
+_VERDICTS = {
+  'ahead': 'is beyond the noise ahead of',
+  'equal': 'is at most a point behind',
+  'behind': 'is beyond the noise behind',
+  'undecided': 'is not shown, by so few seeds, to be ahead of or behind',
+}
 _BESIDE = {TEST: ('Validation',), VALIDATION: ()}  # Columns beside the score.
 
 
@@ -221,6 +227,31 @@ def failures(rows: Sequence[Row]) -> Iterator[str]:
     yield from (f'{row.label}, {error}' for error in row.rate.errors)
   for row in rows:
     yield from (f'{row.name} at {wording.sparsity(row.sparsity)}, {error}' for error in row.errors)
+
+
+def best(rows: Sequence[Row], metric: str) -> str:
+  """The highest score in a sentence; '' where there is none."""
+  scored = [row for row in rows if row.scores]
+  if not scored:
+    return ''
+  row = max(scored, key=lambda row: row.mean)
+  runs = f'mean of {len(row.scores)} seeds' if len(row.scores) > 1 else 'one run'
+  reached = f'{row.name} at {wording.sparsity(row.sparsity)} sparsity, {wording.score(metric, row.mean)}'
+  return f'Highest {wording.score_name(metric)}: {reached} ({runs}).'
+
+
+def verdicts(rows: Sequence[Row]) -> Iterator[str]:
+  """Against which of the others the first method is ahead, behind or neither, in a line each; of single seeds nothing is said."""
+  reference = rows[0].label if rows else ''
+  found: dict[str, dict[str, list[float]]] = {}
+  for row in rows:
+    for given, lead in row.leads.items():
+      if lead.pairs > 1:
+        found.setdefault(lead.verdict, {}).setdefault(row.name, []).append(max(row.sparsity, given))
+  for verdict, words in _VERDICTS.items():
+    others = (f'{name} at {", ".join(map(wording.sparsity, levels))}' for name, levels in found.get(verdict, {}).items())
+    if verdict in found:
+      yield f'{reference} {words} {"; ".join(others)}.'
 
 
 def differences(rows: Sequence[Row]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from st_tf import files, wording
 from st_tf.models import cost
 from st_tf.models.cost import LayerCost
-from st_tf.report import costs, curves, densities, ink, page, survivors, template, verdict
+from st_tf.report import confused, costs, curves, densities, ink, page, survivors, template, trade_off, verdict
 from st_tf.task import Sample
 from st_tf.ticket import Ticket
 
@@ -38,19 +38,20 @@ def write(
     dense_history: rows of a dense run of the same length, to compare with.
     layers: cost of each layer of the ticket; measured where not given.
     model_file: the ticket's .tflite file.
-    exports: what is known of its files for phones, in rows, of which the first says what of each.
+    exports: what is known of its files for phones, in rows, of which the first says what of each; the file to ship is the next.
   """
   if layers is None:
     layers = cost.of(ticket.network, ticket.masks).layers
-  size = pathlib.Path(model_file).stat().st_size if model_file else None
+  path = pathlib.Path(directory).absolute() / 'index.html'
   content = _content(ticket, list(history), list(dense_history or ()), tickets, layers) | {
     **template.parts(),
     'samples': samples,
     'exports': exports,
-    'tiles': page.tiles(ticket, size),
+    'tiles': page.tiles(ticket, exports),
+    'copy': wording.size(pathlib.Path(model_file).stat().st_size) if model_file else '',
+    'folder': '/'.join(path.parent.parent.parts[-2:]),
     'headline': page.headline(ticket, dense_history or ()),
   }
-  path = pathlib.Path(directory) / 'index.html'
   path.parent.mkdir(parents=True, exist_ok=True)
   files.write_text(path, template.load('page.html').render(content).lstrip())
   return path
@@ -69,6 +70,8 @@ def _content(
   rows = page.ticket_rows([ticket, *others], metric)
   return {
     'ticket': ticket,
+    'title': wording.task_title(ticket.task.name),
+    'confusion': confused.of(ticket),
     'metric': metric,
     'ticket_rows': rows,
     'epochs': len(curves.epochs(history)),
@@ -111,7 +114,7 @@ def _figures(
     'Learning rate': curves.learning_rate(history),
     'Penalty on the importance factors': curves.penalty(history) if searched else None,
     'Score and sparsity over the run': curves.sparsity(history, metric),
-    'Score against sparsity': curves.trade_off(history, metric, saved) if pruned else None,
+    'Score against sparsity': trade_off.draw(history, metric, saved) if pruned else None,
     'MACs': curves.macs(history, ticket.cost.supernet_macs, target * ticket.cost.supernet_macs if target <= 1 else target),
     'Latency by the table': curves.latency(history, target_ms),
     'MACs by part': costs.macs(layers),

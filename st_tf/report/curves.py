@@ -16,32 +16,32 @@ Row = Mapping[str, Any]
 
 def loss(history: Sequence[Row]) -> Figure | None:
   """Training and validation loss over the epochs."""
-  lines = [('training', _series(history, 'loss')), ('validation', _series(history, 'validation', 'loss'))]
+  lines = [('training', series(history, 'loss')), ('validation', series(history, 'validation', 'loss'))]
   return _over_epochs(lines, history)
 
 
 def accuracy(history: Sequence[Row], metric: str, dense_history: Sequence[Row] = ()) -> Figure | None:
   """Training and validation scores over the epochs, with the dense run's beside them."""
-  lines = [('training', _series(history, f'train_{metric}')), ('validation', _series(history, 'validation', metric))]
+  lines = [('training', series(history, f'train_{metric}')), ('validation', series(history, 'validation', metric))]
   if dense_history:
-    lines.append(('validation, dense network', _series(dense_history, 'validation', metric)))
+    lines.append(('validation, dense network', series(dense_history, 'validation', metric)))
   return _over_epochs(lines, history, percent=True)
 
 
 def learning_rate(history: Sequence[Row]) -> Figure | None:
   """Learning rate over the epochs."""
-  return _over_epochs([('learning rate', _series(history, 'learning_rate'))], history, floor=0)
+  return _over_epochs([('learning rate', series(history, 'learning_rate'))], history, floor=0)
 
 
 def penalty(history: Sequence[Row]) -> Figure | None:
   """Strength of the penalty on the importance factors over the epochs."""
-  return _over_epochs([('penalty', _series(history, 'penalty'))], history, floor=0)
+  return _over_epochs([('penalty', series(history, 'penalty'))], history, floor=0)
 
 
 def macs(history: Sequence[Row], supernet_macs: float, target_macs: float | None = None) -> Figure | None:
   """MACs of the network as it is, and of its non-zero weights, over the epochs."""
   whole = _after_events(history)
-  lines = [('network', whole), ('non-zero weights only', _series(history, 'nonzero_macs'))]
+  lines = [('network', whole), ('non-zero weights only', series(history, 'nonzero_macs'))]
   figure = _over_epochs(lines, history, floor=0)
   if figure is not None:
     axes = figure.axes[0]
@@ -55,7 +55,7 @@ def macs(history: Sequence[Row], supernet_macs: float, target_macs: float | None
 
 def latency(history: Sequence[Row], target: float | None = None) -> Figure | None:
   """Milliseconds that a latency table foretells over the epochs; None where the run had no table."""
-  points = _series(history, 'latency_ms')
+  points = series(history, 'latency_ms')
   if not points:
     return None
   figure = _over_epochs([('milliseconds', points)], history, floor=0)
@@ -67,8 +67,8 @@ def latency(history: Sequence[Row], target: float | None = None) -> Figure | Non
 
 def sparsity(history: Sequence[Row], metric: str) -> Figure | None:
   """Score and sparsity over the epochs, above each other, with every pruning and shrinking marked."""
-  scores, prunings = _series(history, 'validation', metric), events(history, 'prune')
-  fractions = sorted([*_series(history, 'sparsity'), *((at, row['sparsity']) for at, row in prunings)])
+  scores, prunings = series(history, 'validation', metric), events(history, 'prune')
+  fractions = sorted([*series(history, 'sparsity'), *((at, row['sparsity']) for at, row in prunings)])
   if not scores or not fractions:
     return None
   figure = ink.figure((5.6, 4.2))
@@ -91,28 +91,6 @@ def sparsity(history: Sequence[Row], metric: str) -> Figure | None:
   return figure
 
 
-def trade_off(history: Sequence[Row], metric: str, tickets: Sequence[tuple[float, float]] = ()) -> Figure | None:
-  """Score against sparsity: the path of the run, epoch by epoch, and the saved tickets as (sparsity, score)."""
-  rows = [row for row in epochs(history) if _number(row, 'validation', metric) is not None and _number(row, 'sparsity') is not None]
-  points = [(row['sparsity'], row['validation'][metric], row['epoch']) for row in rows]
-  if not points:
-    return None
-  figure = ink.figure((5.6, 4.2))
-  axes = ink.style(figure.subplots())
-  xs, ys, numbers = zip(*points)
-  axes.plot(xs, ys, color=ink.FIRST, linewidth=1.2, marker='o', markersize=3.5, label='after each epoch')
-  for i in _spread(xs, ys, tickets):
-    axes.annotate(f'{numbers[i]}', (xs[i], ys[i]), (5, -7), textcoords='offset points', fontsize=7.5, color=ink.MUTED)
-  if tickets:
-    axes.plot(*zip(*tickets), '*', color=ink.SECOND, markersize=11, label='saved ticket')
-  ink.percent(axes.xaxis)
-  ink.percent(axes.yaxis)
-  axes.margins(0.07, 0.12)
-  axes.set_xlabel('sparsity (the small numbers are epochs)', color=ink.MUTED, fontsize=8.5)
-  ink.legend(axes)
-  return figure
-
-
 def epochs(history: Sequence[Row]) -> list[Row]:
   """The rows that end an epoch."""
   return [row for row in history if row.get('event') == 'epoch']
@@ -125,18 +103,20 @@ def events(history: Sequence[Row], name: str) -> list[tuple[float, Row]]:
 
 
 def _after_events(history: Sequence[Row]) -> list[tuple[float, float]]:
-  points = _series(history, 'macs')
+  points = series(history, 'macs')
   for at, row in events(history, 'shrink'):
     points += [(at, row['macs_before']), (at, row['macs_after'])]
   return sorted(points, key=lambda point: (point[0], -point[1]))  # a step down is drawn upright
 
 
-def _series(history: Sequence[Row], *keys: str) -> list[tuple[float, float]]:
-  values = [(row['epoch'], _number(row, *keys)) for row in epochs(history)]
+def series(history: Sequence[Row], *keys: str) -> list[tuple[float, float]]:
+  """(epoch, value) of what `keys` lead to, one after the other, in each epoch's row; those without it are left out."""
+  values = [(row['epoch'], number(row, *keys)) for row in epochs(history)]
   return [(epoch, value) for epoch, value in values if value is not None]
 
 
-def _number(row: Row, *keys: str) -> float | None:
+def number(row: Row, *keys: str) -> float | None:
+  """The number that `keys` lead to, one after the other; None where there is none, or it is not finite."""
   value = row
   for key in keys:
     value = value.get(key) if isinstance(value, Mapping) else None
@@ -173,14 +153,3 @@ def _level(axes: Axes, value: float, label: str) -> None:
 def _epochs(axes: Axes) -> None:
   axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
   axes.set_xlabel('epoch', color=ink.MUTED, fontsize=8.5)
-
-
-def _spread(xs: Sequence[float], ys: Sequence[float], taken: Sequence[tuple[float, float]], distance: float = 0.07) -> list[int]:
-  """Indices of points that are far enough from each other, and from places taken, for a label; from the last one back."""
-  width, height = (max(xs) - min(xs)) or 1, (max(ys) - min(ys)) or 1
-  chosen, occupied = [], list(taken)
-  for i in reversed(range(len(xs))):
-    if all(max(abs(xs[i] - x) / width, abs(ys[i] - y) / height) >= distance for x, y in occupied):
-      chosen.append(i)
-      occupied.append((xs[i], ys[i]))
-  return chosen

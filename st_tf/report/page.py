@@ -48,7 +48,8 @@ class Level:
 def headline(ticket: Any, dense_history: Sequence[Mapping[str, Any]] = ()) -> str:
   """What the ticket is, in one or two sentences."""
   cost, task, metric = ticket.cost, ticket.task, ticket.task.primary_metric
-  text = f'A network for {task.name} ({len(task.labels)} {_OUTPUTS[ticket.kind]}, {"×".join(map(str, ticket.input_shape[:2]))} pixels)'
+  size = '×'.join(map(str, ticket.input_shape[:2]))
+  text = f'A network for {wording.task_title(task.name)} ({len(task.labels)} {_OUTPUTS[ticket.kind]}, {size} pixels)'
   split = next((split for split in ('test', 'validation') if metric in ticket.metrics.get(split, {})), None)
   if split:
     text += f' with {wording.score(metric, ticket.metrics[split][metric])} {wording.score_name(metric)} on {split} images'
@@ -60,8 +61,13 @@ def headline(ticket: Any, dense_history: Sequence[Mapping[str, Any]] = ()) -> st
   return text
 
 
-def tiles(ticket: Any, model_bytes: int | None) -> list[Tile]:
-  """The headline numbers."""
+def tiles(ticket: Any, exports: Sequence[Sequence[str]] = ()) -> list[Tile]:
+  """The headline numbers.
+
+  Args:
+    ticket: whose.
+    exports: its files for phones in rows, the one to ship first, below a row that says what each cell is.
+  """
   cost, metric = ticket.cost, ticket.task.primary_metric
   found = []
   for split in ('test', 'validation'):
@@ -71,12 +77,13 @@ def tiles(ticket: Any, model_bytes: int | None) -> list[Tile]:
       others = tuple(f'{wording.score_name(name)} {wording.score(name, value)}' for name, value in scores.items() if name != metric)
       others = (sure, *others) if sure else others
       found.append(Tile(f'{wording.score_title(metric)}, {split}', wording.score(metric, scores[metric]), others))
-  notes = ('of the prunable weights that are left',)
-  if cost.supernet_prunable:
-    notes += (f'{wording.percent(cost.supernet_zeros / cost.supernet_prunable)} of the supernet’s',)
+  notes = ('of the weights that may be pruned are zero',)
+  if cost.supernet_prunable and cost.supernet_prunable != cost.prunable:
+    notes += (f'{wording.percent(cost.supernet_zeros / cost.supernet_prunable)} counted over the network it was drawn from',)
   found.append(Tile('Sparsity', wording.percent(ticket.sparsity), notes))
-  if model_bytes is not None:
-    found.append(Tile('TFLite copy', wording.size(model_bytes), ('float32, zeros stored', 'tflite.export makes the file to ship')))
+  if len(exports) > 1:
+    file = dict(zip(exports[0], exports[1]))
+    found.append(Tile('File to ship', file['size'], (file['file'], f'{file["format"]}, kernels {file["kernels"]}')))
   if ticket.provenance.seconds is not None:
     found.append(Tile('Training time', wording.duration(ticket.provenance.seconds)))
   return found
@@ -162,6 +169,9 @@ def origin(ticket: Any) -> list[tuple[str, str]]:
   if spent:
     spent = f'{spent["epochs"]:.1f} epochs, {wording.count(spent["macs"])} MACs, {wording.duration(spent["seconds"])}'
   rows.append(('All training for it', spent))
+  trimmed = known.pop('trimmed', 0)
+  if trimmed:
+    rows.append(('Trimmed', f'{_number(trimmed, "unit")}: the search ended above its target, so those of the smallest factors had to go'))
   rows += [(name.replace('_', ' ').capitalize().replace('macs', 'MACs'), value) for name, value in known.items()]
   return [(name, _plain(value)) for name, value in rows if value is not None]
 

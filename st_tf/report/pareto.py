@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 import dataclasses
 import math
+import textwrap
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
@@ -10,9 +11,13 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from st_tf.report import ink
 from st_tf.wording import count
 
-# Mid-tones, to be told apart on white and on black; a shape goes with each, for those who do not see colours.
-_COLOURS = ('#2f7fd0', '#d8701f', '#2f9e7a', '#c2477f', '#8a6fd1', '#9a8a1f', '#d64545', '#4fa3b8')
-_SHAPES = 'osD^vPX*<>'
+# Okabe and Ito's, which colour-blind people tell apart, on white and on black. As many shapes as have no divisor in common with the
+# number of colours: 77 pairs before one comes again, neighbours of which differ in both.
+_COLOURS = ('#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#8f8f8f')
+_SHAPES = 'osD^vPX*<>p'
+_LETTER = 0.066  # Inches, of a legend.
+_WIDTH = 5.6
+_NAME = 76  # Letters of a method that a line of the legend has room for.
 _WIDE = 4  # Largest over smallest cost, from which few ticks do.
 _NARROW = 1.5  # And the least that an axis shows: costs that are nearly equal are to look so.
 
@@ -48,17 +53,20 @@ def draw(points: Sequence[Point], cost_title: str, labels: Sequence[str] = ()) -
   if not points:
     return None
   labels = labels or list(dict.fromkeys(point.label for point in points))
-  figure = ink.figure((8.2, 4.6))
+  named = {point.label for point in points}
+  columns = max(1, min(len(named), int(_WIDTH / (_LETTER * max(map(len, named)) + 0.5))))
+  figure = ink.figure((_WIDTH, 3.6 + 0.19 * math.ceil((len(named) + 1) / columns)))
   axes = ink.style(figure.subplots())
   on_front = sorted((point.cost, point.score) for point in points if point.is_front)
-  axes.plot(*zip(*on_front), drawstyle='steps-post', color=ink.LINE, linewidth=5, solid_capstyle='round', zorder=1, label='front')
+  if len(on_front) > 1:  # A front of one point is that point, and no line.
+    axes.plot(*zip(*on_front), drawstyle='steps-post', color=ink.LINE, linewidth=5, solid_capstyle='round', zorder=1, label='front')
   for index, label in enumerate(labels):
     own = sorted((point for point in points if point.label == label), key=lambda point: point.cost)
     if not own:
       continue
     colour, shape = _COLOURS[index % len(_COLOURS)], _SHAPES[index % len(_SHAPES)]
     xs, ys = [point.cost for point in own], [point.score for point in own]
-    axes.plot(xs, ys, color=colour, marker=shape, markersize=6, linewidth=1, alpha=0.95, label=label, zorder=3)
+    axes.plot(xs, ys, color=colour, marker=shape, markersize=6.5, linewidth=1, alpha=0.95, label=_named(label), zorder=3)
     spread = [point for point in own if point.deviation == point.deviation]
     axes.errorbar(
       *([getattr(point, name) for point in spread] for name in ('cost', 'score', 'deviation')),
@@ -78,6 +86,15 @@ def draw(points: Sequence[Point], cost_title: str, labels: Sequence[str] = ()) -
     middle = math.sqrt(low * high)
     axes.set_xlim(middle / math.sqrt(_NARROW), middle * math.sqrt(_NARROW))
   axes.set_xlabel(cost_title, color=ink.MUTED, fontsize=8.5)
-  legend = {'frameon': False, 'fontsize': 8, 'labelcolor': ink.INK, 'loc': 'upper left', 'bbox_to_anchor': (1.01, 1.0)}
-  axes.legend(**legend, borderaxespad=0, handlelength=1.4)
+  figure.legend(loc='outside lower left', ncols=columns, frameon=False, fontsize=8, labelcolor=ink.INK, handlelength=1.4)
   return figure
+
+
+def has_front(points: Sequence[Point]) -> bool:
+  """Whether `draw` draws a front: it has more than one point."""
+  return sum(point.is_front and point.cost > 0 for point in points) > 1
+
+
+def _named(label: str) -> str:
+  """A label as matplotlib takes it: in lines that fit, without formulas."""
+  return textwrap.fill(label, _NAME).replace('$', r'\$')

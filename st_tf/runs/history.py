@@ -1,14 +1,14 @@
 """What happened in a run, as rows of metrics: in a file of its own and in TensorBoard's."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 import pathlib
 import sys
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from st_tf import files
+from st_tf.runs.board import Board
 from st_tf.runs.folder import BOARD, METRICS, WorkdirError, row_line, rows
 
 
@@ -18,12 +18,12 @@ class History:
   Args:
     path: the run's folder.
     again: what continues the run, in words.
+    settings: of the run that tell it from others, for TensorBoard.
   """
 
-  def __init__(self, path: pathlib.Path, again: str):
+  def __init__(self, path: pathlib.Path, again: str, settings: Mapping[str, Any] | None = None):
     self._path, self._again = path, again
-    self._writer: Any = None
-    self._board_is_full = False
+    self._board = Board(path / BOARD, settings or {})
 
   def record(self, row: Mapping[str, Any]) -> None:
     """Appends one row, and its numbers to TensorBoard; a full disk is reported and the run goes on."""
@@ -32,21 +32,11 @@ class History:
         file.write(row_line(row))
     except OSError as error:
       print(f'warning: no row of metrics at step {row["step"]}: {error}.', file=sys.stderr)
+    self._board.add(row)
 
-    def write() -> None:
-      for name, value in _scalars(row):
-        tf.summary.scalar(f'{row["event"]}/{name}', value, step=row['step'])
-
-    self._on_board(write)
-
-  def histogram(self, values: Mapping[str, np.ndarray], step: int) -> None:
-    """Writes distributions to TensorBoard."""
-
-    def write() -> None:
-      for name, value in values.items():
-        tf.summary.histogram(name, value, step=step)
-
-    self._on_board(write)
+  def histogram(self, values: Mapping[str, np.ndarray], epoch: int) -> None:
+    """Shows how the values are distributed, on TensorBoard."""
+    self._board.histogram(list(values.values()), epoch)
 
   def rows(self) -> list[dict[str, Any]]:
     """Every row so far; unfinished lines are left out."""
@@ -63,11 +53,11 @@ class History:
       files.write_text(self._path / METRICS, ''.join(map(row_line, left)))
     except OSError as error:
       raise WorkdirError(f'{METRICS} can be written. Received: {error}. Make room and give {self._again} again.') from error
+    self._board.rewrite(left)
 
   def retell(self, stages: Sequence[pathlib.Path]) -> None:
     """Makes the rows those of the run's stages, one after the other; each names its stage."""
-    files.remove(self._path / BOARD)
-    self._writer = None
+    self._board.rewrite(())
     (self._path / METRICS).unlink(missing_ok=True)
     steps = epochs = 0
     for stage in stages:
@@ -75,25 +65,3 @@ class History:
       for row in told:
         self.record(row | {'step': row['step'] + steps, 'epoch': row['epoch'] + epochs, 'stage': stage.name})
       steps, epochs = (past + max((row[name] for row in told), default=0) for past, name in ((steps, 'step'), (epochs, 'epoch')))
-
-  def _on_board(self, write: Callable[[], None]) -> None:
-    """Writes summaries; a disk that cannot take them is reported once, and the run goes on without."""
-    if self._board_is_full:
-      return
-    try:
-      if self._writer is None:
-        self._writer = tf.summary.create_file_writer(str(self._path / BOARD))
-      with self._writer.as_default():
-        write()
-      self._writer.flush()
-    except (OSError, tf.errors.OpError) as error:
-      print(f'warning: TensorBoard is told no more of this run: {str(error).strip().splitlines()[0]}.', file=sys.stderr)
-      self._board_is_full = True
-
-
-def _scalars(row: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-  for name, value in row.items():
-    if isinstance(value, Mapping):
-      yield from ((f'{name}_{inner}', score) for inner, score in _scalars(value))
-    elif isinstance(value, (int, float)) and name != 'step':
-      yield name, value

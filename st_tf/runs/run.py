@@ -157,7 +157,7 @@ class Run:
     if trainer.cost_model.table is not None:
       row['latency_ms'] = trainer.price()
     self.workdir.history.record(row)
-    self.workdir.history.histogram({f'factors/{name}': value for name, value in trainer.factors().items()}, trainer.step)
+    self.workdir.history.histogram(trainer.factors(), epoch + 1)
     print(wording.epoch(row, self.config.epochs, self.task.primary_metric, self.task.training_metric), flush=True)
     self._sums = _Sums(trimmed=sums.trimmed)
     self._save()

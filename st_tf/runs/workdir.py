@@ -6,16 +6,21 @@ import errno
 import json
 import pathlib
 import sys
+from typing import Any
 
 import numpy as np
 
 from st_tf import files, plain
-from st_tf.config import Config, Identity
+from st_tf.config import OF_THE_MACHINE, Config, Identity
+from st_tf.config.fields import shown
+from st_tf.config.named_files import without_folder
 from st_tf.runs import folder, lock
 from st_tf.runs.checkpoints import Checkpoints
 from st_tf.runs.folder import WorkdirError
 from st_tf.runs.history import History
 from st_tf.runs.process import CALLED, Process
+
+_COMPARED_BY = ('method', 'supernet', 'epochs', 'batch_size', 'learning_rate', 'sparsity', 'seed')
 
 
 class Workdir:
@@ -55,7 +60,7 @@ class Workdir:
     self.path = pathlib.Path(path).expanduser().resolve()
     self._stages = pathlib.Path(stages).expanduser().resolve() if stages else self.path / folder.STAGES
     self.checkpoints = Checkpoints(self.path / folder.CHECKPOINTS, self.identity.settings.keep_checkpoints)
-    self.history = History(self.path, process.again)
+    self.history = History(self.path, process.again, _told(self.identity.settings))
     try:
       self.path.mkdir(parents=True, exist_ok=True)
       self._lock = lock.Lock(self.path, wait, process.waiting)
@@ -186,3 +191,14 @@ class Workdir:
     print(f'warning: {folder.CONFIG} or {folder.DIGESTS} in {self.path} is damaged ({why}). The checkpoint is whole.', file=sys.stderr)
     files.write_text(self.path / folder.DIGESTS, json.dumps(plain.sealed(self.identity.digests)) + '\n')
     return True
+
+
+def _told(config: Config) -> dict[str, Any]:
+  """What tells a run from others: settings that runs are usually compared by, and those that are not at their defaults."""
+  usual = Config().flat()
+  chosen = {name: value for name, value in config.flat().items() if name in _COMPARED_BY or value != usual[name]}
+  return {
+    name: value if isinstance(value, bool | int | float) else without_folder(shown(tuple(value) if isinstance(value, list) else value))
+    for name, value in chosen.items()
+    if name not in OF_THE_MACHINE
+  }

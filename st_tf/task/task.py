@@ -105,6 +105,10 @@ class Metrics(abc.ABC):
   def per_class(self) -> dict[str, dict[str, float]]:
     """The scores of each class: {label: {'count': n, score: value}}."""
 
+  def confusion(self) -> dict[str, dict[str, int]]:
+    """How often what was taken for what, {truth: {answer: n}}, without what never happened; nothing where answers are no classes."""
+    return {}
+
 
 @dataclasses.dataclass(frozen=True)
 class Sample:

@@ -13,7 +13,7 @@ def rows(ticket: Any) -> list[tuple[str, str]]:
   """(what, value) of what there is to say of a `Ticket`; what is not known is left out."""
   task, cost, origin = ticket.task, ticket.cost, ticket.provenance
   size = '×'.join(map(str, ticket.input_shape[:2]))
-  found = [('Task', f'{task.name}: {ticket.kind}, {len(task.labels)} labels, {size} pixels')]
+  found = [('Task', f'{wording.task_title(task.name)}: {ticket.kind}, {len(task.labels)} labels, {size} pixels')]
   for split in SPLITS:
     scores = ticket.metrics.get(split, {})
     names = sorted(scores, key=lambda name: name != task.primary_metric)

@@ -48,7 +48,8 @@ class Ticket:
     survivors: original indices of the units that are left, by group ('block/k3'); all where a group is not named.
     task: what it knows of its task.
     sparsity: fraction of the prunable weights that was asked for.
-    metrics: scores per split, by name; 'per_class' for the test split; 'baselines' of a split by name, the primary score of each.
+    metrics: scores per split, by name; 'per_class' and 'confusion' of the test split; 'baselines' of a split by name, the primary score of
+      each.
     cost: parameters and MACs.
     provenance: where it comes from.
   """

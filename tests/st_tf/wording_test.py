@@ -68,3 +68,24 @@ def test_an_epoch_is_one_line():
 @pytest.mark.parametrize(('sparsity', 'text'), [(0.9, '90%'), (0.985, '98.5%'), (0.995, '99.5%'), (0.29, '29%'), (0.0, '0%')])
 def test_a_sparsity_has_as_many_digits_as_it_needs(sparsity, text):
   assert wording.sparsity(sparsity) == text
+
+
+@pytest.mark.parametrize(
+  'name, title',
+  [
+    ('shapes', 'shapes'),
+    ('folder:photos', 'photos'),
+    ('folder:my photos/', 'my photos'),
+    ('segmentation:../data/camvid', 'camvid'),
+    ('folder:..', 'folder:..'),
+    ('folder:', 'folder:'),
+    ('tfds:mnist_corrupted/fog', 'mnist_corrupted/fog'),
+    ('module:my.own.task', 'my.own.task'),
+  ],
+)
+def test_a_task_has_the_title_that_a_person_gives_it(name, title):
+  assert wording.task_title(name) == title
+
+
+def test_a_command_is_broken_before_its_flags():
+  assert wording.command_lines('python -m x --a=1 --b="c d - e"') == ['python -m x', '--a=1', '--b="c d - e"']

@@ -134,17 +134,24 @@ def test_scores_of_four_examples_by_hand():
   assert metrics.per_class()['label6'] == {'count': 0, 'top1': 0.0}
 
 
-def test_with_fewer_than_five_classes_top5_is_all_of_them():
+def test_of_five_classes_nobody_asks_for_the_first_five():
   metrics = make().metrics()
   metrics.update(np.eye(3), -np.eye(3))
-  assert metrics.result()['top5'] == 1
+  assert set(metrics.result()) == {'top1', 'loss'}
+
+
+def test_what_is_taken_for_what_is_counted_and_its_diagonal_is_what_is_right():
+  metrics = ClassificationMetrics([*'abc'])
+  metrics.update(np.eye(3)[[0, 0, 1]], np.asarray([[2.0, 1, 0], [0, 0, 1], [0, 0, 0]]))  # Of equal logits the first is the answer.
+  metrics.update(np.eye(3)[[0, 2]], np.asarray([[0, 0, 1], [np.nan, 0, 0]]))  # What is no number is no answer.
+  assert metrics.confusion() == {'a': {'a': 1, 'c': 2}, 'b': {'a': 1}}
 
 
 def test_a_network_that_diverged_scores_nothing():
   metrics = make().metrics()
   metrics.update(np.eye(3), np.full((3, 3), np.nan))
   result = metrics.result()
-  assert (result['top1'], result['top5']) == (0, 0)
+  assert result['top1'] == 0 and not metrics.confusion()
   assert np.isnan(result['loss'])
 
 

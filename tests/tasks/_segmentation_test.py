@@ -53,6 +53,7 @@ def test_scores_by_hand():
   # Class 0: one of two right, union 2. Class 1: one right, union 2. Class 2 is neither wanted nor (where it counts) answered.
   assert metrics.result() == {'miou': 0.5, 'macc': 0.75, 'aacc': pytest.approx(2 / 3)}
   assert metrics.per_class()['tree'] == {'count': 0, 'iou': 0.0}
+  assert metrics.confusion() == {LABELS[0]: {LABELS[0]: 1, LABELS[1]: 1}, LABELS[1]: {LABELS[1]: 1}}
 
 
 def test_answers_that_are_no_numbers_are_wrong():

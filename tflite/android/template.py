@@ -7,7 +7,7 @@ import re
 import shutil
 from typing import Any
 
-from st_tf import files
+from st_tf import files, wording
 from st_tf.errors import UserError
 from st_tf.ticket import Ticket
 from tflite import vectors
@@ -97,9 +97,10 @@ def about(ticket: Ticket, repeats: int = 1) -> dict[str, str]:
     repeats: how often the file gives each place of a map, per direction.
   """
   task, semantics = ticket.task, ticket.task.semantics
+  title = wording.task_title(task.name)
   return {
-    'name': f'SuperTicket for {task.name}',
-    'description': f'{task.name}, drawn as a SuperTicket at {ticket.sparsity:.0%} sparsity',
+    'name': f'SuperTicket for {title}',
+    'description': f'{title}, drawn as a SuperTicket at {ticket.sparsity:.0%} sparsity',
     'fingerprint': ticket.fingerprint,
     'keep': repr(float(task.keep)),
     'kind': ticket.kind,

@@ -104,7 +104,7 @@ def facts(ticket: Ticket, number_format: str, files: Mapping[str, bytes], exampl
     'colours': semantics.get('colours', []),
     'skeleton': semantics.get('skeleton', []),
     **_map(ticket, files),
-    'task': ticket.task.name,
+    'task': wording.task_title(ticket.task.name),
     'labels': list(ticket.task.labels),
     'size': list(ticket.input_shape[:2]),
     'keep': ticket.task.keep,
@@ -136,7 +136,10 @@ def _map(ticket: Ticket, files: Mapping[str, bytes]) -> dict[str, Any]:
 def tiles(ticket: Ticket) -> list[dict[str, str]]:
   """The headline numbers: {'title', 'value', 'note'}."""
   metric, labels = ticket.task.primary_metric, ticket.task.labels
-  rows = [('Task', ticket.task.name, ''), ('Sparsity', wording.percent(ticket.sparsity), 'of the prunable weights are zero')]
+  rows = [
+    ('Task', wording.task_title(ticket.task.name), ''),
+    ('Sparsity', wording.percent(ticket.sparsity), 'of the prunable weights are zero'),
+  ]
   for split in ('validation', 'test'):
     if metric in ticket.metrics.get(split, {}):
       rows.append((f'{split.capitalize()} score', wording.score(metric, ticket.metrics[split][metric]), wording.score_name(metric)))

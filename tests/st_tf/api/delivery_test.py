@@ -35,7 +35,7 @@ def test_every_ticket_gets_its_test_scores_its_model_and_its_report(delivered):
   workdir, tickets = delivered
   for path, ticket in zip(workdir.tickets(), tickets, strict=True):
     saved = Ticket.load(path)
-    assert saved.metrics == ticket.metrics and set(saved.metrics) == {'validation', 'test', 'per_class', 'baselines'}
+    assert saved.metrics == ticket.metrics and set(saved.metrics) == {'validation', 'test', 'per_class', 'confusion', 'baselines'}
     assert set(saved.metrics['per_class']) == set(tiny.LABELS)
     assert (path / 'model.tflite').stat().st_size > 1000
     assert '<html' in (path / 'report' / 'index.html').read_text()

@@ -12,9 +12,18 @@ def test_a_summary_says_scores_sizes_and_where_the_files_are(tiny_ticket, tmp_pa
   shown = summary(tiny_ticket, tmp_path, [])
   assert 'Ticket at 80% sparsity: top-1 accuracy 70.0% on the test split (75.0% on validation)' in shown
   assert (
-    f'{tmp_path.name}/model.tflite (1,234 bytes)' in shown
-    and f'  int8        {tmp_path.name}/model_int8.tflite (567 bytes)' in shown
+    f'  to ship     {tmp_path.name}/model_int8.tflite (567 bytes)\n  to check    {tmp_path.name}/model.tflite (1,234 bytes, float32'
+    in shown
     and 'report/index.html' in shown
+  )
+
+
+def test_without_a_file_to_ship_a_summary_says_what_makes_one(tiny_ticket, tmp_path, monkeypatch):
+  (tmp_path / 'my run').mkdir()
+  (tmp_path / 'my run' / 'model.tflite').write_bytes(b'')
+  monkeypatch.chdir(tmp_path)
+  assert "  to ship     not written yet: python -m tflite.export --ticket='my run' --format=float16\n" in summary(
+    tiny_ticket, tmp_path / 'my run', []
   )
 
 

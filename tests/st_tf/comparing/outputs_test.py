@@ -31,6 +31,9 @@ def test_runs_that_keep_to_a_budget_anyway_are_one_point_and_others_two():
   assert [point.label for point in found] == ['a', 'b', 'c', 'a (cost of 16 epochs)', 'b (cost of 16 epochs)']
 
 
-def test_the_terminal_shows_aligned_columns():
-  lines = outputs.terminal(ROWS, 'top1').splitlines()
-  assert len({line.index('90%') for line in lines[1:4]}) == 1 and 'a against b' in lines[5]
+def test_the_terminal_shows_aligned_columns_within_its_width(monkeypatch):
+  lines = outputs.terminal(ROWS, 'top1', width=200).splitlines()
+  assert len({line.index('90%') for line in lines if line[:1] in [*'abc'] and ' 90% ' in line[:20]}) == 1
+  assert any(line.startswith('Highest top-1 accuracy: a at 90%') for line in lines) and 'a against b' in ''.join(lines)
+  monkeypatch.setenv('COLUMNS', '60')
+  assert max(map(len, outputs.terminal(ROWS, 'top1').splitlines())) <= 60

@@ -44,6 +44,19 @@ def test_rows_are_means_over_seeds_against_the_first_method():
   assert third.lead.pairs == 1 and math.isnan(third.deviation)
 
 
+def test_the_conclusion_names_the_best_and_against_whom_the_first_is_ahead():
+  rows = table.rows(results(), 'top1', RATES)
+  assert table.best(rows, 'top1') == 'Highest top-1 accuracy: a at 90% sparsity, 52.0% (mean of 3 seeds).' and table.best([], 'top1') == ''
+  assert list(table.verdicts(rows)) == ['a is beyond the noise ahead of b at 90%.'], 'of c there is one seed, which says nothing'
+  others = results(
+    {('a', 0.9): {0: 0.5, 1: 0.4}, ('b', 0.9): {0: 0.45, 1: 0.48}, ('b', 0.95): {0: 0.1, 1: 0.1}, ('a', 0.95): {0: 0.5, 1: 0.5}}
+  )
+  assert list(table.verdicts(table.rows(others, 'top1', RATES))) == [
+    'a is beyond the noise ahead of b at 95%.',
+    'a is not shown, by so few seeds, to be ahead of or behind b at 90%.',
+  ]
+
+
 def test_a_run_without_a_ticket_is_in_the_table_and_the_others_count():
   failed = [Result('a', 0.9, 3, 0, None, error='ended by SIGKILL'), Result('d', 0.9, 0, 0, None, error='exit code 1')]
   rows = table.rows([*results(), *failed], 'top1', RATES | {'d': Rate(0.1, 2)})

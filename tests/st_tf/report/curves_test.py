@@ -31,11 +31,6 @@ def test_the_sparsity_between_epochs_is_that_of_the_prunings():
   assert list(zip(*line.get_data())) == [(0.5, 0.2), (1, 0.2), (2, 0.4)]
 
 
-def test_the_trade_off_goes_through_the_epochs():
-  line = curves.trade_off(HISTORY, 'top1', [(0.4, 0.5)]).axes[0].lines[0]
-  assert list(zip(*line.get_data())) == [(0.2, 0.3), (0.4, 0.5)]
-
-
 def test_the_dense_run_is_drawn_beside():
   labels = [line.get_label() for line in curves.accuracy(HISTORY, 'top1', HISTORY).axes[0].lines]
   assert labels == ['validation', 'validation, dense network']
@@ -49,17 +44,11 @@ def test_without_epochs_there_is_no_figure(history):
     curves.learning_rate(history),
     curves.penalty(history),
     curves.sparsity(history, 'top1'),
-    curves.trade_off(history, 'top1'),
     curves.macs(history, 100),
   ]
-  assert found == [None] * 7
+  assert found == [None] * 6
 
 
 def test_what_is_no_number_is_left_out():
   rows = [{'event': 'epoch', 'epoch': 1, 'step': 1, 'loss': float('nan')}, {'event': 'epoch', 'epoch': 2, 'step': 2, 'loss': 1.5}]
   assert list(zip(*curves.loss(rows).axes[0].lines[0].get_data())) == [(2, 1.5)]
-
-
-def test_labels_keep_their_distance():
-  assert curves._spread([0, 0.5, 0.501, 1], [0, 0.5, 0.5, 1], []) == [3, 2, 0]
-  assert curves._spread([0, 0.5, 1], [0, 0.5, 1], [(1, 1)]) == [1, 0]

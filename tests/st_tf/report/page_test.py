@@ -55,6 +55,11 @@ def test_what_came_with_a_moved_ticket_is_told(tiny_ticket, given, masked, came)
   assert f'its body came with {came}; the head' in page.moved(moved)
 
 
+def test_units_that_were_trimmed_are_explained_where_they_are_counted(tiny_ticket):
+  ticket = dataclasses.replace(tiny_ticket, provenance=Provenance(trimmed=7))
+  assert dict(page.origin(ticket))['Trimmed'].startswith('7 units: the search ended above its target')
+
+
 def test_what_training_has_cost_is_told_in_units(tiny_ticket):
   spent = TrainingCost(21.503999999999998, 557454723072, 289.204)
   ticket = dataclasses.replace(tiny_ticket, provenance=Provenance(method='supertickets', training=spent))
@@ -92,9 +97,11 @@ def test_reductions_are_fractions_of_the_supernet():
 
 
 def test_a_tile_is_shown_for_what_is_known(tiny_ticket):
-  titles = [tile.title for tile in page.tiles(tiny_ticket, None)]
+  titles = [tile.title for tile in page.tiles(tiny_ticket)]
   assert titles == ['Top-1 accuracy, test', 'Top-1 accuracy, validation', 'Sparsity', 'Training time']
-  assert page.tiles(tiny_ticket, 1500)[3].value == '1.5 KB'
+  exports = [('format', 'kernels', 'size', 'file'), ('int8', 'sparse', '1.5 KB', 'a.tflite'), ('float16', 'sparse', '2.5 KB', 'b.tflite')]
+  tile = page.tiles(tiny_ticket, exports)[3]
+  assert (tile.title, tile.value, tile.notes) == ('File to ship', '1.5 KB', ('a.tflite', 'int8, kernels sparse'))
 
 
 def test_the_origin_says_what_the_provenance_knows(tiny_ticket):

@@ -35,5 +35,25 @@ def test_a_method_looks_alike_where_another_is_missing():
   assert looks[0]['b'] == looks[1]['b'] != looks[0]['a'] and 'a' not in looks[1]
 
 
+def test_as_many_series_as_there_may_be_look_different():
+  points = [Point(f'm{i}', 1e6, i / 100, math.nan, False) for i in range(60)]
+  lines = pareto.draw(points, 'MACs').axes[0].get_lines()
+  looks = [(line.get_color(), line.get_marker()) for line in lines]
+  assert len(set(looks)) == 60 and all(one[0] != two[0] and one[1] != two[1] for one, two in zip(looks, looks[1:]))
+
+
+def test_the_legend_names_what_is_drawn_and_a_front_of_one_point_is_no_line():
+  figure = pareto.draw(
+    [Point('a$b$', 1e6, 0.5, math.nan, True), Point('b', 2e6, 0.4, math.nan, False), Point('c', 0, 0.9, math.nan, True)], 'MACs'
+  )
+  assert [text.get_text() for text in figure.legends[0].get_texts()] == [r'a\$b\$', 'b']
+  assert [text.get_text() for text in pareto.draw(POINTS, 'MACs').legends[0].get_texts()] == ['front', 'a', 'b']
+
+
+def test_a_figure_is_as_tall_as_its_own_legend_asks():
+  few, many = (pareto.draw(POINTS, 'MACs', labels) for labels in (['a', 'b'], ['a', 'b', *(f'a long name {i}' for i in range(40))]))
+  assert few.get_figheight() == many.get_figheight()
+
+
 def test_nothing_gives_no_figure():
   assert pareto.draw([], 'MACs') is None

@@ -105,7 +105,7 @@ def test_ids_are_unique(text):
 
 
 def test_the_page_names_the_headline_numbers(text):
-  for number in ('70.0%', '75.0%', '80.0%', '90.0% of the supernet', '2.5 KB', '1 min 01 s'):
+  for number in ('70.0%', '75.0%', '80.0%', '90.0% counted over the network', '2.5 KB', '1 min 01 s'):
     assert number in text
 
 
@@ -162,7 +162,27 @@ def test_costs_are_measured_where_not_given(tiny_ticket, layers, tmp_path):
 
 
 def test_files_for_phones_are_listed_where_there_are_any(tiny_ticket, layers, text, tmp_path):
-  rows = [('format', 'size'), ('int8', '1.2 MB')]
+  rows = [('format', 'kernels', 'size', 'file'), ('int8', 'sparse', '1.2 MB', 'model_int8.tflite')]
   page = report.write(tmp_path, tiny_ticket, HISTORY, layers=layers, exports=rows).read_text(encoding='utf-8')
-  assert '<th>format</th><th>size</th>' in page and '<td>int8</td><td>1.2 MB</td>' in page
-  assert 'Files for phones' in page and 'Files for phones' not in text
+  assert '<th>Format</th><th>Kernels</th>' in page and 'data-title="Format">int8</td>' in page and 'python -m tflite.export' not in page
+  assert text.index('<h2>File to ship') < text.index('<h2>Training') and '--format=float16</span>' in text
+
+
+def test_the_title_is_a_persons(tiny_ticket, layers, tmp_path):
+  task = dataclasses.replace(tiny_ticket.task, name='folder:/home/me/photos/')
+  page = report.write(tmp_path, dataclasses.replace(tiny_ticket, task=task), [], layers=layers).read_text(encoding='utf-8')
+  assert '<title>photos: ' in page and '<h1>photos: ' in page and 'folder:' not in page
+
+
+def test_what_was_taken_for_what_is_on_the_page_where_it_was_counted(tiny_ticket, layers, text, tmp_path):
+  first, second, *_ = tiny_ticket.task.labels
+  counted = dataclasses.replace(tiny_ticket, metrics=tiny_ticket.metrics | {'confusion': {first: {first: 3, second: 1}}})
+  page = report.write(tmp_path, counted, [], layers=layers).read_text(encoding='utf-8')
+  assert f'title="{first}, taken for {second}: 1 of ' in page and 'What is taken for what' not in text
+
+
+def test_the_answer_is_bold_and_the_truth_is_not(tiny_ticket, layers, tmp_path):
+  wrong = Sample((('', np.zeros((8, 8, 3), np.uint8)),), 'star', (('ring', 0.9), ('star', 0.1)))
+  page = report.write(tmp_path, tiny_ticket, [], [wrong], layers=layers).read_text(encoding='utf-8')
+  assert '<div class="guess answer"><span title="ring">' in page and '<div class="guess truth"><span title="star">' in page
+  assert 'the truth is star' in page and '<b>star' not in page

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from st_tf.runs.folder import WorkdirError
 from st_tf.runs.history import History
+from tests.st_tf.runs.board_test import points
 
 
 @pytest.fixture
@@ -27,11 +28,11 @@ def test_a_full_disk_at_a_row_of_metrics_is_reported_and_the_run_goes_on(history
 
 
 def test_rows_are_read_back_in_order(history, tmp_path):
-  rows = [{'event': 'epoch', 'step': step, 'validation': {'top1': 0.5}} for step in (6, 12)]
+  rows = [{'event': 'epoch', 'step': step, 'epoch': step // 6, 'validation': {'top1': 0.5}} for step in (6, 12)]
   for row in rows:
     history.record(row)
   assert history.rows() == rows
-  assert any(path.name.startswith('events.') for path in (tmp_path / 'tensorboard').iterdir())
+  assert any(path.name.startswith('events.') for path in (tmp_path / 'tensorboard' / 'validation').iterdir())
 
 
 def test_rows_after_the_checkpoint_are_forgotten(history):
@@ -84,8 +85,8 @@ def test_a_full_disk_at_tensorboard_is_reported_once_and_the_run_goes_on(history
 
   monkeypatch.setattr(tf.summary, 'scalar', full)
   for step in (3, 6):
-    history.record({'event': 'epoch', 'step': step, 'loss': 0.5})
-  history.histogram({'a': np.zeros(3)}, 6)
+    history.record({'event': 'epoch', 'step': step, 'epoch': step // 3, 'loss': 0.5})
+  history.histogram({'a': np.zeros(3)}, 2)
   assert capsys.readouterr().err.count('TensorBoard is told no more of this run: events.out: No space left') == 1
   assert [row['step'] for row in history.rows()] == [3, 6]
 
@@ -95,5 +96,16 @@ def test_a_board_that_cannot_be_opened_stops_no_run(history, capsys, monkeypatch
     raise tf.errors.ResourceExhaustedError(None, None, 'No space left on device')
 
   monkeypatch.setattr(tf.summary, 'create_file_writer', full)
-  history.record({'event': 'epoch', 'step': 3, 'loss': 0.5})
+  history.record({'event': 'epoch', 'step': 3, 'epoch': 1, 'loss': 0.5})
   assert 'told no more' in capsys.readouterr().err and len(history.rows()) == 1
+
+
+def test_a_run_that_goes_on_has_each_point_once(tmp_path):
+  for until in (4, 3):  # The first process ends after its fourth epoch, of which the second knows two.
+    history = History(tmp_path, 'x')
+    history.rewind(6)
+    for epoch in range(1 if until == 4 else 3, until + 1):
+      history.record({'event': 'epoch', 'step': 3 * epoch, 'epoch': epoch, 'loss': 1 / epoch})
+      history.histogram({'a': np.ones(3)}, epoch)
+  assert points(tmp_path / 'tensorboard' / 'train') == {'epoch_loss': [1, 2, 3]}
+  assert points(tmp_path / 'tensorboard' / 'search') == {'importance factors': [1, 2, 3]}

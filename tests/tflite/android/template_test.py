@@ -57,8 +57,8 @@ def namespace() -> str:
 def test_what_the_app_knows_of_its_model_is_written_as_java_reads_it(written, tiny_ticket):
   about = (written / template.ABOUT).read_text(encoding='utf-8').splitlines()
   assert about == [
-    'name=SuperTicket for folder:C:\\\\birds\\\\ü',
-    'description=folder:C:\\\\birds\\\\ü, drawn as a SuperTicket at 80% sparsity',
+    'name=SuperTicket for C:\\\\birds\\\\ü',
+    'description=C:\\\\birds\\\\ü, drawn as a SuperTicket at 80% sparsity',
     f'fingerprint={tiny_ticket.fingerprint}',
     'keep=0.875',
     'kind=classification',
