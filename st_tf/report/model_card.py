@@ -34,7 +34,7 @@ def text(ticket: Any, exports: Sequence[Sequence[str]] = ()) -> str:
 
 def _lines(ticket: Any, exports: Sequence[Sequence[str]]) -> Iterator[str]:
   task, height, width = ticket.task, *ticket.input_shape[:2]
-  yield f'# {_plain(task.name)}: a small network for {ticket.kind}'
+  yield f'# {_plain(wording.task_title(task.name))}: a small network for {ticket.kind}'
   yield ''
   yield f'{_SEES[ticket.kind].format(count=len(task.labels))} It reads {width}x{height} pixels, RGB.'
   yield f'It was drawn as a SuperTicket: {wording.percent(ticket.sparsity)} of the prunable weights that are left of its supernet are zero.'

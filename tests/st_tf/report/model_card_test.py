@@ -25,7 +25,7 @@ def test_a_card_says_what_a_ticket_is_how_good_how_large_and_what_it_cannot_do(t
 
 def test_names_from_elsewhere_stay_text(tiny_ticket):
   labels = ('a|b', '<b>c</b>', '[d](e)', *tiny_ticket.task.labels[3:])
-  task = dataclasses.replace(tiny_ticket.task, labels=labels, name='folder:x_y`z')
+  task = dataclasses.replace(tiny_ticket.task, labels=labels, name='folder:a/x_y`z')
   text = model_card.text(dataclasses.replace(tiny_ticket, task=task, metrics={}))
-  assert 'a\\|b, \\<b\\>c\\</b\\>, \\[d\\](e)' in text and '# folder:x\\_y\\`z: a small network' in text
+  assert 'a\\|b, \\<b\\>c\\</b\\>, \\[d\\](e)' in text and '# x\\_y\\`z: a small network' in text
   assert '## Scores' not in text and 'Files for phones' not in text
