@@ -102,7 +102,7 @@ def run(folder, module: str, *flags: str) -> str:
 
 
 def test_the_help_lists_them(copy):
-  said = ' '.join(run(copy, 'st_tf.train', '--help').split())
+  said = ' '.join(run(copy, 'st_tf.train', '--helpfull').split())
   for name in ('dots', 'prune_only', 'linear', 'crumb'):
     assert f' {name}, ' in said or f'({name}, ' in said, name
 

@@ -149,6 +149,6 @@ def _source(module: str) -> pathlib.Path:
 
 @functools.cache
 def _flags(module: str) -> set[str]:
-  """The flags that the command's own --help lists."""
-  shown = subprocess.run([sys.executable, '-m', module, '--help'], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
+  """The flags that the command's own --helpfull lists."""
+  shown = subprocess.run([sys.executable, '-m', module, '--helpfull'], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
   return {'help', *re.findall(r'--(?:\[no\])?(\w+)', shown.stdout)}
