@@ -10,7 +10,7 @@ import json
 
 from st_tf import command, quiet
 from st_tf import task as tasks
-from st_tf.config import flags
+from st_tf.config import flags, named_files
 from st_tf.config.groups import PIXELS
 from st_tf.task import DataConfig
 
@@ -60,6 +60,8 @@ class Options:
 def main(argv: Sequence[str]) -> None:
   """Runs the command."""
   options, given = flags.read_options_and_data(argv, Options, __doc__, DataConfig)
+  named_files.check_ticket(options.ticket)
+  named_files.check_file(options.model)
   with quiet.imports():
     from st_tf.api import evaluation, foreign
     from st_tf.ticket import Ticket

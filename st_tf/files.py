@@ -54,8 +54,10 @@ def write_folder(path: pathlib.Path, fill: Callable[[pathlib.Path], None]) -> No
 
 def put_back(path: pathlib.Path) -> None:
   """Gives a folder its name again where a process died while it replaced it, between the old one and the new one."""
+  if os.path.lexists(path):  # It may be '.', which has no name.
+    return
   replaced = _replaced(path)
-  if not os.path.lexists(path) and replaced.is_dir() and not replaced.is_symlink():
+  if replaced.is_dir() and not replaced.is_symlink():
     os.replace(replaced, path)
     _flush(path.parent)
 

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from st_tf import command, files, quiet
-from st_tf.config import flags
+from st_tf.config import flags, named_files
 from st_tf.errors import UserError
 from st_tf.task.pictures import CONVERT_HEIC, HEIC_SUFFIXES, SUFFIXES, is_rubbish, open_rgb, shown
 
@@ -85,6 +85,7 @@ def main(argv: Sequence[str]) -> int:
     raise flags.FlagError(f'A ticket and pictures are needed. Received: no {missing}. Write --ticket=FOLDER picture.jpg.')
   paths = [path for name in given for path in pictures(name)]
   single = len(paths) == 1 and not os.path.isdir(os.path.expanduser(given[0]))
+  named_files.check_ticket(options.ticket)
   options.check_place(single)
   with quiet.imports():
     from st_tf.ticket import Ticket

@@ -12,7 +12,7 @@ from absl import flags as absl_flags
 
 from st_tf import command, quiet
 from st_tf.api.transfer import GIVEN_BY_TICKET, GIVEN_BY_TRANSFER, check
-from st_tf.config import flags
+from st_tf.config import flags, named_files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +41,7 @@ def main(argv: Sequence[str]) -> int:
   request, options = flags.request(values), flags.options_from(values, Options)
   check(request, options.controls)
   request.check_there()
+  named_files.check_ticket(options.ticket)
   with quiet.imports():
     from st_tf.api.transferring import Transfer
     from st_tf.runs.process import Process

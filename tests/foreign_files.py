@@ -95,6 +95,16 @@ def converted(signatures: dict, number: str = '', calibration: np.ndarray | None
   return converter.convert()
 
 
+@functools.cache
+def failing() -> bytes:
+  """A file that can be loaded, and whose one operation reads beyond its numbers."""
+
+  def function(image: tf.Tensor) -> tf.Tensor:
+    return tf.gather(tf.reduce_mean(image, (1, 2)), tf.cast(tf.reduce_max(image), tf.int32) + 7 + tf.range(3), axis=1)
+
+  return converted({'serving_default': (function, (1, SIDE, SIDE, 3))})
+
+
 def _of_saved(holder: tf.Module, functions: dict) -> bytes:
   with tempfile.TemporaryDirectory() as folder:
     tf.saved_model.save(holder, folder, signatures=functions)

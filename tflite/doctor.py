@@ -8,7 +8,7 @@ import dataclasses
 from typing import Any
 
 from st_tf import command, quiet
-from st_tf.config import flags
+from st_tf.config import flags, named_files
 from tflite.file import model_file
 from tflite.file.model_file import SERVING
 
@@ -38,6 +38,8 @@ class Options:
 def main(argv: Sequence[str]) -> int:
   """Runs the command; 0 = a part of the graph runs sparsely, 1 = nothing does."""
   options = flags.read_options(argv, Options, __doc__)
+  named_files.check_ticket(options.ticket)
+  named_files.check_file(options.model)
   with quiet.imports():
     from tflite.file import flat, sparse_rules
   model = flat.read(_content(options), options.model or options.ticket, options.signature)

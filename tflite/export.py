@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import dataclasses
 import gzip
 import json
+import os
 import pathlib
 import sys
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from st_tf import command, quiet, wording
-from st_tf.config import flags
+from st_tf.config import flags, named_files
 from st_tf.config.fields import check_all
 from st_tf.errors import UserError
 from st_tf.task import DataConfig
@@ -61,12 +62,13 @@ class Options:
   @property
   def path(self) -> pathlib.Path:
     """The file to write."""
-    return pathlib.Path(self.out or pathlib.Path(self.ticket) / f'model_{self.format}.tflite').expanduser()
+    return pathlib.Path(os.path.expanduser(self.out or pathlib.Path(self.ticket) / f'model_{self.format}.tflite'))
 
 
 def main(argv: Sequence[str]) -> None:
   """Runs the command."""
   options, given = flags.read_options_and_data(argv, Options, __doc__, DataConfig)
+  named_files.check_ticket(options.ticket)
   with quiet.imports():
     from st_tf.ticket import Ticket
     from st_tf.ticket.task_of import task_of

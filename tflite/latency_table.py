@@ -8,6 +8,7 @@ activation. The same command continues a table that was interrupted.
 from collections.abc import Iterator, Sequence
 import dataclasses
 import json
+import os
 import pathlib
 import platform
 from typing import Any
@@ -69,7 +70,7 @@ class Options:
   @property
   def path(self) -> pathlib.Path:
     """The file to write."""
-    return pathlib.Path(self.out).expanduser()
+    return pathlib.Path(os.path.expanduser(self.out))
 
 
 def main(argv: Sequence[str]) -> None:

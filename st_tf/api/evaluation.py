@@ -31,7 +31,7 @@ class Network:
     image_size: (height, width) it reads, in pixels.
     outputs: numbers it gives per image (or per pixel).
     infer: images [batch, height, width, 3], normalised as the task does -> outputs [batch, ..., outputs].
-    notes: what was taken for granted, a line each.
+    notes: what was taken for granted, each a word on what it is about, a colon and the rest.
     read: of a file of classes, how its outputs were read; None for others.
   """
 
@@ -57,7 +57,7 @@ class Evaluation:
     seconds: time it took.
     scores: by name; fractions, except for the loss.
     per_class: {label: {'count': n, score: value}}.
-    notes: what was taken for granted, a line each.
+    notes: what was taken for granted, as those of `Network`.
   """
 
   model: str

@@ -1,6 +1,7 @@
 """A .tflite file of anybody's as a network that a task scores: its pixels, its outputs and its labels as the task has them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+import contextlib
 import dataclasses
 import pathlib
 from typing import Any
@@ -72,18 +73,25 @@ def network(path: str | pathlib.Path, given: Mapping[str, Any], task: Task | str
   size = tuple(own if own > 0 else wanted for own, wanted in zip(seen.size, task.image_size))
   output = _output(model, reading.output, name)
   known = {way: Normalisation(*values) for way, values in PIXELS.items()} | {pixels.TASK: task.normalisation}
-  said = None if reading.pixels else described.normalization(content, model.graph)
+  with _way_out('--pixels', name):
+    said = None if reading.pixels else described.normalization(content, model.graph)
   wanted = pixels.wanted(model, seen, said, reading.pixels, known, name)
-  of_labels, notes = _labels(content, model, output, task, reading, name)
   changed = uniform(content, model, size, output, name)
   trial.run_once(changed, name)
   runner = Runner(changed, name)
-  outputs = runner.output_shape[-1] if runner.output_shape else 1
-  classes = len(of_labels) if of_labels is not None else outputs
+  if not runner.is_batched and len(runner.output_shape) > 1:
+    raise ModelFileError(
+      f'An output is [1, ...], of one picture, or a row of numbers. Received: {list(runner.output_shape)} in {name}. Convert it with the'
+      ' batch in its output, or choose another by --output.'
+    )
+  classifies = task.semantics['kind'] == 'classification'
+  count = int(np.prod(runner.output_shape if classifies else runner.output_shape[-1:]))
+  of_labels, notes = _labels(content, model, output, count, task, reading, name)
+  classes = len(of_labels) if of_labels is not None else count
   notes = [f'pixels: {wanted.note}', *_sizes(model, seen, size), *notes]
   found = Network(name, wording.size(len(content)), size, classes, _shown(runner, task, wanted.normalisation, seen), tuple(notes))
-  if task.semantics['kind'] == 'classification':
-    return _classifier(found, Outputs.of(model, output, len(task.labels)), of_labels, int(np.prod(runner.output_shape)), task), task
+  if classifies:
+    return _classifier(found, Outputs.of(model, output, len(task.labels)), of_labels, count, task), task
   infer = found.infer
   ordered = (lambda maps: maps[..., of_labels]) if of_labels is not None else (lambda maps: maps)
   return dataclasses.replace(found, infer=lambda images: ordered(single(infer(images)))), task
@@ -109,34 +117,64 @@ def _sizes(model: Model, seen: Picture, size: tuple[int, int]) -> list[str]:
   if min(seen.size) < 0:
     free.append(f'size: not fixed, taken as {size[0]}x{size[1]}, that of the task')
   grey = ['colours: none, pictures are made grey'] if seen.channels == 1 else []
-  return [*filter(None, [model.note]), *free, *grey]
+  return [*([f'graph: {model.note}'] if model.note else []), *free, *grey]
 
 
-def _labels(content: bytes, model: Model, output: int, task: Task, reading: Reading, name: str) -> tuple[list[int] | None, list[str]]:
+@contextlib.contextmanager
+def _way_out(flag: str, name: str) -> Iterator[None]:
+  """What is damaged of a file's metadata can be said by a flag."""
+  try:
+    yield
+  except ModelFileError as error:
+    raise ModelFileError(f'{error} Or say by {flag} what they would say of {name}.') from error
+
+
+def _labels(
+  content: bytes, model: Model, output: int, count: int, task: Task, reading: Reading, name: str
+) -> tuple[list[int] | None, list[str]]:
   """(the output of each of the task's labels, or None where they are taken as they come; what is to be said)."""
   if reading.labels == labels.TASK:
     return None, [f'labels: in the order of the task, as --labels={labels.TASK} says']
   if reading.labels:
     found, source = labels.read(reading.labels), reading.labels
   else:
-    packed = described.labels(content, model.graph, output)
+    with _way_out('--labels', name):
+      packed = described.labels(content, model.graph, output, count)
     if packed is None:
       return None, ['labels: none in the file; its outputs are taken in the order of the task']
     found, source = labels.parse(packed[1], packed[0]), f'{packed[0]} of the file'
-  shape = [side for side in model.tensors[model.outputs[output]].shape if side != 1]
-  if shape and shape[-1] > 0 and shape[-1] != len(found) and (len(found), len(shape)) != (2, 0):
+  if len(found) != count and not (len(found) == 2 and _is_one(count, task)):
     raise EvaluationError(
-      f'Each output has a label. Received: {len(found)} labels in {source}, {shape[-1]} outputs in {name}. Name them by --labels=FILE, or'
-      f' take them in the order of the task by --labels={labels.TASK}.'
+      f'Each output has a label. Received: {_several(len(found), "label")} in {source}, {_several(count, "output")} in {name}. Name them by'
+      f' --labels=FILE, or take them in the order of the task by --labels={labels.TASK}.'
     )
   order, note = labels.order(found, task.labels, source)
   return order, [f'labels: {note}']
 
 
+def _is_one(count: int, task: Task) -> bool:
+  """Whether a single output speaks for two classes."""
+  return count == 1 and len(task.labels) == 2 and task.semantics['kind'] == 'classification'
+
+
+def _several(number: int, what: str) -> str:
+  return f'{number} {what}{"" if number == 1 else "s"}'
+
+
 def _shown(runner: Runner, task: Task, wanted: Normalisation, seen: Picture) -> Callable[[np.ndarray], np.ndarray]:
   """What runs the file on the task's images, [n, height, width, 3] as the task normalises them."""
+
+  def run(images: np.ndarray) -> np.ndarray:
+    outputs = runner(images)
+    if outputs.shape[1:] != runner.output_shape:
+      raise ModelFileError(
+        f'An output has a fixed size. Received: {list(outputs.shape[1:])} for a picture, where {list(runner.output_shape)} is said, from'
+        f' {runner.name}. Convert it with outputs of fixed size.'
+      )
+    return outputs
+
   if wanted == task.normalisation and seen.channels == 3 and not seen.is_bytes:
-    return runner
+    return run
   mean, deviation = (np.asarray(values, np.float32) for values in (wanted.mean, wanted.deviation))
   to_bytes = task.normalisation.to_bytes
 
@@ -144,10 +182,10 @@ def _shown(runner: Runner, task: Task, wanted: Normalisation, seen: Picture) -> 
     found = to_bytes(np.asarray(images))
     if seen.channels == 1:
       found = np.rint(found @ _GREY[:, None])
-      return runner(((found / 255 - mean.mean()) / deviation.mean()).astype(np.float32))
+      return run(((found / 255 - mean.mean()) / deviation.mean()).astype(np.float32))
     # Whole numbers are cut, not rounded, on their way into a file of bytes.
     found = np.rint(found) if seen.is_bytes else found
-    return runner(((found / 255 - mean) / deviation).astype(np.float32) if not seen.is_bytes else found.astype(np.float32))
+    return run(((found / 255 - mean) / deviation).astype(np.float32) if not seen.is_bytes else found.astype(np.float32))
 
   return infer
 
@@ -155,7 +193,7 @@ def _shown(runner: Runner, task: Task, wanted: Normalisation, seen: Picture) -> 
 def _classifier(network: Network, read: Outputs, order: list[int] | None, count: int, task: Task) -> Network:
   """The network whose outputs [n, ..., count] are logits [n, classes] in the order of the task."""
   classes = len(task.labels)
-  one = count == 1 and classes == 2
+  one = _is_one(count, task)
   if order is None and not one and count != classes:
     hint = (
       ' One more may be a background; name the outputs by --labels=FILE.'
@@ -174,5 +212,8 @@ def _classifier(network: Network, read: Outputs, order: list[int] | None, count:
       raise OutputsError(f'{error} ({network.name})') from None
     return found if order is None else found[:, order]
 
-  notes = (*network.notes, f'outputs: one, taken as that of {task.labels[1]!r}') if one else network.notes
+  notes = network.notes
+  if one:
+    # It is the second of the file's labels, wherever the task has it.
+    notes = (*notes, f'outputs: one, taken as that of {task.labels[1 if order is None else order.index(1)]!r}')
   return dataclasses.replace(network, outputs=classes, infer=answers, notes=notes, read=read)

@@ -11,7 +11,7 @@ from st_tf.errors import UserError
 
 TASK = 'task'
 _SHOWN = 5
-_NUMBERED = re.compile(r'\s*(\d+)\s*[\s:,;.)\t]\s*(.*\S)\s*')
+_NUMBERED = re.compile(r'\s*(\d{1,9})\s*[\s:,;.)\t]\s*(.*\S)\s*')
 _BACKGROUND = ('background', '???', 'n/a')
 
 

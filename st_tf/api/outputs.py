@@ -9,7 +9,8 @@ from tflite.file.flat import Model
 
 _PASSING = ('DEQUANTIZE', 'QUANTIZE', 'RESHAPE', 'SQUEEZE', 'CAST', 'EXPAND_DIMS')
 # A last operation after which numbers are logits, unless they are seen to be probabilities.
-_LOGITS = ('FULLY_CONNECTED', 'CONV_2D', 'MEAN', 'AVERAGE_POOL_2D', 'ADD', 'BATCH_MATMUL', 'MUL', 'SUB', 'LOG_SOFTMAX')
+_LAYERS, _SUMS = ('FULLY_CONNECTED', 'CONV_2D', 'BATCH_MATMUL'), ('MEAN', 'AVERAGE_POOL_2D', 'ADD', 'MUL', 'SUB')
+_LOGITS = (*_LAYERS, *_SUMS, 'LOG_SOFTMAX')
 _LEAST = 1e-30
 _SUM = 1e-2  # How far probabilities that were rounded may be from 1 together.
 
@@ -27,6 +28,7 @@ class Outputs:
     rounded: whether they are whole numbers in the file, so that small probabilities are 0.
     classes: of the task.
     has_loss: whether what was seen so far has a loss.
+    logit_seen: whether a single output has been seen to be a logit.
   """
 
   kind: str
@@ -34,6 +36,7 @@ class Outputs:
   classes: int
   ending: str = ''
   has_loss: bool = True
+  logit_seen: bool = False
 
   @classmethod
   def of(cls, model: Model, output: int, classes: int) -> 'Outputs':
@@ -55,7 +58,7 @@ class Outputs:
     """Log-probabilities up to a constant [n, classes], from outputs [n, ...].
 
     Raises:
-      OutputsError: some are no numbers.
+      OutputsError: some are no numbers, or a single one may be a logit or a probability.
     """
     values = outputs.reshape(len(outputs), -1).astype(np.float64)
     broken = int((~np.isfinite(values)).any(-1).sum())
@@ -63,12 +66,12 @@ class Outputs:
       raise OutputsError(
         f'A network answers in numbers. Received: NaN or infinity for {broken} of {len(values)} pictures. Convert it again.'
       )
+    if values.shape[1] == 1 and self.classes == 2:
+      return self._of_one(values)
     if not self.kind and len(values):
       self.kind = 'probabilities' if self._sums_to_one(values) else 'logits'
       self.ending = self.ending if self.kind == 'logits' else f'{self.ending}, and they add up to 1'
       self.has_loss = self.kind == 'probabilities' or self.ending in _LOGITS
-    if values.shape[1] == 1 and self.classes == 2:
-      return self._of_one(values)
     if self.kind == 'probabilities':
       self.has_loss = not self.rounded
       return np.log(np.maximum(values, _LEAST))
@@ -79,11 +82,28 @@ class Outputs:
     return values.shape[1] > 1 and values.min() >= 0 and np.abs(values.sum(-1) - 1).max() <= _SUM
 
   def _of_one(self, values: np.ndarray) -> np.ndarray:
-    """Of a single number for two classes, which speaks for the second."""
-    if self.kind != 'scores':
-      return np.concatenate([np.zeros_like(values), values], -1)
-    self.has_loss = not self.rounded
-    return np.log(np.maximum(np.concatenate([1 - values, values], -1), _LEAST))
+    """Of a single number for two classes, which speaks for the second.
+
+    Raises:
+      OutputsError: it may be a logit or a probability.
+    """
+    if self.kind == 'scores':
+      self.has_loss = not self.rounded
+      return np.log(np.maximum(np.concatenate([1 - values, values], -1), _LEAST))
+    if not self.logit_seen:
+      self._check_logit(values)
+      self.kind, self.logit_seen = 'logits', True
+    return np.concatenate([np.zeros_like(values), values], -1)
+
+  def _check_logit(self, values: np.ndarray) -> None:
+    bounded = values.min() >= 0 and values.max() <= 1
+    if self.ending in _LAYERS or (self.ending in _SUMS and not bounded):
+      return
+    raise OutputsError(
+      'One output for two classes ends in its sigmoid (LOGISTIC), or is a logit as a layer gives it. Received: one that ends in'
+      f' {self.ending or "nothing that is known"}{", with numbers from 0 to 1 alone" if bounded else ""}. Convert the network so that its'
+      ' sigmoid comes last, or with an output per class.'
+    )
 
 
 def ended(model: Model, output: int) -> str:

@@ -1,13 +1,14 @@
 """Settings that may name a file or a ticket: two runs are alike where what is in it is, wherever it lies."""
 
 from collections.abc import Mapping
+import contextlib
 import hashlib
 import os
 import pathlib
 import re
 from typing import Any
 
-from st_tf import plain
+from st_tf import files, plain
 from st_tf.arch.latency import PREFIX
 from st_tf.arch.presets import FAMILIES, KERAS, PRESETS
 from st_tf.errors import UserError
@@ -71,6 +72,63 @@ def check_there(settings: Mapping[str, Any]) -> None:
     path = os.path.expanduser(text.removeprefix(prefix))
     if not os.path.exists(path):
       raise UserError(f'--{setting} names a file that is there. Received: {text}, which is {os.path.abspath(path)}. Correct the path.')
+
+
+def check_ticket(path: str) -> None:
+  """Refuses a folder without a ticket, before anything is loaded that could read one; '' is none.
+
+  Args:
+    path: the folder.
+
+  Raises:
+    UserError: no ticket is there.
+  """
+  missing = missing_ticket(path) if path else ''
+  if missing:
+    raise UserError(missing)
+
+
+def check_file(path: str) -> None:
+  """Refuses a .tflite file that is not there, before anything is loaded that could read one; '' is none.
+
+  Args:
+    path: the file.
+
+  Raises:
+    UserError: no such file.
+  """
+  missing = missing_file(path) if path else ''
+  if missing:
+    raise UserError(missing)
+
+
+def missing_ticket(path: str | os.PathLike) -> str:
+  """Why there is no ticket in a folder; empty where one is. Puts back one whose replacement a death has interrupted."""
+  folder = os.path.expanduser(path)
+  # A reader may lack the right to, and then finds no ticket.
+  with contextlib.suppress(OSError):
+    files.put_back(pathlib.Path(folder))
+  if os.path.isfile(os.path.join(folder, TICKET)):
+    return ''
+  missing = '' if os.path.exists(folder) else ', which does not exist'
+  found = sorted(pathlib.Path(folder).glob(f'tickets/*/{TICKET}')) if os.path.isdir(folder) else []
+  nearby = f' Did you mean {found[-1].parent}?' if found else ''
+  return f'A ticket is a folder with {TICKET}. Received: {path}{missing}.{nearby}'
+
+
+def missing_file(path: str | os.PathLike) -> str:
+  """Why there is no .tflite file; empty where something is."""
+  try:
+    os.stat(os.path.expanduser(path))
+  except (OSError, ValueError) as error:
+    return unreadable(path, error)
+  return ''
+
+
+def unreadable(path: str | os.PathLike, error: OSError | ValueError) -> str:
+  """Why a .tflite file cannot be read, in words."""
+  received = f'{path} ({error.strerror})' if isinstance(error, OSError) else f'{str(path)!r} ({error})'  # A zero in the path.
+  return f'A .tflite file is a file that can be read. Received: {received}.'
 
 
 def portable(text: str, digest: str) -> str:

@@ -1,10 +1,10 @@
 """A ticket: an architecture and the sparse, trainable subnetwork in it, as one folder of plain files."""
 
 from collections.abc import Iterable, Mapping, Sequence
-import contextlib
 import dataclasses
 import functools
 import json
+import os
 import pathlib
 from typing import Any
 
@@ -16,6 +16,7 @@ from st_tf import files, plain
 from st_tf.arch.graph import Architecture, Graph, architecture
 from st_tf.arch.specs import HeadSpec, SpecError
 from st_tf.config.named_files import TICKET as FACTS
+from st_tf.config.named_files import missing_ticket
 from st_tf.errors import UserError
 from st_tf.models import build, keras_files, named_variables
 from st_tf.models import cost as costs
@@ -186,11 +187,10 @@ class Ticket:
     Raises:
       TicketError: there is none, it is damaged, or it is of another format.
     """
-    path = pathlib.Path(path)
-    _put_back(path)
-    if not (path / FACTS).is_file():
-      missing = '' if path.exists() else ', which does not exist'
-      raise TicketError(f'A ticket is a folder with {FACTS}. Received: {path}{missing}.{_nearby(path)}')
+    missing = missing_ticket(path)
+    if missing:
+      raise TicketError(missing)
+    path = pathlib.Path(os.path.expanduser(path))
     try:
       facts = plain.read(path / FACTS)
       if not isinstance(facts, Mapping) or facts.get('format') != FORMAT:
@@ -293,14 +293,3 @@ def _same_arrays(path: pathlib.Path, fingerprint: str) -> bool:
     return Ticket.load(path).fingerprint == fingerprint
   except TicketError:
     return False
-
-
-def _put_back(path: pathlib.Path) -> None:
-  # A reader may lack the right to, and then finds no ticket.
-  with contextlib.suppress(OSError):
-    files.put_back(path)
-
-
-def _nearby(path: pathlib.Path) -> str:
-  found = sorted(path.glob(f'tickets/*/{FACTS}')) if path.is_dir() else []
-  return f' Did you mean {found[-1].parent}?' if found else ''

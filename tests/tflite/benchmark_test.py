@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from st_tf.errors import UserError
-from tests.foreign_files import classifier
+from tests.foreign_files import classifier, failing, labelled
 from tests.graphs import conv, graph, image
 from tflite import benchmark
 from tflite.deploy.emit import emit
@@ -68,6 +68,20 @@ def test_files_of_others_are_timed_and_what_was_changed_is_said(folder, capsys):
 def test_x86_says_that_it_tells_nothing_about_sparse_files(folder, capsys):
   benchmark.main(['benchmark', '--model=a.tflite', '--runtime=x86', '--rounds=2'])
   assert 'x86 never executes sparsely' in capsys.readouterr().out
+
+
+def test_a_file_that_fails_as_it_runs_is_refused_by_its_name(folder):
+  (folder / 'failing.tflite').write_bytes(failing())
+  with pytest.raises(UserError, match=r'can be run by the TFLite interpreter\. Received: failing\.tflite \('):
+    benchmark.main(['benchmark', '--model=failing.tflite', '--runtime=x86', '--rounds=1'])
+
+
+def test_times_need_no_metadata(folder, capsys):
+  content = labelled(classifier(), b'a\n')
+  start = content.index(b'M001') - 4
+  (folder / 'damaged.tflite').write_bytes(content[:start] + b'\xff' * 4 + content[start + 4 :])
+  benchmark.main(['benchmark', '--model=damaged.tflite', '--runtime=x86', '--rounds=1'])
+  assert 'damaged.tflite' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ it is, which needs no data.
 
 from collections.abc import Mapping, Sequence
 import dataclasses
+import os
 import pathlib
 import re
 import sys
@@ -14,7 +15,7 @@ import tempfile
 from typing import Any
 
 from st_tf import command, quiet
-from st_tf.config import flags
+from st_tf.config import flags, named_files
 from st_tf.errors import UserError
 from st_tf.task import DataConfig
 from tflite import export, exports
@@ -57,7 +58,7 @@ class Options:
   @property
   def path(self) -> pathlib.Path:
     """The folder to write."""
-    return pathlib.Path(self.out).expanduser()
+    return pathlib.Path(os.path.expanduser(self.out))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +77,8 @@ def main(argv: Sequence[str]) -> None:
   made = {name: given.pop(name, field.default) for name, field in Making.__dataclass_fields__.items() if name in _EXPORTED}
   how = export.Options(ticket=options.ticket, task=options.task, **made)
   _check_place(options.path)
+  named_files.check_ticket(options.ticket)
+  named_files.check_file(options.model)
   with quiet.imports():
     from st_tf.ticket import Ticket
     from tflite.android import given as given_file
@@ -85,7 +88,7 @@ def main(argv: Sequence[str]) -> None:
   # What lies there was made as nobody asks it to be made otherwise.
   facts = exports.known(how.path, ticket.fingerprint) if not (options.model or how.sparse != export.Options.sparse or given) else None
   if options.model or facts:
-    taken = pathlib.Path(options.model).expanduser() if options.model else how.path
+    taken = pathlib.Path(os.path.expanduser(options.model)) if options.model else how.path
     content, repeats = given_file.model(taken, ticket)
     print(f'file     {taken}, as it is')
   else:

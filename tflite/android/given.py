@@ -8,10 +8,11 @@ import numpy as np
 
 from st_tf.errors import UserError
 from st_tf.ticket import Ticket
+from tflite.file.described import normalization
 from tflite.file.metadata import LABELS
 from tflite.file.runner import Runner
 
-_WAY_OUT = 'Export it from this ticket with python -m tflite.export.'
+_WAY_OUT = 'Export it from this ticket with python -m tflite.export, and name it by --model.'
 _FROM_0_TO_1 = ([0.0], [255.0])
 
 
@@ -27,18 +28,23 @@ def model(path: pathlib.Path, ticket: Ticket) -> tuple[bytes, int]:
   if not named:
     raise UserError(f'The app takes its labels from {LABELS} in the metadata of its model. Received: {path} without it. {_WAY_OUT}')
   if named != list(ticket.task.labels):
-    raise UserError(f'The labels of a --model are those of its ticket. Received: others, in {path}. {_WAY_OUT}')
+    raise UserError(f'The labels in an app are those of its ticket. Received: others, in {path}. {_WAY_OUT}')
   if runner.image_size != tuple(ticket.input_shape[:2]):
     expected, received = ('x'.join(map(str, size)) for size in (ticket.input_shape[:2], runner.image_size))
-    raise UserError(f'A --model reads images of the size of its ticket, {expected}. Received: {received}, in {path}. {_WAY_OUT}')
-  if runner.normalization is None or not all(map(np.array_equal, runner.normalization, _FROM_0_TO_1)):
-    raise UserError(f'A --model reads pixels from 0 to 1, and its metadata say so. Received: another normalisation, in {path}. {_WAY_OUT}')
+    raise UserError(f'The file of an app reads images of the size of its ticket, {expected}. Received: {received}, in {path}. {_WAY_OUT}')
+  pixels = normalization(content)
+  if pixels is None or not all(map(np.array_equal, pixels, _FROM_0_TO_1)):
+    raise UserError(
+      f'The file of an app reads pixels from 0 to 1, and its metadata say so. Received: another normalisation, in {path}. {_WAY_OUT}'
+    )
   if runner.channels != 3:
-    raise UserError(f'A --model reads pictures in colour. Received: one of {runner.channels} channel, in {path}. {_WAY_OUT}')
-  times = repeats(ticket, runner.output_shape)
+    raise UserError(f'The file of an app reads pictures in colour. Received: one of {runner.channels} channel, in {path}. {_WAY_OUT}')
+  times = repeats(ticket, runner.output_shape) if runner.is_batched else 0
   if not times:
-    shape = 'x'.join(map(str, runner.output_shape))
-    raise UserError(f'A --model gives what its ticket gives, for {ticket.kind}. Received: outputs of {shape}, in {path}. {_WAY_OUT}')
+    shape = 'x'.join(map(str, runner.output_shape)) + ('' if runner.is_batched else ' without a batch')
+    raise UserError(
+      f'The file of an app gives what its ticket gives, for {ticket.kind}. Received: outputs of {shape}, in {path}. {_WAY_OUT}'
+    )
   return content, times
 
 

@@ -4,6 +4,7 @@ The tables are those of the published `metadata_schema.fbs`, read by their field
 """
 
 import io
+import re
 import zipfile
 
 import flatbuffers
@@ -16,6 +17,8 @@ from tflite.file.model_file import ModelFileError
 NAME = 'TFLITE_METADATA'
 NORMALIZATION, AXIS_LABELS, _VALUE_LABELS = 1, 2, 3  # Members of the schema's unions and enumerations.
 _INPUTS, _OUTPUTS = 2, 3  # Fields of a graph's metadata.
+# What a text is called that can only have labels.
+_LIKE_LABELS = re.compile(r'label|classes|class_?names|categor|synset|^names', re.IGNORECASE)
 _LARGEST = 16 * 2**20  # Bytes of a text with labels.
 
 
@@ -36,8 +39,14 @@ def normalization(content: bytes, graph: int = 0) -> tuple[np.ndarray, np.ndarra
   return None
 
 
-def labels(content: bytes, graph: int = 0, output: int = 0) -> tuple[str, bytes] | None:
+def labels(content: bytes, graph: int = 0, output: int = 0, count: int = 0) -> tuple[str, bytes] | None:
   """(name, text) of the file with the names of an output's numbers, which is packed behind a model; None where there is none.
+
+  Args:
+    content: the file.
+    graph: its place among the file's graphs.
+    output: its place among the graph's outputs.
+    count: how many numbers it has; without metadata, a text of so many lines is taken for their names.
 
   Raises:
     ModelFileError: the metadata or what is packed are damaged.
@@ -48,16 +57,26 @@ def labels(content: bytes, graph: int = 0, output: int = 0) -> tuple[str, bytes]
     packed = zipfile.ZipFile(io.BytesIO(content)) if zipfile.is_zipfile(io.BytesIO(content)) else None
     if packed is None:
       return None
-    # Those of no language come first. Files that were packed without metadata have one text.
-    texts = [name for name in packed.namelist() if name.lower().endswith('.txt')]
-    name = min(named)[1] if named else texts[0] if len(texts) == 1 else ''
-    if not name:
-      return None
-    if packed.getinfo(name).file_size > _LARGEST:
-      raise ValueError(f'{name} of {packed.getinfo(name).file_size:,} bytes')
-    return name, packed.read(name)
+    # Those of no language come first.
+    name = min(named)[1] if named else _unnamed(packed, count)
+    return (name, _text(packed, name)) if name else None
   except Exception as error:
     raise _damaged(error) from error
+
+
+def _unnamed(packed: zipfile.ZipFile, count: int) -> str:
+  """The text with labels that was packed without metadata, by its name or its lines, of which a licence has others; '' = none."""
+  texts = [name for name in packed.namelist() if name.lower().endswith('.txt')]
+  called = [name for name in texts if _LIKE_LABELS.search(name.rpartition('/')[2])]
+  if called:
+    return called[0] if len(called) == 1 else ''
+  return texts[0] if len(texts) == 1 and len(_text(packed, texts[0]).rstrip().splitlines()) == count else ''
+
+
+def _text(packed: zipfile.ZipFile, name: str) -> bytes:
+  if packed.getinfo(name).file_size > _LARGEST:
+    raise ValueError(f'{name} of {packed.getinfo(name).file_size:,} bytes')
+  return packed.read(name)
 
 
 def _damaged(error: Exception) -> ModelFileError:

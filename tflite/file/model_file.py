@@ -1,7 +1,9 @@
 """A .tflite file as bytes: how it is told from others, and read."""
 
+import os
 import pathlib
 
+from st_tf.config import named_files
 from st_tf.errors import UserError
 
 IDENTIFIER = b'TFL3'
@@ -32,15 +34,16 @@ def load(path: str | pathlib.Path) -> bytes:
   Raises:
     ModelFileError: it cannot be read.
   """
+  missing = named_files.missing_file(path)
+  if missing:
+    raise ModelFileError(missing)
+  file = pathlib.Path(os.path.expanduser(path))
   try:
-    file = pathlib.Path(path).expanduser()
-    if file.exists() and not file.is_dir() and (not file.is_file() or file.stat().st_size > _LARGEST):
+    if not file.is_dir() and (not file.is_file() or file.stat().st_size > _LARGEST):
       raise ModelFileError(f'A .tflite file is a file of at most 2 GiB. Received: {path}, which is none. Choose another.')
     return file.read_bytes()
   except OSError as error:
-    raise ModelFileError(f'A .tflite file is a file that can be read. Received: {path} ({error.strerror}).') from error
-  except (ValueError, RuntimeError) as error:  # A zero in the path; a home that nobody has.
-    raise ModelFileError(f'A .tflite file is a file that can be read. Received: {str(path)!r} ({error}).') from error
+    raise ModelFileError(named_files.unreadable(path, error)) from error
 
 
 def check(content: bytes, name: str) -> None:

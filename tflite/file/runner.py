@@ -7,7 +7,6 @@ import numpy as np
 
 from st_tf import quiet
 from tflite.file import model_file
-from tflite.file.described import normalization
 from tflite.file.model_file import ModelFileError
 
 
@@ -28,9 +27,8 @@ class Runner:
     image_size: (height, width) it reads, in pixels.
     channels: 3, or 1 where it reads grey ones.
     output_shape: shape of the output for one image, without the batch.
+    is_batched: whether the output has one, of 1; that of a squeezed softmax has none.
     bytes: size of the file.
-    normalization: (mean, deviation) that its metadata want pixels from 0 to 255 normalised with; None where they say nothing, and
-      images are normalised as in training.
   """
 
   def __init__(self, content: bytes, name: str = 'the model', threads: int = 1):
@@ -42,13 +40,12 @@ class Runner:
       threads: processor threads for one image.
 
     Raises:
-      ModelFileError: no .tflite model, or not one with one float32 image of static shape and one output.
+      ModelFileError: no .tflite model, or not one with one float32 image of static shape and one output for it.
     """
     self.name = name
     self.bytes = len(content)
     model_file.check(content, name)
     self._interpreter = _allocated(content, name, threads)
-    self.normalization = normalization(content)
     inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
     if len(inputs) != 1 or len(outputs) != 1:
       raise ModelFileError(f'A model has one input and one output. Received: {len(inputs)} and {len(outputs)} in {name}.')
@@ -61,7 +58,9 @@ class Runner:
         f' {np.dtype(self._input["dtype"]).name} in {name}.'
       )
     self.image_size, self.channels = shape[1:3], shape[3]
-    self.output_shape = tuple(int(size) for size in self._output['shape'])[1:]
+    shape = tuple(int(size) for size in self._output['shape'])
+    self.is_batched = shape[:1] == (1,)
+    self.output_shape = shape[self.is_batched :]
 
   @classmethod
   def load(cls, path: str | pathlib.Path, threads: int = 1) -> 'Runner':
@@ -76,7 +75,7 @@ class Runner:
     """Outputs [n, ...] of images [n, height, width, channels] float32, normalised as in training.
 
     Raises:
-      ModelFileError: the images have another size.
+      ModelFileError: the images have another size, or have outputs of several sizes.
     """
     shape = (*self.image_size, self.channels)
     if images.ndim != 4 or images.shape[1:] != shape:
@@ -85,7 +84,16 @@ class Runner:
     for i, image in enumerate(images):
       self._interpreter.set_tensor(self._input['index'], np.asarray(image, np.float32)[None])
       self._interpreter.invoke()
-      outputs[i] = self._interpreter.get_tensor(self._output['index'])[0]
+      found = self._interpreter.get_tensor(self._output['index'])
+      found = found[0] if self.is_batched and found.shape[:1] == (1,) else found
+      if not i and found.shape != outputs.shape[1:]:  # Of some files it shows only here.
+        outputs = np.empty((len(images), *found.shape), found.dtype)
+      if found.shape != outputs.shape[1:]:
+        raise ModelFileError(
+          f'A model gives as many outputs for each image. Received: {list(outputs.shape[1:])} and {list(found.shape)} from {self.name}.'
+          ' Convert it with outputs of fixed size.'
+        )
+      outputs[i] = found
     return outputs
 
 

@@ -14,7 +14,7 @@ import threading
 from typing import Any
 
 from st_tf import command, quiet
-from st_tf.config import flags
+from st_tf.config import flags, named_files
 from st_tf.errors import UserError
 from st_tf.task import DataConfig
 from tflite.file.formats import FORMATS
@@ -70,6 +70,7 @@ class Options:
 def main(argv: Sequence[str]) -> None:
   """Runs the command until Ctrl-C."""
   options, given = flags.read_options_and_data(argv, Options, __doc__, DataConfig)
+  named_files.check_ticket(options.ticket)
   if missing_packages():
     raise UserError(missing_packages())
   print(f'Storing {options.ticket} dense and sparse; a large ticket takes a minute', flush=True)

@@ -1,5 +1,8 @@
 """Files of others are scored with the pixels, the outputs and the labels that they have, or refused by name."""
 
+import io
+import zipfile
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -17,6 +20,7 @@ from tflite.file import trial
 from tflite.file.model_file import ModelFileError
 
 SILENT, UNITS = Reading(), Reading(pixels='units')
+RUN_ONCE = trial.run_once
 EXACT = 0.9  # What these files reach at least where they get the pixels they want; by chance they have a third.
 
 
@@ -39,7 +43,11 @@ def scored(task, tmp_path):
     path = tmp_path / 'a, b=ü.tflite'
     path.write_bytes(content)
     network, found = foreign.network(path, {}, task, reading)
-    return evaluation.scored(network, found, 'validation', 64)
+    result = evaluation.scored(network, found, 'validation', 64)
+    assert all(note.partition(': ')[0].isalpha() and note.partition(': ')[2] for note in result.notes), result.notes
+    shown = evaluation.lines(result)
+    assert all(f'{note.partition(": ")[0]:8} {note.partition(": ")[2]}' in shown for note in result.notes)
+    return result
 
   return score
 
@@ -175,16 +183,101 @@ def test_a_background_without_a_name_is_named(scored):
     scored(classifier(order=(-1, 0, 1, 2)), UNITS)
 
 
-def test_one_output_speaks_for_the_second_of_two_classes(task, tmp_path):
+@pytest.fixture
+def of_two(task, tmp_path):
+  """(the network of a file for a task of two classes, what it says of a black picture)."""
+
   class Two:
     labels, semantics, image_size, normalisation, name = ('a', 'b'), {'kind': 'classification'}, (SIDE, SIDE), task.normalisation, 'two'
 
-  path = tmp_path / 'one.tflite'
-  path.write_bytes(classifier(end='sigmoid', order=(0,)))
-  network, _ = foreign.network(path, {}, Two(), UNITS)
-  found = network.infer(task.normalisation.from_bytes(np.zeros((2, SIDE, SIDE, 3), np.float32)))
-  np.testing.assert_allclose(np.exp(found), 0.5, atol=1e-6)
+  def of(content, reading=UNITS):
+    path = tmp_path / 'one.tflite'
+    path.write_bytes(content)
+    network, _ = foreign.network(path, {}, Two(), reading)
+    return network, network.infer(task.normalisation.from_bytes(np.zeros((2, SIDE, SIDE, 3), np.float32)))
+
+  return of
+
+
+def bright(end):
+  """A file of one number, whose logit is -2 for a black picture."""
+  return converted(
+    {'serving_default': (lambda image: end(tf.reduce_mean(image, (1, 2, 3), keepdims=True)[:, 0, 0] - 2), (1, SIDE, SIDE, 3))}
+  )
+
+
+def test_one_output_speaks_for_the_second_of_two_classes(of_two):
+  network, found = of_two(bright(tf.sigmoid))
+  np.testing.assert_allclose(np.exp(found), [[1 - 0.1192, 0.1192]] * 2, atol=1e-4)
   assert network.outputs == 2 and "outputs: one, taken as that of 'b'" in network.notes
+  np.testing.assert_allclose(of_two(bright(lambda x: x))[1], [[0, -2]] * 2, atol=1e-6)
+
+
+def test_one_output_speaks_for_the_second_label_of_its_file(of_two):
+  network, found = of_two(labelled(bright(tf.sigmoid), b'b\na\n'))
+  np.testing.assert_allclose(np.exp(found), [[0.1192, 1 - 0.1192]] * 2, atol=1e-4)
+  assert "outputs: one, taken as that of 'a'" in network.notes
+
+
+@pytest.mark.parametrize('count', [1, 3])
+def test_one_output_has_the_labels_of_two_classes(of_two, count):
+  with pytest.raises(UserError, match=rf'Received: {count} ' + ('in' if count == 1 else 'labels in labels.txt of the file, 1 output in')):
+    of_two(labelled(bright(tf.sigmoid), b'background\na\nb\n' if count == 3 else b'b\n'))
+
+
+@pytest.mark.parametrize('end', [lambda x: tf.minimum(tf.sigmoid(x), 0.99), lambda x: tf.nn.relu6(x + 3) / 6, tf.nn.softmax])
+def test_one_output_that_may_be_a_probability_or_a_logit_is_refused(of_two, end):
+  with pytest.raises(OutputsError, match=r'One output for two classes .* with numbers from 0 to 1 alone\. Convert .* \(.*one\.tflite\)'):
+    of_two(bright(end))
+
+
+@pytest.mark.parametrize('shape', [(1, SIDE, SIDE, 3), (None, SIDE, SIDE, 3)])
+def test_outputs_without_a_batch_are_a_row(scored, expected, shape):
+  def squeezed(image):
+    return tf.squeeze(tf.nn.softmax(STRENGTH * tf.reduce_mean(image, (1, 2))))
+
+  assert scored(converted({'serving_default': (squeezed, shape)}), UNITS).scores == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+  ('outputs', 'message'),
+  [
+    (lambda x: x[0, :2], 'as many outputs as its task, 3 .* Received: 2 in'),
+    (lambda x: tf.transpose(x), r'An output is \[1, \.\.\.\], of one picture, or a row of numbers\. Received: \[3, 1\] in .*--output'),
+    (lambda x: tf.reduce_max(x), 'as many outputs as its task, 3 .* Received: 1 in'),
+    (lambda x: tf.reshape(tf.where(x >= 0), (1, -1)), r'(has a fixed size|as many outputs)'),
+  ],
+)
+def test_other_outputs_without_a_batch_are_refused(scored, outputs, message):
+  content = converted({'serving_default': (lambda image: outputs(tf.reduce_mean(image, (1, 2))), (1, SIDE, SIDE, 3))})
+  with pytest.raises(UserError, match=message):
+    scored(content, UNITS)
+
+
+def test_a_licence_behind_a_file_names_no_outputs(scored, expected):
+  text = io.BytesIO(classifier())
+  text.seek(0, io.SEEK_END)
+  with zipfile.ZipFile(text, 'a') as archive:
+    archive.writestr('LICENSE.txt', 'Apache\nLicense\n\nVersion 2.0\n')
+  result = scored(text.getvalue(), UNITS)
+  assert result.scores == pytest.approx(expected, abs=1e-3) and any('labels: none in the file' in note for note in result.notes)
+
+
+def test_damaged_metadata_are_read_where_nobody_says_what_they_would(scored, expected):
+  content = labelled(classifier(), b'red\ngreen\nblue\n')
+  start = content.index(b'M001') - 4
+  content = content[:start] + b'\xff' * 4 + content[start + 4 :]
+  with pytest.raises(ModelFileError, match=r'metadata of a \.tflite file can be read.* Or say by --pixels what they would say of .*tflite'):
+    scored(content)
+  with pytest.raises(ModelFileError, match='Or say by --labels what'):
+    scored(content, UNITS)
+  assert scored(content, Reading(pixels='units', labels='task')).scores == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_file_that_fails_as_it_runs_is_refused_before_it_runs_here(scored, monkeypatch):
+  monkeypatch.setattr(trial, 'run_once', RUN_ONCE)
+  with pytest.raises(ModelFileError, match=r'can be run by the TFLite interpreter\. Received: .*tflite \('):
+    scored(foreign_files.failing(), UNITS)
 
 
 @pytest.fixture(scope='module')
@@ -200,7 +293,7 @@ def several():
 
 def test_signatures_and_outputs_are_chosen_by_flags(several, scored, expected):
   result = scored(several, UNITS)
-  assert result.scores['top1'] < EXACT and "signature 'serving_default' of 'second', 'serving_default'" in str(result.notes)
+  assert result.scores['top1'] < EXACT and "graph: signature 'serving_default' of 'second', 'serving_default'" in str(result.notes)
   chosen = Reading(signature='second', output='classes', pixels='units')
   assert scored(several, chosen).scores == pytest.approx(expected, abs=1e-3)
   with pytest.raises(ModelFileError, match=r'One output is scored\. Received: 2 .*classes \[1, 3\].* Choose one by --output'):

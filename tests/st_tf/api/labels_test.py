@@ -46,6 +46,13 @@ def test_numbers_that_belong_to_names_stay():
   assert order(('0 2 doors', '1 4 doors'), doors, 'x')[0] == [0, 1]
 
 
+def test_numbers_that_no_list_has_belong_to_names():
+  names = ['1' * 5000 + ' a', '2' * 5000 + ' b']
+  assert order(names[::-1], names, 'x')[0] == [1, 0]
+  with pytest.raises(LabelsError, match='The labels of a file are those of its task'):
+    order(names, ('a', 'b'), 'x')
+
+
 def test_unicode_forms_and_separators_do_not_matter():
   assert order(('fu\u0308r', 'white_shark'), ('white shark', 'f\u00fcr'), 'x')[0] == [1, 0]
 

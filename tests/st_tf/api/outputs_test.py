@@ -51,7 +51,26 @@ def test_one_number_for_two_classes_is_the_second_s():
   outputs = Outputs.of(model('LOGISTIC'), 0, 2)
   np.testing.assert_allclose(np.exp(outputs(np.array([[0.25], [1.0]]))), [[0.75, 0.25], [0, 1]], atol=1e-12)
   assert outputs.has_loss and outputs.note.startswith('scores')
-  np.testing.assert_array_equal(Outputs.of(model('FULLY_CONNECTED'), 0, 2)(np.array([[3.0]])), [[0, 3]])
+  np.testing.assert_array_equal(Outputs.of(model('FULLY_CONNECTED'), 0, 2)(np.array([[0.5]])), [[0, 0.5]])
+
+
+def test_one_number_of_a_sum_is_a_logit_where_it_is_no_share():
+  sums = Outputs.of(model('FULLY_CONNECTED', 'ADD'), 0, 2)
+  np.testing.assert_array_equal(sums(np.array([[3.0], [0.5]])), [[0, 3], [0, 0.5]])
+  np.testing.assert_array_equal(sums(np.array([[0.5]])), [[0, 0.5]])
+  with pytest.raises(OutputsError, match=r'Received: one that ends in ADD, with numbers from 0 to 1 alone\.'):
+    Outputs.of(model('FULLY_CONNECTED', 'ADD'), 0, 2)(np.array([[0.5], [1.0]]))
+
+
+@pytest.mark.parametrize(
+  'kinds', [('LOGISTIC', 'MINIMUM'), ('LOGISTIC', 'STRIDED_SLICE'), ('SOFTMAX',), ('LOG_SOFTMAX',), ('CUSTOM theirs',), ()]
+)
+@pytest.mark.parametrize('value', [0.5, 3.0])
+def test_one_number_of_which_nothing_is_known_is_refused(kinds, value):
+  with pytest.raises(
+    OutputsError, match=rf'One output for two classes.* ends in {kinds[-1] if kinds else "nothing that is known"}[,.] .*per class'
+  ):
+    Outputs.of(model(*kinds), 0, 2)(np.array([[value]]))
 
 
 @pytest.mark.parametrize('value', [np.nan, np.inf])

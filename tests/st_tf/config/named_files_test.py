@@ -1,8 +1,12 @@
+import importlib
 import json
 import pathlib
+import subprocess
+import sys
 
 import pytest
 
+from st_tf import quiet
 from st_tf.config import Config, named_files
 from st_tf.errors import UserError
 
@@ -94,3 +98,76 @@ def test_a_file_that_is_not_there_is_refused_by_its_setting(tmp_path, monkeypatc
 
 def test_what_names_no_file_is_not_looked_for():
   named_files.check_there(Config().flat() | {'weights': 'imagenet', 'teacher': 'start', 'cost': 'macs', 'supernet': 'tiny'})
+
+
+@pytest.mark.parametrize('path', ['gone', '~nobody_of_this_name/gone', 'a\0b', 'x' * 5000, '.'])
+def test_a_folder_without_a_ticket_is_refused(path, tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  with pytest.raises(UserError) as found:
+    named_files.check_ticket(path)
+  missing = '' if path == '.' else ', which does not exist'
+  assert str(found.value) == f'A ticket is a folder with ticket.json. Received: {path}{missing}.'
+
+
+def test_a_ticket_is_found_wherever_it_is(tmp_path, monkeypatch):
+  monkeypatch.setenv('HOME', str(tmp_path))
+  place = tmp_path / 'run' / 'tickets' / 'a'
+  place.mkdir(parents=True)
+  (place / 'ticket.json').touch()
+  named_files.check_ticket('~/run/tickets/a')
+  with pytest.raises(UserError, match=rf'Received: ~/run\. Did you mean {place}\?'):
+    named_files.check_ticket('~/run')
+  place.rename(place.with_name('.a.replaced'))
+  named_files.check_ticket(str(place))
+  named_files.check_ticket('')
+  monkeypatch.chdir(place)
+  named_files.check_ticket('.')
+
+
+@pytest.mark.parametrize(
+  ('path', 'reason'),
+  [('gone', 'No such file'), ('~nobody_of_this_name/gone', 'No such file'), ('a\0b', 'null byte'), ('x' * 5000, 'too long')],
+)
+def test_a_file_that_is_not_there_is_refused(path, reason, tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  with pytest.raises(UserError, match=rf'A \.tflite file is a file that can be read\. Received: .* \(.*{reason}'):
+    named_files.check_file(path)
+  monkeypatch.setenv('HOME', str(tmp_path))
+  (tmp_path / 'there').touch()
+  named_files.check_file('~/there')
+  named_files.check_file('')
+
+
+@pytest.mark.parametrize(
+  ('command', 'arguments'),
+  [
+    ('tflite.doctor', ['--ticket=gone']),
+    ('tflite.doctor', ['--model=gone']),
+    ('tflite.benchmark', ['--model=there.tflite,gone']),
+    ('tflite.export', ['--ticket=gone']),
+    ('tflite.android.__main__', ['--ticket=gone', '--out=app']),
+    ('tflite.android.__main__', ['--ticket=ticket', '--out=app', '--model=gone']),
+    ('tflite.web.__main__', ['--ticket=gone']),
+    ('st_tf.evaluate', ['--ticket=gone']),
+    ('st_tf.evaluate', ['--model=gone', '--task=shapes']),
+  ],
+)
+def test_what_is_not_there_is_refused_before_tensorflow_is_loaded(command, arguments, tmp_path, monkeypatch):
+  def imports():
+    raise AssertionError('TensorFlow would be loaded')
+
+  monkeypatch.chdir(tmp_path)
+  monkeypatch.setattr(quiet, 'imports', imports)
+  (tmp_path / 'ticket').mkdir()
+  for name in ('there.tflite', 'ticket/ticket.json'):
+    (tmp_path / name).touch()
+  with pytest.raises(UserError, match=r'Received: gone'):
+    importlib.import_module(command).main([command, *arguments])
+
+
+def test_a_command_says_at_once_what_is_not_there():
+  done = subprocess.run(
+    [sys.executable, '-m', 'tflite.doctor', '--model=~nobody_of_this_name/x'], capture_output=True, text=True, check=False
+  )
+  assert done.returncode == 2 and 'Loading TensorFlow.' not in done.stderr
+  assert done.stderr.startswith('error: A .tflite file is a file that can be read. Received: ~nobody_of_this_name/x (No such file')

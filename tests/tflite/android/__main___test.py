@@ -174,7 +174,7 @@ def with_another_normalisation(content: bytes) -> bytes:
     (None, r'A \.tflite file is a file that can be read\. Received: .*model\.tflite'),
     (lambda content: b'text', r'identifier TFL3 in bytes 4 to 8\. Received: .*model\.tflite without it'),
     (without_labels, r'labels from labels\.txt in the metadata of its model\. Received: .*without it\. Export it'),
-    (with_other_labels, r'labels of a --model are those of its ticket\. Received: others, in .*Export it'),
+    (with_other_labels, r'labels in an app are those of its ticket\. Received: others, in .*Export it'),
     (with_another_normalisation, r'reads pixels from 0 to 1.*Received: another normalisation'),
   ],
 )

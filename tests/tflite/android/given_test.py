@@ -1,6 +1,8 @@
 """Labels come from behind the model, maps in the ticket's places; what else is no export is refused in `__main___test.py`."""
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from st_tf.errors import UserError
 from tests import tiny
@@ -41,5 +43,15 @@ def test_a_file_with_outputs_of_another_kind_is_refused(keypoint_ticket, tmp_pat
   plain = encode(lambda image: image[:, ::16, ::16], (*size, 3))
   path = tmp_path / 'model.tflite'
   path.write_bytes(with_metadata(plain, Description('n', 't', size, keypoint_ticket.task.labels, 'keypoints')))
-  with pytest.raises(UserError, match=r'gives what its ticket gives, for keypoints\. Received: outputs of 4x4x3, in .*Export it'):
+  with pytest.raises(UserError, match=r'gives what its ticket gives, for keypoints\. Received: outputs of 4x4x3, in .*Export it') as found:
     given.model(path, keypoint_ticket)
+  assert 'A --model' not in str(found.value), 'nobody may have given one'
+
+
+def test_a_file_whose_output_has_no_batch_is_refused(speck_ticket, tmp_path):
+  size = speck_ticket.input_shape[:2]
+  plain = encode(lambda image: tf.reduce_mean(image, (0, 1, 2))[:1] * np.ones(10, np.float32), (*size, 3))
+  path = tmp_path / 'model.tflite'
+  path.write_bytes(with_metadata(plain, Description('n', 't', size, speck_ticket.task.labels)))
+  with pytest.raises(UserError, match=r'for classification\. Received: outputs of 10 without a batch, in .*Export it'):
+    given.model(path, speck_ticket)

@@ -1,5 +1,8 @@
 """What metadata say is read, and damaged ones are refused."""
 
+import io
+import zipfile
+
 import pytest
 
 from tests import damage
@@ -23,9 +26,32 @@ def test_of_graphs_and_outputs_without_metadata_nothing_is_said_of_pixels(conten
   assert described.labels(classifier()) is None
 
 
-def test_a_single_text_behind_a_file_without_metadata_are_its_labels(content):
-  zipped = content[content.rindex(b'PK\x03\x04') :]
-  assert described.labels(classifier() + zipped) == ('labels.txt', b'a\r\nb\n')
+def packed(**texts):
+  """A file without metadata, with texts behind it."""
+  file = io.BytesIO(classifier())
+  file.seek(0, io.SEEK_END)
+  with zipfile.ZipFile(file, 'a') as archive:
+    for name, text in texts.items():
+      archive.writestr(f'assets/{name}.txt', text)
+  return file.getvalue()
+
+
+@pytest.mark.parametrize(
+  ('texts', 'found'),
+  [
+    ({'pets': 'a\r\nb\n\n'}, 'pets'),
+    ({'pets': 'a\nb\nc\n'}, None),
+    ({'LICENSE': 'All rights reserved.\n'}, None),
+    ({'pets': 'a\nb\n', 'others': 'c\nd\n'}, None),
+    ({'LICENSE': 'all\nrights\n', 'labelmap': 'a\nb\nc\n'}, 'labelmap'),
+    ({'class_names': 'a\n'}, 'class_names'),
+    ({'labels_en': 'a\nb\n', 'labels_de': 'c\nd\n'}, None),
+    ({'CLASSIFIER_README': 'text\n'}, None),
+  ],
+)
+def test_a_text_behind_a_file_without_metadata_are_its_labels_by_its_name_or_its_lines(texts, found):
+  labels = described.labels(packed(**texts), count=2)
+  assert labels == (found and (f'assets/{found}.txt', texts[found].encode()))
 
 
 def test_damaged_metadata_are_refused_or_read(content):

@@ -38,6 +38,24 @@ def test_no_images_have_no_outputs(file):
   assert Runner.load(file)(np.zeros((0, 8, 6, 3), np.float32)).shape == (0, 2)
 
 
+@pytest.mark.parametrize(('axes', 'shape', 'is_batched'), [((1, 2), (3,), True), ((0, 1, 2), (3,), False), ((0, 1, 2, 3), (), False)])
+def test_outputs_need_no_batch(axes, shape, is_batched):
+  runner = Runner(_content(tf.function(lambda x: tf.reduce_sum(x, axes), input_signature=[tf.TensorSpec((1, 2, 2, 3))])))
+  images = np.random.default_rng(0).random((4, 2, 2, 3), np.float32)
+  assert (runner.output_shape, runner.is_batched) == (shape, is_batched)
+  np.testing.assert_allclose(runner(images), images.sum((1, 2) if shape else (1, 2, 3)), rtol=1e-5)
+
+
+def test_outputs_of_several_sizes_are_refused():
+  bright = tf.function(lambda x: tf.reshape(tf.where(x > 0.5), (-1,)), input_signature=[tf.TensorSpec((1, 2, 2, 3))])
+  images = np.zeros((2, 2, 2, 3), np.float32)
+  images[:, 0, 0], images[1, 1, 1] = 1, 1
+  runner = Runner(_content(bright))
+  assert runner(images[:1]).shape == (1, 12)
+  with pytest.raises(ModelFileError, match=r'as many outputs for each image\. Received: \[12\] and \[24\] from the model'):
+    runner(images)
+
+
 def test_a_file_that_is_no_model_is_named(tmp_path):
   path = tmp_path / 'picture.tflite'
   path.write_bytes(b'\x89PNG\r\n\x1a\n and more')
