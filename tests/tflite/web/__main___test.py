@@ -111,10 +111,12 @@ def test_without_the_runtime_nothing_is_served(speck_folder, monkeypatch, tmp_pa
 
 
 def test_a_port_that_is_taken_is_said_before_the_ticket_is_read(tmp_path):
+  (tmp_path / 'damaged').mkdir()
+  (tmp_path / 'damaged' / 'ticket.json').touch()
   with socket.create_server(('127.0.0.1', 0)) as taken:
     port = taken.getsockname()[1]
     with pytest.raises(UserError, match=rf'--port is one that is free.* Received: {port} \(Address already in use\)\. Take another'):
-      web.main(['web', f'--ticket={tmp_path / "gone"}', f'--port={port}'])
+      web.main(['web', f'--ticket={tmp_path / "damaged"}', f'--port={port}'])
 
 
 @pytest.fixture
