@@ -112,9 +112,37 @@ def test_pictures_straight_in_a_split_that_is_scored_have_no_labels(tmp_path):
   assert found.notes == ('folder:x: test has no labels, 2 pictures and no folders of classes, and is not used',)
 
 
+@pytest.mark.parametrize('split', ['test', 'Testing', 'val', 'validation', 'test_set'])
+def test_a_split_without_labels_beside_classes_is_no_class(tmp_path, split):
+  found = read(touch(tmp_path, 'ant/1.jpg', 'bee/1.jpg', f'{split}/1.jpg', f'{split}/more/2.jpg'))
+  assert splits(found) == {'train': ['1.jpg ant', '1.jpg bee']}
+  assert found.notes == (
+    f'folder:x: {split} is called like a split and holds 1 picture without labels: it is no class, and is not used (rename it where it is one)',
+  )
+
+
+@pytest.mark.parametrize('label', ['train', 'Valid', 'dev'])
+def test_a_class_that_is_called_like_a_split_is_told_of(tmp_path, label):
+  found = read(touch(tmp_path, 'invalid/1.jpg', 'plane/1.jpg', f'{label}/1.jpg', f'{label}/2.jpg', f'{label}/more/3.jpg'))
+  assert sorted(found.labels) == sorted(['invalid', 'plane', label])
+  assert found.notes[0] == f'folder:x: {label} is taken for a class, since it holds pictures and stands beside classes'
+
+
+def test_strays_beside_the_classes_of_train_are_counted_and_change_nothing(tmp_path):
+  touch(tmp_path, 'train/ant/1.jpg', 'train/bee/1.jpg', 'train/stray.jpg', 'test/1.jpg', 'samples/1.jpg')
+  found = read(tmp_path)
+  assert splits(found) == {'train': ['1.jpg ant', '1.jpg bee']}
+  assert found.notes == (
+    'folder:x: samples has no labels, 1 picture and no folders of classes, and is not used',
+    'folder:x: test has no labels, 1 picture and no folders of classes, and is not used',
+    'folder:x: passed over: 1 in no class folder (train: 1 in no class folder)',
+  )
+
+
 @pytest.mark.parametrize(
   ('files', 'message'),
   [
+    (['ant/1.jpg', 'test/1.jpg'], r"Received: \['ant'\] in ROOT, beside test, called like a split\. Add a folder per class"),
     (['1.jpg', '2.jpg'], r'at least two classes, .* Received: \[\] in ROOT, and 2 pictures without labels\. Sort them into ROOT/LABEL/\.'),
     (['train/1.jpg', 'test/1.jpg'], r'at least one class folder\. Received: 1 picture without labels in ROOT/train\. Add class folders'),
     (['train/1.jpg'], r'at least one class folder\. Received: 1 picture without labels in ROOT/train'),
