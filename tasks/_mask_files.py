@@ -19,7 +19,7 @@ SUFFIXES = ('.png', '.bmp', '.tif', '.tiff')  # Of files that keep numbers as th
 LOSSY_SUFFIXES = ('.jpg', '.jpeg', '.jpe', '.jfif', '.webp', '.avif', '.jp2', '.gif')
 RULE = 'A mask is a picture with one whole number per pixel (8 or 16 bits of grey, or a palette).'
 _FORMATS = ('PNG', 'BMP', 'DIB', 'TIFF')
-_FEW = 1 << 16  # Numbers that are counted in one pass.
+_FEW = 1 << 16  # Numbers that are counted in one pass; those of classes are below, as in 16 bits, and tables of them small.
 _LOSSY_TIFFS = ('jpeg', 'tiff_jpeg')
 _GREYS = ('1', 'L', 'P', 'I', 'I;16', 'I;16B', 'I;16L')
 _OPAQUE = {'LA': 'L', 'PA': 'P', 'RGBA': 'RGB'}
@@ -215,8 +215,9 @@ def _mask(picture: Image.Image) -> Mask | str:
   if picture.mode not in _GREYS:
     return f'mode {picture.mode!r}'
   numbers = np.asarray(picture).astype(np.int32) // _PACKED_GREYS.get(packing, 1)
-  if numbers.min(initial=0) < 0:
-    return f'the number {numbers.min()}'
+  lowest, highest = numbers.min(initial=0), numbers.max(initial=0)
+  if lowest < 0 or highest >= _FEW:
+    return f'the number {lowest if lowest < 0 else highest}'
   return Mask(numbers, palette=picture.getpalette('RGB') if picture.mode == 'P' else None)
 
 
