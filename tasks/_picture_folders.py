@@ -1,6 +1,7 @@
 """Folders of pictures: what people have put there, and what of it is passed over, counted."""
 
 from collections import Counter
+from collections.abc import Sequence
 import os
 import pathlib
 
@@ -27,11 +28,11 @@ class PassedOver:
     if count:
       self._counts.setdefault(folder, Counter())[kind] += count
 
-  def add_loose(self, folder: pathlib.Path) -> None:
-    """Counts the files that lie beside the folders of classes or splits."""
+  def add_loose(self, folder: pathlib.Path, kind: str = 'in no class folder') -> None:
+    """Counts the files that lie beside the folders of classes or splits; `kind` is that of pictures."""
     for entry in entries(folder):
       if not is_folder(entry):
-        self.add(folder, 'in no class folder' if _is_picture(entry) else _ending(entry.name))
+        self.add(folder, kind if _is_picture(entry) else _ending(entry.name))
 
   def of(self, folder: pathlib.Path) -> str:
     """What of a folder is passed over, in words, with a word on what could be done; '' where nothing is."""
@@ -86,13 +87,13 @@ def folders(folder: pathlib.Path) -> list[pathlib.Path]:
   return [folder / entry.name for entry in entries(folder) if is_folder(entry)]
 
 
-def pictures(folder: pathlib.Path, passed: PassedOver) -> list[pathlib.Path]:
+def pictures(folder: pathlib.Path, passed: PassedOver, suffixes: Sequence[str] = SUFFIXES) -> list[pathlib.Path]:
   """The pictures in a folder in a fixed order; what else is there is counted in `passed`, pictures in its folders too."""
   found = []
   for entry in entries(folder):
     if is_folder(entry):
       passed.add(folder, 'in subfolders', count_below(folder / entry.name))
-    elif _is_picture(entry):
+    elif _is_picture(entry, suffixes):
       found.append(folder / entry.name)
     else:
       passed.add(folder, _ending(entry.name))
@@ -113,9 +114,9 @@ def count_below(folder: pathlib.Path) -> int:
   return found
 
 
-def _is_picture(entry: os.DirEntry) -> bool:
+def _is_picture(entry: os.DirEntry, suffixes: Sequence[str] = SUFFIXES) -> bool:
   """By the ending of its name; a link that leads nowhere is one, so that it is missed."""
-  if _ending(entry.name) not in SUFFIXES:
+  if _ending(entry.name) not in suffixes:
     return False
   try:
     return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry))

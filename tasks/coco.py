@@ -7,7 +7,7 @@ truth is public, is the test, and a tenth of the train pictures the validation.
 import pathlib
 
 from st_tf.task import DataConfig, Task, TaskError
-from tasks._coco import read_folder
+from tasks._coco import origins, read_folder
 from tasks._joints import COCO_SIGMAS
 from tasks._keypoints import KeypointTask
 from tasks._sizes import shape
@@ -31,4 +31,4 @@ def load(argument: str, config: DataConfig) -> Task:
   names = splits['train'].annotations.joints.names
   if set(names) != set(COCO_SIGMAS):
     raise TaskError(f"COCO's people have 17 joints, nose to ankles. Received: {', '.join(names)} in {root}. Use --task=keypoints:{root}.")
-  return KeypointTask('coco', splits, config, shape=shape(config, _SHAPE))
+  return KeypointTask('coco', splits, config, shape=shape(config, _SHAPE), origins=origins(splits))

@@ -10,7 +10,7 @@ import pathlib
 import numpy as np
 
 from st_tf.task import DataConfig, Task
-from tasks._coco import read_folder
+from tasks._coco import origins, read_folder
 from tasks._keypoints import KeypointTask
 from tasks._people import People
 from tasks._sizes import shape
@@ -30,7 +30,7 @@ def load(argument: str, config: DataConfig) -> Task:
     TaskError: no such folder, or its data is bad.
   """
   splits = read_folder(pathlib.Path(config.data_dir, argument).expanduser(), f'keypoints:{argument}', config)
-  return KeypointTask(f'keypoints:{argument}', splits, config, shape=shape(config, _default_shape(splits)))
+  return KeypointTask(f'keypoints:{argument}', splits, config, shape=shape(config, _default_shape(splits)), origins=origins(splits))
 
 
 def _default_shape(splits: Mapping[str, People]) -> tuple[int, int]:
