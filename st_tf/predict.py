@@ -91,7 +91,7 @@ def pictures(name: str) -> list[pathlib.Path]:
   Raises:
     UserError: the folder has none.
   """
-  path = pathlib.Path(name).expanduser()
+  path = files.expanded(name)
   if not path.is_dir():
     return [path]
   found = sorted(file for file in path.rglob('*') if file.suffix.lower() in SUFFIXES and not file.name.startswith('.'))

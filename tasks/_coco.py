@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from st_tf import plain
+from st_tf.files import expanded
 from st_tf.task import SPLITS, DataConfig, TaskError
 from tasks import _categories, _coco_pictures, _joints, _pixels, _splits
 from tasks._people import Annotations, Detections, People, detected_people, true_people
@@ -62,7 +63,7 @@ def read_folder(root: pathlib.Path, name: str, config: DataConfig) -> dict[str, 
       f' {parts["train"].source}. Correct one of them.'
     )
   last = parts['val' if 'val' in parts else 'train']
-  found = detections(pathlib.Path(config.detections).expanduser(), last.category) if config.detections else None
+  found = detections(expanded(config.detections), last.category) if config.detections else None
   parts = _looked_at(_centred(parts), found)
   train, pictures = parts['train'], {}
   with_people = np.unique(train.picture[train.labelled])

@@ -142,9 +142,7 @@ def unpaired(names: Sequence[str], pairs: Sequence[tuple[int, int]] | None = Non
   small = [name.lower() for name in names]
   seem = [_NUMBERED] * any(_NUMBERED.search(small[end]) for end in paired) + [_GLUED] * (pairs is None and bool(paired))
   return [
-    name
-    for index, name in enumerate(names)
-    if index not in paired and (split(name)[0] or any(form.search(small[index]) for form in seem))
+    name for index, name in enumerate(names) if index not in paired and (split(name)[0] or any(form.search(small[index]) for form in seem))
   ]
 
 

@@ -8,11 +8,14 @@ import codecs
 import pathlib
 import unicodedata
 
+from st_tf.files import expanded
 from st_tf.task import DataConfig, Task, TaskError, refuse
 from st_tf.task.pictures import CONVERT_HEIC, HEIC_SUFFIXES, SUFFIXES
 from tasks import _mask_files, _numbering
 from tasks._mask_files import Files, Pair
-from tasks._picture_folders import PassedOver, entries, folders as folders_in, pictures as pictures_in
+from tasks._picture_folders import PassedOver, entries
+from tasks._picture_folders import folders as folders_in
+from tasks._picture_folders import pictures as pictures_in
 from tasks._segmentation import SegmentationTask
 from tasks._sizes import shape
 from tasks._splits import split_of
@@ -138,7 +141,7 @@ def _check_names(names: list[str], source: str, classes: int) -> None:
 
 def _named(root: pathlib.Path, config: DataConfig) -> tuple[list[str], str]:
   """(names, where they come from); no names where nothing gives any."""
-  given = pathlib.Path(config.class_names).expanduser()
+  given = expanded(config.class_names)
   if config.class_names and ',' in config.class_names:
     return [name.strip() for name in config.class_names.split(',')], '--class_names'
   if config.class_names:

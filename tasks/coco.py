@@ -4,8 +4,7 @@ FOLDER/annotations/person_keypoints_{train,val}2017.json with the images in FOLD
 truth is public, is the test, and a tenth of the train pictures the validation.
 """
 
-import pathlib
-
+from st_tf.files import expanded
 from st_tf.task import DataConfig, Task, TaskError
 from tasks._coco import origins, read_folder
 from tasks._joints import COCO_SIGMAS
@@ -26,7 +25,7 @@ def load(argument: str, config: DataConfig) -> Task:
     raise TaskError(
       '--task=coco reads a folder with annotations/, train2017/ and val2017/. Received: no --data_dir. Write --data_dir=FOLDER.'
     )
-  root = pathlib.Path(config.data_dir).expanduser()
+  root = expanded(config.data_dir)
   splits = read_folder(root, 'coco', config)
   names = splits['train'].annotations.joints.names
   if set(names) != set(COCO_SIGMAS):

@@ -20,6 +20,7 @@ import pathlib
 
 import numpy as np
 
+from st_tf.files import expanded
 from st_tf.task import DataConfig, Task, TaskError
 from tasks import _class_folders, _records, _tfds
 from tasks._classification import ClassificationTask
@@ -44,7 +45,7 @@ def load(argument: str, config: DataConfig) -> Task:
   """
   del argument
   size = side(config, _SIDE)
-  root = pathlib.Path(config.data_dir).expanduser()
+  root = expanded(config.data_dir)
   if config.data_dir and (root / 'train').is_dir():
     labels, splits, notes = _from_folders(root, size)
   else:

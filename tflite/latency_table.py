@@ -21,7 +21,7 @@ from st_tf.arch.specs import HEADS, HeadSpec
 from st_tf.config import flags
 from st_tf.config.config import PADDINGS
 from st_tf.errors import UserError
-from st_tf.files import write_bytes
+from st_tf.files import expanded, write_bytes
 from tflite.runtimes.measured import RuntimeMissingError
 from tflite.runtimes.named import RUNTIMES, Runtime
 
@@ -69,7 +69,7 @@ class Options:
   @property
   def path(self) -> pathlib.Path:
     """The file to write."""
-    return pathlib.Path(self.out).expanduser()
+    return expanded(self.out)
 
 
 def main(argv: Sequence[str]) -> None:

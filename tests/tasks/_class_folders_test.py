@@ -117,7 +117,8 @@ def test_a_split_without_labels_beside_classes_is_no_class(tmp_path, split):
   found = read(touch(tmp_path, 'ant/1.jpg', 'bee/1.jpg', f'{split}/1.jpg', f'{split}/more/2.jpg'))
   assert splits(found) == {'train': ['1.jpg ant', '1.jpg bee']}
   assert found.notes == (
-    f'folder:x: {split} is called like a split and holds 1 picture without labels: it is no class, and is not used (rename it where it is one)',
+    f'folder:x: {split} is called like a split and holds 1 picture without labels: it is no class, and is not used (rename it where it is'
+    ' one)',
   )
 
 

@@ -46,7 +46,15 @@ def test_pairs_are_the_names_that_differ_in_the_side_alone():
   ('left', 'right'),
   [
     *[('leftEye', 'rightEye'), ('EyeL', 'EyeR'), ('LEye', 'REye'), ('eye.l', 'eye.r'), ('eye_left', 'eye_right'), ('lefteye', 'righteye')],
-    *[('L1', 'R1'), ('l_1', 'r_1'), ('1L', '1R'), ('eyeleft', 'eyeright'), ('L_F_Paw', 'R_F_Paw'), ('left1', 'right1'), ('Left Eye', 'right-eye')],
+    *[
+      ('L1', 'R1'),
+      ('l_1', 'r_1'),
+      ('1L', '1R'),
+      ('eyeleft', 'eyeright'),
+      ('L_F_Paw', 'R_F_Paw'),
+      ('left1', 'right1'),
+      ('Left Eye', 'right-eye'),
+    ],
   ],
 )
 def test_a_side_is_read_however_it_is_written(left, right):

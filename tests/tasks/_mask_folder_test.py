@@ -64,13 +64,14 @@ def test_drawn_splits_are_said_to_be(tmp_path):
 
 def test_what_is_passed_over_is_counted_by_ending_and_folder(tmp_path):
   root = fill(tmp_path)
-  for name in ('images/training/a.heic', 'images/training/b.GIF', 'images/training/in/c.jpg', 'images/d.jpg', 'annotations/validation/e.txt'):
+  here = ('a.heic', 'b.GIF', 'in/c.jpg')
+  for name in (*(f'images/training/{name}' for name in here), 'images/d.jpg', 'annotations/validation/e.txt'):
     (root / name).parent.mkdir(exist_ok=True)
     (root / name).write_bytes(b'')
   (root / 'images' / 'training' / '.hidden.jpg').write_bytes(b'')
-  start, notes = f'segmentation:{root}: ', opened(root).notes
-  assert notes[1].startswith(f'{start}passed over: 1 .gif, 1 .heic, 1 .txt, 1 in no split, 1 in subfolders (images/training: 1 .gif, 1 .heic,')
-  assert notes[2].startswith(f'{start}HEIC is not read; convert it to JPEG')
+  _, passed, heic, *_ = (note.removeprefix(f'segmentation:{root}: ') for note in opened(root).notes)
+  assert passed.startswith('passed over: 1 .gif, 1 .heic, 1 .txt, 1 in no split, 1 in subfolders (images/training: 1 .gif, 1 .heic,')
+  assert heic.startswith('HEIC is not read; convert it to JPEG')
 
 
 @pytest.mark.parametrize(('ending', 'way_out'), [('.HEIC', 'HEIC is not read; convert'), ('.gif', 'Convert it to PNG or JPEG')])

@@ -3,6 +3,7 @@
 import pathlib
 
 from st_tf.errors import UserError
+from st_tf.files import expanded
 
 IDENTIFIER = b'TFL3'
 SERVING = 'serving_default'  # What TensorFlow's converter calls the graph that is meant where nobody chooses.
@@ -33,7 +34,7 @@ def load(path: str | pathlib.Path) -> bytes:
     ModelFileError: it cannot be read.
   """
   try:
-    file = pathlib.Path(path).expanduser()
+    file = expanded(path)
     if file.exists() and not file.is_dir() and (not file.is_file() or file.stat().st_size > _LARGEST):
       raise ModelFileError(f'A .tflite file is a file of at most 2 GiB. Received: {path}, which is none. Choose another.')
     return file.read_bytes()
