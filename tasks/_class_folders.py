@@ -1,19 +1,17 @@
 """Pictures in folders of their classes: PATH/split/label/image or PATH/label/image."""
 
 from collections.abc import Iterable, Sequence
-from concurrent import futures
 import dataclasses
 import pathlib
 import unicodedata
 
 from st_tf.errors import did_you_mean
 from st_tf.task import TaskError
-from st_tf.task.pictures import SUFFIXES, open_rgb, shown, upright_size
+from st_tf.task.pictures import SUFFIXES, shown
 from st_tf.task.task import check_labels
 from tasks._picture_folders import PassedOver, count, count_below, folders, pictures
 from tasks._splits import split_of
 
-_SMALL_SIDE = 8  # JPEGs are checked at reduced size.
 _SHOWN_LABELS = 20
 _USUAL_NAMES = ('train', 'validation', 'val', 'test')
 _ALSO_CLASSES = ('train', 'training', 'valid', 'dev')  # Names of splits that classes have too, in lower case: a train, what is not invalid.
@@ -69,28 +67,6 @@ def read(root: pathlib.Path, name: str, ignored: Sequence[str] = ()) -> Found:
   for folder in dict.fromkeys((root, *(splits[split] for split in classes))):
     passed.add_loose(folder)
   return Found(labels, files, (*notes, *passed.notes(name)))
-
-
-def check(paths: list[pathlib.Path]) -> None:
-  """Decodes every file once.
-
-  Raises:
-    TaskError: one cannot be.
-  """
-  with futures.ThreadPoolExecutor() as pool:  # Decoding releases Python's lock.
-    for _ in pool.map(lambda path: open_rgb(path, str(path), _SMALL_SIDE) and None, paths):
-      pass
-
-
-def look(paths: list[pathlib.Path]) -> None:
-  """Reads the header of every file.
-
-  Raises:
-    TaskError: one is no picture, or none that can be used.
-  """
-  with futures.ThreadPoolExecutor() as pool:
-    for _ in pool.map(lambda path: upright_size(path, str(path)), paths):
-      pass
 
 
 def _split_folders(root: pathlib.Path, name: str, notes: list[str]) -> dict[str, pathlib.Path]:

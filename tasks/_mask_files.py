@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent import futures
 import dataclasses
 import pathlib
 
@@ -11,7 +10,7 @@ from PIL import Image
 
 from st_tf.task import TaskError
 from st_tf.task.pictures import LARGEST, decodable, open_rgb
-from tasks import _palettes
+from tasks import _palettes, _picture_folders
 from tasks._masks import IGNORED, MaskedImages, Shape
 
 NO_CLASS = -2  # Of a number that is neither a class nor void.
@@ -168,12 +167,10 @@ def survey(pairs: Mapping[str, Sequence[Pair]]) -> Survey:
     TaskError: a file is bad, sizes differ, palettes contradict each other, or colours are not those of Pascal VOC.
   """
   palettes, seen = _palettes.Palettes(), {}
-  with futures.ThreadPoolExecutor() as pool:  # Decoding releases Python's lock.
-    for split, files in pairs.items():
-      seen[split] = []
-      for (_, labels), found in zip(files, pool.map(_look, files)):
-        palettes.add(labels, found.palette)
-        seen[split].append(found)
+  for split, files in pairs.items():
+    seen[split] = _picture_folders.each(_look, files, named=lambda pair: pair[1])
+    for (_, labels), found in zip(files, seen[split]):
+      palettes.add(labels, found.palette)
   every = [(labels, found) for split, files in pairs.items() for (_, labels), found in zip(files, seen[split])]
   coloured = [(labels, found.counts) for labels, found in every if found.are_colours]
   # Shades of grey alone are numbers, saved as colours.

@@ -1,19 +1,24 @@
 """Folders of pictures: what people have put there, and what of it is passed over, counted."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent import futures
 import os
 import pathlib
+from typing import TypeVar
 
 from st_tf.task import TaskError
-from st_tf.task.pictures import CONVERT_HEIC, HEIC_SUFFIXES, SUFFIXES, shown
+from st_tf.task.pictures import CONVERT_HEIC, HEIC_SUFFIXES, SUFFIXES, open_rgb, shown
 
 # What systems leave in folders, in lower case; with everything whose name begins with a dot it counts for nothing, and is not told of.
 _RUBBISH = {
   *('__macosx', '@eadir', '@recycle', '#recycle', '#snapshot', '$recycle.bin', 'system volume information', 'lost+found', '__pycache__'),
   *('thumbs.db', 'ehthumbs.db', 'ehthumbs_vista.db', 'desktop.ini', 'picasa.ini', 'icon\r'),
 }
-_SHOWN_KINDS, _SHOWN_FOLDERS = 6, 5
+_SHOWN_KINDS, _SHOWN_FOLDERS, _SHOWN_BAD = 6, 5, 5
+_SMALL_SIDE = 8  # JPEGs are checked at reduced size.
+
+Item, T = TypeVar('Item'), TypeVar('T')
 
 
 class PassedOver:
@@ -57,16 +62,52 @@ class PassedOver:
 
 
 def entries(folder: pathlib.Path) -> list[os.DirEntry]:
-  """What is in a folder in a fixed order, without what systems leave there and what is hidden.
+  """What is in a folder in a fixed order, without what systems leave there and what is hidden; raises as `everything`."""
+  return [entry for entry in everything(folder) if not is_rubbish(entry.name)]
+
+
+def everything(folder: pathlib.Path) -> list[os.DirEntry]:
+  """What is in a folder in a fixed order.
 
   Raises:
     TaskError: it cannot be read.
   """
   try:
     with os.scandir(folder) as found:
-      return sorted((entry for entry in found if not is_rubbish(entry.name)), key=lambda entry: entry.name)
+      return sorted(found, key=lambda entry: entry.name)
   except OSError as error:
     raise TaskError(f'A folder of pictures can be read. Received: {shown(folder)} ({error.strerror}). Change its rights.') from error
+
+
+def each(look: Callable[[Item], T], items: Sequence[Item], named: Callable[[Item], object] = str) -> list[T]:
+  """What `look` says of each file, several at a time; all bad ones are found at once.
+
+  Args:
+    look: reads one.
+    items: the files, or what names them.
+    named: what messages call one.
+
+  Raises:
+    TaskError: that of the first bad file, with the names of some others.
+  """
+  with futures.ThreadPoolExecutor() as pool:  # Decoding releases Python's lock.
+    found = list(pool.map(lambda item: _tried(look, item), items))
+  bad = [(item, error) for item, error in zip(items, found) if isinstance(error, TaskError)]
+  if bad:
+    (_, first), *others = bad
+    names = ', '.join(shown(named(item)) for item, _ in others[: _SHOWN_BAD - 1])
+    more = f' and {len(others) - _SHOWN_BAD + 1:,} more' if len(others) >= _SHOWN_BAD else ''
+    raise TaskError(f'{first} Bad too: {names}{more}.' if others else str(first)) from first
+  return found
+
+
+def decode(paths: Sequence[pathlib.Path]) -> None:
+  """Decodes every file once.
+
+  Raises:
+    TaskError: some cannot be.
+  """
+  each(lambda path: open_rgb(path, str(path), _SMALL_SIDE) and None, paths)
 
 
 def is_rubbish(name: str) -> bool:
@@ -112,6 +153,13 @@ def count_below(folder: pathlib.Path) -> int:
     below[:] = [name for name in below if not is_rubbish(name)]
     found += sum(_ending(name) in SUFFIXES for name in files if not is_rubbish(name))
   return found
+
+
+def _tried(look: Callable[[Item], T], item: Item) -> T | TaskError:
+  try:
+    return look(item)
+  except TaskError as error:
+    return error
 
 
 def _is_picture(entry: os.DirEntry, suffixes: Sequence[str] = SUFFIXES) -> bool:

@@ -22,7 +22,8 @@ import numpy as np
 
 from st_tf.files import expanded
 from st_tf.task import DataConfig, Task, TaskError
-from tasks import _class_folders, _records, _tfds
+from st_tf.task.pictures import header_of
+from tasks import _class_folders, _picture_folders, _records, _tfds
 from tasks._classification import ClassificationTask
 from tasks._images import EncodedImages
 from tasks._sizes import side
@@ -69,7 +70,7 @@ def load(argument: str, config: DataConfig) -> Task:
 
 def _from_folders(root: pathlib.Path, size: int) -> tuple[list[str], dict[str, Examples], tuple[str, ...]]:
   found = _class_folders.read(root, 'imagenet', ignored=('test',))  # Its labels are secret.
-  _class_folders.look([path for path, _ in found.files.get('validation', ())])
+  _picture_folders.each(lambda path: header_of(path, str(path)), [path for path, _ in found.files.get('validation', ())])
   splits = {}
   for split, pairs in found.files.items():
     paths = [path for path, _ in pairs]
