@@ -96,24 +96,27 @@ def _split_folders(root: pathlib.Path, name: str, notes: list[str]) -> dict[str,
 
 def _are_splits(found: dict[pathlib.Path, str | None]) -> bool:
   """Whether folders, each with the split that its name says, are splits: a class may be called 'train', and holds pictures then."""
-  return bool(found) and (all(found.values()) or any(split == 'train' and _holds_classes(folder) for folder, split in found.items()))
+  if not found or all(found.values()):
+    return bool(found)
+  others = any(split in ('validation', 'test') for split in found.values())
+  return any(split == 'train' and _holds_classes(folder, others) for folder, split in found.items())
 
 
-def _holds_classes(folder: pathlib.Path) -> bool:
-  """Whether it holds folders and no pictures, or several folders with more pictures than the strays beside them."""
+def _holds_classes(folder: pathlib.Path, beside_splits: bool) -> bool:
+  """Whether it holds folders and no pictures, or several with pictures beside strays, which are few where there is no other split."""
   inner, loose = folders(folder), count(folder)
   below = [number for number in map(count, inner) if number]
-  return bool(inner) and (not loose or len(below) > 1 and sum(below) > loose)
+  return bool(inner) and (not loose or len(below) > 1 and (beside_splits or sum(below) >= loose))
 
 
 def _apart(root: pathlib.Path, name: str, notes: list[str]) -> list[pathlib.Path]:
   """The folders among classes that are none: those that are called like a split, and hold pictures of which nothing says the class."""
   apart = []
   for folder in folders(root):
-    split, pictured = split_of(folder.name), count(folder)
-    if split and pictured and folder.name.casefold() in _ALSO_CLASSES:
+    pictured = count(folder) if split_of(folder.name) else 0
+    if pictured and folder.name.casefold() in _ALSO_CLASSES:
       notes.append(f'{name}: {shown(folder.name)} is taken for a class, since it holds pictures and stands beside classes')
-    elif split and pictured:
+    elif pictured:
       notes.append(
         f'{name}: {shown(folder.name)} is called like a split and holds {_number(pictured)} without labels: it is no class, and is not used'
         ' (rename it where it is one)'

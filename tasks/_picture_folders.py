@@ -42,7 +42,7 @@ class PassedOver:
   def of(self, folder: pathlib.Path) -> str:
     """What of a folder is passed over, in words, with a word on what could be done; '' where nothing is."""
     counts = self._counts.get(folder, Counter())
-    return _listed(counts) + (f'. {CONVERT_HEIC}' if counts.keys() & set(HEIC_SUFFIXES) else '')
+    return _listed(counts) + (f'. {CONVERT_HEIC.rstrip(".")}' if counts.keys() & set(HEIC_SUFFIXES) else '')
 
   def notes(self, source: str) -> tuple[str, ...]:
     """What is said of it all; nothing where nothing is passed over.
