@@ -28,6 +28,11 @@ _LEFT = re.compile(r'\.(?:(?P<replaced>.+)\.replaced|.+\.[0-9a-f]{8}\.(?:removed
 _DIGEST = 'digest'
 
 
+def expanded(path: str | os.PathLike[str]) -> pathlib.Path:
+  """The path with its user's home in the place of '~'; one of nobody that is known stays as it is, and is missed under its name."""
+  return pathlib.Path(os.path.expanduser(path))
+
+
 def write_folder(path: pathlib.Path, fill: Callable[[pathlib.Path], None]) -> None:
   """Makes folder `path` from what `fill` writes into an empty one; until then the old one stays.
 

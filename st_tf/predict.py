@@ -84,7 +84,7 @@ def main(argv: Sequence[str]) -> int:
     missing = 'pictures' if options.ticket else '--ticket'
     raise flags.FlagError(f'A ticket and pictures are needed. Received: no {missing}. Write --ticket=FOLDER picture.jpg.')
   paths = [path for name in given for path in pictures(name)]
-  single = len(paths) == 1 and not os.path.isdir(os.path.expanduser(given[0]))
+  single = len(paths) == 1 and not files.expanded(given[0]).is_dir()
   named_files.check_ticket(options.ticket)
   options.check_place(single)
   with quiet.imports():
@@ -113,11 +113,11 @@ def pictures(name: str) -> list[pathlib.Path]:
   Raises:
     UserError: there is no such file or folder, or the folder has no pictures.
   """
-  path = os.path.expanduser(name)
-  if not os.path.isdir(path):
-    if not os.path.exists(path):
+  path = files.expanded(name)
+  if not path.is_dir():
+    if not path.exists():
       raise UserError(f'An image is a file that exists. Received: {shown(name)}. Correct the path.')
-    return [pathlib.Path(path)]
+    return [path]
   found, unread = [], 0
   for folder, folders, names in os.walk(path):
     folders[:] = sorted(entry for entry in folders if not is_rubbish(entry))

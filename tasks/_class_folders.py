@@ -1,21 +1,20 @@
 """Pictures in folders of their classes: PATH/split/label/image or PATH/label/image."""
 
 from collections.abc import Iterable, Sequence
-from concurrent import futures
 import dataclasses
 import pathlib
 import unicodedata
 
 from st_tf.errors import did_you_mean
 from st_tf.task import TaskError
-from st_tf.task.pictures import SUFFIXES, open_rgb, shown, upright_size
+from st_tf.task.pictures import SUFFIXES, shown
 from st_tf.task.task import check_labels
 from tasks._picture_folders import PassedOver, count, count_below, folders, pictures
 from tasks._splits import split_of
 
-_SMALL_SIDE = 8  # JPEGs are checked at reduced size.
 _SHOWN_LABELS = 20
 _USUAL_NAMES = ('train', 'validation', 'val', 'test')
+_ALSO_CLASSES = ('train', 'training', 'valid', 'dev')  # Names of splits that classes have too, in lower case: a train, what is not invalid.
 
 Pairs = list[tuple[pathlib.Path, int]]
 
@@ -48,7 +47,8 @@ def read(root: pathlib.Path, name: str, ignored: Sequence[str] = ()) -> Found:
   """
   passed, notes = PassedOver(root), []
   splits = _split_folders(root, name, notes)
-  classes = {split: _classes(folder) for split, folder in splits.items() if split not in ignored}
+  apart = _apart(root, name, notes) if splits['train'] == root else ()
+  classes = {split: _classes(folder, apart) for split, folder in splits.items() if split not in ignored}
   check_labels([label for found in classes.values() for label in found], name)
   for split, found in classes.items():
     if not found and splits[split] != root:
@@ -60,34 +60,13 @@ def read(root: pathlib.Path, name: str, ignored: Sequence[str] = ()) -> Found:
   holds_pictures = any(count(folder) for class_folders in classes['train'].values() for folder in class_folders)
   if len(labels) < 2 or (not holds_pictures and _real(train) != train):
     rule = 'A classification task has at least two classes, one folder each.'
-    raise TaskError(f'{rule} Received: {labels} in {shown(train)}{_instead(train, root)}')
+    unused = f', beside {", ".join(shown(folder.name) for folder in apart)}, called like a split' if apart else ''
+    raise TaskError(f'{rule} Received: {labels} in {shown(train)}{unused}{_instead(train, root)}')
   numbers = {label: number for number, label in enumerate(labels)}
   files = {split: _files(splits[split], found, numbers, passed) for split, found in classes.items()}
   for folder in dict.fromkeys((root, *(splits[split] for split in classes))):
     passed.add_loose(folder)
   return Found(labels, files, (*notes, *passed.notes(name)))
-
-
-def check(paths: list[pathlib.Path]) -> None:
-  """Decodes every file once.
-
-  Raises:
-    TaskError: one cannot be.
-  """
-  with futures.ThreadPoolExecutor() as pool:  # Decoding releases Python's lock.
-    for _ in pool.map(lambda path: open_rgb(path, str(path), _SMALL_SIDE) and None, paths):
-      pass
-
-
-def look(paths: list[pathlib.Path]) -> None:
-  """Reads the header of every file.
-
-  Raises:
-    TaskError: one is no picture, or none that can be used.
-  """
-  with futures.ThreadPoolExecutor() as pool:
-    for _ in pool.map(lambda path: upright_size(path, str(path)), paths):
-      pass
 
 
 def _split_folders(root: pathlib.Path, name: str, notes: list[str]) -> dict[str, pathlib.Path]:
@@ -117,16 +96,41 @@ def _split_folders(root: pathlib.Path, name: str, notes: list[str]) -> dict[str,
 
 def _are_splits(found: dict[pathlib.Path, str | None]) -> bool:
   """Whether folders, each with the split that its name says, are splits: a class may be called 'train', and holds pictures then."""
-  if found and all(found.values()):
-    return True
-  return any(split == 'train' and folders(folder) and not count(folder) for folder, split in found.items())
+  if not found or all(found.values()):
+    return bool(found)
+  others = any(split in ('validation', 'test') for split in found.values())
+  return any(split == 'train' and _holds_classes(folder, others) for folder, split in found.items())
 
 
-def _classes(folder: pathlib.Path) -> dict[str, list[pathlib.Path]]:
-  """{label: its folders}; names in different normal forms of Unicode are one label."""
+def _holds_classes(folder: pathlib.Path, beside_splits: bool) -> bool:
+  """Whether it holds folders and no pictures, or several with pictures beside strays, which are few where there is no other split."""
+  inner, loose = folders(folder), count(folder)
+  below = [number for number in map(count, inner) if number]
+  return bool(inner) and (not loose or len(below) > 1 and (beside_splits or sum(below) >= loose))
+
+
+def _apart(root: pathlib.Path, name: str, notes: list[str]) -> list[pathlib.Path]:
+  """The folders among classes that are none: those that are called like a split, and hold pictures of which nothing says the class."""
+  apart = []
+  for folder in folders(root):
+    pictured = count(folder) if split_of(folder.name) else 0
+    if pictured and folder.name.casefold() in _ALSO_CLASSES:
+      notes.append(f'{name}: {shown(folder.name)} is taken for a class, since it holds pictures and stands beside classes')
+    elif pictured:
+      notes.append(
+        f'{name}: {shown(folder.name)} is called like a split and holds {_number(pictured)} without labels: it is no class, and is not used'
+        ' (rename it where it is one)'
+      )
+      apart.append(folder)
+  return apart
+
+
+def _classes(folder: pathlib.Path, apart: Sequence[pathlib.Path]) -> dict[str, list[pathlib.Path]]:
+  """{label: its folders}, without those that are `apart`; names in different normal forms of Unicode are one label."""
   classes: dict[str, list[pathlib.Path]] = {}
   for class_folder in folders(folder):
-    classes.setdefault(unicodedata.normalize('NFC', class_folder.name), []).append(class_folder)
+    if class_folder not in apart:
+      classes.setdefault(unicodedata.normalize('NFC', class_folder.name), []).append(class_folder)
   return classes
 
 

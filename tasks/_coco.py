@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from st_tf import plain
+from st_tf.files import expanded
 from st_tf.task import SPLITS, DataConfig, TaskError
-from tasks import _categories, _coco_pictures, _joints, _pixels
+from tasks import _categories, _coco_pictures, _joints, _pixels, _splits
 from tasks._people import Annotations, Detections, People, detected_people, true_people
 
 _PREFIX = 'person_keypoints_'
@@ -62,7 +63,7 @@ def read_folder(root: pathlib.Path, name: str, config: DataConfig) -> dict[str, 
       f' {parts["train"].source}. Correct one of them.'
     )
   last = parts['val' if 'val' in parts else 'train']
-  found = detections(pathlib.Path(config.detections).expanduser(), last.category) if config.detections else None
+  found = detections(expanded(config.detections), last.category) if config.detections else None
   parts = _looked_at(_centred(parts), found)
   train, pictures = parts['train'], {}
   with_people = np.unique(train.picture[train.labelled])
@@ -75,6 +76,12 @@ def read_folder(root: pathlib.Path, name: str, config: DataConfig) -> dict[str, 
     whole['test'] = parts['val'], np.arange(len(parts['val'].pictures))
   splits = {split: true_people(*whole[split], split) for split in SPLITS}
   return splits | (_detected(splits, found) if found else {})
+
+
+def origins(splits: Mapping[str, People]) -> dict[str, str]:
+  """Where the splits of `read_folder` come from, as of `_splits.origins`."""
+  own_test = splits['test'].annotations.source != splits['train'].annotations.source
+  return _splits.origins(('train', 'validation') if own_test else ('train',))
 
 
 def annotations(path: pathlib.Path, images: pathlib.Path, wanted: str = '', like: str = '') -> Annotations:

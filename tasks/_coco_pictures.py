@@ -1,39 +1,19 @@
 """The pictures that an annotation file names: where they are, whether they can be read, how large they are and which side is up."""
 
 from collections.abc import Sequence
-from concurrent import futures
 import dataclasses
+import os
 import pathlib
 import unicodedata
 
 import numpy as np
-from PIL import ExifTags, Image
 
 from st_tf.task import TaskError
-from st_tf.task.pictures import open_rgb
-from tasks import _upright
+from st_tf.task.pictures import Header, header_of
+from tasks import _picture_folders, _upright
 from tasks._people import Annotations
 
-_SMALL_SIDE = 8  # JPEGs are checked at reduced size.
 UNKNOWN = 0  # A side that the file does not say.
-
-
-@dataclasses.dataclass(frozen=True)
-class Header:
-  """What a picture's file says of itself.
-
-  Attributes:
-    stored: (height, width) of its pixels.
-    orientation: as in EXIF, 1 to 8.
-  """
-
-  stored: tuple[int, int]
-  orientation: int = 1
-
-  @property
-  def upright(self) -> tuple[int, int]:
-    """(height, width) of the picture as it is seen."""
-    return self.stored[::-1] if self.orientation in _upright.LYING else self.stored
 
 
 def looked_at(annotations: Annotations, needed: np.ndarray) -> Annotations:
@@ -51,8 +31,8 @@ def looked_at(annotations: Annotations, needed: np.ndarray) -> Annotations:
     TaskError: a file is missing or bad, is named twice, or has another size than the source says.
   """
   paths = _files(annotations, needed)
-  with futures.ThreadPoolExecutor() as pool:  # Decoding releases Python's lock.
-    headers = dict(zip(needed.tolist(), pool.map(_header, paths)))
+  _picture_folders.decode(paths)
+  headers = dict(zip(needed.tolist(), _picture_folders.each(lambda path: header_of(path, str(path)), paths)))
   pictures, shapes = list(annotations.pictures), annotations.shapes.copy()
   for index, path in zip(needed.tolist(), paths):
     pictures[index] = path
@@ -117,22 +97,11 @@ def _found(path: pathlib.Path, folders: dict[pathlib.Path, dict[str, pathlib.Pat
   """
   folder = path.parent
   if folder not in folders:
-    place = folder if folder.is_dir() or folder == folder.parent else _found(folder, folders)
-    entries = sorted(place.iterdir()) if place is not None and place.is_dir() else []
-    folders[folder] = {unicodedata.normalize('NFC', entry.name): entry for entry in entries} | {entry.name: entry for entry in entries}
+    place = folder if os.path.isdir(folder) or folder == folder.parent else _found(folder, folders)
+    names = [entry.name for entry in _picture_folders.everything(place)] if place is not None and os.path.isdir(place) else []
+    folders[folder] = {unicodedata.normalize('NFC', name): place / name for name in names} | {name: place / name for name in names}
   there = folders[folder]
   return there.get(path.name) or there.get(unicodedata.normalize('NFC', path.name))
-
-
-def _header(path: pathlib.Path) -> Header:
-  """Of a picture that can be decoded."""
-  open_rgb(path, str(path), _SMALL_SIDE)
-  with Image.open(path) as picture:
-    try:
-      orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # Of any kind: EXIF that cannot be read turns nothing.
-      orientation = 1
-    return Header((picture.height, picture.width), orientation if orientation in range(1, 9) else 1)
 
 
 def _turned(annotations: Annotations, headers: dict[int, Header], pictures: Sequence) -> tuple[np.ndarray, list[str]]:

@@ -43,6 +43,7 @@ _LIMBS = (
 )
 _WORD = re.compile(r'[A-Z]+(?=[A-Z][a-z])|[A-Z]?[^\W\d_A-Z]+|[A-Z]+|\d+')  # Of names such as left_hip, LeftHip, hip.l or LHip.
 _GLUED = re.compile(r'^(left|right).|.(left|right)$')
+_NUMBERED = re.compile(r'^[lr][\W_]*\d[\W_\d]*$|^\d[\W_\d]*[lr]$')  # L1 is a vertebra, unless there is an R1.
 _SIDES = {'left': 'left', 'l': 'left', 'right': 'right', 'r': 'right'}
 _TORSOS = (('left_shoulder', 'right_hip'), ('right_shoulder', 'left_hip'))
 
@@ -126,10 +127,10 @@ def side(name: str) -> str:
 
 
 def split(name: str) -> tuple[str, str]:
-  """('left', 'right' or '', the rest of a joint's name in small words)."""
+  """('left', 'right' or '', the rest of a joint's name in small words); one letter and a number alone, such as L1, say no side."""
   words = [word.lower() for word in _WORD.findall(name)]
   sides = [index for index, word in enumerate(words) if word in _SIDES]
-  if len(sides) == 1 and len(words) > 1:
+  if len(sides) == 1 and len(words) > 1 and not _NUMBERED.search(name.lower()):
     own = words.pop(sides[0])
     return _SIDES[own], '_'.join(words)
   return '', '_'.join(words) or name.lower()
@@ -138,8 +139,11 @@ def split(name: str) -> tuple[str, str]:
 def unpaired(names: Sequence[str], pairs: Sequence[tuple[int, int]] | None = None) -> list[str]:
   """The names that say a side, and are in none of the pairs; None = those that names make, which must not leave out any that seems to."""
   paired = {end for pair in (_by_names(names) if pairs is None else pairs) for end in pair}
-  seems = _GLUED if pairs is None and paired else re.compile('(?!)')
-  return [name for index, name in enumerate(names) if index not in paired and (split(name)[0] or seems.search(name.lower()))]
+  small = [name.lower() for name in names]
+  seem = [_NUMBERED] * any(_NUMBERED.search(small[end]) for end in paired) + [_GLUED] * (pairs is None and bool(paired))
+  return [
+    name for index, name in enumerate(names) if index not in paired and (split(name)[0] or any(form.search(small[index]) for form in seem))
+  ]
 
 
 def _by_names(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
@@ -150,7 +154,7 @@ def _by_names(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
     places[own].setdefault(rest, []).append(index)
   pairs = [(left[0], *places['right'].get(rest, ())) for rest, left in places['left'].items() if len(left) == 1]
   whole = {name.lower(): index for index, name in enumerate(names)}
-  # Names written in one word, such as lefteye, say a side where the other one is there too.
+  # Names written in one word, such as lefteye, or of a letter and a number, say a side where the other one is there too.
   glued = [
     (index, whole[other])
     for name, index in whole.items()
@@ -161,7 +165,9 @@ def _by_names(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
 
 
 def _opposite(name: str) -> str:
-  """'righteye' of 'lefteye', 'eyeright' of 'eyeleft'; '' of others."""
+  """'righteye' of 'lefteye', 'eyeright' of 'eyeleft', 'r1' of 'l1'; '' of others."""
+  if _NUMBERED.search(name):
+    return name.replace('l', 'r') if 'l' in name else ''
   for start, end in ((0, 4), (-4, None)):
     if name[start:end] == 'left' and len(name) > 4:
       return f'right{name[4:]}' if start == 0 else f'{name[:-4]}right'

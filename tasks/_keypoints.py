@@ -12,7 +12,7 @@ from st_tf.task.maps import SHOWN_CONFIDENCE, decode, with_joints
 from tasks import _augment, _crops, _heatmaps, _reading, _skeletons, _statistics
 from tasks._oks import KeypointMetrics, correct
 from tasks._people import Annotations, People
-from tasks._splits import at_random, chosen
+from tasks._splits import at_random, chosen, origin_notes
 
 # Streams of the numbers that are drawn per (seed, epoch).
 _ORDER, _GEOMETRY = range(2)
@@ -41,6 +41,7 @@ class KeypointTask(Task):
     shape: tuple[int, int],
     turn: float = _crops.TURN,
     default_supernet: str = 'mobile_dense',
+    origins: Mapping[str, str] = MappingProxyType({}),
   ):
     """Checks the settings; the pictures are read when they are due.
 
@@ -51,6 +52,7 @@ class KeypointTask(Task):
       shape: (height, width) that the network reads, in pixels.
       turn: deviation of the angle by which training examples are turned, in degrees.
       default_supernet: preset that suits the pictures.
+      origins: as of `Task`.
 
     Raises:
       TaskError: an empty split, or settings that fit no such task.
@@ -77,7 +79,9 @@ class KeypointTask(Task):
     self._chosen = chosen(splits['train'], config, name, at_random)
     self.sizes = {split: len(people) for split, people in self._splits.items()} | {'train': len(self._chosen)}
     sources = {people.annotations.source: people.annotations for people in self._splits.values()}
-    self.notes = (f'{name}: {joints.mirror}', *(note for annotations in sources.values() for note in _notes(annotations)))
+    notes = (note for annotations in sources.values() for note in _notes(annotations))
+    self.origins = dict(origins)
+    self.notes = (f'{name}: {joints.mirror}', *notes, *origin_notes(name, origins))
 
   def dataset(
     self, split: str, batch_size: int, *, training: bool = False, seed: int = 0, epoch: int = 0, start_batch: int = 0

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent import futures
 import dataclasses
 import pathlib
 
@@ -11,7 +10,7 @@ from PIL import Image
 
 from st_tf.task import TaskError
 from st_tf.task.pictures import LARGEST, decodable, open_rgb
-from tasks import _palettes
+from tasks import _palettes, _picture_folders
 from tasks._masks import IGNORED, MaskedImages, Shape
 
 NO_CLASS = -2  # Of a number that is neither a class nor void.
@@ -19,7 +18,7 @@ SUFFIXES = ('.png', '.bmp', '.tif', '.tiff')  # Of files that keep numbers as th
 LOSSY_SUFFIXES = ('.jpg', '.jpeg', '.jpe', '.jfif', '.webp', '.avif', '.jp2', '.gif')
 RULE = 'A mask is a picture with one whole number per pixel (8 or 16 bits of grey, or a palette).'
 _FORMATS = ('PNG', 'BMP', 'DIB', 'TIFF')
-_FEW = 1 << 16  # Numbers that are counted in one pass.
+_FEW = 1 << 16  # Numbers that are counted in one pass; those of classes are below, as in 16 bits, and tables of them small.
 _LOSSY_TIFFS = ('jpeg', 'tiff_jpeg')
 _GREYS = ('1', 'L', 'P', 'I', 'I;16', 'I;16B', 'I;16L')
 _OPAQUE = {'LA': 'L', 'PA': 'P', 'RGBA': 'RGB'}
@@ -168,12 +167,10 @@ def survey(pairs: Mapping[str, Sequence[Pair]]) -> Survey:
     TaskError: a file is bad, sizes differ, palettes contradict each other, or colours are not those of Pascal VOC.
   """
   palettes, seen = _palettes.Palettes(), {}
-  with futures.ThreadPoolExecutor() as pool:  # Decoding releases Python's lock.
-    for split, files in pairs.items():
-      seen[split] = []
-      for (_, labels), found in zip(files, pool.map(_look, files)):
-        palettes.add(labels, found.palette)
-        seen[split].append(found)
+  for split, files in pairs.items():
+    seen[split] = _picture_folders.each(_look, files, named=lambda pair: pair[1])
+    for (_, labels), found in zip(files, seen[split]):
+      palettes.add(labels, found.palette)
   every = [(labels, found) for split, files in pairs.items() for (_, labels), found in zip(files, seen[split])]
   coloured = [(labels, found.counts) for labels, found in every if found.are_colours]
   # Shades of grey alone are numbers, saved as colours.
@@ -215,8 +212,9 @@ def _mask(picture: Image.Image) -> Mask | str:
   if picture.mode not in _GREYS:
     return f'mode {picture.mode!r}'
   numbers = np.asarray(picture).astype(np.int32) // _PACKED_GREYS.get(packing, 1)
-  if numbers.min(initial=0) < 0:
-    return f'the number {numbers.min()}'
+  lowest, highest = numbers.min(initial=0), numbers.max(initial=0)
+  if lowest < 0 or highest >= _FEW:
+    return f'the number {lowest if lowest < 0 else highest}'
   return Mask(numbers, palette=picture.getpalette('RGB') if picture.mode == 'P' else None)
 
 

@@ -8,10 +8,14 @@ import codecs
 import pathlib
 import unicodedata
 
+from st_tf.files import expanded
 from st_tf.task import DataConfig, Task, TaskError, refuse
-from st_tf.task.pictures import SUFFIXES, is_rubbish
+from st_tf.task.pictures import CONVERT_HEIC, HEIC_SUFFIXES, SUFFIXES
 from tasks import _mask_files, _numbering
 from tasks._mask_files import Files, Pair
+from tasks._picture_folders import PassedOver, entries
+from tasks._picture_folders import folders as folders_in
+from tasks._picture_folders import pictures as pictures_in
 from tasks._segmentation import SegmentationTask
 from tasks._sizes import shape
 from tasks._splits import split_of
@@ -46,14 +50,17 @@ def load(root: pathlib.Path, name: str, config: DataConfig, classes: int = 0) ->
   names, source = _named(root, config)
   _check_names(names, source, classes)
   folders = _split_folders(root)
-  survey = _mask_files.survey({split: _pairs(root, folder) for split, folder in folders.items()})
+  passed = PassedOver(root)
+  for side in ('images', 'annotations'):
+    passed.add_loose(root / side, 'in no split')
+  survey = _mask_files.survey({split: _pairs(root, folder, passed) for split, folder in folders.items()})
   counts, masks = survey.counts, str(root / 'annotations')
   if void is None and (classes or source == str(root / _ADE_NAMES)):
     numbering = _numbering.fixed(names or [f'class {number}' for number in range(1, classes + 1)])
   else:
     numbering = _numbering.numbering(counts.keys(), names, void, survey.of_voc, masks)
   splits = survey.files(numbering.classes, numbering.rule)
-  notes = numbering.notes(name, counts, guessed=void is None and not classes)
+  notes = [*numbering.notes(name, counts, guessed=void is None and not classes), *passed.notes(name)]
   return SegmentationTask(name, numbering.labels, splits, config, shape=shape(config, _default_shape(splits)), notes=notes)
 
 
@@ -68,7 +75,7 @@ def _split_folders(root: pathlib.Path) -> dict[str, str]:
   if not images.is_dir() or not masks.is_dir():
     raise TaskError(f'The folder holds images/ and annotations/, each with training/ and validation/. Received: {root} without them.')
   folders = {}
-  for folder in sorted({entry.name for side in sides for entry in side.iterdir() if entry.is_dir() and not is_rubbish(entry.name)}):
+  for folder in sorted({entry.name for side in sides for entry in folders_in(side)}):
     there, other = (images, masks) if (images / folder).is_dir() else (masks, images)
     split = split_of(folder)
     if split is None or split in folders:
@@ -83,17 +90,23 @@ def _split_folders(root: pathlib.Path) -> dict[str, str]:
   return folders
 
 
-def _pairs(root: pathlib.Path, folder: str) -> list[Pair]:
+def _pairs(root: pathlib.Path, folder: str, passed: PassedOver) -> list[Pair]:
   """The pictures of a split, each with its mask, in a fixed order."""
   images, masks = root / 'images' / folder, root / 'annotations' / folder
-  pictures = _by_name(images, SUFFIXES, 'images')
+  pictures = _by_name(images, SUFFIXES, 'images', passed)
   if not pictures:
-    raise TaskError(f'A split has at least one example. Received: no images ({", ".join(SUFFIXES)}) in {images}. Add some or remove it.')
-  mask_files = _by_name(masks, _mask_files.SUFFIXES, 'masks')
+    there = f', but {passed.of(images)}' if passed.of(images) else ''
+    rule = 'A split has at least one example.'
+    raise TaskError(f'{rule} Received: no images ({", ".join(SUFFIXES)}) in {images}{there}. Add some or remove it.')
+  mask_files = _by_name(masks, _mask_files.SUFFIXES, 'masks', passed)
   for stem in sorted(pictures.keys() ^ mask_files.keys()):
-    lossy = _by_name(masks, _mask_files.LOSSY_SUFFIXES, 'masks').get(stem)
-    if lossy:
+    lossy = _others(masks).get(stem)
+    if lossy and lossy.suffix.lower() in _mask_files.LOSSY_SUFFIXES:
       raise TaskError(f'{_mask_files.RULE} Received: {lossy}, whose format does not keep numbers. Export the masks again, as PNG.')
+    other = _others(images).get(stem)
+    if stem in mask_files and other:
+      way_out = CONVERT_HEIC if other.suffix.lower() in HEIC_SUFFIXES else 'Convert it to PNG or JPEG.'
+      raise TaskError(f'Images are {", ".join(SUFFIXES)} files. Received: {other}, whose mask is {mask_files[stem]}. {way_out}')
     missing, there = (masks / f'{stem}.png', pictures[stem]) if stem in pictures else (images / stem, mask_files[stem])
     raise TaskError(
       f'Every image has a mask of the same name, and every mask an image. Received: {there} without {missing}. Add it, or remove the other.'
@@ -101,15 +114,20 @@ def _pairs(root: pathlib.Path, folder: str) -> list[Pair]:
   return [(path, mask_files[stem]) for stem, path in pictures.items()]
 
 
-def _by_name(folder: pathlib.Path, suffixes: tuple[str, ...], what: str) -> dict[str, pathlib.Path]:
+def _by_name(folder: pathlib.Path, suffixes: tuple[str, ...], what: str, passed: PassedOver) -> dict[str, pathlib.Path]:
   """{name without its ending, in one form of Unicode: the file}, in a fixed order."""
   found: dict[str, pathlib.Path] = {}
-  for path in sorted(folder.iterdir()):
-    if path.suffix.lower() in suffixes and not is_rubbish(path.name):
-      stem = unicodedata.normalize('NFC', path.stem)
-      if found.setdefault(stem, path) != path:
-        raise TaskError(f'No two {what} of a split have one name. Received: {found[stem]} and {path}. Rename or remove one.')
+  for path in pictures_in(folder, passed, suffixes):
+    stem = unicodedata.normalize('NFC', path.stem)
+    if found.setdefault(stem, path) != path:
+      raise TaskError(f'No two {what} of a split have one name. Received: {found[stem]} and {path}. Rename or remove one.')
   return found
+
+
+def _others(folder: pathlib.Path) -> dict[str, pathlib.Path]:
+  """{name without its ending, in one form of Unicode: a file}, of whatever kind."""
+  paths = (folder / entry.name for entry in entries(folder))
+  return {unicodedata.normalize('NFC', path.stem): path for path in paths}
 
 
 def _check_names(names: list[str], source: str, classes: int) -> None:
@@ -123,7 +141,7 @@ def _check_names(names: list[str], source: str, classes: int) -> None:
 
 def _named(root: pathlib.Path, config: DataConfig) -> tuple[list[str], str]:
   """(names, where they come from); no names where nothing gives any."""
-  given = pathlib.Path(config.class_names).expanduser()
+  given = expanded(config.class_names)
   if config.class_names and ',' in config.class_names:
     return [name.strip() for name in config.class_names.split(',')], '--class_names'
   if config.class_names:

@@ -95,6 +95,7 @@ def numbering(present: Set[int], names: Sequence[str], void: frozenset[int] | No
   - Two numbers of which one is 0 are two classes, since nothing could be learned from one.
   - 255 is void, and 0 a class, as Pascal VOC and Cityscapes' train ids have it; with names for all numbers from 1 on both are void.
   - Where the colours are Pascal VOC's, or the first name is that of a background, 0 is a class.
+  - Where there are more names than numbers up to the highest, with 0, nothing says which name is the first number's.
 
   Args:
     present: the numbers.
@@ -127,7 +128,7 @@ def _guessed(present: Set[int], names: Sequence[str], of_voc: bool, source: str)
     return frozenset({0, _VOID}) if from_1 or _begins(names, _VOIDS) else frozenset({_VOID})
   if 0 in present and (of_voc and not names or highest < count and _begins(names, _BACKGROUNDS)):
     return frozenset()
-  if count > 1 and present == set(range(count)) and not _begins(names, _VOIDS):
+  if 0 in present and 0 < highest < count and not _begins(names, _VOIDS):
     raise TaskError(
       f'{count} names are those of the numbers 0 to {count - 1}, or of 1 to {count}. Received: {_listed(sorted(present))} in {source}. Say'
       f' --void=none where 0 is {names[0]!r}, or --void=0 where 1 is and 0 counts for nothing.'

@@ -1,13 +1,19 @@
 """Folders of pictures: what people have put there, and what of it is passed over, counted."""
 
 from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent import futures
 import os
 import pathlib
+from typing import TypeVar
 
 from st_tf.task import TaskError
-from st_tf.task.pictures import CONVERT_HEIC, HEIC_SUFFIXES, SUFFIXES, is_rubbish, shown
+from st_tf.task.pictures import CONVERT_HEIC, HEIC_SUFFIXES, SUFFIXES, is_rubbish, open_rgb, shown
 
-_SHOWN_KINDS, _SHOWN_FOLDERS = 6, 5
+_SHOWN_KINDS, _SHOWN_FOLDERS, _SHOWN_BAD = 6, 5, 5
+_SMALL_SIDE = 8  # JPEGs are checked at reduced size.
+
+Item, T = TypeVar('Item'), TypeVar('T')
 
 
 class PassedOver:
@@ -22,16 +28,16 @@ class PassedOver:
     if count:
       self._counts.setdefault(folder, Counter())[kind] += count
 
-  def add_loose(self, folder: pathlib.Path) -> None:
-    """Counts the files that lie beside the folders of classes or splits."""
+  def add_loose(self, folder: pathlib.Path, kind: str = 'in no class folder') -> None:
+    """Counts the files that lie beside the folders of classes or splits; `kind` is that of pictures."""
     for entry in entries(folder):
       if not is_folder(entry):
-        self.add(folder, 'in no class folder' if _is_picture(entry) else _ending(entry.name))
+        self.add(folder, kind if _is_picture(entry) else _ending(entry.name))
 
   def of(self, folder: pathlib.Path) -> str:
     """What of a folder is passed over, in words, with a word on what could be done; '' where nothing is."""
     counts = self._counts.get(folder, Counter())
-    return _listed(counts) + (f'. {CONVERT_HEIC}' if counts.keys() & set(HEIC_SUFFIXES) else '')
+    return _listed(counts) + (f'. {CONVERT_HEIC.rstrip(".")}' if counts.keys() & set(HEIC_SUFFIXES) else '')
 
   def notes(self, source: str) -> tuple[str, ...]:
     """What is said of it all; nothing where nothing is passed over.
@@ -51,16 +57,52 @@ class PassedOver:
 
 
 def entries(folder: pathlib.Path) -> list[os.DirEntry]:
-  """What is in a folder in a fixed order, without what systems leave there and what is hidden.
+  """What is in a folder in a fixed order, without what systems leave there and what is hidden; raises as `everything`."""
+  return [entry for entry in everything(folder) if not is_rubbish(entry.name)]
+
+
+def everything(folder: pathlib.Path) -> list[os.DirEntry]:
+  """What is in a folder in a fixed order.
 
   Raises:
     TaskError: it cannot be read.
   """
   try:
     with os.scandir(folder) as found:
-      return sorted((entry for entry in found if not is_rubbish(entry.name)), key=lambda entry: entry.name)
+      return sorted(found, key=lambda entry: entry.name)
   except OSError as error:
     raise TaskError(f'A folder of pictures can be read. Received: {shown(folder)} ({error.strerror}). Change its rights.') from error
+
+
+def each(look: Callable[[Item], T], items: Sequence[Item], named: Callable[[Item], object] = str) -> list[T]:
+  """What `look` says of each file, several at a time; all bad ones are found at once.
+
+  Args:
+    look: reads one.
+    items: the files, or what names them.
+    named: what messages call one.
+
+  Raises:
+    TaskError: that of the first bad file, with the names of some others.
+  """
+  with futures.ThreadPoolExecutor() as pool:  # Decoding releases Python's lock.
+    found = list(pool.map(lambda item: _tried(look, item), items))
+  bad = [(item, error) for item, error in zip(items, found) if isinstance(error, TaskError)]
+  if bad:
+    (_, first), *others = bad
+    names = ', '.join(shown(named(item)) for item, _ in others[: _SHOWN_BAD - 1])
+    more = f' and {len(others) - _SHOWN_BAD + 1:,} more' if len(others) >= _SHOWN_BAD else ''
+    raise TaskError(f'{first} Bad too: {names}{more}.' if others else str(first)) from first
+  return found
+
+
+def decode(paths: Sequence[pathlib.Path]) -> None:
+  """Decodes every file once.
+
+  Raises:
+    TaskError: some cannot be.
+  """
+  each(lambda path: open_rgb(path, str(path), _SMALL_SIDE) and None, paths)
 
 
 def is_folder(entry: os.DirEntry) -> bool:
@@ -76,13 +118,13 @@ def folders(folder: pathlib.Path) -> list[pathlib.Path]:
   return [folder / entry.name for entry in entries(folder) if is_folder(entry)]
 
 
-def pictures(folder: pathlib.Path, passed: PassedOver) -> list[pathlib.Path]:
+def pictures(folder: pathlib.Path, passed: PassedOver, suffixes: Sequence[str] = SUFFIXES) -> list[pathlib.Path]:
   """The pictures in a folder in a fixed order; what else is there is counted in `passed`, pictures in its folders too."""
   found = []
   for entry in entries(folder):
     if is_folder(entry):
       passed.add(folder, 'in subfolders', count_below(folder / entry.name))
-    elif _is_picture(entry):
+    elif _is_picture(entry, suffixes):
       found.append(folder / entry.name)
     else:
       passed.add(folder, _ending(entry.name))
@@ -103,9 +145,16 @@ def count_below(folder: pathlib.Path) -> int:
   return found
 
 
-def _is_picture(entry: os.DirEntry) -> bool:
+def _tried(look: Callable[[Item], T], item: Item) -> T | TaskError:
+  try:
+    return look(item)
+  except TaskError as error:
+    return error
+
+
+def _is_picture(entry: os.DirEntry, suffixes: Sequence[str] = SUFFIXES) -> bool:
   """By the ending of its name; a link that leads nowhere is one, so that it is missed."""
-  if _ending(entry.name) not in SUFFIXES:
+  if _ending(entry.name) not in suffixes:
     return False
   try:
     return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry))

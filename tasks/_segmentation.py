@@ -12,7 +12,7 @@ from st_tf.task.maps import labelled
 from tasks import _augment, _masks, _reading, _statistics
 from tasks._class_weights import class_weights
 from tasks._masks import IGNORED, MaskedImages
-from tasks._splits import at_random, drawn, subset
+from tasks._splits import at_random, drawn, origin_notes, origins, subset
 
 # Streams of the numbers that are drawn per (seed, epoch).
 _ORDER, _GEOMETRY = range(2)
@@ -58,7 +58,9 @@ class SegmentationTask(Task):
     for split, images in splits.items():
       if not len(images):
         raise TaskError(f'A split has at least one example. Received: an empty {split} split in {name}. Add pictures with masks.')
-    self.name, self.labels, self.default_supernet, self.notes = name, tuple(labels), default_supernet, tuple(notes)
+    self.name, self.labels, self.default_supernet = name, tuple(labels), default_supernet
+    self.origins = origins(splits)
+    self.notes = (*notes, *origin_notes(name, self.origins))
     self.head = HeadSpec('dense', len(self.labels))
     self.image_size = shape
     self.mean, self.deviation = _statistics.PHOTOGRAPHS.mean, _statistics.PHOTOGRAPHS.deviation

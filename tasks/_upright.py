@@ -2,7 +2,8 @@
 
 import numpy as np
 
-LYING = (5, 6, 7, 8)  # Width and height change places.
+from st_tf.task.pictures import LYING
+
 MIRRORED = (2, 4, 5, 7)
 _X_FROM_RIGHT, _Y_FROM_BELOW = (2, 3, 6, 7), (3, 4, 7, 8)
 

@@ -3,8 +3,7 @@
 150 classes; the validation split, whose truth is public, is the test, and a tenth of training the validation.
 """
 
-import pathlib
-
+from st_tf.files import expanded
 from st_tf.task import DataConfig, Task, TaskError
 from tasks import _mask_folder
 
@@ -20,4 +19,4 @@ def load(argument: str, config: DataConfig) -> Task:
   del argument
   if not config.data_dir:
     raise TaskError('--task=ade20k reads a folder, ADEChallengeData2016. Received: no --data_dir. Write --data_dir=FOLDER.')
-  return _mask_folder.load(pathlib.Path(config.data_dir).expanduser(), 'ade20k', config, CLASSES)
+  return _mask_folder.load(expanded(config.data_dir), 'ade20k', config, CLASSES)

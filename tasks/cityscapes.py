@@ -8,6 +8,7 @@ import pathlib
 
 import numpy as np
 
+from st_tf.files import expanded
 from st_tf.task import DataConfig, Task, TaskError, refuse
 from tasks import _mask_files
 from tasks._masks import IGNORED
@@ -50,7 +51,7 @@ def load(argument: str, config: DataConfig) -> Task:
   """
   del argument
   refuse(config, ('class_names', 'void'), 'cityscapes')
-  root = pathlib.Path(config.data_dir).expanduser()
+  root = expanded(config.data_dir)
   if not config.data_dir or not all((root / name).is_dir() for name in ('leftImg8bit', 'gtFine')):
     raise TaskError(
       f'--task=cityscapes reads a folder with leftImg8bit/ and gtFine/. Received: --data_dir={config.data_dir} without them.'

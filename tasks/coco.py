@@ -4,10 +4,9 @@ FOLDER/annotations/person_keypoints_{train,val}2017.json with the images in FOLD
 truth is public, is the test, and a tenth of the train pictures the validation.
 """
 
-import pathlib
-
+from st_tf.files import expanded
 from st_tf.task import DataConfig, Task, TaskError
-from tasks._coco import read_folder
+from tasks._coco import origins, read_folder
 from tasks._joints import COCO_SIGMAS
 from tasks._keypoints import KeypointTask
 from tasks._sizes import shape
@@ -26,9 +25,9 @@ def load(argument: str, config: DataConfig) -> Task:
     raise TaskError(
       '--task=coco reads a folder with annotations/, train2017/ and val2017/. Received: no --data_dir. Write --data_dir=FOLDER.'
     )
-  root = pathlib.Path(config.data_dir).expanduser()
+  root = expanded(config.data_dir)
   splits = read_folder(root, 'coco', config)
   names = splits['train'].annotations.joints.names
   if set(names) != set(COCO_SIGMAS):
     raise TaskError(f"COCO's people have 17 joints, nose to ankles. Received: {', '.join(names)} in {root}. Use --task=keypoints:{root}.")
-  return KeypointTask('coco', splits, config, shape=shape(config, _SHAPE))
+  return KeypointTask('coco', splits, config, shape=shape(config, _SHAPE), origins=origins(splits))

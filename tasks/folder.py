@@ -9,8 +9,9 @@ import pathlib
 
 import numpy as np
 
+from st_tf.files import expanded
 from st_tf.task import DataConfig, Task
-from tasks import _class_folders
+from tasks import _class_folders, _picture_folders
 from tasks._classification import ClassificationTask
 from tasks._images import EncodedImages
 from tasks._sizes import side
@@ -32,9 +33,9 @@ def load(argument: str, config: DataConfig) -> Task:
   Raises:
     TaskError: no such folder, an unreadable image, one class only, an empty split or class, or a label unknown to train.
   """
-  root, name = pathlib.Path(config.data_dir, argument).expanduser(), f'folder:{argument}'
+  root, name = expanded(pathlib.Path(config.data_dir, argument)), f'folder:{argument}'
   found = _class_folders.read(root, name)
-  _class_folders.check([path for pairs in found.files.values() for path, _ in pairs])
+  _picture_folders.decode([path for pairs in found.files.values() for path, _ in pairs])
   size = side(config, _DEFAULT_SIDE)
   splits = {}
   for split, pairs in found.files.items():

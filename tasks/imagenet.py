@@ -20,8 +20,10 @@ import pathlib
 
 import numpy as np
 
+from st_tf.files import expanded
 from st_tf.task import DataConfig, Task, TaskError
-from tasks import _class_folders, _records, _tfds
+from st_tf.task.pictures import header_of
+from tasks import _class_folders, _picture_folders, _records, _tfds
 from tasks._classification import ClassificationTask
 from tasks._images import EncodedImages
 from tasks._sizes import side
@@ -44,7 +46,7 @@ def load(argument: str, config: DataConfig) -> Task:
   """
   del argument
   size = side(config, _SIDE)
-  root = pathlib.Path(config.data_dir).expanduser()
+  root = expanded(config.data_dir)
   if config.data_dir and (root / 'train').is_dir():
     labels, splits, notes = _from_folders(root, size)
   else:
@@ -68,7 +70,7 @@ def load(argument: str, config: DataConfig) -> Task:
 
 def _from_folders(root: pathlib.Path, size: int) -> tuple[list[str], dict[str, Examples], tuple[str, ...]]:
   found = _class_folders.read(root, 'imagenet', ignored=('test',))  # Its labels are secret.
-  _class_folders.look([path for path, _ in found.files.get('validation', ())])
+  _picture_folders.each(lambda path: header_of(path, str(path)), [path for path, _ in found.files.get('validation', ())])
   splits = {}
   for split, pairs in found.files.items():
     paths = [path for path, _ in pairs]

@@ -9,8 +9,9 @@ import pathlib
 
 import numpy as np
 
+from st_tf.files import expanded
 from st_tf.task import DataConfig, Task
-from tasks._coco import read_folder
+from tasks._coco import origins, read_folder
 from tasks._keypoints import KeypointTask
 from tasks._people import People
 from tasks._sizes import shape
@@ -29,8 +30,8 @@ def load(argument: str, config: DataConfig) -> Task:
   Raises:
     TaskError: no such folder, or its data is bad.
   """
-  splits = read_folder(pathlib.Path(config.data_dir, argument).expanduser(), f'keypoints:{argument}', config)
-  return KeypointTask(f'keypoints:{argument}', splits, config, shape=shape(config, _default_shape(splits)))
+  splits = read_folder(expanded(pathlib.Path(config.data_dir, argument)), f'keypoints:{argument}', config)
+  return KeypointTask(f'keypoints:{argument}', splits, config, shape=shape(config, _default_shape(splits)), origins=origins(splits))
 
 
 def _default_shape(splits: Mapping[str, People]) -> tuple[int, int]:

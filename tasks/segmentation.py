@@ -8,6 +8,7 @@ counted and called 'class 1', ....
 
 import pathlib
 
+from st_tf.files import expanded
 from st_tf.task import DataConfig, Task
 from tasks import _mask_folder
 
@@ -20,4 +21,4 @@ def load(argument: str, config: DataConfig) -> Task:
   Raises:
     TaskError: no such folder, or its data is bad.
   """
-  return _mask_folder.load(pathlib.Path(config.data_dir, argument).expanduser(), f'segmentation:{argument}', config)
+  return _mask_folder.load(expanded(pathlib.Path(config.data_dir, argument)), f'segmentation:{argument}', config)

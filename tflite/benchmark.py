@@ -6,8 +6,6 @@ Prints a table and, with --json=FILE, writes it too. Ratios are to the first fil
 from collections.abc import Sequence
 import dataclasses
 import json
-import os
-import pathlib
 import platform
 import statistics
 from typing import Any
@@ -17,6 +15,7 @@ import numpy as np
 from st_tf import command, quiet
 from st_tf.config import flags, named_files
 from st_tf.errors import UserError
+from st_tf.files import expanded
 from tflite.file import model_file
 from tflite.file.model_file import SERVING, ModelFileError
 from tflite.runtimes.measured import speedup
@@ -46,9 +45,9 @@ class Options:
       raise flags.FlagError(f'--rounds is at least 1. Received: {self.rounds}.')
     if self.image_size < 0:
       raise flags.FlagError(f'--image_size is a number of pixels. Received: {self.image_size}. 0 = as the files say.')
-    if self.json and not pathlib.Path(os.path.expanduser(self.json)).parent.is_dir():
+    if self.json and not expanded(self.json).parent.is_dir():
       raise flags.FlagError(f'--json is a file in an existing folder. Received: {self.json}. Create the folder first.')
-    if self.json and pathlib.Path(os.path.expanduser(self.json)).exists():
+    if self.json and expanded(self.json).exists():
       raise flags.FlagError(f'--json overwrites nothing. Received: {self.json}, which exists. Choose another, or remove it.')
 
   @property
@@ -63,7 +62,10 @@ class Options:
 
 
 def _is_file(path: str) -> bool:
-  return os.path.isfile(os.path.expanduser(path))
+  try:
+    return expanded(path).is_file()
+  except (OSError, ValueError, RuntimeError):  # Too long a name, for one.
+    return False
 
 
 def main(argv: Sequence[str]) -> None:
@@ -81,7 +83,7 @@ def main(argv: Sequence[str]) -> None:
   print('\n'.join([*lines(rows, options), *notes]))
   if options.json:
     facts = {'runtime': options.runtime, 'machine': platform.platform(), 'rounds': options.rounds, 'models': rows, 'notes': notes}
-    pathlib.Path(os.path.expanduser(options.json)).write_text(json.dumps(facts, indent=1) + '\n', encoding='utf-8')
+    expanded(options.json).write_text(json.dumps(facts, indent=1) + '\n', encoding='utf-8')
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import dataclasses
 import gzip
 import json
-import os
 import pathlib
 import sys
 from typing import Any
@@ -19,6 +18,7 @@ from st_tf import command, quiet, wording
 from st_tf.config import flags, named_files
 from st_tf.config.fields import check_all
 from st_tf.errors import UserError
+from st_tf.files import expanded
 from st_tf.task import DataConfig
 from tflite import exports
 from tflite.file.formats import FORMATS, STORAGES, Format
@@ -62,7 +62,7 @@ class Options:
   @property
   def path(self) -> pathlib.Path:
     """The file to write."""
-    return pathlib.Path(os.path.expanduser(self.out or pathlib.Path(self.ticket) / f'model_{self.format}.tflite'))
+    return expanded(self.out or pathlib.Path(self.ticket) / f'model_{self.format}.tflite')
 
 
 def main(argv: Sequence[str]) -> None:

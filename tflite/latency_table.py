@@ -8,7 +8,6 @@ activation. The same command continues a table that was interrupted.
 from collections.abc import Iterator, Sequence
 import dataclasses
 import json
-import os
 import pathlib
 import platform
 from typing import Any
@@ -22,7 +21,7 @@ from st_tf.arch.specs import HEADS, HeadSpec
 from st_tf.config import flags
 from st_tf.config.config import PADDINGS
 from st_tf.errors import UserError
-from st_tf.files import write_bytes
+from st_tf.files import expanded, write_bytes
 from tflite.runtimes.measured import RuntimeMissingError
 from tflite.runtimes.named import RUNTIMES, Runtime
 
@@ -70,7 +69,7 @@ class Options:
   @property
   def path(self) -> pathlib.Path:
     """The file to write."""
-    return pathlib.Path(os.path.expanduser(self.out))
+    return expanded(self.out)
 
 
 def main(argv: Sequence[str]) -> None:

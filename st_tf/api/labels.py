@@ -1,13 +1,13 @@
 """Labels of a file of others beside those of a task: which output is which class."""
 
 from collections.abc import Sequence
-import pathlib
 import re
 import unicodedata
 
 import numpy as np
 
 from st_tf.errors import UserError
+from st_tf.files import expanded
 
 TASK = 'task'
 _SHOWN = 5
@@ -45,7 +45,7 @@ def read(path: str) -> list[str]:
     LabelsError: as `parse`, or it cannot be read.
   """
   try:
-    return parse(pathlib.Path(path).expanduser().read_bytes(), path)
+    return parse(expanded(path).read_bytes(), path)
   except (OSError, ValueError) as error:
     reason = error.strerror if isinstance(error, OSError) else error
     raise LabelsError(f'--labels is a text file with a label per line, or {TASK!r}. Received: {path!r} ({reason}).') from None

@@ -11,6 +11,7 @@ import numpy as np
 from st_tf import plain
 from st_tf.arch.graph import Architecture, Graph, architecture
 from st_tf.errors import UserError
+from st_tf.files import expanded
 
 _LEAST = 1e-6  # Milliseconds; what takes no time would have no penalty.
 PREFIX = 'latency:'  # `--cost=latency:FILE`.
@@ -49,7 +50,7 @@ class LatencyTable:
     """
     rule = 'A latency table is a file that python -m tflite.latency_table has finished.'
     try:
-      facts = plain.parse(pathlib.Path(path).expanduser().read_bytes())
+      facts = plain.parse(expanded(path).read_bytes())
       arch, head = architecture(facts['supernet']), str(facts['head'])
       names, amounts = ('layers', 'macs') if isinstance(arch, Graph) else ('groups', 'units')
       curves = {name: _rising(entry, amounts) for entry in facts['operations'] for name in entry[names]}

@@ -17,6 +17,7 @@ from st_tf.config import Config, Identity
 from st_tf.config.fields import shown
 from st_tf.config.request import Request
 from st_tf.errors import UserError
+from st_tf.files import expanded
 from st_tf.models import build, cost
 from st_tf.runs.start import supernet
 from st_tf.task import Task
@@ -44,7 +45,7 @@ class Comparison:
   def __init__(self, task: Task, base: Config, options: Options, chosen: Sequence[Entry], root: pathlib.Path, command: str, loading: float):
     self.task, self.base, self.options, self.chosen, self.root = task, base, options, chosen, root
     self._command, self._loading, self._simple = command, loading, Baselines(task)
-    self._records = Records(pathlib.Path(options.records or root / _RECORDS).expanduser(), dict(task.sizes))
+    self._records = Records(expanded(options.records or root / _RECORDS), dict(task.sizes))
     self._work = Work(root, self._records, self._measured, task.primary_metric, options.jobs)
     self.rates = options.learning_rates or (base.training.learning_rate,)
     seeds = range(base.seed, base.seed + options.seeds)

@@ -12,6 +12,7 @@ from st_tf import files, plain
 from st_tf.arch.latency import PREFIX
 from st_tf.arch.presets import FAMILIES, KERAS, PRESETS
 from st_tf.errors import UserError
+from st_tf.files import expanded
 
 SETTINGS = ('supernet', 'cost', 'class_names', 'detections', 'init_from', 'weights', 'teacher')
 _OF_FAMILIES = ('imagenet', 'none')  # As weights: those that a family brings.
@@ -45,7 +46,7 @@ def digest(setting: str, text: str) -> str:
   }
   if not text or names_none.get(setting):
     return ''
-  path = pathlib.Path(os.path.expanduser(text.removeprefix(PREFIX).removeprefix(KERAS)))
+  path = expanded(text.removeprefix(PREFIX).removeprefix(KERAS))
   try:
     if setting in ('init_from', 'teacher') and os.path.isfile(path / TICKET):
       return _fingerprint(path / TICKET)

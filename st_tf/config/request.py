@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 import dataclasses
-import pathlib
 from types import MappingProxyType
 from typing import Any
 
@@ -11,6 +10,7 @@ from st_tf.arch import presets
 from st_tf.config import named_files, recipes
 from st_tf.config.config import Config, parse
 from st_tf.config.fields import ConfigError
+from st_tf.files import expanded
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -90,7 +90,7 @@ class Request:
 
 def _read(path: str) -> dict[str, Any]:
   try:
-    return parse(pathlib.Path(path).expanduser().read_text(encoding='utf-8'))
+    return parse(expanded(path).read_text(encoding='utf-8'))
   except (OSError, UnicodeDecodeError) as error:
     raise ConfigError(
       f"--config names a readable JSON file. Received: {path!r} ({error}). A run writes one: its workdir's config.json."

@@ -41,7 +41,7 @@ def load(path: str) -> tuple[Graph, dict[str, np.ndarray]]:
   Raises:
     SpecError: it cannot be read, or the model has layers that only its own code knows.
   """
-  file = pathlib.Path(path).expanduser()
+  file = files.expanded(path)
   if not file.exists() or (file.is_file() and file.suffix not in _SUFFIXES):
     missing = '' if file.exists() else ', which does not exist'
     raise SpecError(f'A model of Keras is a .keras or .h5 file or a SavedModel folder. Received: {path}{missing}.')

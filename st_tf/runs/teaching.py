@@ -1,10 +1,9 @@
 """Whom a run learns from: a ticket, a file of Keras, or the network that it begins with."""
 
-import pathlib
-
 from st_tf.arch import presets
 from st_tf.config import Config, ConfigError
 from st_tf.config.named_files import START, TICKET
+from st_tf.files import expanded
 from st_tf.models import named_variables, starts
 from st_tf.models.graph import build_graph
 from st_tf.models.high_resolution import CLASSIFIER
@@ -27,8 +26,8 @@ def teacher(task: Task, config: Config) -> Teacher | None:
     return None
   if name == START:
     return _of_start(task, config)
-  if (pathlib.Path(name).expanduser() / TICKET).is_file():
-    return _of_ticket(task, Ticket.load(pathlib.Path(name).expanduser()))
+  if (expanded(name) / TICKET).is_file():
+    return _of_ticket(task, Ticket.load(expanded(name)))
   begun = starts.start(f'{presets.KERAS}{name}', '', config.training.teacher_pixels, task.head, task.image_size, 'kept')
   return _of_weights(task, begun, f'{name}, which has other outputs than the {task.head.outputs} of {task.name}')
 

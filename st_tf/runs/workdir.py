@@ -57,8 +57,8 @@ class Workdir:
   ):
     self.identity = identity if isinstance(identity, Identity) else Identity.of(identity)
     self.process = process
-    self.path = pathlib.Path(path).expanduser().resolve()
-    self._stages = pathlib.Path(stages).expanduser().resolve() if stages else self.path / folder.STAGES
+    self.path = files.expanded(path).resolve()
+    self._stages = files.expanded(stages).resolve() if stages else self.path / folder.STAGES
     self.checkpoints = Checkpoints(self.path / folder.CHECKPOINTS, self.identity.settings.keep_checkpoints)
     self.history = History(self.path, process.again, _told(self.identity.settings))
     try:

@@ -13,6 +13,7 @@ from typing import Any
 
 from st_tf import plugins
 from st_tf.errors import did_you_mean
+from st_tf.files import expanded
 from st_tf.task.task import DataConfig, Task, TaskError, check_labels
 
 MODULE = 'module:'  # What the name of a task begins with that is code of the user's own.
@@ -57,7 +58,7 @@ def check(name: str, config: DataConfig) -> None:
   if bool(argument) != _takes_argument(kind):
     written = f'{kind}:{"PATH" if takes_folder else "ARGUMENT"}' if _takes_argument(kind) else kind
     raise TaskError(f'This task is written {written}. Received: {name!r}.')
-  root = pathlib.Path(config.data_dir, argument).expanduser()
+  root = expanded(pathlib.Path(config.data_dir, argument))
   if takes_folder and not os.path.isdir(root):
     found = 'a file, which is to be unpacked first' if os.path.exists(root) else f'which is {root.absolute()}'
     raise TaskError(f'--task={kind}:PATH names a folder that exists. Received: {root}, {found}. Correct the path, or --data_dir.')

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 import contextlib
+import dataclasses
 import io
 import pathlib
 import threading
@@ -36,7 +37,25 @@ _TURNS = {
   7: Image.Transpose.TRANSVERSE,
   8: Image.Transpose.ROTATE_90,
 }
-_LYING = tuple(_TURNS[number] for number in (5, 6, 7, 8))  # Width and height change places.
+LYING = (5, 6, 7, 8)  # Orientations, as in EXIF, of pictures whose width and height change places.
+
+
+@dataclasses.dataclass(frozen=True)
+class Header:
+  """What a picture's file says of itself.
+
+  Attributes:
+    stored: (height, width) of its pixels, as the file stores them.
+    orientation: as in EXIF, 1 to 8; 1 where it says none that can be read.
+  """
+
+  stored: tuple[int, int]
+  orientation: int = 1
+
+  @property
+  def upright(self) -> tuple[int, int]:
+    """(height, width) of the picture as it is seen."""
+    return self.stored[::-1] if self.orientation in LYING else self.stored
 
 
 def open_rgb(item: pathlib.Path | bytes, name: str, side: int = 0) -> Image.Image:
@@ -57,8 +76,8 @@ def open_rgb(item: pathlib.Path | bytes, name: str, side: int = 0) -> Image.Imag
       return as_rgb(picture, name)
 
 
-def upright_size(item: pathlib.Path | bytes, name: str) -> tuple[int, int]:
-  """(height, width) in pixels of an encoded picture as `open_rgb` gives it, from its header where that says it.
+def header_of(item: pathlib.Path | bytes, name: str) -> Header:
+  """Size and orientation of an encoded picture, from its header where that says them.
 
   Args:
     item: a file or its contents.
@@ -69,10 +88,13 @@ def upright_size(item: pathlib.Path | bytes, name: str) -> tuple[int, int]:
   """
   with _opened(item, name) as picture, _in_turn(picture, name):
     _check_mode(picture, name)
+    orientation = _orientation(picture)
     if picture.format in ('PNG', 'TIFF'):
       picture.load()  # What says how a PNG is turned may stand behind its pixels; Pillow turns a TIFF itself, when it decodes it.
-    lies = _turn(picture) in _LYING
-    return (picture.width, picture.height) if lies else (picture.height, picture.width)
+    if picture.format == 'TIFF':
+      turned = Header((picture.height, picture.width), orientation)
+      return dataclasses.replace(turned, stored=turned.upright)
+    return Header((picture.height, picture.width), _orientation(picture))
 
 
 def as_rgb(picture: Image.Image, name: str) -> Image.Image:
@@ -88,7 +110,7 @@ def as_rgb(picture: Image.Image, name: str) -> Image.Image:
   with decodable(name):
     _check_mode(picture, name)
     picture.load()  # Before its EXIF is read: what goes wrong there says nothing of the pixels.
-    turn = _turn(picture)
+    turn = _TURNS.get(_orientation(picture))
     if picture.has_transparency_data:
       seen = picture.convert('RGBA')
       rgb = Image.new('RGB', seen.size, 'white')
@@ -176,12 +198,13 @@ def _check_mode(picture: Image.Image, name: str) -> None:
     raise TaskError(f'{rule} Received: mode {picture.mode!r} of {shown(name)}. Save it as 8-bit RGB.')
 
 
-def _turn(picture: Image.Image) -> Image.Transpose | None:
-  """What makes a picture upright; None where nothing does, or its EXIF cannot be read."""
+def _orientation(picture: Image.Image) -> int:
+  """As EXIF says, 1 to 8; 1 where it says none, or cannot be read."""
   try:
-    return _TURNS.get(picture.getexif().get(ExifTags.Base.Orientation))
+    orientation = picture.getexif().get(ExifTags.Base.Orientation)
+    return orientation if orientation in _TURNS else 1
   except Exception:  # Of any kind, as in `decodable`; the pixels are good.
-    return None
+    return 1
 
 
 def _way_out(item: pathlib.Path | bytes) -> str:

@@ -15,6 +15,12 @@ ARRAYS = {
 }
 
 
+def test_a_home_is_put_in_and_one_of_nobody_stays_as_it_is(monkeypatch):
+  monkeypatch.setenv('HOME', '/home/me')
+  assert files.expanded('~/a') == pathlib.Path('/home/me/a') and files.expanded(pathlib.Path('a', '~')) == pathlib.Path('a', '~')
+  assert files.expanded('~nobody_at_all/a') == pathlib.Path('~nobody_at_all/a')
+
+
 def test_arrays_come_back_as_they_were(tmp_path):
   files.write_arrays(tmp_path / 'a.safetensors', ARRAYS)
   found = files.read_arrays(tmp_path / 'a.safetensors')

@@ -1,13 +1,11 @@
 import pathlib
 import unicodedata
 
-import numpy as np
-from PIL import Image
 import pytest
 
 from st_tf.task import TaskError
 from tasks import _class_folders
-from tasks._class_folders import check, look
+from tasks._picture_folders import decode
 
 
 def touch(root: pathlib.Path, *files: str) -> pathlib.Path:
@@ -47,23 +45,6 @@ def test_an_ignored_split_is_as_if_it_were_not_there(tmp_path):
   assert list(read(tmp_path, ('test',)).files) == ['train']
   with pytest.raises(TaskError, match=rf'Every label is one of train \(ant, bee\)\. Received: {tmp_path}/Test/cow'):
     read(tmp_path)
-
-
-def test_reading_opens_no_picture_and_checking_all(tmp_path):
-  found = read(touch(tmp_path, 'ant/1.jpg', 'bee/1.jpg'))
-  with pytest.raises(TaskError, match=rf'An image can be decoded\. Received: {tmp_path}/ant/1\.jpg'):
-    check([path for path, _ in found.files['train']])
-
-
-def test_headers_alone_can_be_looked_at(tmp_path):
-  pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-  Image.fromarray(pixels).save(tmp_path / 'a.jpg')
-  whole = (tmp_path / 'a.jpg').read_bytes()
-  (tmp_path / 'a.jpg').write_bytes(whole[:-900])
-  look([tmp_path / 'a.jpg'])
-  (tmp_path / 'b.jpg').write_bytes(whole[:20])
-  with pytest.raises(TaskError, match=rf'An image can be decoded\. Received: {tmp_path}/b\.jpg'):
-    look([tmp_path / 'a.jpg', tmp_path / 'b.jpg'])
 
 
 @pytest.mark.parametrize(
@@ -112,9 +93,44 @@ def test_pictures_straight_in_a_split_that_is_scored_have_no_labels(tmp_path):
   assert found.notes == ('folder:x: test has no labels, 2 pictures and no folders of classes, and is not used',)
 
 
+@pytest.mark.parametrize('split', ['test', 'Testing', 'val', 'validation', 'test_set'])
+def test_a_split_without_labels_beside_classes_is_no_class(tmp_path, split):
+  found = read(touch(tmp_path, 'ant/1.jpg', 'bee/1.jpg', f'{split}/1.jpg', f'{split}/more/2.jpg'))
+  assert splits(found) == {'train': ['1.jpg ant', '1.jpg bee']}
+  assert found.notes == (
+    f'folder:x: {split} is called like a split and holds 1 picture without labels: it is no class, and is not used (rename it where it is'
+    ' one)',
+  )
+
+
+@pytest.mark.parametrize('label', ['train', 'Valid', 'dev'])
+def test_a_class_that_is_called_like_a_split_is_told_of(tmp_path, label):
+  found = read(touch(tmp_path, 'invalid/1.jpg', 'plane/1.jpg', f'{label}/1.jpg', f'{label}/2.jpg', f'{label}/more/3.jpg'))
+  assert sorted(found.labels) == sorted(['invalid', 'plane', label])
+  assert found.notes[0] == f'folder:x: {label} is taken for a class, since it holds pictures and stands beside classes'
+
+
+def test_pictures_of_a_class_called_train_outnumber_those_in_its_folders(tmp_path):
+  files = ('bus/1.jpg', *(f'train/{name}.jpg' for name in ('1', '2', '3', 'old/1', 'new/1')))
+  assert read(touch(tmp_path, *files)).labels == ['bus', 'train']
+  assert read(touch(tmp_path, 'test/1.jpg')).labels == ['new', 'old'], 'beside another split it is one'
+
+
+def test_strays_beside_the_classes_of_train_are_counted_and_change_nothing(tmp_path):
+  touch(tmp_path, 'train/ant/1.jpg', 'train/bee/1.jpg', 'train/stray.jpg', 'test/1.jpg', 'samples/1.jpg')
+  found = read(tmp_path)
+  assert splits(found) == {'train': ['1.jpg ant', '1.jpg bee']}
+  assert found.notes == (
+    'folder:x: samples has no labels, 1 picture and no folders of classes, and is not used',
+    'folder:x: test has no labels, 1 picture and no folders of classes, and is not used',
+    'folder:x: passed over: 1 in no class folder (train: 1 in no class folder)',
+  )
+
+
 @pytest.mark.parametrize(
   ('files', 'message'),
   [
+    (['ant/1.jpg', 'test/1.jpg'], r"Received: \['ant'\] in ROOT, beside test, called like a split\. Add a folder per class"),
     (['1.jpg', '2.jpg'], r'at least two classes, .* Received: \[\] in ROOT, and 2 pictures without labels\. Sort them into ROOT/LABEL/\.'),
     (['train/1.jpg', 'test/1.jpg'], r'at least one class folder\. Received: 1 picture without labels in ROOT/train\. Add class folders'),
     (['train/1.jpg'], r'at least one class folder\. Received: 1 picture without labels in ROOT/train'),
@@ -123,7 +139,10 @@ def test_pictures_straight_in_a_split_that_is_scored_have_no_labels(tmp_path):
     (['a/b/train/ant/1.jpg', 'a/b/test/ant/1.jpg', 'docs/x.txt'], r'in ROOT, which holds ROOT/a/b\. Give that path\.'),
     (['train/train/ant/1.jpg', 'train/train/bee/1.jpg', 'test/x/1.jpg'], r'in ROOT/train, which holds ROOT/train/train\. Move what is in'),
     (['ant/1.jpg', 'ant/more/2.jpg', 'ant/rest/3.jpg'], r"Received: \['ant'\] in ROOT\. Add a folder per class\."),
-    (['ant/1.jpg', 'bee/1.heic', 'bee/2.HEIC'], r'Received: none in ROOT/bee, but 2 \.heic\. HEIC is not read; convert it to JPEG'),
+    (
+      ['ant/1.jpg', 'bee/1.heic', 'bee/2.HEIC'],
+      r'Received: none in ROOT/bee, but 2 \.heic\. HEIC is not read; convert it to JPEG.*\)\. Add',
+    ),
     (['ant/1.jpg', 'bee/more/1.jpg'], r'Received: none in ROOT/bee, but 1 in subfolders\. Add some or remove it'),
     (
       ['train/ant/1.jpg', 'train/bee/1.jpg', 'test/unknown/1.jpg'],
@@ -164,5 +183,5 @@ def test_a_link_that_leads_nowhere_is_missed_and_not_passed_over(tmp_path):
   (tmp_path / 'bee' / '2.jpg').symlink_to(tmp_path / 'gone.jpg')
   found = read(tmp_path)
   assert splits(found)['train'] == ['1.jpg ant', '1.jpg bee', '2.jpg bee']
-  with pytest.raises(TaskError, match=rf'An image is a file that exists\. Received: {tmp_path}/bee/2\.jpg'):
-    check([tmp_path / 'bee' / '2.jpg'])
+  with pytest.raises(TaskError, match=rf'An image is a file that exists\. Received: {tmp_path}/bee/2\.jpg\. Bad too: .*bee/1\.jpg\.$'):
+    decode([tmp_path / 'bee' / '2.jpg', tmp_path / 'bee' / '1.jpg'])

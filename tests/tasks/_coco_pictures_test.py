@@ -1,4 +1,5 @@
 import dataclasses
+import os
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -39,6 +40,33 @@ def test_coordinates_of_a_picture_as_it_is_stored_are_turned_with_it(tmp_path):
   assert found.keypoints[1, 0].tolist() == [20, 20, 2] and found.boxes[1].tolist() == [40, 20, 10, 10]
   assert found.notes == ('people.json: 1 images are turned by EXIF, their joints and boxes with them, as sizes say',)
   assert found.read(0).size == (40, 60)
+
+
+def test_a_tiff_is_turned_once(tmp_path):
+  stored, seen = {'names': ('a.tif', 'b.jpg')}, ((60, 40), (40, 60))
+  for orientations, sizes, turned in (((6, 1), ((40, 60), (40, 60)), [6, 1]), ((6, 1), seen, [1, 1]), ((6, 1), ((0, 0), (0, 0)), [1, 1])):
+    found = looked_at(made(tmp_path, orientations, sizes, **stored))
+    assert found.shapes.tolist() == [[60, 40], [40, 60]] and found.turned.tolist() == turned and found.read(0).size == (40, 60)
+
+
+def test_a_png_that_says_behind_its_pixels_how_it_is_turned_is_turned(tmp_path):
+  found = made(tmp_path, (6, 1), names=('a.png', 'b.jpg'))
+  data = found.pictures[0].read_bytes()
+  at = data.index(b'eXIf') - 4
+  size = 12 + int.from_bytes(data[at : at + 4], 'big')
+  found.pictures[0].write_bytes(data[:at] + data[at + size : -12] + data[at : at + size] + data[-12:])
+  assert looked_at(found).turned.tolist() == [6, 1]
+
+
+def test_a_folder_that_may_not_be_read_is_named(tmp_path, monkeypatch):
+  found = made(tmp_path)
+
+  def refused(folder):
+    raise PermissionError(13, 'Permission denied')
+
+  monkeypatch.setattr(os, 'scandir', refused)
+  with pytest.raises(TaskError, match=rf'A folder of pictures can be read\. Received: {tmp_path} \(Permission denied\)\. Change'):
+    looked_at(found)
 
 
 def test_coordinates_of_a_picture_as_it_is_seen_stay(tmp_path):

@@ -46,7 +46,15 @@ def test_pairs_are_the_names_that_differ_in_the_side_alone():
   ('left', 'right'),
   [
     *[('leftEye', 'rightEye'), ('EyeL', 'EyeR'), ('LEye', 'REye'), ('eye.l', 'eye.r'), ('eye_left', 'eye_right'), ('lefteye', 'righteye')],
-    *[('eyeleft', 'eyeright'), ('L_F_Paw', 'R_F_Paw'), ('left1', 'right1'), ('Left Eye', 'right-eye')],
+    *[
+      ('L1', 'R1'),
+      ('l_1', 'r_1'),
+      ('1L', '1R'),
+      ('eyeleft', 'eyeright'),
+      ('L_F_Paw', 'R_F_Paw'),
+      ('left1', 'right1'),
+      ('Left Eye', 'right-eye'),
+    ],
   ],
 )
 def test_a_side_is_read_however_it_is_written(left, right):
@@ -58,6 +66,19 @@ def test_with_one_side_alone_images_are_not_mirrored(alone):
   found = made('lefteye', 'righteye', 'l_hip', 'r_hip', alone)
   assert found.pairs is None and f'not mirrored: {alone!r} has no other side' in found.mirror
   assert made('left_eye', 'l_eye', 'right_eye').pairs is None, 'which of two left eyes'
+
+
+def test_a_letter_and_a_number_are_a_side_only_where_the_other_one_is_there():
+  spine = [f'L{number}' for number in range(1, 6)]
+  hips = ('left_hip', 'right_hip')
+  assert made(*hips, *spine).mirror.endswith('left/right hip; L1, L2, L3, L4, L5 stay')
+  assert made(*hips, *spine, flip_pairs=[list(hips)]).pairs == ((0, 1),)
+  assert made(*spine).pairs is None and 'no names of left and right' in made(*spine).mirror
+  assert {_joints.side(name) for name in spine} == {''} and _joints.side('left1') == 'left'
+  assert made('L1', 'R1', 'L2', 'R2').mirror.endswith('what changes places: L1/R1, L2/R2')
+  assert "'L2' has no other side" in made('L1', 'R1', 'L2').mirror
+  with pytest.raises(TaskError, match=r"'flip_pairs' name every joint that has a side\. Received: 'L2' in no pair"):
+    made('L1', 'R1', 'L2', 'R2', flip_pairs=[['L1', 'R1']])
 
 
 def test_what_a_mirror_does_is_said_in_words():

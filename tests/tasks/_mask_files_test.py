@@ -181,3 +181,14 @@ def test_files_that_are_no_pictures_or_lose_numbers_are_named(tmp_path):
   with pytest.raises(TaskError, match=r'An image can be decoded\. Received: .*a\.jpg'):
     survey({'train': found})
   assert dataclasses.is_dataclass(whole)
+
+
+@pytest.mark.parametrize('number', [1 << 16, 2**31 - 1])
+def test_numbers_of_more_than_16_bits_are_refused(tmp_path, number):
+  Image.new('RGB', (2, 1)).save(tmp_path / 'a.jpg')
+  mask = tmp_path / 'a.tif'
+  Image.fromarray(np.asarray([[0, number]], np.int32)).save(mask)
+  with pytest.raises(TaskError, match=rf'A mask is .* \(8 or 16 bits of grey, or a palette\)\. Received: the number {number} of .*a\.tif'):
+    survey({'train': [(tmp_path / 'a.jpg', mask)]})
+  Image.fromarray(np.asarray([[0, 65535]], np.int32)).save(mask)
+  assert survey({'train': [(tmp_path / 'a.jpg', mask)]}).counts == {0: 1, 65535: 1}

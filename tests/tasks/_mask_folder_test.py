@@ -42,12 +42,50 @@ def test_numbers_that_look_like_another_convention_are_noted(tmp_path):
   assert opened(root).notes == (
     f"{start}in the masks 1 is 'class 1', ..., 3 is 'class 3'; 0 is void, 25% of the pixels, from which nothing is learned"
     ' (--void says otherwise)',
+    f'{start}there is no test split, so the validation split is the test',
+    f'{start}drawn from train by data_seed, a tenth each: validation',
   )
   with pytest.raises(TaskError, match=r"Received: 0, 1, 2, 3 in .*annotations\. Say --void=none where 0 is 'a', or --void=0 where 1 is"):
     opened(root, class_names='a,b,c,d')
   assert opened(root, class_names='a,b,c,d', void='0').notes[1] == f"{start}no mask has 4 'd'"
   found = opened(root, class_names='a,b,c,d', void='none')
   assert found.labels == ('a', 'b', 'c', 'd') and next(found.dataset('test', 1).as_numpy_iterator())[1][0, 0, :4].tolist() == [0, 1, 2, 3]
+
+
+def test_drawn_splits_are_said_to_be(tmp_path):
+  root = fill(tmp_path)
+  assert opened(root).origins == {'validation': 'a tenth of train drawn by data_seed', 'test': 'the validation split'}
+  for kind in ('images', 'annotations'):
+    shutil.rmtree(root / kind / 'validation')
+  task = opened(root)
+  assert task.origins == dict.fromkeys(('validation', 'test'), 'a tenth of train drawn by data_seed')
+  assert task.notes[-1] == f'segmentation:{root}: drawn from train by data_seed, a tenth each: validation and test'
+
+
+def test_what_is_passed_over_is_counted_by_ending_and_folder(tmp_path):
+  root = fill(tmp_path)
+  here = ('a.heic', 'b.GIF', 'in/c.jpg')
+  for name in (*(f'images/training/{name}' for name in here), 'images/d.jpg', 'annotations/validation/e.txt'):
+    (root / name).parent.mkdir(exist_ok=True)
+    (root / name).write_bytes(b'')
+  (root / 'images' / 'training' / '.hidden.jpg').write_bytes(b'')
+  _, passed, heic, *_ = (note.removeprefix(f'segmentation:{root}: ') for note in opened(root).notes)
+  assert passed.startswith('passed over: 1 .gif, 1 .heic, 1 .txt, 1 in no split, 1 in subfolders (images/training: 1 .gif, 1 .heic,')
+  assert heic.startswith('HEIC is not read; convert it to JPEG')
+
+
+@pytest.mark.parametrize(('ending', 'way_out'), [('.HEIC', 'HEIC is not read; convert'), ('.gif', 'Convert it to PNG or JPEG')])
+def test_a_picture_that_is_not_read_is_named_with_its_mask(tmp_path, ending, way_out):
+  root = fill(tmp_path)
+  picture = root / 'images' / 'training' / '3.jpg'
+  picture.rename(picture.with_suffix(ending))
+  with pytest.raises(TaskError, match=rf'Received: .*training/3\{ending}, whose mask is .*training/3\.png\. {way_out}'):
+    opened(root)
+  for path in (root / 'images' / 'validation').iterdir():
+    path.rename(path.with_suffix(ending))
+  picture.with_suffix(ending).rename(picture)
+  with pytest.raises(TaskError, match=rf'no images \(.*\) in .*validation, but 3 \{ending.lower()}\. '):
+    opened(root)
 
 
 def paint(root, numbers, mode='L', suffix='.png'):

@@ -19,7 +19,8 @@ def read(present, names='', void=None, of_voc=False):
     ([0, 1, 2], '', ('class 1', 'class 2'), (1, 2), {0}),
     ([1, 2], '', ('class 1', 'class 2'), (1, 2), {0}),
     ([0, 1, 3], '', ('class 1', 'class 2', 'class 3'), (1, 2, 3), {0}),
-    ([0, 2], 'abc', ('a', 'b', 'c'), (1, 2, 3), {0}),
+    ([0, 3], 'abc', ('a', 'b', 'c'), (1, 2, 3), {0}),
+    ([1, 2], 'abcd', ('a', 'b', 'c', 'd'), (1, 2, 3, 4), {0}),
     # Two numbers.
     ([0, 1], '', ('background', 'class 1'), (0, 1), set()),
     ([0, 255], '', ('background', 'class 255'), (0, 255), set()),
@@ -32,6 +33,7 @@ def read(present, names='', void=None, of_voc=False):
     ([0, 1, 255], '', ('background', 'class 1'), (0, 1), {255}),
     ([0, 1, 255], 'a', ('background', 'a'), (0, 1), {255}),
     ([0, 1, 255], 'ab', ('a', 'b'), (0, 1), {255}),
+    ([0, 1, 2, 255], 'abcd', ('a', 'b', 'c', 'd'), (0, 1, 2, 3), {255}),
     ([0, 2, 255], 'abc', ('a', 'b', 'c'), (0, 1, 2), {255}),
     ([0, 15, 255], '', ('background', 'class 15'), (0, 15), {255}),
     ([0, 3, 15, 255], '', ('background', 'class 3', 'class 15'), (0, 3, 15), {255}),
@@ -62,6 +64,8 @@ def test_first_names_tell_where_they_count_from():
     return found.labels, found.numbers, set(found.void)
 
   assert named([0, 1, 2], 'Background', 'a', 'b') == (('Background', 'a', 'b'), (0, 1, 2), set())
+  assert named([0, 1], 'background', 'a', 'b') == (('background', 'a', 'b'), (0, 1, 2), set())
+  assert named([0, 1], 'void', 'a', 'b') == (('a', 'b'), (1, 2), {0})
   assert named([0, 1, 2], 'void', 'a', 'b') == (('a', 'b'), (1, 2), {0})
   assert named([0, 1, 2, 3], 'background', 'a', 'b') == (('background', 'a', 'b'), (1, 2, 3), {0})
   assert named([0, 1, 2, 255], '_background_', 'a', 'b') == (('_background_', 'a', 'b'), (0, 1, 2), {255})
@@ -74,6 +78,8 @@ def test_first_names_tell_where_they_count_from():
     ('none', [0, 1, 2], 'ab', ('background', 'a', 'b'), (0, 1, 2)),
     ('none', [0, 128, 255], '', ('background', 'class 128', 'class 255'), (0, 128, 255)),
     ('255', [0, 128, 255], '', ('background', 'class 128'), (0, 128)),
+    ('none', [0, 1, 2], 'abcd', ('a', 'b', 'c', 'd'), (0, 1, 2, 3)),
+    ('0', [0, 1, 2], 'abcd', ('a', 'b', 'c', 'd'), (1, 2, 3, 4)),
     ('0', [0, 1, 2], 'abc', ('a', 'b', 'c'), (1, 2, 3)),
     ('0, 2', [0, 1, 2, 3], 'abc', ('a', 'c'), (1, 3)),
     ('2', [0, 1, 2], 'abc', ('a', 'b'), (0, 1)),
@@ -89,6 +95,9 @@ def test_what_is_void_can_be_said(void, present, names, labels, numbers):
   ('present', 'names', 'message'),
   [
     ([0, 1, 2], 'abc', r'3 names are those of the numbers 0 to 2, or of 1 to 3\. Received: 0, 1, 2 in masks\. Say --void=none where 0 is'),
+    ([0, 1, 2], 'abcd', r'4 names are those of the numbers 0 to 3, or of 1 to 4\. Received: 0, 1, 2 in masks\. Say --void=none where 0 is'),
+    ([0, 2], 'abc', r'Received: 0, 2 in masks\. Say --void=none where 0 is'),
+    ([0, 1], 'abc', r'Received: 0, 1 in masks\. Say --void=none where 0 is'),
     ([0, 128, 255], '', r'without large gaps\. Received: 0, 128, 255 in masks\. Name the classes'),
     ([0, 50, 100], '', r'without large gaps\. Received: 50, 100 in masks'),
     (range(256), '', r'without large gaps\. Received: 0, 1, 2, 3, \.\.\., 254 in masks\. .*saved as JPEG'),

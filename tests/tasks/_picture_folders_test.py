@@ -1,10 +1,11 @@
 import os
 import pathlib
 
+from PIL import Image
 import pytest
 
 from st_tf.task import TaskError
-from tasks._picture_folders import PassedOver, count, count_below, entries, folders, is_rubbish, pictures
+from tasks._picture_folders import PassedOver, count, count_below, decode, each, entries, everything, folders, is_rubbish, pictures
 
 FILES = ('b.jpg', 'a.PNG', '.hidden.jpg', 'note.txt', 'Thumbs.db', 'in/1.jpg', 'in/2.bmp', 'in/3.txt', 'in/.x/4.jpg', 'in/@eaDir/5.jpg')
 
@@ -28,6 +29,26 @@ def test_pictures_are_those_by_their_endings_and_the_rest_is_counted(folder):
 def test_entries_and_folders_are_in_order_and_without_rubbish(folder):
   assert [entry.name for entry in entries(folder)] == ['a.PNG', 'b.jpg', 'in', 'note.txt']
   assert folders(folder) == [folder / 'in']
+
+
+def test_everything_is_there_with_what_is_hidden(folder):
+  assert [entry.name for entry in everything(folder)] == ['.hidden.jpg', 'Thumbs.db', 'a.PNG', 'b.jpg', 'in', 'note.txt']
+
+
+def test_bad_pictures_are_named_at_once_and_the_first_with_its_reason(folder):
+  Image.new('RGB', (9, 9)).save(folder / 'good.png')
+  assert each(lambda path: path.name, [folder / 'a', folder / 'b']) == ['a', 'b']
+  bad = [folder / f'{number}.png' for number in range(7)]
+  for path in bad:
+    path.write_bytes(b'')
+  decode([folder / 'good.png'])
+  with pytest.raises(TaskError, match=r'^An image can be decoded\. Received: [^ ]*/0\.png \(.*\)\. Replace or remove it\.$'):
+    decode([folder / 'good.png', bad[0]])
+  rest = ', '.join(map(str, bad[1:5]))
+  with pytest.raises(TaskError, match=rf'Received: .*/0\.png .* Bad too: {rest} and 2 more\.$'):
+    decode([folder / 'good.png', *bad])
+  with pytest.raises(TaskError, match=rf' Bad too: {rest}\.$'):
+    decode(bad[:5])
 
 
 def test_what_is_no_file_is_no_picture(folder):

@@ -62,6 +62,15 @@ def test_the_flags_set_the_size(tmp_path):
   assert next(iter(open_folder(tmp_path, image_size=64, image_width=48).dataset('test', 2)))[0].shape == (2, 64, 48, 3)
 
 
+def test_drawn_splits_are_said_to_be(tmp_path):
+  tenth = 'a tenth of train drawn by data_seed'
+  assert open_folder(fill(tmp_path)).origins == {'validation': tenth, 'test': 'the validation split'}
+  (tmp_path / 'annotations' / 'person_keypoints_val2017.json').unlink()
+  task = open_folder(tmp_path)
+  assert task.origins == {'validation': tenth, 'test': tenth}
+  assert task.notes[-1] == f'keypoints:{tmp_path}: drawn from train by data_seed, a tenth each: validation and test'
+
+
 def test_people_who_are_left_out_are_counted_by_the_file(tmp_path):
   data = content(20)
   data['annotations'][0]['iscrowd'] = 1
@@ -77,6 +86,8 @@ def test_people_who_are_left_out_are_counted_by_the_file(tmp_path):
     f'keypoints:{tmp_path}: images are mirrored; what changes places: left/right hip; neck stays',
     f'{start}train2017.json: left out are 1 crowds, 3 people without a labelled joint',
     f'{start}val2017.json: left out are 1 people without a labelled joint',
+    f'keypoints:{tmp_path}: there is no test split, so the validation split is the test',
+    f'keypoints:{tmp_path}: drawn from train by data_seed, a tenth each: validation',
   )
   assert task.sizes['train'] + task.sizes['validation'] == 36
 

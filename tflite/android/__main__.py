@@ -7,7 +7,6 @@ it is, which needs no data.
 
 from collections.abc import Mapping, Sequence
 import dataclasses
-import os
 import pathlib
 import re
 import sys
@@ -17,6 +16,7 @@ from typing import Any
 from st_tf import command, quiet
 from st_tf.config import flags, named_files
 from st_tf.errors import UserError
+from st_tf.files import expanded
 from st_tf.task import DataConfig
 from tflite import export, exports
 
@@ -58,7 +58,7 @@ class Options:
   @property
   def path(self) -> pathlib.Path:
     """The folder to write."""
-    return pathlib.Path(os.path.expanduser(self.out))
+    return expanded(self.out)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +88,7 @@ def main(argv: Sequence[str]) -> None:
   # What lies there was made as nobody asks it to be made otherwise.
   facts = exports.known(how.path, ticket.fingerprint) if not (options.model or how.sparse != export.Options.sparse or given) else None
   if options.model or facts:
-    taken = pathlib.Path(os.path.expanduser(options.model)) if options.model else how.path
+    taken = expanded(options.model) if options.model else how.path
     content, repeats = given_file.model(taken, ticket)
     print(f'file     {taken}, as it is')
   else:

@@ -1,10 +1,10 @@
 """A .tflite file as bytes: how it is told from others, and read."""
 
-import os
 import pathlib
 
 from st_tf.config import named_files
 from st_tf.errors import UserError
+from st_tf.files import expanded
 
 IDENTIFIER = b'TFL3'
 SERVING = 'serving_default'  # What TensorFlow's converter calls the graph that is meant where nobody chooses.
@@ -37,7 +37,7 @@ def load(path: str | pathlib.Path) -> bytes:
   missing = named_files.missing_file(path)
   if missing:
     raise ModelFileError(missing)
-  file = pathlib.Path(os.path.expanduser(path))
+  file = expanded(path)
   try:
     if not file.is_dir() and (not file.is_file() or file.stat().st_size > _LARGEST):
       raise ModelFileError(f'A .tflite file is a file of at most 2 GiB. Received: {path}, which is none. Choose another.')

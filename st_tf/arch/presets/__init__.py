@@ -7,6 +7,7 @@ import pathlib
 from st_tf import plugins
 from st_tf.arch.specs import ArchSpec, SpecError
 from st_tf.errors import did_you_mean
+from st_tf.files import expanded
 
 PRESETS: dict[str, ArchSpec] = {name: plugins.load(__name__, name, 'ARCH') for name in plugins.names(__name__)}
 
@@ -26,7 +27,7 @@ def check(name: str) -> None:
     SpecError: listing those that there are.
   """
   if name.startswith(KERAS):
-    path = pathlib.Path(os.path.expanduser(name.removeprefix(KERAS)))
+    path = expanded(name.removeprefix(KERAS))
     if not path.exists():
       raise SpecError(f'--supernet={KERAS}FILE names a file that is there. Received: {path}.')
   elif not is_graph(name):
@@ -41,7 +42,7 @@ def supernet(name: str) -> ArchSpec:
   """
   if name in PRESETS:
     return PRESETS[name]
-  path = pathlib.Path(os.path.expanduser(name))
+  path = expanded(name)
   if path.suffix != '.json' and not path.is_file():
     known = (*PRESETS, *FAMILIES)
     rule = f'A supernet is one of {", ".join(known)}, or a .json file with an ArchSpec.'

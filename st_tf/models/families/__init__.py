@@ -14,6 +14,7 @@ from st_tf import plugins
 from st_tf.arch.graph import Graph
 from st_tf.arch.specs import HeadSpec, SpecError
 from st_tf.errors import UserError
+from st_tf.files import expanded
 from st_tf.models import ends, published
 from st_tf.models.graph import graph_of
 from st_tf.models.high_resolution import CLASSIFIER
@@ -168,7 +169,7 @@ def check_file(name: str, path: str) -> pathlib.Path:
   Raises:
     SpecError: it is not.
   """
-  family, file = named(name), pathlib.Path(os.path.expanduser(path))
+  family, file = named(name), expanded(path)
   missing = '' if os.path.isfile(file) else ', which is a folder' if os.path.isdir(file) else ', which does not exist'
   if missing or file.suffix not in family.suffixes:
     raise SpecError(f'Weights of {name} are {family.file_of}. Received: {path!r}{missing}.')

@@ -32,6 +32,7 @@ def test_the_known_tasks_are_those_of_the_project_and_shared_modules_are_none():
     ('shapes:5', r"This task is written shapes\. Received: 'shapes:5'"),
     ('folder', r"This task is written folder:PATH\. Received: 'folder'"),
     ('tfds', r"This task is written tfds:ARGUMENT\. Received: 'tfds'"),
+    ('folder:~no_one_here/x', r'--task=folder:PATH names a folder that exists\. Received: ~no_one_here/x, which is /.*/~no_one_here/x\.'),
     ('segmentation:no/such', r'--task=segmentation:PATH names a folder that exists\. Received: no/such, which is /.*no/such\.'),
     (f'keypoints:{__file__}', r'Received: /.*loading_test\.py, a file, which is to be unpacked first\. Correct the path, or --data_dir\.'),
     ('module:', r"names an importable Python module\. Received: ''"),

@@ -11,7 +11,7 @@ from PIL import Image, features
 import pytest
 
 from st_tf.task import TaskError, pictures
-from st_tf.task.pictures import as_rgb, center_crop, open_rgb, shown, upright_size
+from st_tf.task.pictures import as_rgb, center_crop, header_of, open_rgb, shown
 
 ORIENTATION, RESOLUTION = 0x112, 0x11A
 # Written by Pillow in a few milliseconds; AVIF takes it longer.
@@ -146,7 +146,7 @@ def test_odd_exif_hides_no_picture(exif, is_turned):
   plain, data = np.asarray(open_rgb(_encoded('JPEG'), 'plain')), _encoded('JPEG', exif=exif)
   picture = open_rgb(data, 'odd.jpg')
   np.testing.assert_array_equal(picture, np.rot90(plain, -1) if is_turned else plain)
-  assert upright_size(data, 'odd.jpg') == (picture.height, picture.width)
+  assert header_of(data, 'odd.jpg').upright == (picture.height, picture.width)
 
 
 @pytest.mark.parametrize('number', range(1, 9))
@@ -159,7 +159,7 @@ def test_each_orientation_is_undone_and_the_header_tells_the_size(number):
   for kind in ('PNG', 'WEBP'):
     data = _encoded(kind, exif=exif, **({'lossless': True} if kind == 'WEBP' else {}))
     np.testing.assert_array_equal(open_rgb(data, 'x'), upright[number - 1])
-    assert upright_size(data, 'x') == upright[number - 1].shape[:2]
+    assert header_of(data, 'x').upright == upright[number - 1].shape[:2]
 
 
 def _damaged(data, rng):
@@ -194,7 +194,7 @@ def test_damaged_files_are_read_or_refused_by_their_names(kind):
       read += 1
       assert picture.mode == 'RGB'
       if kind != 'JPEG':  # Which was decoded at another size.
-        assert upright_size(bad, 'bad.file') == (picture.height, picture.width)
+        assert header_of(bad, 'bad.file').upright == (picture.height, picture.width)
   assert 0 < read < 150
 
 
@@ -239,6 +239,15 @@ def _over_white(pixels):
   """[..., 3] uint8 of [..., 4], in exact arithmetic."""
   colours, alpha = pixels[..., :3].astype(int), pixels[..., 3:].astype(int)
   return (2 * (colours * alpha + 255 * (255 - alpha)) + 255) // 510
+
+
+@pytest.mark.parametrize('kind', ['JPEG', 'PNG', 'TIFF', 'WEBP'])
+def test_a_header_says_how_a_picture_is_stored_and_how_it_is_seen(kind):
+  exif = Image.Exif()
+  for number in range(1, 9):
+    exif[274] = number
+    found = header_of(_encoded(kind, Image.new('RGB', (6, 4)), exif=exif), 'x')
+    assert (found.stored, found.orientation, found.upright) == ((4, 6), number, (4, 6) if number < 5 else (6, 4))
 
 
 @pytest.mark.parametrize('kind', ['PNG', 'TIFF', 'WEBP'])
