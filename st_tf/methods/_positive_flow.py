@@ -28,12 +28,13 @@ def positive_flow(trainer: Trainer) -> tuple[Weights, Callable[[], tf.Tensor]]:
   Activations are ReLU or none, which changes nothing that is positive: those that saturate would stop the flow. Nothing is added either:
   a trained network's batch norms would subtract more than comes through.
   """
-  floatx = keras.backend.floatx()
-  keras.backend.set_floatx('float64')
+  # A policy and not floatx, which counts for nothing where somebody has set a policy.
+  policy = keras.mixed_precision.global_policy()
+  keras.mixed_precision.set_global_policy('float64')
   try:
     model = build(_unbounded(trainer.arch), trainer.task.head, (*trainer.task.image_size, 3))
   finally:
-    keras.backend.set_floatx(floatx)
+    keras.mixed_precision.set_global_policy(policy)
   variables, values = named_variables(model), trainer.values()
   for name, variable in variables.items():
     variable.assign(np.zeros(variable.shape) if name.rpartition('/')[2] in _ADDED else np.abs(values[name]))

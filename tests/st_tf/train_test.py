@@ -64,7 +64,7 @@ def finished(tmp_path_factory, supernet):
     ('--target_macs=5', r'--target_macs is at least what is left'),
     ('--search_end=0.9', r'The search ends before the last pruning'),
     ('--prune_begin=0.8', r'Pruning begins before it ends'),
-    ('--init_from=nothing.npz', r'Reference weights are an \.npz file'),
+    ('--init_from=nothing.npz', r'--init_from names a file that is there'),
     ('--config=nothing.json', r'--config names a readable JSON file'),
     (
       '--recipe=coco',
