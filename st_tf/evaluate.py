@@ -36,7 +36,13 @@ class Options:
     default='', metadata={'help': "Which of a file's signatures; empty = 'serving_default', or the first."}
   )
   output: str = dataclasses.field(default='', metadata={'help': 'Which output of a file that has several.'})
-  split: str = dataclasses.field(default='test', metadata={'help': 'Which examples.', 'choices': tasks.SPLITS})
+  split: str = dataclasses.field(
+    default='test',
+    metadata={
+      'help': 'Which examples; all = of all splits, such as of a folder of new pictures.',
+      'choices': (*tasks.SPLITS, tasks.EVERYTHING),
+    },
+  )
   batch_size: int = dataclasses.field(default=256, metadata={'help': 'Images per step; changes the time only.'})
   per_class: bool = dataclasses.field(default=False, metadata={'help': 'Show the scores of each class, best first.'})
   json: bool = dataclasses.field(default=False, metadata={'help': 'Print JSON with scores as fractions.'})

@@ -83,7 +83,7 @@ def main(argv: Sequence[str]) -> int:
   if not (options.ticket and given):
     missing = 'pictures' if options.ticket else '--ticket'
     raise flags.FlagError(f'A ticket and pictures are needed. Received: no {missing}. Write --ticket=FOLDER picture.jpg.')
-  paths = [path for name in given for path in pictures(name)]
+  paths = [path for name in given for path in pictures(name, len(given) > 1)]
   single = len(paths) == 1 and not files.expanded(given[0]).is_dir()
   named_files.check_ticket(options.ticket)
   options.check_place(single)
@@ -107,15 +107,19 @@ def main(argv: Sequence[str]) -> int:
   return 0 if len(seen) == len(paths) else 1
 
 
-def pictures(name: str) -> list[pathlib.Path]:
+def pictures(name: str, among_others: bool = False) -> list[pathlib.Path]:
   """The picture file of that name, or all in the folder of that name and in those in it, in order; says what HEIC files are passed over.
+
+  Args:
+    name: of a file or folder.
+    among_others: whether a file that is not there is told at the end, with others that cannot be read.
 
   Raises:
     UserError: there is no such file or folder, or the folder has no pictures.
   """
   path = files.expanded(name)
   if not path.is_dir():
-    if not path.exists():
+    if not path.exists() and not among_others:
       raise UserError(f'An image is a file that exists. Received: {shown(name)}. Correct the path.')
     return [path]
   found, unread = [], 0

@@ -56,7 +56,7 @@ def loss(value: float) -> str:
   return f'{value:.3g}' if 0 < abs(value) < _SMALL_LOSS else f'{value:.3f}'
 
 
-def epoch(row: Mapping[str, Any], epochs: int, metric: str, training_metric: str = '') -> str:
+def epoch(row: Mapping[str, Any], epochs: int, metric: str, training_metric: str = '', left: float = 0.0) -> str:
   """What an epoch came to, in one line of a terminal.
 
   Args:
@@ -64,9 +64,9 @@ def epoch(row: Mapping[str, Any], epochs: int, metric: str, training_metric: str
     epochs: of the run.
     metric: the score that decides.
     training_metric: the score of training batches, where it is another.
+    left: seconds that the epochs after it will take; 0 = none is left.
   """
   train, validation = (f' {score_name(name)}' if training_metric else '' for name in (training_metric, metric))
-  left = row['seconds'] * (epochs - row['epoch'])
   return (
     f'epoch {row["epoch"]:>3}/{epochs}  loss {loss(row["loss"]):>7}  train {row[f"train_{training_metric or metric}"]:6.1%}{train}'
     f'  val {row["validation"][metric]:6.1%}{validation}  sparsity {row["sparsity"]:5.1%}  MACs {row["macs"] / 1e6:8.2f}M'

@@ -83,11 +83,14 @@ def _drawn(task: Task, config: Config, workdir: Workdir, delivered: bool, shippe
       print('Measuring what a network has to beat.', flush=True)
       print(''.join(f'to beat: {line}\n' for line in to_beat(task, simple)), end='', flush=True)
   print(f'{config.method} on {task.name}: {task.sizes["train"]:,} training images, {config.epochs} epochs, workdir {workdir.path}')
-  if not workdir.is_finished:
+  if workdir.is_finished:
+    print('It is finished already; --fresh would start over.', flush=True)
+  else:
     methods.named(config.method).draw(task, config, workdir)
     workdir.finish()
   paths = list(workdir.tickets())
   if delivered:
+    print('Scoring on the test split, writing files and pages.', flush=True)
     formats = (FORMAT,) if shipped else ()
     for path, ticket in zip(paths, deliver(paths, task, workdir, config.batch_size, simple, formats)):
       print(summary(ticket, path, workdir.history.rows()))

@@ -29,7 +29,7 @@ def evaluate(
   Args:
     network: a ticket, its folder, or a .tflite file.
     task: what to score it on; '' = the ticket's own. A file does not know its task.
-    split: one of `st_tf.task.SPLITS`.
+    split: one of `st_tf.task.SPLITS`, or 'all' = those of all of them.
     batch_size: images per step; changes the time only.
     pixels: that a file wants, 'bytes', 'units', 'signed', 'imagenet' or 'task'; '' = as it says.
     labels: text file with the name of each output of a file, or 'task' where their order is the task's; '' = as it says.

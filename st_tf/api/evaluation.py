@@ -12,7 +12,7 @@ from st_tf import task as tasks
 from st_tf import wording
 from st_tf.api.outputs import Outputs
 from st_tf.errors import UserError
-from st_tf.task import Task, scoring
+from st_tf.task import EVERYTHING, Task, scoring
 from st_tf.ticket import Ticket
 from st_tf.ticket.task_of import renormalisation, task_of
 
@@ -89,14 +89,29 @@ def scored(network: Network, task: Task, split: str, batch_size: int) -> Evaluat
       f' in {network.name}. Choose the --task it was trained for.'
     )
   started = time.monotonic()
-  metrics = scoring.score(network.infer, task, split, batch_size)
+  metrics = task.metrics()
+  for part in _parts(task, split):
+    scoring.score(network.infer, task, part, batch_size, metrics)
   seconds = time.monotonic() - started
-  scores, notes = dict(metrics.result()), network.notes
+  drawn = task.origins.get(split, '')
+  scores, notes = dict(metrics.result()), (*network.notes, *([f'split: {drawn}'] if drawn else []))
   if network.read:
     notes = (*notes, f'outputs: {network.read.note}')
     if not network.read.has_loss:
       scores.pop('loss', None)
-  return Evaluation(network.name, network.about, task.name, split, task.sizes[split], seconds, scores, metrics.per_class(), notes)
+  examples = sum(task.sizes[part] for part in _parts(task, split))
+  return Evaluation(network.name, network.about, task.name, split, examples, seconds, scores, metrics.per_class(), notes)
+
+
+def _parts(task: Task, split: str) -> tuple[str, ...]:
+  """The splits that are meant.
+
+  Raises:
+    EvaluationError: all are, of a task whose people are scored split by split.
+  """
+  if split == EVERYTHING and task.semantics['kind'] == 'keypoints':
+    raise EvaluationError(f'Joints are scored split by split. Received: --split={EVERYTHING}. Name one of {", ".join(tasks.SPLITS)}.')
+  return tasks.SPLITS if split == EVERYTHING else (split,)
 
 
 def lines(result: Evaluation, per_class: bool = False) -> list[str]:

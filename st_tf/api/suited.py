@@ -8,6 +8,7 @@ import pathlib
 from typing import Any
 
 from st_tf import methods
+from st_tf.api.stand_in import StandIn
 from st_tf.arch import memory, presets
 from st_tf.arch.graph import Architecture, Graph
 from st_tf.config import PRUNING_SETTINGS, SEARCH_SETTINGS, Config, ConfigError
@@ -154,12 +155,16 @@ def _fitting(
   Raises:
     ConfigError: the batch that is given does not fit, or no batch does.
   """
-  given = request.given.get('batch_size') or request.base.get('batch_size')
+  given, pictures = request.given.get('batch_size') or request.base.get('batch_size'), task.sizes['train']
   own = dict(choose(given))
+  usual = own['batch_size'][0] if 'batch_size' in own else Config().batch_size
+  if not given and usual > pictures:
+    usual = 2 ** (pictures.bit_length() - 1)
+    own = dict(choose(usual)) | {'batch_size': (usual, f'there are {pictures:,} pictures')}
   config = request.resolved({**task.settings, **{name: value for name, (value, _) in own.items()}})
   network, batch = (arch, task.head, (*task.image_size, 3)), config.batch_size
   fits = memory.largest_batch(*network, batch, jobs, comfortable=not given)
-  if fits == batch or replicas.has_gpu():
+  if fits == batch or replicas.has_gpu() or isinstance(task, StandIn):  # Of a plan without data no step is taken.
     return own
   pixels, here = 'x'.join(map(str, task.image_size)), f'{memory.machine() / 1e9:.1f} GB'
   here = f'{here} that {jobs} trainings share' if jobs > 1 else f'{here} that are here'
@@ -178,8 +183,9 @@ def _fitting(
 
 def _epochs(task: Task, batch_size: int, steps: int) -> tuple[int, str]:
   pictures = task.sizes['train']
-  epochs = min(max(math.ceil(steps * batch_size / pictures), _FEWEST_EPOCHS), _MOST_EPOCHS)
-  return epochs, f'about {epochs * pictures // batch_size:,} steps with {pictures:,} pictures'
+  each = max(pictures // batch_size, 1)
+  epochs = min(max(math.ceil(steps / each), _FEWEST_EPOCHS), _MOST_EPOCHS)
+  return epochs, f'{epochs * each:,} steps with {pictures:,} pictures'
 
 
 def _told(request: Request, task: Task, own: Reasoned, further: Mapping[str, Any], *notes: str) -> Config:

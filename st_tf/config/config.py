@@ -141,7 +141,9 @@ class Config:
     _require(0 < self.training.teacher_share <= 1, '--teacher_share lies in (0, 1].', self.training.teacher_share)
     sparsity = self.pruning.sparsity
     _require(isinstance(sparsity, tuple), 'PruningConfig.sparsity is a tuple.', repr(sparsity), ' Write for example (0.9,).')
-    _require(all(0 <= entry < 1 for entry in sparsity), '--sparsity lies in [0, 1).', sparsity, ' Write 90 percent as --sparsity=0.9.')
+    shares = tuple(entry / 100 if 1 < entry < 100 else 0.9 for entry in sparsity)
+    meant = f' Write {100 * shares[0]:g} percent as --sparsity={",".join(f"{share:g}" for share in shares)}.' if shares else ''
+    _require(all(0 <= entry < 1 for entry in sparsity), '--sparsity lies in [0, 1).', ', '.join(f'{entry:g}' for entry in sparsity), meant)
     rising = len(sparsity) >= 1 and list(sparsity) == sorted(set(sparsity))
     _require(rising, '--sparsity is one number or several rising ones.', sparsity, ' Write for example --sparsity=0.8,0.9.')
     milestones = self.training.learning_rate_milestones

@@ -8,6 +8,7 @@ from st_tf.report import page, verdict
 from st_tf.task.confidence import interval
 
 _MOST_LABELS = 200  # In the card.
+_CODE = ('Command', 'Fingerprint')
 _FEW = 30  # Examples of a class below which its score says little.
 _ESCAPED = str.maketrans({character: f'\\{character}' for character in '\\`*_[]<>|#'})
 _SEES = {
@@ -53,7 +54,7 @@ def _lines(ticket: Any, exports: Sequence[Sequence[str]]) -> Iterator[str]:
   yield ''
   yield '## How it was made'
   yield ''
-  yield from (f'- {name}: {_plain(value)}' for name, value in page.origin(ticket))
+  yield from (f'- {name}: {_code(value) if name in _CODE else _plain(value)}' for name, value in page.origin(ticket))
   yield ''
   yield '## Limits'
   yield ''
@@ -100,6 +101,12 @@ def _sizes(ticket: Any, exports: Sequence[Sequence[str]]) -> Iterator[str]:
 
 def _range(found: tuple[float, float] | None) -> str:
   return f'{100 * found[0]:.1f} to {100 * found[1]:.1f}%' if found else '–'
+
+
+def _code(value: Any) -> str:
+  """Text that can be copied as it is."""
+  shown = terminal.visible(str(value))
+  return _plain(value) if '`' in shown else f'`{shown}`'
 
 
 def _plain(value: Any) -> str:

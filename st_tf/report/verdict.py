@@ -8,6 +8,7 @@ from st_tf.task.confidence import interval
 
 _AS_LOW = 0.02  # A training score that is no further above validation's says that more can be learned.
 _KNOWN = 0.95  # From this score on nothing is left to be learned.
+_TELLING = 300  # Examples by which scores that are some points apart can be told apart.
 _BY_HEART = 0.15  # A training score that far above validation's says that pictures are known one by one.
 
 
@@ -42,9 +43,12 @@ def verdict(ticket: Any, history: Sequence[Mapping[str, Any]]) -> str:
     name, best = max(simple.items(), key=lambda item: item[1])
     found = interval(metric, ticket.metrics[split][metric], ticket.provenance.examples.get(split, 0))
     if best >= (found[0] if found else ticket.metrics[split][metric]):
+      count = ticket.provenance.examples.get(split, 0)
+      few = f' {count:,} {split} examples are few to tell by.' if found and count < _TELLING else ''
+      begin = '' if ticket.provenance.config.get('weights') not in (None, '', 'none') else ', begin with a trained network (--weights)'
       return (
-        f'Not shown to be better than the {name}, which has {wording.score(metric, best)}. Train longer (--epochs), begin with a trained'
-        ' network (--weights), or get more pictures.'
+        f'Not shown to be better than the {name}, which has {wording.score(metric, best)}.{few} Train longer (--epochs){begin}, or get more'
+        ' pictures.'
       )
   last = _last_epoch(ticket, history)
   shared = next((name for name in last.get('validation', {}) if name != 'loss' and f'train_{name}' in last), '')

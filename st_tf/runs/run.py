@@ -1,8 +1,10 @@
 """What several methods share: going through the epochs, searching, pruning, saving tickets."""
 
+import collections
 from collections.abc import Callable, Iterator, Mapping
 import dataclasses
 import math
+import statistics
 import sys
 import time
 from typing import Any
@@ -30,6 +32,8 @@ from st_tf.ticket import Ticket
 from st_tf.training.plan import Plan
 from st_tf.training.state import State
 from st_tf.training.trainer import Trainer
+
+_PACE = 200  # Steps by whose time the time that is left is told.
 
 
 class DivergedError(UserError):
@@ -66,6 +70,7 @@ class Run:
     self._process = workdir.process
     self._fingerprint = workdir.identity.derived(self.config).fingerprint
     self._sums = _Sums()
+    self._pace: collections.deque[float] = collections.deque(maxlen=_PACE)  # Seconds of the last steps.
     self._asked_to_stop: Callable[[], str] = lambda: ''
     if plan.search_every and not isinstance(trainer.arch, Graph):
       check_target(trainer)
@@ -76,6 +81,7 @@ class Run:
     else:
       prepare(trainer)
       if plan.removes_first:
+        print('Looking for the units that are worth the least, on training pictures.', flush=True)
         self.record('shrink', **remove_least_valuable(trainer))
       elif plan.search_every and isinstance(trainer.arch, Graph):
         factoring.begin(trainer)
@@ -97,6 +103,8 @@ class Run:
     start = self.trainer.step - epoch * self.plan.steps_per_epoch
     data = self.task.dataset('train', self.config.batch_size, training=True, seed=self.config.seed, epoch=epoch, start_batch=start)
     title = f'epoch {epoch + 1}/{self.config.epochs}'
+    if not self.trainer.traces:
+      print('Building the training step: the first one takes longest.', flush=True)
     bar = self._process.bar(data, title, self.plan.steps_per_epoch, leave=False, initial=start, disable=None, unit='step')
     for batch in readable(bar):
       yield batch
@@ -115,19 +123,20 @@ class Run:
       DivergedError: the loss is no finite number.
     """
     trainer = self.trainer
-    loss, outputs = trainer.train(
-      images, targets, self.plan.learning_rate(trainer.step), self.strength(), self.plan.is_quantized(trainer.step)
-    )
+    before, traces, plan, step = self._mark, trainer.traces, self.plan, trainer.step
+    loss, outputs = trainer.train(images, targets, plan.learning_rate(step), self.strength(), plan.is_quantized(step))
     if not math.isfinite(loss):
       raise self._diverged('The loss is a finite number', loss)
     self._sums.loss += loss
     self._sums.score += self.task.batch_score(tf.nest.map_structure(np.asarray, targets), outputs)
     self._sums.batches += 1
     self._count_time()
+    if trainer.traces == traces:  # Building it says nothing of those that follow.
+      self._pace.append(self._mark - before)
 
   def end_epoch(self, epoch: int) -> None:
     """Evaluates on the validation split, reports, and writes a checkpoint."""
-    trainer, sums = self.trainer, self._sums
+    trainer, sums, trained = self.trainer, self._sums, self._mark
     with trainer.evaluated(self.calibration()):
       validation = trainer.scores('validation').result()
     broken = [name for name, value in trainer.values().items() if not np.isfinite(value).all()]
@@ -158,7 +167,9 @@ class Run:
       row['latency_ms'] = trainer.price()
     self.workdir.history.record(row)
     self.workdir.history.histogram(trainer.factors(), epoch + 1)
-    print(wording.epoch(row, self.config.epochs, self.task.primary_metric, self.task.training_metric), flush=True)
+    each = statistics.median(self._pace) * self.plan.steps_per_epoch if self._pace else sums.seconds
+    left = (self.config.epochs - epoch - 1) * (each + self._mark - trained)
+    print(wording.epoch(row, self.config.epochs, self.task.primary_metric, self.task.training_metric, left), flush=True)
     self._sums = _Sums(trimmed=sums.trimmed)
     self._save()
     signal = self._asked_to_stop()

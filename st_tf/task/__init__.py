@@ -2,4 +2,4 @@
 
 from st_tf.task.loading import MODULE, check, known, load
 from st_tf.task.normalisation import Normalisation
-from st_tf.task.task import KINDS, SPLITS, DataConfig, Metrics, Sample, Task, TaskError, most_likely, refuse, size_settings
+from st_tf.task.task import EVERYTHING, KINDS, SPLITS, DataConfig, Metrics, Sample, Task, TaskError, most_likely, refuse, size_settings

@@ -52,7 +52,8 @@ def check(name: str, config: DataConfig) -> None:
     return
   if kind not in plugins.names('tasks'):
     names = known()
-    hint = did_you_mean(kind, [entry.rstrip(':') for entry in names])
+    is_folder = not argument and os.path.isdir(expanded(config.data_dir) / name)
+    hint = f' Did you mean folder:{name}?' if is_folder else did_you_mean(kind, [entry.rstrip(':') for entry in names])
     raise TaskError(f'A task is one of {", ".join(names)}. Received: {name!r}.{hint}')
   takes_folder = plugins.constant('tasks', kind, 'TAKES_FOLDER', False)
   if bool(argument) != _takes_argument(kind):

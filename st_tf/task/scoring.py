@@ -10,7 +10,7 @@ import tensorflow as tf
 from st_tf.task import Metrics, Task, TaskError
 
 
-def score(infer: Callable[[np.ndarray], np.ndarray], task: Task, split: str, batch_size: int) -> Metrics:
+def score(infer: Callable[[np.ndarray], np.ndarray], task: Task, split: str, batch_size: int, metrics: Metrics | None = None) -> Metrics:
   """The task's metrics over all of `split`.
 
   Args:
@@ -18,8 +18,9 @@ def score(infer: Callable[[np.ndarray], np.ndarray], task: Task, split: str, bat
     task: gives the data and the metrics.
     split: which examples.
     batch_size: examples per call of `infer`.
+    metrics: to add to; None = fresh ones.
   """
-  metrics = task.metrics()
+  metrics = metrics or task.metrics()
   for images, targets in readable(task.dataset(split, batch_size).as_numpy_iterator()):
     metrics.update(targets, task.answers(infer, images))
   return metrics

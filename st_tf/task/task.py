@@ -16,6 +16,7 @@ from st_tf.task.normalisation import Normalisation
 
 _NO_CHARACTERS = ('Cc', 'Cs', 'Zl', 'Zp')  # Unicode's categories of control characters, halves of some, separators of lines.
 SPLITS = ('train', 'validation', 'test')
+EVERYTHING = 'all'  # Where examples are scored: those of all splits.
 KINDS = ('classification', 'segmentation', 'keypoints')
 
 

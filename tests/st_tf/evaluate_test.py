@@ -100,3 +100,26 @@ def test_a_ticket_and_its_file_score_the_same(ticket, task, loaded, tmp_path, ca
   assert file['examples'] == drawn['examples'] and 'per_class' not in file
   assert sum(entry['count'] for entry in drawn['per_class'].values()) == drawn['examples']
   assert loaded[1] == ('shapes', DataConfig(image_size=tiny.SIDE))
+
+
+def test_all_splits_of_new_pictures_are_scored_together(ticket, task, loaded, tmp_path, capsys, monkeypatch):
+  ticket.save(tmp_path / 'ticket')
+  command = ['evaluate', f'--ticket={tmp_path / "ticket"}', '--task=module:tests.tiny', '--json']
+  right = examples = 0
+  for split in (*tiny.SIZES, 'all'):
+    evaluate.main([*command, f'--split={split}'])
+    found = json.loads(capsys.readouterr().out)
+    assert found['examples'] == tiny.SIZES.get(split, sum(tiny.SIZES.values()))
+    if split != 'all':
+      right, examples = right + round(found['scores']['top1'] * found['examples']), examples + found['examples']
+  assert found['scores']['top1'] == pytest.approx(right / examples)
+  monkeypatch.setattr(task, 'semantics', {'kind': 'keypoints'})
+  with pytest.raises(UserError, match=r'Joints are scored split by split\. Received: --split=all\. Name one of train, validation, test'):
+    evaluate.main([*command, '--split=all'])
+
+
+def test_a_split_that_was_drawn_is_said_to_be(ticket, task, loaded, tmp_path, capsys, monkeypatch):
+  ticket.save(tmp_path / 'ticket')
+  monkeypatch.setattr(task, 'origins', {'test': 'a tenth of train drawn by data_seed'})
+  evaluate.main(['evaluate', f'--ticket={tmp_path / "ticket"}', '--task=module:tests.tiny'])
+  assert 'split    a tenth of train drawn by data_seed\n' in capsys.readouterr().out

@@ -63,7 +63,7 @@ def test_weights_without_a_name_are_of_the_network_that_has_such(cache, weights,
 @pytest.mark.parametrize(('pictures', 'epochs'), [(2443, 27), (1000, 64), (320, 200), (40, 200), (100_000, 10)])
 def test_epochs_of_a_fine_tuning_make_two_thousand_steps(pictures, epochs):
   own = suited.fine_tuning(task(pictures))
-  assert own['epochs'] == (epochs, f'about {epochs * pictures // 32:,} steps with {pictures:,} pictures')
+  assert own['epochs'] == (epochs, f'{epochs * (pictures // 32):,} steps with {pictures:,} pictures')
   assert own['learning_rate'][0] == 0.05 and own['ranking'][0] == 'global'
 
 
@@ -150,3 +150,8 @@ def test_sizes_at_which_phones_run_dense_are_told(supernet, size, note, cache, c
   suited.suited(on, Request.of({'supernet': supernet, 'weights': 'none'} if supernet != 'cifar' else {'supernet': supernet}))
   note = note.format('networks run sparsely on phones at multiples of 32 pixels')
   assert (note in capsys.readouterr().out.splitlines()) == bool(note)
+
+
+def test_a_batch_that_nobody_has_given_is_no_larger_than_the_training(capsys, cache):
+  _, config = suited.suited(task(28), Request.of({'supernet': 'mobile'}))
+  assert config.batch_size == 16 and 'batch_size 16: there are 28 pictures' in capsys.readouterr().out.splitlines()

@@ -89,7 +89,7 @@ def test_missing_settings_keep_their_defaults():
       r"^--method is one of supertickets, acdc, dense, .*tuner. Received: 'supertiket'. Did you mean supertickets\?$",
     ),
     ({'reactivation': 'xyz'}, r"^--reactivation is one of soft_threshold, masked, dense_gradient. Received: 'xyz'.$"),
-    ({'sparsity': [1.0]}, r'^--sparsity lies in \[0, 1\). Received: \(1.0,\). Write 90 percent as --sparsity=0.9.$'),
+    ({'sparsity': [1.0]}, r'^--sparsity lies in \[0, 1\). Received: 1. Write 90 percent as --sparsity=0.9.$'),
     ({'sparsity': -0.1}, r'--sparsity lies in \[0, 1\)'),
     ({'sparsity': [0.9, 0.8]}, 'several rising ones'),
     ({'sparsity': [0.8, 0.8]}, 'several rising ones'),

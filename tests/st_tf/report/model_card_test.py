@@ -18,7 +18,7 @@ def test_a_card_says_what_a_ticket_is_how_good_how_large_and_what_it_cannot_do(t
   assert '| test | 75.0% | 65.7 to 82.5% | 100 | chance 10.0%, linear model 50.0% |' in text
   assert '| validation | 80.0% | 58.4 to 91.9% | 20 |  |' in text
   assert f'| {labels[0]} | 75.0% | 30.1 to 95.4% | 4 |' in text and f'which says little: {labels[0]}.' in text
-  assert 'It learned from 2,443 of them.' in text and '- Command: python -m it' in text
+  assert 'It learned from 2,443 of them.' in text and '- Command: `python -m it`' in text
   assert f'| MACs per picture | {ticket.cost.supernet_macs:,} | {ticket.cost.macs:,} | {ticket.cost.nonzero_macs:,} |' in text
   assert '| format | size |\n|---|---|\n| float16 | 0.9 MB |' in text
 

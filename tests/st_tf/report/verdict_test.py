@@ -70,3 +70,12 @@ def test_scores_on_mixed_pictures_say_nothing_of_under_fitting():
   ticket = _ticket()
   ticket.provenance.config = {'mixup': 0.2}
   assert verdict(ticket, _history(0.7, 0.75)).startswith('Neither')
+
+
+def test_advice_fits_what_was_done_and_how_much_was_scored():
+  ticket = _ticket(0.5, {'linear model': 0.45})
+  assert '100 test examples are few to tell by. Train longer (--epochs), begin with a trained network' in verdict(ticket, [])
+  ticket.provenance.config = {'weights': 'imagenet'}
+  ticket.provenance.examples = {'test': 400}
+  ticket.metrics['baselines']['test']['linear model'] = 0.5
+  assert verdict(ticket, []).endswith('which has 50.0%. Train longer (--epochs), or get more pictures.')
