@@ -45,7 +45,7 @@ def test_a_task_at_hand_is_not_looked_for():
 def test_a_task_says_what_suits_it_and_what_should_be_known(capsys):
   task = tiny.task()
   task.settings, task.notes = {'optimizer': 'adam', 'epochs': 9}, ('2 pictures were left out',)
-  _, config = drawing.prepared(Request.of({'epochs': 3}), task)
+  _, config = drawing.prepared(Request.of({'epochs': 3, 'batch_size': 16}), task)
   assert (config.training.optimizer, config.epochs) == ('adam', 3) and capsys.readouterr().out == '2 pictures were left out\n'
 
 
