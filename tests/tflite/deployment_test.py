@@ -53,6 +53,7 @@ def executed_sparsely(model) -> None:
   assert diagnosis.sparse and inside == every and not diagnosis.findings
 
 
+@pytest.mark.slow
 def test_the_mobile_preset_would_be_executed_sparsely(mobile_network):
   executed_sparsely(mobile_network)
 

@@ -144,6 +144,7 @@ def test_a_missing_runtime_is_named(tmp_path, monkeypatch):
   assert issubclass(RuntimeMissingError, UserError)
 
 
+@pytest.mark.slow
 def test_a_network_in_a_file_has_a_table_of_its_layers(tmp_path, trained_file, monkeypatch, capsys):
   calls, path, supernet = faked(monkeypatch), tmp_path / 'table.json', f'keras:{trained_file}'
   latency_table.main(arguments(path, supernet=supernet))

@@ -60,6 +60,7 @@ def test_maps_are_drawn_resumed_and_delivered_like_classes(tmp_path, monkeypatch
   assert (path / 'model.tflite').stat().st_size > 1000 and 'prediction' in (path / 'report' / 'index.html').read_text()
 
 
+@pytest.mark.slow
 def test_a_run_that_rounds_at_its_end_resumes_to_the_same_bits_and_keeps_its_zeros(tmp_path):
   given = {'epochs': 2, 'prune_begin': 0.1, 'prune_end': 0.25, 'quantize_begin': 0.25}
   whole, _ = tiny.draw(tmp_path / 'whole', tiny.SPECK, quantize='int8', **given)

@@ -119,6 +119,7 @@ def test_only_the_least_important_are_pushed(file, tmp_path):
   assert all(np.abs(moved[name][~units]).max() < 1e-3 for name, units in pushed.items() if not units.all())
 
 
+@pytest.mark.slow
 def test_an_interrupted_search_ends_as_the_undisturbed_one(file, finished, tmp_path):
   settings = {'sparsity': (0.2, 0.8)}
   task, config = prepared(file, **settings)

@@ -90,6 +90,7 @@ def test_what_cannot_teach_is_refused(saved, ticket, tmp_path):
     teacher(tiny.task(), config(teacher=str(tmp_path / 'nothing')))
 
 
+@pytest.mark.slow
 def test_a_run_learns_from_its_teacher_and_pays_for_it(ticket):
   drawn, folder = ticket
   losses = {}

@@ -165,6 +165,7 @@ def test_a_full_disk_at_the_start_keeps_the_run(tmp_path, monkeypatch):
   assert workdir.checkpoints.latest().facts['step'] == 6
 
 
+@pytest.mark.slow
 def test_fresh_that_dies_at_any_moment_can_be_given_again(tmp_path, monkeypatch):
   left, calls = [0], []
 

@@ -47,7 +47,10 @@ def missing() -> str:
   return ''
 
 
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or 'all there')
+pytestmark = [
+  pytest.mark.slow,
+  pytest.mark.skipif(bool(missing()), reason=missing() or 'all there'),
+]  # A browser that does it all takes a minute.
 
 
 @pytest.fixture(scope='module')

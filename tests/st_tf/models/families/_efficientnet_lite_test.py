@@ -23,6 +23,7 @@ def test_lite0_has_the_macs_and_units_that_were_measured(lite0):
   assert sum(group.units for group in hidden) == 8960
 
 
+@pytest.mark.slow
 def test_larger_ones_are_larger():
   sizes = [analyse(families.supernet(f'efficientnet_lite{i}', HEAD, (64, 64))).macs() for i in range(5)]
   assert sizes == sorted(set(sizes))
