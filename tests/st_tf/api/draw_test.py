@@ -106,6 +106,7 @@ def test_python_calls_have_the_kernels_that_commands_have():
   assert done.stdout == '1\n'
 
 
+@pytest.mark.slow
 def test_somebody_elses_tasks_are_not_taken_for_ours(tmp_path):
   (tmp_path / 'tasks.py').write_text('')
   script = 'from st_tf.errors import UserError\nimport st_tf\ntry:\n  st_tf.draw("shapes")\nexcept UserError as error:\n  print(error)'

@@ -15,7 +15,7 @@ from st_tf.models.reference import load_reference, reference_names
 from st_tf.search import importance
 from tests import golden
 
-_LARGE = ('full', 'searched')  # Networks of up to 1,700 layers, which take long to build.
+_LARGE = ('full', 'searched', 'tiny4')  # Networks of up to 1,700 layers, which take long to build.
 
 # Every kind of block and layer once, but what brings a finer branch the image of a coarser one.
 SMALL = ArchSpec(
