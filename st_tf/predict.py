@@ -23,7 +23,7 @@ from PIL import Image
 from st_tf import command, files, quiet
 from st_tf.config import flags, named_files
 from st_tf.errors import UserError
-from st_tf.task.pictures import CONVERT_HEIC, HEIC_SUFFIXES, SUFFIXES, is_rubbish, open_rgb, shown
+from st_tf.task.pictures import CONVERT_HEIC, HEIC_SUFFIXES, SUFFIXES, open_rgb, shown, walk
 
 _BAR_COLUMNS = 24
 _SHOWN = 5
@@ -123,11 +123,9 @@ def pictures(name: str, among_others: bool = False) -> list[pathlib.Path]:
       raise UserError(f'An image is a file that exists. Received: {shown(name)}. Correct the path.')
     return [path]
   found, unread = [], 0
-  for folder, folders, names in os.walk(path):
-    folders[:] = sorted(entry for entry in folders if not is_rubbish(entry))
-    own = [entry for entry in sorted(names) if not is_rubbish(entry)]
-    found += [pathlib.Path(folder, entry) for entry in own if entry.lower().endswith(SUFFIXES)]
-    unread += sum(entry.lower().endswith(HEIC_SUFFIXES) for entry in own)
+  for folder, names in walk(path):
+    found += [pathlib.Path(folder, entry) for entry in names if entry.lower().endswith(SUFFIXES)]
+    unread += sum(entry.lower().endswith(HEIC_SUFFIXES) for entry in names)
   if unread:
     print(f'note: {unread:,} HEIC files in {shown(path)} are passed over. {CONVERT_HEIC}', file=sys.stderr)
   if not found:

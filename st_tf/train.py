@@ -12,6 +12,7 @@ import pathlib
 from absl import flags as absl_flags
 
 from st_tf import command, quiet
+from st_tf.api.calls import check_shipping
 from st_tf.config import Identity, flags
 
 
@@ -34,8 +35,7 @@ class Options:
   dry_run: bool = dataclasses.field(default=False, metadata={'help': 'Print the plan and stop.'})
 
   def __post_init__(self):
-    if self.ship and not self.deliver:
-      raise flags.FlagError('--ship goes with the delivery. Received: --nodeliver too. Leave out one.')
+    check_shipping(self.deliver, self.ship)
 
 
 def main(argv: Sequence[str]) -> int:

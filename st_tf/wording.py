@@ -87,7 +87,7 @@ def score_title(name: str) -> str:
 
 
 def task_title(name: str) -> str:
-  """What a person calls a task: of 'folder:/home/me/photos/' it is 'photos', of 'tfds:cats_vs_dogs' 'cats_vs_dogs'."""
+  """What a person calls a task: of 'folder:my/photos/' it is 'photos', of 'tfds:cats_vs_dogs' 'cats_vs_dogs'."""
   kind, colon, argument = name.partition(':')
   last = pathlib.PurePath(argument).name if kind != 'tfds' else argument  # A set there is 'NAME/CONFIGURATION'.
   return last if colon and last.strip('.') else name

@@ -8,7 +8,7 @@ import pathlib
 from typing import TypeVar
 
 from st_tf.task import TaskError
-from st_tf.task.pictures import CONVERT_HEIC, HEIC_SUFFIXES, SUFFIXES, is_rubbish, open_rgb, shown
+from st_tf.task.pictures import CONVERT_HEIC, HEIC_SUFFIXES, SUFFIXES, is_rubbish, open_rgb, shown, walk
 
 _SHOWN_KINDS, _SHOWN_FOLDERS, _SHOWN_BAD = 6, 5, 5
 _SMALL_SIDE = 8  # JPEGs are checked at reduced size.
@@ -138,11 +138,7 @@ def count(folder: pathlib.Path) -> int:
 
 def count_below(folder: pathlib.Path) -> int:
   """How many pictures are in a folder and the folders in it."""
-  found = 0
-  for _, below, files in os.walk(folder):
-    below[:] = [name for name in below if not is_rubbish(name)]
-    found += sum(_ending(name) in SUFFIXES for name in files if not is_rubbish(name))
-  return found
+  return sum(_ending(name) in SUFFIXES for _, names in walk(folder) for name in names)
 
 
 def _tried(look: Callable[[Item], T], item: Item) -> T | TaskError:

@@ -15,6 +15,16 @@ from st_tf.task import DataConfig, Task
 _PRIVATE = ('workdir', 'stages', 'data_dir', 'jobs', 'out', 'records')  # Of the machine.
 
 
+def check_shipping(delivered: bool, shipped: bool) -> None:
+  """Refuses an app of a ticket that is not delivered.
+
+  Raises:
+    ConfigError: so it is.
+  """
+  if shipped and not delivered:
+    raise ConfigError('--ship goes with the delivery. Received: no delivery (--nodeliver) too. Leave out one.')
+
+
 def prepare_tensorflow() -> None:
   """Loads TensorFlow as commands do; where the caller has loaded it, it stays as it is."""
   command.prepare()

@@ -5,7 +5,7 @@ import os
 import pathlib
 from typing import TYPE_CHECKING, Any
 
-from st_tf.api.calls import call_of, kept_model, prepare_tensorflow, requested
+from st_tf.api.calls import call_of, check_shipping, kept_model, prepare_tensorflow, requested
 from st_tf.task import Task
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ def draw(
 ) -> 'Ticket':
   """Draws a ticket: trains a supernet once, searching its architecture and pruning its weights in the same run.
 
-  It is the command `python -m st_tf.train`: the same settings, files and ticket. Without `fresh` it goes on with a run that was stopped.
+  It is the command `python -m st_tf.train`: the same settings, files and ticket.
 
   Args:
     task: what to train on, or its name; '' = as `config` or `recipe` says, else the default.
     model: a trained network of tf_keras or Keras 3, in the place of `supernet`, kept in a file beside the workdir; see also `pixels`.
     workdir: folder for checkpoints, metrics and tickets; '' = runs/TASK-METHOD-SUPERNET-SEED.
-    fresh: whether to forget what is in the folder and start over.
+    fresh: whether to forget what is in the folder and start over; else a run that was stopped goes on.
     stages: folder of the trainings that runs of several are made of, for runs to share; '' = in the workdir.
     deliver: whether tickets get test scores, model files and reports.
     ship: whether they get a file for phones and an Android project, too.
@@ -42,30 +42,30 @@ def draw(
     recipe: settings of the paper in the place of the defaults; `scale_with_batch` says whether its learning rate scales with the batch.
     **settings: every other setting of a run by the name of its flag: `supernet='mobile', sparsity=0.9, epochs=60`.
 
-  Returns: the ticket of the highest sparsity; others are in the workdir.
+  Returns:
+    The ticket of the highest sparsity; others are in the workdir.
 
   Raises:
-    UserError: what the command would say. NothingLeft: the process is one of a tuner's workers, and no trial is left.
+    UserError: what the command would say.
+    NothingLeft: the process is one of a tuner's workers, and no trial is left.
     KeyboardInterrupt: by the user, after the step that was going on; the state is saved.
   """
+  check_shipping(deliver, ship)
   prepare_tensorflow()
   from st_tf.api import drawing
   from st_tf.api.interruptible import interruptible
-  from st_tf.config import ConfigError, Identity
+  from st_tf.config import Identity
   from st_tf.runs.workdir import Workdir
   from st_tf.ticket import Ticket
 
-  if ship and not deliver:
-    raise ConfigError('ship goes with the delivery. Received: deliver=False too. Leave out one.')
   if model is not None:
     settings['supernet'] = kept_model(model, settings, workdir)
   request = requested(task, settings, config, recipe, scale_with_batch)
   loaded, run = drawing.prepared(request, task if isinstance(task, Task) else None)
   run = drawing.with_supernet(loaded, run)
-  path = workdir or drawing.default_workdir(run)
+  path, identity = workdir or drawing.default_workdir(run), Identity.of(run, loaded.contents)
 
   def work(process: Any) -> list[pathlib.Path]:
-    identity = Identity.of(run, loaded.contents)
     with contextlib.closing(Workdir(path, identity, process, fresh=fresh, stages=stages or None, wait=bool(stages))) as folder:
       return drawing.draw_into(loaded, run, folder, deliver, ship)
 

@@ -81,7 +81,7 @@ def _drawn(task: Task, config: Config, workdir: Workdir, delivered: bool, shippe
     tell_of_few_steps(task, config)
     if delivered:
       print('Measuring what a network has to beat.', flush=True)
-      print(''.join(f'to beat: {line}\n' for line in to_beat(task, simple)), end='', flush=True)
+      print(f'to beat: {to_beat(task, simple) or "nothing is known of such targets"}', flush=True)
   print(f'{config.method} on {task.name}: {task.sizes["train"]:,} training images, {config.epochs} epochs, workdir {workdir.path}')
   if workdir.is_finished:
     print('It is finished already; --fresh would start over.', flush=True)
@@ -99,10 +99,10 @@ def _drawn(task: Task, config: Config, workdir: Workdir, delivered: bool, shippe
   return paths
 
 
-def to_beat(task: Task, simple: Baselines, split: str = 'validation') -> list[str]:
-  """What a network has to beat on the images of a split, in at most one line."""
+def to_beat(task: Task, simple: Baselines, split: str = 'validation') -> str:
+  """What a network has to beat on the images of a split, in a line; '' where nothing is known."""
   scores, metric = simple.scores(split), task.primary_metric
-  return [f'{wording.score_name(metric)} on {split}: {verdict.beaten(scores, metric)}'] if scores else []
+  return f'{wording.score_name(metric)} on {split}: {verdict.beaten(scores, metric)}' if scores else ''
 
 
 def tell_of_few_steps(task: Task, config: Config) -> None:

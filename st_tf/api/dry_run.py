@@ -54,7 +54,9 @@ def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]
   without_data = isinstance(task, StandIn)
   sizes = f'none was read; by the published sizes {sizes}' if without_data else sizes
   yield f'  data        {sizes}; {height}x{width} pixels, {len(task.labels)} outputs'
-  yield from [] if without_data else (f'  to beat     {line}' for line in drawing.to_beat(task, Baselines(task)))
+  simple = '' if without_data else drawing.to_beat(task, Baselines(task))
+  if simple:
+    yield f'  to beat     {simple}'
   yield f'  network     {costs.params:,} parameters, {costs.macs:,} MACs; {trainer.mask.size:,} prunable weights'
   if is_graph(config.supernet):
     yield f'  weights     {_BEGINS.get(config.weights, config.weights)}'

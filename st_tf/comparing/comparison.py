@@ -221,10 +221,11 @@ class Comparison:
     searched = 'settings were chosen on the validation split'
     if self.options.split == 'test':
       searched += ', and each ticket was scored once on the test split'
+    simple = drawing.to_beat(self.task, self._simple, self.options.split)
     return [
       f'{self.task.name} ({sizes} images), supernet {pathlib.Path(self.base.supernet).name}, {self.base.epochs} epochs per training where a'
       f' method brings no other number, batch {self.base.batch_size}, seeds from {self.base.seed}; {searched}.',
-      *(f'To beat: {line}.' for line in drawing.to_beat(self.task, self._simple, self.options.split)),
+      *([f'To beat: {simple}.'] if simple else []),
       'A training MAC is one of the network as it is computed: a training image costs three forward passes, units that have gone cost'
       ' nothing, zeros cost what other weights do. Training that is shared between methods counts in full for each.',
       'Sparsity is a share of the prunable weights that are left by the search; without a search, of the supernet. The same share is'

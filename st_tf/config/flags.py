@@ -94,15 +94,15 @@ def define_config(values: flags.FlagValues) -> None:
 def parse(argv: Sequence[str], values: flags.FlagValues, about: str = '', words: bool = False, unread: Sequence[str] = ()) -> list[str]:
   """Reads the command line into `values`; `--help` prints the help and exits with 0.
 
-  Returns:
-    The words that are no flags.
-
   Args:
     argv: program name and arguments.
     values: flags that `define` or `define_config` added.
     about: what the command does, shown above the help; usually its module's docstring.
     words: whether arguments may be no flags.
     unread: settings that the command does nothing with, which its help leaves out.
+
+  Returns:
+    The words that are no flags.
 
   Raises:
     FlagError: an unknown flag, a flag without its value, or an argument that is no flag where all have to be.
@@ -191,15 +191,12 @@ def help_text(values: flags.FlagValues, about: str = '', full: bool = True, unre
   width = min(shutil.get_terminal_size().columns, _WIDEST_HELP_COLUMNS)
   titles = {field.name: _first_sentence(field.type) for field in dataclasses.fields(Config) if dataclasses.is_dataclass(field.type)}
   settings = {field.name for field in (*leaves(), *dataclasses.fields(_Sources))}
+  hidden = settings - _MATTER if settings <= set(values) and not full else set()
   groups: dict[str, list[_Flag]] = {}
-  left = 0
   for name in values:
-    if name in unread:
-      continue
-    if full or name in _MATTER or name not in settings or not settings <= set(values):
+    if name not in hidden and name not in unread:
       groups.setdefault(values[name].group, []).append(values[name])
-    else:
-      left += 1
+  left = len(hidden - set(unread))
   lines = [about.strip(), ''] if about else []
   lines.append('Flags, written --name=value:')
   for group, members in groups.items():

@@ -37,16 +37,10 @@ def digest(setting: str, text: str) -> str:
   written = _PORTABLE.search(text)
   if written:
     return written[1]
-  names_none = {
-    'cost': not text.startswith(PREFIX),
-    'class_names': ',' in text,
-    'supernet': text in PRESETS or text.partition(':')[0] in FAMILIES,
-    'weights': text in _OF_FAMILIES,
-    'teacher': text == START,
-  }
-  if not text or names_none.get(setting):
+  name = _file_of(setting, text)
+  if not name:
     return ''
-  path = expanded(text.removeprefix(PREFIX).removeprefix(KERAS))
+  path = expanded(name)
   try:
     if setting in ('init_from', 'teacher') and os.path.isfile(path / TICKET):
       return _fingerprint(path / TICKET)
@@ -65,14 +59,23 @@ def check_there(settings: Mapping[str, Any]) -> None:
   Raises:
     UserError: naming the first.
   """
-  for setting in ('weights', 'init_from', 'teacher', 'supernet', 'cost', 'detections'):
-    text = settings[setting]
-    prefix = {'supernet': KERAS, 'cost': PREFIX}.get(setting, '')
-    if not text.startswith(prefix) or text in ('', START, *_OF_FAMILIES) or _PORTABLE.search(text):
-      continue
-    path = os.path.expanduser(text.removeprefix(prefix))
-    if not os.path.exists(path):
-      raise UserError(f'--{setting} names a file that is there. Received: {text}, which is {os.path.abspath(path)}. Correct the path.')
+  for setting in sorted({*SETTINGS} - {'supernet'}):  # Which is looked for with all other supernets.
+    name = _file_of(setting, settings[setting])
+    if name and not _PORTABLE.search(name) and not os.path.exists(os.path.expanduser(name)):
+      path = os.path.abspath(os.path.expanduser(name))
+      raise UserError(f'--{setting} names a file that is there. Received: {settings[setting]}, which is {path}. Correct the path.')
+
+
+def _file_of(setting: str, text: str) -> str:
+  """The file or folder that a setting names; empty where it names none."""
+  names_none = {
+    'cost': not text.startswith(PREFIX),
+    'class_names': ',' in text,
+    'supernet': text in PRESETS or text.partition(':')[0] in FAMILIES,
+    'weights': text in _OF_FAMILIES,
+    'teacher': text == START,
+  }
+  return '' if names_none.get(setting) else text.removeprefix(PREFIX).removeprefix(KERAS)
 
 
 def check_ticket(path: str) -> None:

@@ -50,7 +50,7 @@ def headline(ticket: Any, dense_history: Sequence[Mapping[str, Any]] = ()) -> st
   cost, task, metric = ticket.cost, ticket.task, ticket.task.primary_metric
   size = '×'.join(map(str, ticket.input_shape[:2]))
   text = f'A network for {wording.task_title(task.name)} ({len(task.labels)} {_OUTPUTS[ticket.kind]}, {size} pixels)'
-  split = next((split for split in ('test', 'validation') if metric in ticket.metrics.get(split, {})), None)
+  split = verdict.scored_split(ticket.metrics, metric)
   if split:
     text += f' with {wording.score(metric, ticket.metrics[split][metric])} {wording.score_name(metric)} on {split} images'
   text += f'. Its non-zero weights need {wording.percent(cost.nonzero_macs / cost.supernet_macs)} of the supernet’s MACs.'

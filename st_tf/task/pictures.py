@@ -4,6 +4,7 @@ from collections.abc import Iterator
 import contextlib
 import dataclasses
 import io
+import os
 import pathlib
 import threading
 
@@ -151,6 +152,13 @@ def shown(name: str | pathlib.Path) -> str:
 def is_rubbish(name: str) -> bool:
   """Whether a file or folder of that name is left by a system, or hidden."""
   return name.startswith('.') or name.casefold() in _RUBBISH
+
+
+def walk(folder: str | pathlib.Path) -> Iterator[tuple[str, list[str]]]:
+  """(folder, names of its files) of a folder and all in it, in a fixed order, without what systems leave there."""
+  for place, below, names in os.walk(folder):
+    below[:] = sorted(name for name in below if not is_rubbish(name))
+    yield place, sorted(name for name in names if not is_rubbish(name))
 
 
 def center_crop(picture: Image.Image, size: tuple[int, int], keep: float = 1.0) -> np.ndarray:

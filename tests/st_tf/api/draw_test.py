@@ -76,7 +76,7 @@ def test_an_interruption_saves_and_the_same_call_goes_on_to_the_same_ticket(tick
 def test_what_the_command_would_say_is_raised(supernet, tmp_path):
   with pytest.raises(ConfigError, match=r'--sparsity lies in \[0, 1\)\. Received: 90\. Write 90 percent as --sparsity=0\.9'):
     draw('module:tests.tiny', sparsity=90, workdir=tmp_path / 'run')
-  with pytest.raises(ConfigError, match=r'ship goes with the delivery\. Received: deliver=False'):
+  with pytest.raises(ConfigError, match=r'--ship goes with the delivery\. Received: no delivery'):
     draw('module:tests.tiny', deliver=False, ship=True, workdir=tmp_path / 'run')
   assert not (tmp_path / 'run').exists()
 

@@ -80,7 +80,7 @@ def test_of_a_whole_path_the_name_is_told(text, told):
 
 @pytest.mark.parametrize(
   ('setting', 'text'),
-  [('weights', 'w.npz'), ('init_from', 'runs/a'), ('teacher', 'b.keras'), ('cost', 'latency:t.json'), ('supernet', 'keras:m.h5'),
+  [('weights', 'w.npz'), ('init_from', 'runs/a'), ('teacher', 'b.keras'), ('cost', 'latency:t.json'), ('class_names', 'n.txt'),
    ('detections', 'd.json')],
 )  # fmt: skip
 def test_a_file_that_is_not_there_is_refused_by_its_setting(tmp_path, monkeypatch, setting, text):
