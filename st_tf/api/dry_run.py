@@ -47,6 +47,8 @@ def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]
   config = method.settled(task, config)
   plan = method.plan(config, task.steps_per_epoch(config.batch_size))
   trainer = method.trainer(task, config, plan)
+  if config.init_from.endswith('.npz'):
+    load_weights(trainer)  # A run would refuse those that do not fit.
   costs = cost.of(trainer.model)
   height, width = task.image_size
   yield f'{config.method} on {task.name}, workdir {workdir}'

@@ -3,6 +3,7 @@
 import json
 import pathlib
 
+import numpy as np
 import pytest
 
 from st_tf import methods
@@ -11,6 +12,7 @@ from st_tf.api.stand_in import StandIn
 from st_tf.arch.specs import HeadSpec
 from st_tf.config import METHODS, ConfigError
 from st_tf.config.recipes import Recipe
+from st_tf.models.reference import ReferenceWeightsError
 from st_tf.task import DataConfig
 from tests import tiny
 
@@ -57,6 +59,16 @@ def test_a_dense_run_plans_neither_search_nor_pruning(network_file):
 def test_an_impossible_target_names_the_least(network_file):
   with pytest.raises(ConfigError, match=r'at least what is left without any search unit, [\d,]+ MACs here'):
     plan(network_file, target_macs=10.0)
+
+
+def test_a_file_of_weights_that_no_run_could_begin_with_is_refused(network_file, tmp_path):
+  file = tmp_path / 'weights.npz'
+  file.write_bytes(b'PK')
+  with pytest.raises(ReferenceWeightsError, match='an .npz file of plain arrays'):
+    plan(network_file, init_from=str(file))
+  np.savez(file, **{'classifier.0.weight': np.zeros((3, 3))})
+  with pytest.raises(ReferenceWeightsError, match='Every weight has a tensor'):
+    plan(network_file, init_from=str(file))
 
 
 def test_without_data_everything_but_the_time_is_planned_and_that_is_said(network_file, monkeypatch):
