@@ -10,6 +10,7 @@ from st_tf.config import (
   METHODS,
   Config,
   ConfigError,
+  ElasticConfig,
   PipelineConfig,
   PruningConfig,
   SearchConfig,
@@ -21,7 +22,7 @@ from st_tf.config.fields import checked, from_text
 from st_tf.errors import did_you_mean
 
 # What a method may have settings of its own from: those of training, and of these groups the ones that it names.
-_NAMED = (SearchConfig, PruningConfig, PipelineConfig, TunerConfig)
+_NAMED = (SearchConfig, PruningConfig, PipelineConfig, TunerConfig, ElasticConfig)
 _LENGTHS = ('epochs', 'fine_tune_epochs', 'retrain_epochs', 'trial_epochs')  # Whoever brings one shares no budget.
 _ALWAYS = ('epochs', *(field.name for field in dataclasses.fields(TrainingConfig)))
 # The learning-rate schedules that read a setting, where not all do.
