@@ -147,9 +147,10 @@ def _of_graph(graph: Graph) -> Repeats:
   naming = next((naming for naming in _NAMINGS if sum(bool(naming.pattern.match(node.name)) for node in inner) > _SHARE * len(inner)), None)
   if naming is None:
     kinds = ', '.join(naming.kind for naming in (*_NAMINGS, _SUPERNET))
+    named = ', '.join(node.name for node in inner[:: max(len(inner) // 3, 1)][:3])
     raise SpecError(
-      f'Blocks that repeat are known of {kinds}. Received: a network whose layers are called {graph.nodes[1].name}, ... '
-      f'{graph.nodes[len(graph.nodes) // 2].name}, ... Draw a ticket of one of those.'
+      f'Blocks that repeat are known of {kinds}, by the names of their layers. Received: layers such as {named}.'
+      ' Take a ticket of one of those.'
     )
   keys: dict[Key, list[Node]] = {}
   for node in inner:
@@ -165,6 +166,10 @@ def _of_graph(graph: Graph) -> Repeats:
     runs = _by_shape(graph, keys)
     if naming.kind == 'mobilenet':
       runs = [run for run in runs if run.blocks[0][1] == _MOBILENET_RUN]
+  if not runs:
+    raise SpecError(
+      f'Blocks that repeat have the shape of one before them. Received: {naming.kind}, and no two blocks of it have one shape.'
+    )
   return Repeats(naming, tuple(runs), tuple(keys))
 
 

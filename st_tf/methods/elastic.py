@@ -102,7 +102,9 @@ def tells(task: Task, config: Config) -> Iterator[str]:
   after = Repeats.of(found.of(ticket.supernet))
   yield f'  source      {_described(found.repeats)}, {wording.sparsity(ticket.sparsity)} of {ticket.provenance.method or "unknown"}'
   yield f'  cost        of the source {cost.epochs:g} epochs, {cost.macs:.3g} MACs; they count as its own'
-  yield f'  becomes     {_described(after)}'
+  kept = sum(int(mask.sum()) * len(found.copies(name)) for name, mask in ticket.masks.items())
+  prunable = sum(mask.size * len(found.copies(name)) for name, mask in ticket.masks.items())
+  yield f'  becomes     {_described(after)}, {wording.sparsity(1 - kept / prunable if prunable else 0.0)} of its prunable weights zero'
   maps = dict.fromkeys(f'{run.name} {each}' for run, each in zip(found.repeats.runs, found.maps))
   yield f'  blocks      {" | ".join(maps)}'
   if config.elastic.shuffle_replicas:
@@ -132,8 +134,8 @@ def _resizing(task: Task, config: Config, ticket: Ticket) -> Resizing:
   if head != task.head or size != tuple(task.image_size):
     raise ConfigError(
       f'A ticket is stretched on a task with its outputs and its size of images. Received: {task.head.outputs} outputs of {task.head.kind}'
-      f' at {"x".join(map(str, task.image_size))}, and a ticket of {head.outputs} of {head.kind} at {"x".join(map(str, size))}. Move it first,'
-      ' by python -m st_tf.transfer, or draw one here.'
+      f' at {"x".join(map(str, task.image_size))}, and a ticket of {head.outputs} of {head.kind} at {"x".join(map(str, size))}. Move it'
+      ' first, by python -m st_tf.transfer, or draw one here.'
     )
   elastic = config.elastic
   target = supernet(config.supernet, task, config) if config.supernet else None
@@ -156,7 +158,7 @@ def _weights(config: Config, ticket: Ticket) -> str:
 
 
 def _first_step(config: Config, ticket: Ticket) -> int:
-  return ticket.early.step if ticket.early and _weights(config, ticket) == 'early' else 0
+  return ticket.early.step if _weights(config, ticket) == 'early' else 0
 
 
 def _values(config: Config, ticket: Ticket) -> Mapping[str, np.ndarray]:

@@ -196,9 +196,10 @@ def check_has_weights(name: str, given: str) -> None:
     given: as of `file_of`.
 
   Raises:
-    SpecError: it has none, and some are asked for.
+    SpecError: it has none, and some are asked for; or there is no such network.
   """
-  if given not in ('', NONE) and not named(name).suffixes:
+  has_some = bool(named(name).suffixes)
+  if given not in ('', NONE) and not has_some:
     raise SpecError(f'{name} has no published weights, and begins with random ones. Received: --weights={given}. Leave it out.')
 
 

@@ -7,6 +7,7 @@ import tf_keras as keras
 from st_tf.arch.repeats import VGG_DEPTHS, vgg_blocks
 from st_tf.models.families import Family, Size, Sizes
 from st_tf.models.families._plain import convolved, normed, untrained
+from st_tf.models.high_resolution import STEM
 
 _CHANNELS = (64, 128, 256, 512, 512)
 _USUAL = 16
@@ -24,7 +25,9 @@ def _features(image: Any, depth: int) -> Any:
       x = keras.layers.MaxPooling2D(name=f'stage{stage}/pool')(x)
     for block in range(blocks):
       name = f'stage{stage}/conv{block}'
-      x = keras.layers.ReLU(name=f'{name}/act')(normed(convolved(x, channels, f'{name}/conv'), f'{name}/bn'))
+      first = x is image
+      x = convolved(x, channels, f'{STEM}/conv' if first else f'{name}/conv')
+      x = keras.layers.ReLU(name=f'{name}/act')(normed(x, f'{name}/bn'))
   return x
 
 
