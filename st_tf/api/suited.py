@@ -14,6 +14,7 @@ from st_tf.arch.graph import Architecture, Graph
 from st_tf.config import PRUNING_SETTINGS, SEARCH_SETTINGS, Config, ConfigError, TrainingConfig
 from st_tf.config.named_files import TICKET, ticket_in
 from st_tf.config.request import Request
+from st_tf.methods import elastic
 from st_tf.models import families, starts
 from st_tf.task import Task
 from st_tf.ticket import Ticket, moving
@@ -236,7 +237,7 @@ def _stretching(task: Task, request: Request, jobs: int) -> tuple[Task, Config]:
     UserError: there is no such ticket, or it is given along with other weights.
   """
   config = request.resolved(task.settings)
-  given = next((name for name in ('init_from', 'pixels', 'padding') if request.given.get(name)), '')
+  given = next((name for name in ('init_from', 'weights', 'pixels', 'padding') if request.given.get(name)), '')
   if given:
     raise ConfigError(f'--source brings weights and pixels. Received: --{given}={request.given[given]} too. Leave out one.')
   path = ticket_in(config.elastic.source, request.sparsity)
@@ -246,7 +247,7 @@ def _stretching(task: Task, request: Request, jobs: int) -> tuple[Task, Config]:
   usual = Config().flat()
   own = {name: (then[name], 'as of the source') for name in _OF_TRAINING if then[name] != usual[name]}
   further = {'sparsity': (ticket.sparsity,)}
-  chosen = _told(request, task, _fitting(task, ticket.arch, request, jobs, lambda batch: own), further)
+  chosen = _told(request, task, _fitting(task, elastic.network(config, ticket), request, jobs, lambda batch: own), further)
   chosen = dataclasses.replace(chosen, elastic=dataclasses.replace(chosen.elastic, source=path))
   return (_giving(task, ticket.task) if isinstance(ticket.arch, Graph) else task), chosen
 

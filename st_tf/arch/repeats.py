@@ -121,7 +121,7 @@ class Repeats:
     kind, known = self.naming.kind, self.naming.depths
     if (known and depth not in known) or depth < 1:
       listed = ', '.join(map(str, known)) or '1 and more, blocks of every run'
-      raise SpecError(f'{kind[0].upper()}{kind[1:]} has the depths {listed}. Received: --target_depth={depth}. Take one of them.')
+      raise SpecError(f'Depths of {kind} are {listed}. Received: --target_depth={depth}. Take one of them.')
     return self.naming.blocks(depth, len(self.runs))
 
   def depth_of(self, counts: Sequence[int]) -> int:
@@ -272,24 +272,25 @@ class Resizing:
     inside = {key for keys, _ in chains.values() for key in keys}
     chains |= {key: ((key,), BlockMap((0,))) for key in self.repeats.keys if key not in inside}
     heads = {key: head for head, (keys, _) in chains.items() for key in keys}
+    # What is read in the place of a node: at the end of a run its new end, within one nothing.
+    instead: dict[str, str] = {name: '' if key in heads else name for name, key in of_node.items()}
     done: set[Key] = set()
-    instead: dict[str, str] = {}  # What is read where an old run has ended.
     nodes: list[Node] = []
     for node in graph.nodes:
       head = heads.get(of_node.get(node.name))
       if head is None:
-        nodes.append(dataclasses.replace(node, inputs=tuple(instead.get(name, name) for name in node.inputs)))
+        nodes.append(dataclasses.replace(node, inputs=tuple(_read(name, instead) for name in node.inputs)))
       elif head not in done:
         done.add(head)
         keys, found = chains[head]
         nodes += self._chain([blocks.get(key, []) for key in keys], keys, found, instead)
-    return Graph(tuple(nodes), tuple(instead.get(name, name) for name in graph.outputs))
+    return Graph(tuple(nodes), tuple(_read(name, instead) for name in graph.outputs))
 
   def _chain(self, blocks: Sequence[Sequence[Node]], keys: Sequence[Key], found: BlockMap, instead: dict[str, str]) -> list[Node]:
     """The nodes of a run in the target."""
     ends = _ends(blocks)
     (_, offset), _ = self.places[keys[found.sources[0]]][0]
-    entry = instead.get(ends[0], ends[0])
+    entry = _read(ends[0], instead)
     nodes: list[Node] = []
     for index, source in enumerate(found.sources):
       place, names = (keys[0][0], offset + index), {node.name for node in blocks[source]}
@@ -300,6 +301,13 @@ class Resizing:
         entry = self._at(ends[source + 1], place)
     instead[ends[-1]] = entry
     return nodes
+
+
+def _read(name: str, instead: Mapping[str, str]) -> str:
+  found = instead.get(name, name)
+  if not found:
+    raise SpecError(f'Only the last block of a run is read from elsewhere. Received: {name}, which is. The depth of the network stays.')
+  return found
 
 
 def _ends(blocks: Sequence[Sequence[Node]]) -> list[str]:

@@ -9,6 +9,7 @@ from st_tf import plain, plugins
 from st_tf.arch.block_maps import check_written
 from st_tf.arch.latency import PREFIX
 from st_tf.arch.presets import FAMILIES, PRESETS
+from st_tf.arch.specs import SpecError
 from st_tf.config.duration import Duration
 from st_tf.config.fields import ConfigError, checked, setting, shown
 from st_tf.config.groups import (
@@ -178,7 +179,10 @@ class Config:
     )
     frozen = transfer.freeze_body and (transfer.reactivate or transfer.control != 'none')
     _require(not frozen, '--freeze_body keeps weights and mask of the body.', 'also --reactivate or --control', ' Leave one out.')
-    check_written(self.elastic.block_map)
+    try:
+      check_written(self.elastic.block_map)
+    except SpecError as error:
+      raise ConfigError(f'--block_map: {error}') from error
     fine_tuning = self.training.fine_tune_epochs
     _require(fine_tuning < self.epochs, '--fine_tune_epochs is less than --epochs.', f'{fine_tuning} of {self.epochs}')
     begin = self.training.quantize_begin

@@ -1,17 +1,21 @@
 """A ticket of another depth of its family, trained on under its stretched or squeezed mask (Chen et al., NeurIPS 2021)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 import dataclasses
 
 import numpy as np
 
 from st_tf import wording
+from st_tf.arch import presets
+from st_tf.arch.graph import Architecture
 from st_tf.arch.repeats import Repeats, Resizing
+from st_tf.arch.specs import HeadSpec
 from st_tf.config import Config, ConfigError, PruningConfig
 from st_tf.config.named_files import check_source, ticket_in
 from st_tf.methods._method import Method, Training
+from st_tf.models import starts
 from st_tf.runs.run import Run, train_to_the_end
-from st_tf.runs.start import prunable_weights, supernet
+from st_tf.runs.start import prunable_weights
 from st_tf.runs.teaching import teacher
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
@@ -31,6 +35,7 @@ def plan(config: Config, steps_per_epoch: int) -> Plan:
 
   Raises:
     ConfigError: no ticket is given, it is of another sparsity, or no training is left.
+    SpecError: it cannot have the depth.
     TicketError: no ticket is there.
   """
   ticket = _source(config)
@@ -39,6 +44,7 @@ def plan(config: Config, steps_per_epoch: int) -> Plan:
       f'A ticket keeps its sparsity. Received: {", ".join(f"{level:g}" for level in config.pruning.sparsity)}, and --source of'
       f' {ticket.sparsity:g}. Leave out --sparsity, or write that one.'
     )
+  _resizing(config, ticket)
   training, step = training_alone(config, steps_per_epoch), _first_step(config, ticket)
   if step >= training.total_steps:
     raise ConfigError(
@@ -46,6 +52,15 @@ def plan(config: Config, steps_per_epoch: int) -> Plan:
       ' step 0 by --stretched_weights=first.'
     )
   return training.holding(ticket.sparsity) if ticket.masks else training
+
+
+def network(config: Config, ticket: Ticket) -> Architecture:
+  """The ticket's network at the depth that the settings say.
+
+  Raises:
+    UserError: it cannot have it.
+  """
+  return _resizing(config, ticket).of(ticket.arch)
 
 
 def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
@@ -98,7 +113,8 @@ def tells(task: Task, config: Config) -> Iterator[str]:
     UserError: it does not suit the task, or cannot have the depth.
   """
   ticket = _source(config)
-  found, cost = _resizing(task, config, ticket), ticket.provenance.all_training
+  _check_task(task, ticket)
+  found, cost = _resizing(config, ticket), ticket.provenance.all_training
   after = Repeats.of(found.of(ticket.supernet))
   yield f'  source      {_described(found.repeats)}, {wording.sparsity(ticket.sparsity)} of {ticket.provenance.method or "unknown"}'
   yield f'  cost        of the source {cost.epochs:g} epochs, {cost.macs:.3g} MACs; they count as its own'
@@ -129,17 +145,37 @@ def _source(config: Config) -> Ticket:
   return Ticket.load(ticket_in(elastic.source, max(config.pruning.sparsity)))
 
 
-def _resizing(task: Task, config: Config, ticket: Ticket) -> Resizing:
+def _check_task(task: Task, ticket: Ticket) -> None:
+  """Raises ConfigError where a task is not of the ticket's kind."""
   head, size = ticket.head, tuple(ticket.input_shape[:2])
   if head != task.head or size != tuple(task.image_size):
+    here, there = _shown(task.head, task.image_size), _shown(head, size)
     raise ConfigError(
-      f'A ticket is stretched on a task with its outputs and its size of images. Received: {task.head.outputs} outputs of {task.head.kind}'
-      f' at {"x".join(map(str, task.image_size))}, and a ticket of {head.outputs} of {head.kind} at {"x".join(map(str, size))}. Move it'
-      ' first, by python -m st_tf.transfer, or draw one here.'
+      f'A ticket is stretched on a task with its outputs and its size of images. Received: {here}, and a ticket of {there}. Move it first,'
+      ' by python -m st_tf.transfer, or draw one here.'
     )
+
+
+def _shown(head: HeadSpec, size: Sequence[int]) -> str:
+  return f'{head.outputs} outputs of {head.kind} at {"x".join(map(str, size))}'
+
+
+def _resizing(config: Config, ticket: Ticket) -> Resizing:
   elastic = config.elastic
-  target = supernet(config.supernet, task, config) if config.supernet else None
-  return resizing(ticket.supernet, elastic.target_depth, elastic.block_map, elastic.block_order, target)
+  target = _named(config, ticket) if config.supernet else None
+  found = resizing(ticket.supernet, elastic.target_depth, elastic.block_map, elastic.block_order, target)
+  copied = any(any(each.replicas) for each in found.maps)
+  if elastic.shuffle_replicas and not (copied and ticket.masks):
+    why = 'no block is copied' if ticket.masks else 'a ticket without a mask'
+    raise ConfigError(f'Masks of copied blocks are shuffled. Received: --shuffle_replicas, and {why}. Leave it out.')
+  return found
+
+
+def _named(config: Config, ticket: Ticket) -> Architecture:
+  """The network that `--supernet` names, under the ticket's head."""
+  if presets.is_graph(config.supernet):
+    return starts.of(config, ticket.head, tuple(ticket.input_shape[:2])).graph
+  return presets.supernet(config.supernet)
 
 
 def _weights(config: Config, ticket: Ticket) -> str:
@@ -169,7 +205,8 @@ def _values(config: Config, ticket: Ticket) -> Mapping[str, np.ndarray]:
 
 
 def _stretched(task: Task, config: Config, ticket: Ticket) -> Stretched:
-  found = _resizing(task, config, ticket)
+  _check_task(task, ticket)
+  found = _resizing(config, ticket)
   return stretched(ticket, found, _values(config, ticket), config.seed if config.elastic.shuffle_replicas else None)
 
 

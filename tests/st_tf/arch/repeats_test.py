@@ -80,12 +80,12 @@ def test_branches_of_the_high_resolution_network_have_more_blocks_or_fewer_each_
 
 @pytest.mark.parametrize('depth', [21, 0, -20, 9999])
 def test_a_depth_that_is_none_of_the_family_is_refused(depth):
-  with pytest.raises(SpecError, match=f'Cifar_resnet has the depths 8, 14, 20, .*110. Received: --target_depth={depth}. Take one of them'):
+  with pytest.raises(SpecError, match=f'Depths of cifar_resnet are 8, 14, 20, .*110. Received: --target_depth={depth}. Take one of them'):
     Repeats.of(SMALL).wanted(depth)
 
 
 def test_any_number_of_blocks_is_a_depth_where_the_family_has_none_of_its_own():
-  with pytest.raises(SpecError, match='network has the depths 1 and more, blocks of every run. Received: --target_depth=-1'):
+  with pytest.raises(SpecError, match='network are 1 and more, blocks of every run. Received: --target_depth=-1'):
     Repeats.of(PRESETS['tiny']).wanted(-1)
 
 
@@ -105,3 +105,9 @@ def test_blocks_that_change_the_shape_or_read_from_elsewhere_are_refused():
   nodes[-1] = Node('stage1/block1/a', 'Add', {}, ('stage1/block0/a', 'image'), (4, 4, 8))
   with pytest.raises(SpecError, match='Blocks read what the one before them gives. Received: stage1/block1/a, which reads image, stage1'):
     Repeats.of(Graph(tuple(nodes), ('stage1/block1/a',)))
+
+
+def test_what_reads_a_block_within_a_run_is_refused():
+  nodes = (*SMALL.nodes, Node('head/other', 'Conv2D', {}, ('stage1/block0/b',), (4, 4, 8)))
+  with pytest.raises(SpecError, match='Only the last block of a run is read from elsewhere. Received: stage1/block0/b, which is'):
+    Resizing(Repeats.of(SMALL), (BlockMap((0, 1, 1)),)).of(Graph(nodes, ('head', 'head/other')))

@@ -139,7 +139,7 @@ def test_what_contradicts_itself_is_refused(winner):
   vgg = network('cifar_vgg:13')
   cases = [
     ({}, 'A depth, a map or a network says what becomes of a ticket. Received: none'),
-    ({'depth': 15}, 'has the depths 8, 14, 20'),
+    ({'depth': 15}, 'Depths of cifar_resnet are 8, 14, 20'),
     ({'depth': 20, 'block_map': '0:0; 1:1'}, r'Received: --target_depth=20, which is 3, 3, 3 blocks, and a map to 2, 2, 2. Leave out one'),
     ({'block_map': '0:0; 1:1,3'}, 'A map covers all places'),
     (
