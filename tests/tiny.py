@@ -182,6 +182,41 @@ def untrained(on: Task, arch: ArchSpec = SPECK) -> Any:
   return Ticket(arch, arch, on.head, shape, weights, masks, survivors={}, task=TaskFacts(**facts), sparsity=0.5)
 
 
+def winner(on: Task, arch: Any, step: int = 2, sparsity: float = 0.5) -> Any:
+  """A winning ticket for a task as if drawn, with early weights of that step; quick to make: nothing is trained.
+
+  Args:
+    on: the task.
+    arch: its network; kernels of the stem and of the classifier are not pruned.
+    step: of the early weights.
+    sparsity: share of each kernel that is zero.
+  """
+  from st_tf.models import build, cost, named_variables
+  from st_tf.ticket import Costs, Early, Provenance, TaskFacts, Ticket, TrainingCost
+
+  shape, rng = (*on.image_size, 3), np.random.default_rng(3)
+  model = build(arch, on.head, shape, seed=1)
+  values = {name: variable.numpy() for name, variable in named_variables(model).items()}
+  kernels = [name for name in values if name.endswith('/kernel') and not name.startswith(('stem', 'head/classifier'))]
+  masks = {name: rng.permutation(values[name].size).reshape(values[name].shape) >= sparsity * values[name].size for name in kernels}
+  stirred = {
+    name: value + rng.normal(0, 0.1, value.shape).astype(np.float32) ** 2 for name, value in values.items() if value.dtype == np.float32
+  }
+  weights = values | {name: value * masks.get(name, True) for name, value in stirred.items()}
+  facts = {name: getattr(on, name) for name in ('name', 'primary_metric', 'keep', 'semantics')}
+  facts |= {name: tuple(getattr(on, name)) for name in ('labels', 'mean', 'deviation', 'image_size')}
+  found = cost.of(model, masks)
+  prunable, zeros = sum(mask.size for mask in masks.values()), sum(int((~mask).sum()) for mask in masks.values())
+  costs = Costs(
+    found.params, found.macs, found.nonzero_params, found.nonzero_macs, prunable, zeros, found.params, found.macs, prunable, zeros
+  )
+  settings = config(method='lottery', sparsity=(sparsity,), learning_rate=0.05, epochs=3).flat()
+  training = TrainingCost(5.5, 3 * found.macs * 96 * 5, 60.0)
+  origin = Provenance(method='lottery', config=settings, training=training, examples=dict(on.sizes))
+  early = Early({name: value * np.float32(0.5) if value.dtype == np.float32 else value for name, value in values.items()}, step)
+  return Ticket(arch, arch, on.head, shape, weights, masks, {}, TaskFacts(**facts), sparsity, cost=costs, provenance=origin, early=early)
+
+
 def write_table(path: pathlib.Path, arch: ArchSpec, groups: list[str], points: list[tuple[int, float]], base: float) -> pathlib.Path:
   """A made-up latency table in which every group takes the same: (units, milliseconds)."""
   units, milliseconds = zip(*points)

@@ -50,7 +50,7 @@ def prepared(request: Request, task: Task | None = None, planned_only: bool = Fa
 
 def with_supernet(task: Task, config: Config) -> Config:
   """The settings with the task's own supernet where none is named and none comes with a ticket."""
-  return config if config.supernet or config.init_from else dataclasses.replace(config, supernet=task.default_supernet)
+  return config if config.supernet or config.origin else dataclasses.replace(config, supernet=task.default_supernet)
 
 
 def draw_into(task: Task, config: Config, workdir: Workdir, delivered: bool = True, shipped: bool = False) -> list[pathlib.Path]:
@@ -109,14 +109,14 @@ def tell_of_few_steps(task: Task, config: Config) -> None:
   """Says so of a training from the first weights on, or from those of another task, that is too short to learn much."""
   steps = config.epochs * task.steps_per_epoch(config.batch_size)
   trained = presets.is_graph(config.supernet) and config.weights != families.NONE
-  if steps < (_FEW_TRAINED if trained else _FEW_STEPS) and not config.init_from:
+  if steps < (_FEW_TRAINED if trained else _FEW_STEPS) and not config.origin:
     usual = 'a thousand is' if trained else 'thousands are'
     print(f'Only {steps} training steps; {usual} usual. Raise --epochs or lower --batch_size.', flush=True)
 
 
 def default_workdir(config: Config) -> pathlib.Path:
   """Where a run goes that was not told: runs/ in the current folder."""
-  name = f'{config.task}-{config.method}-{pathlib.Path(config.supernet or config.init_from).name.removesuffix(".json")}-{config.seed}'
+  name = f'{config.task}-{config.method}-{pathlib.Path(config.supernet or config.origin).name.removesuffix(".json")}-{config.seed}'
   return pathlib.Path('runs') / name.replace(':', '_').replace(os.sep, '_')
 
 

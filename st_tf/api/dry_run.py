@@ -60,7 +60,8 @@ def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]
   if simple:
     yield f'  to beat     {simple}'
   yield f'  network     {costs.params:,} parameters, {costs.macs:,} MACs; {trainer.mask.size:,} prunable weights'
-  if is_graph(config.supernet):
+  yield from method.tells(task, config)
+  if is_graph(config.supernet) and not config.origin:
     yield f'  weights     {_BEGINS.get(config.weights, config.weights)}'
   yield f'  training    {config.epochs} epochs of {plan.steps_per_epoch} steps of {config.batch_size} images = {plan.total_steps:,} steps'
   takes = memory.of_step(trainer.arch, task.head, (height, width, 3), config.batch_size)

@@ -11,12 +11,13 @@ from st_tf import methods
 from st_tf.api.stand_in import StandIn
 from st_tf.arch import memory, presets
 from st_tf.arch.graph import Architecture, Graph
-from st_tf.config import PRUNING_SETTINGS, SEARCH_SETTINGS, Config, ConfigError
-from st_tf.config.named_files import TICKET
+from st_tf.config import PRUNING_SETTINGS, SEARCH_SETTINGS, Config, ConfigError, TrainingConfig
+from st_tf.config.named_files import TICKET, ticket_in
 from st_tf.config.request import Request
+from st_tf.methods import elastic
 from st_tf.models import families, starts
 from st_tf.task import Task
-from st_tf.ticket import Ticket
+from st_tf.ticket import Ticket, moving
 from st_tf.training import replicas
 
 TRAINED = ('efficientnet_lite0', 'mobilenet_v2')  # For photographs, the first whose weights are at hand.
@@ -34,6 +35,12 @@ FINE_TUNING = {
   'batch_size': (32, 'more steps from few pictures'),
 }
 _FROM_SCRATCH = {'batch_size': (32, 'more steps from few pictures'), 'learning_rate': (0.05, 'for batches of 32')}
+# What a training that goes on at another depth has from the one before it.
+_OF_TRAINING = (
+  'epochs',
+  'batch_size',
+  *(field.name for field in dataclasses.fields(TrainingConfig) if not field.name.startswith(('teacher', 'quantize', 'initial'))),
+)
 _OF_TRAINED = ('weights', 'pixels', 'padding')
 _OF_MAPS = 0.02  # Learning rate of a fine-tuning whose head gives maps.
 _SLOWER = 3  # How much smaller the learning rate of a fine-tuning is, of a task that brings an optimizer of its own.
@@ -56,6 +63,8 @@ def suited(task: Task, request: Request, jobs: int = 1) -> tuple[Task, Config]:
     UserError: there is no such network, or it does not suit the task.
   """
   config = request.resolved(task.settings)
+  if config.method == 'elastic' and config.elastic.source:
+    return _stretching(task, request, jobs)
   if config.init_from:
     _check_alone(config, request)
     is_ticket = (pathlib.Path(config.init_from) / TICKET).is_file()
@@ -219,6 +228,28 @@ def _going_on(ticket: Ticket, task: Task, request: Request, jobs: int) -> tuple[
 
   own = _fitting(task, ticket.arch, request, jobs, choose)
   return _giving(task, ticket.task), _told(request, task, own, {'unit_search': 'scores'})
+
+
+def _stretching(task: Task, request: Request, jobs: int) -> tuple[Task, Config]:
+  """What a training has that goes on with a ticket at another depth: the pixels and the settings of the training that drew it.
+
+  Raises:
+    UserError: there is no such ticket, or it is given along with other weights.
+  """
+  config = request.resolved(task.settings)
+  given = next((name for name in ('init_from', 'weights', 'pixels', 'padding') if request.given.get(name)), '')
+  if given:
+    raise ConfigError(f'--source brings weights and pixels. Received: --{given}={request.given[given]} too. Leave out one.')
+  path = ticket_in(config.elastic.source, request.sparsity)
+  ticket = Ticket.load(path)
+  then = moving.begun(ticket)
+  then['epochs'] = then['retrain_epochs'] or then['epochs']
+  usual = Config().flat()
+  own = {name: (then[name], 'as of the source') for name in _OF_TRAINING if then[name] != usual[name]}
+  further = {'sparsity': (ticket.sparsity,)}
+  chosen = _told(request, task, _fitting(task, elastic.network(config, ticket), request, jobs, lambda batch: own), further)
+  chosen = dataclasses.replace(chosen, elastic=dataclasses.replace(chosen.elastic, source=path))
+  return (_giving(task, ticket.task) if isinstance(ticket.arch, Graph) else task), chosen
 
 
 def _check_alone(config: Config, request: Request) -> None:

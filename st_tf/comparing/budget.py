@@ -66,7 +66,8 @@ def spent(config: Config, whole: int) -> float:
   for training in _trainings(config):
     epochs[training.network] = epochs.get(training.network, 0) + training.epochs
   taught = 1 / STEP_PASSES if config.training.teacher else 0.0
-  return sum((_share(config, network, whole) + taught) * count for network, count in epochs.items())
+  own = sum((_share(config, network, whole) + taught) * count for network, count in epochs.items())
+  return own + methods.named(config.method).before(config, whole)
 
 
 def _share(config: Config, network: str, whole: int) -> float:

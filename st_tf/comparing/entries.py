@@ -10,6 +10,7 @@ from st_tf.config import (
   METHODS,
   Config,
   ConfigError,
+  ElasticConfig,
   PipelineConfig,
   PruningConfig,
   SearchConfig,
@@ -18,10 +19,11 @@ from st_tf.config import (
   TunerConfig,
 )
 from st_tf.config.fields import checked, from_text
+from st_tf.config.named_files import ticket_in
 from st_tf.errors import did_you_mean
 
 # What a method may have settings of its own from: those of training, and of these groups the ones that it names.
-_NAMED = (SearchConfig, PruningConfig, PipelineConfig, TunerConfig)
+_NAMED = (SearchConfig, PruningConfig, PipelineConfig, TunerConfig, ElasticConfig)
 _LENGTHS = ('epochs', 'fine_tune_epochs', 'retrain_epochs', 'trial_epochs')  # Whoever brings one shares no budget.
 _ALWAYS = ('epochs', *(field.name for field in dataclasses.fields(TrainingConfig)))
 # The learning-rate schedules that read a setting, where not all do.
@@ -129,6 +131,8 @@ def config_of(cell: Cell, base: Config, learning_rate: float, whole: int = 0) ->
   """
   flat = base.flat() | {'learning_rate': learning_rate} | dict(cell.entry.settings)
   flat |= {'method': cell.entry.method, 'sparsity': (cell.sparsity,), 'seed': cell.seed}
+  if 'source' in reads(cell.entry.method) and flat['source']:
+    flat['source'] = ticket_in(flat['source'], cell.sparsity)
   config = essential(Config.from_flat(flat))
   unread = next((name for name, _ in cell.entry.settings if name in _unread(config)), None)
   if unread:

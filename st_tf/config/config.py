@@ -6,8 +6,10 @@ import json
 from typing import Any
 
 from st_tf import plain, plugins
+from st_tf.arch.block_maps import check_written
 from st_tf.arch.latency import PREFIX
 from st_tf.arch.presets import FAMILIES, PRESETS
+from st_tf.arch.specs import SpecError
 from st_tf.config.duration import Duration
 from st_tf.config.fields import ConfigError, checked, setting, shown
 from st_tf.config.groups import (
@@ -15,6 +17,7 @@ from st_tf.config.groups import (
   METHODS,
   PIXELS,
   RANDOM,
+  ElasticConfig,
   PipelineConfig,
   PruningConfig,
   SearchConfig,
@@ -66,6 +69,7 @@ _NOT_NEGATIVE = (
   'fine_tune_epochs',
   'optimizer_epsilon',
   'initial_deviation',
+  'target_depth',
 )
 
 
@@ -88,6 +92,12 @@ _LATER = (
   'quantize_begin',
   'void',
   'category',
+  'source',
+  'target_depth',
+  'block_map',
+  'block_order',
+  'shuffle_replicas',
+  'stretched_weights',
 )
 
 
@@ -126,6 +136,7 @@ class Config:
   transfer: TransferConfig = TransferConfig()
   pipeline: PipelineConfig = PipelineConfig()
   tuner: TunerConfig = TunerConfig()
+  elastic: ElasticConfig = ElasticConfig()
   data: DataConfig = DataConfig()
 
   def __post_init__(self):
@@ -168,11 +179,20 @@ class Config:
     )
     frozen = transfer.freeze_body and (transfer.reactivate or transfer.control != 'none')
     _require(not frozen, '--freeze_body keeps weights and mask of the body.', 'also --reactivate or --control', ' Leave one out.')
+    try:
+      check_written(self.elastic.block_map)
+    except SpecError as error:
+      raise ConfigError(f'--block_map: {error}') from error
     fine_tuning = self.training.fine_tune_epochs
     _require(fine_tuning < self.epochs, '--fine_tune_epochs is less than --epochs.', f'{fine_tuning} of {self.epochs}')
     begin = self.training.quantize_begin
     ends = self.training.quantize and begin.epochs(self.epochs - fine_tuning, unknown=0) >= self.epochs
     _require(not ends, '--quantize_begin lies before the end of the training.', f'{begin} of {self.epochs} epochs', ' Lower it.')
+
+  @property
+  def origin(self) -> str:
+    """The ticket, or the file of weights, that its run begins with; '' = none."""
+    return self.init_from or (self.elastic.source if self.method == 'elastic' else '')
 
   def flat(self) -> dict[str, Any]:
     """Every setting by its flag's name, as JSON has it: durations as numbers or text.

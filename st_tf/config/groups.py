@@ -6,6 +6,7 @@ A duration is a share of the whole training, epochs or steps, so that 16 epochs 
 import dataclasses
 
 from st_tf import plugins
+from st_tf.arch.block_maps import INTERPOLATION, ORDERS
 from st_tf.config.duration import Duration, epochs, share
 from st_tf.config.fields import setting
 
@@ -26,6 +27,7 @@ UNIT_SEARCHES = ('factors', 'scores')
 FACTOR_STEPS = ('proximal', 'subgradient')
 FACTORS = ('', 'scale', 'gamma')
 PENALISED = ('all', 'least')
+STRETCHED_WEIGHTS = ('', 'early', 'first', 'trained')
 OF_THE_MACHINE = ('keep_checkpoints', 'data_dir')  # They change nothing about the result.
 DURATIONS = (
   'penalty_ramp',
@@ -202,3 +204,29 @@ class TunerConfig:
   tuner: str = setting('bayesian', 'With tuner: how the next architecture is chosen.', TUNERS)
   trials: int = setting(12, 'With tuner: architectures that are tried.')
   trial_epochs: int = setting(0, 'With tuner: epochs per trial; 0 = a quarter of --epochs.')
+
+
+@dataclasses.dataclass(frozen=True)
+class ElasticConfig:
+  """How a ticket becomes one of another depth (Chen et al., NeurIPS 2021)."""
+
+  source: str = setting(
+    '', 'With elastic: folder of the ticket that is stretched or squeezed, or of a run, of which --sparsity says which.'
+  )
+  target_depth: int = setting(0, 'With elastic: depth of the network that the ticket becomes one of; 0 = as --block_map or --supernet say.')
+  block_map: str = setting(
+    '', "With elastic: where each of the source's blocks stands, such as '0:0; 1:1,2; 2:3,4', one for all runs or joined by '|'."
+  )
+  block_order: str = setting(INTERPOLATION, 'With elastic: without a map, where copies stand: beside their source, or behind all.', ORDERS)
+  shuffle_replicas: bool = setting(False, 'With elastic: shuffle the masks of all copies but the first, to compare with.')
+  stretched_weights: str = setting(
+    '',
+    'With elastic: weights of the source that training begins with. early: those that it went back to, at their step; first: those that its'
+    ' run began with; trained: its own. Empty = early where it has them, else trained.',
+    STRETCHED_WEIGHTS,
+  )
+
+  @property
+  def says_target(self) -> bool:
+    """Whether it says what becomes of the source."""
+    return bool(self.target_depth or self.block_map.strip())

@@ -14,9 +14,10 @@ from st_tf.arch.presets import FAMILIES, KERAS, PRESETS
 from st_tf.errors import UserError
 from st_tf.files import expanded
 
-SETTINGS = ('supernet', 'cost', 'class_names', 'detections', 'init_from', 'weights', 'teacher')
+SETTINGS = ('supernet', 'cost', 'class_names', 'detections', 'init_from', 'weights', 'teacher', 'source')
 _OF_FAMILIES = ('imagenet', 'none')  # As weights: those that a family brings.
 START = 'start'  # As a teacher: the network as it came.
+OF_SPARSITY = 'sparsity_'  # How the folders of a run's tickets begin.
 TICKET = 'ticket.json'  # Of a folder with a ticket, the file that has its fingerprint.
 _PORTABLE = re.compile('#([0-9a-f]{16})$')
 _DIGITS = 16
@@ -42,7 +43,7 @@ def digest(setting: str, text: str) -> str:
     return ''
   path = expanded(name)
   try:
-    if setting in ('init_from', 'teacher') and os.path.isfile(path / TICKET):
+    if setting in ('init_from', 'teacher', 'source') and os.path.isfile(path / TICKET):
       return _fingerprint(path / TICKET)
     # Not of pathlib, which a long name is too much for.
     return _of_bytes(path) if os.path.isfile(path) else ''
@@ -118,6 +119,53 @@ def missing_ticket(path: str | os.PathLike) -> str:
   found = sorted(pathlib.Path(folder).glob(f'tickets/*/{TICKET}')) if os.path.isdir(folder) else []
   nearby = f' Did you mean {found[-1].parent}?' if found else ''
   return f'A ticket is a folder with {TICKET}. Received: {path}{missing}.{nearby}'
+
+
+def ticket_in(path: str, sparsity: float | None = None) -> str:
+  """The folder of the ticket that a folder is, or that a run in it has.
+
+  Args:
+    path: of the ticket or of the run.
+    sparsity: of the run's ticket; None = it has one.
+
+  Raises:
+    UserError: there is none, or a run has others.
+  """
+  missing = missing_ticket(path)
+  if not missing:
+    return path
+  found = {folder.parent.name.removeprefix(OF_SPARSITY): str(folder.parent) for folder in expanded(path).glob(f'tickets/*/{TICKET}')}
+  if not found:
+    raise UserError(missing)
+  wanted = f'{sparsity:g}' if sparsity is not None else next(iter(found), '') if len(found) == 1 else ''
+  if wanted not in found:
+    asked = f'--sparsity={wanted}' if wanted else 'no --sparsity'
+    raise UserError(
+      f"A run's ticket is named by its sparsity. Received: {asked}, of {path}, which has {', '.join(sorted(found))}."
+      ' Write one of them, or name the folder of the ticket itself.'
+    )
+  return found[wanted]
+
+
+def check_source(path: str, sparsity: float | None, says_target: bool) -> None:
+  """Refuses a stretching without its ticket, or to nowhere, before anything is loaded that could read one.
+
+  Args:
+    path: of the ticket, or of a run.
+    sparsity: of the run's ticket; None = it has one.
+    says_target: whether settings say what becomes of it.
+
+  Raises:
+    UserError: there is no such ticket, or no setting says it.
+  """
+  if not path:
+    raise UserError('--method=elastic stretches or squeezes a ticket. Received: no --source. Write --source=FOLDER.')
+  ticket_in(path, sparsity)
+  if not says_target:
+    raise UserError(
+      '--method=elastic makes a network of another depth. Received: no depth. Write --target_depth=NUMBER, --block_map=MAP, or the network'
+      ' by --supernet.'
+    )
 
 
 def missing_file(path: str | os.PathLike) -> str:

@@ -86,6 +86,14 @@ class Request:
     if config.supernet:
       presets.check(config.supernet)
     named_files.check_there(config.flat())
+    if config.method == 'elastic':
+      named_files.check_source(config.elastic.source, self.sparsity, config.elastic.says_target or bool(config.supernet))
+
+  @property
+  def sparsity(self) -> float | None:
+    """The highest that somebody has named; None = nobody has."""
+    named = self.given.get('sparsity') or self.base.get('sparsity')
+    return (max(named) if isinstance(named, tuple | list) else named) if named else None
 
 
 def _read(path: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What a method is: how it draws a ticket, and what dry runs and comparisons have to know about it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 import dataclasses
 from typing import Any
 
@@ -49,6 +49,18 @@ def as_given(task: Task, config: Config) -> Config:
   return config
 
 
+def nothing_more(task: Task, config: Config) -> tuple[str, ...]:
+  """Of methods that a dry run says all of."""
+  del task, config
+  return ()
+
+
+def nothing_before(config: Config, whole: int) -> float:
+  """Of methods that begin with nothing that others have trained."""
+  del config, whole
+  return 0.0
+
+
 @dataclasses.dataclass(frozen=True)
 class Method:
   """A way to get a ticket; the file of a method defines one as METHOD.
@@ -66,6 +78,8 @@ class Method:
     pruning: how a dry run describes what it prunes; '' = by the settings.
     settled: (task, settings) -> the settings with those that only what is there can tell.
     trainer: (task, settings, plan) -> what a dry run measures.
+    tells: (task, settings) -> lines of a dry run that are its own.
+    before: (settings, MACs of the supernet) -> what the trainings of the ticket that it begins with have cost, in epochs of the supernet.
   """
 
   plan: Callable[[Config, int], Plan]
@@ -80,3 +94,5 @@ class Method:
   pruning: str = ''
   settled: Callable[[Task, Config], Config] = as_given
   trainer: Callable[[Task, Config, Plan], Trainer] = fresh
+  tells: Callable[[Task, Config], Iterable[str]] = nothing_more
+  before: Callable[[Config, int], float] = nothing_before

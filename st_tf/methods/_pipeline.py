@@ -18,6 +18,7 @@ from st_tf.config import (
   PRUNED_LAYERS,
   Config,
   ConfigError,
+  ElasticConfig,
   PipelineConfig,
   PruningConfig,
   SearchConfig,
@@ -32,7 +33,7 @@ from st_tf.runs.run import Run, begin, train_to_the_end
 from st_tf.runs.start import fresh, prunable_weights
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
-from st_tf.ticket import Ticket
+from st_tf.ticket import Early, Ticket
 from st_tf.ticket.moving import left_of
 from st_tf.training.descent import Part
 from st_tf.training.plan import Plan, searching_alone, training_alone
@@ -128,7 +129,7 @@ class Pipeline:
         ticket = self.pruned(ticket, sparsity)
         values = {name: np.where(ticket.masks[name], value, 0) if name in ticket.masks else value for name, value in weights.items()}
         ticket = self.retrained(dataclasses.replace(ticket, weights=values), step)
-      yield ticket
+      yield dataclasses.replace(ticket, early=Early(dict(weights), step))
 
   def keep(self, drawn: Iterator[Ticket]) -> Ticket:
     """Saves the run's own tickets, and what happened on the way to them; returns the last.
@@ -207,7 +208,9 @@ def rounds(config: Config) -> list[tuple[str, float]]:
 def alone(config: Config, method: str) -> Config:
   """The settings of one training of a pipeline: those that change nothing in it are at their defaults."""
   rewind = PipelineConfig(rewind_to=config.pipeline.rewind_to)
-  config = dataclasses.replace(config, method=method, pipeline=rewind, tuner=TunerConfig(), transfer=TransferConfig())
+  config = dataclasses.replace(
+    config, method=method, pipeline=rewind, tuner=TunerConfig(), transfer=TransferConfig(), elastic=ElasticConfig()
+  )
   if method not in LAST:
     config = unrounded(config)
   if method == 'fine_tune':

@@ -111,7 +111,7 @@ def check(name: str, weights: str, pixels: str, padding: str = '') -> None:
       f'Weights, pixels and padding are of networks that can be trained already. Received: {given} and --supernet={name}. Leave it out.'
     )
   if presets.is_graph(name) and not own:
-    families.named(name)
+    families.check_has_weights(name, weights)
     if weights not in ('', families.IMAGENET, families.NONE):
       families.check_file(name, weights)
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from st_tf import files, plain
+from st_tf.config.named_files import OF_SPARSITY
 from st_tf.config.named_files import TICKET as FACTS
 from st_tf.errors import UserError
 
@@ -26,7 +27,6 @@ STAGES = 'stages'
 EARLY = 'early.safetensors'
 FINISHED = 'finished.json'
 OWN_FILES = (FINISHED, EARLY, METRICS, DIGESTS, CONFIG)
-_TICKET = 'sparsity_'
 _ROW = {'event': str, 'step': int, 'epoch': int, 'seconds': float, 'validation': Mapping[str, float]}  # What is reckoned with.
 
 
@@ -51,7 +51,7 @@ def digests(path: pathlib.Path) -> dict[str, str]:
 
 def tickets(path: pathlib.Path) -> list[pathlib.Path]:
   """Folders of the tickets of the run in that folder."""
-  return sorted(folder for folder in (path / TICKETS).glob(f'{_TICKET}*') if folder.is_dir())
+  return sorted(folder for folder in (path / TICKETS).glob(f'{OF_SPARSITY}*') if folder.is_dir())
 
 
 def row_line(row: Mapping[str, Any]) -> str:
@@ -98,7 +98,7 @@ def is_finished(path: pathlib.Path) -> bool:
   try:
     noted = plain.read(path / FINISHED)
     plain.check(noted, list[str] | Mapping[str, str], FINISHED)
-    names = [name for name in noted if name.startswith(_TICKET) and os.sep not in name]
+    names = [name for name in noted if name.startswith(OF_SPARSITY) and os.sep not in name]
     there = len(names) == len(noted) and all((path / TICKETS / name / FACTS).is_file() for name in names)
     return there and (isinstance(noted, list) or all(noted[name] == _said(path / TICKETS / name) for name in names))
   except ValueError:

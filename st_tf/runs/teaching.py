@@ -47,10 +47,9 @@ def _of_ticket(task: Task, ticket: Ticket) -> Teacher:
 
 
 def _of_start(task: Task, config: Config) -> Teacher:
-  if config.init_from:
-    raise ConfigError(
-      f'--teacher=start is the network that a run begins with. Received: --init_from={config.init_from}. Give it as --teacher.'
-    )
+  if config.origin:
+    flag = 'init_from' if config.init_from else 'source'
+    raise ConfigError(f'--teacher=start is the network that a run begins with. Received: --{flag}={config.origin}. Give it as --teacher.')
   name = config.supernet or task.default_supernet
   if not presets.is_graph(name):
     raise ConfigError(f'--teacher=start is a network by name or by file. Received: --supernet={name}. Name a ticket or a file as teacher.')

@@ -2,4 +2,4 @@
 
 from st_tf.ticket.facts import Costs, Provenance, TaskFacts, TrainingCost
 from st_tf.ticket.prediction import PictureError, Prediction
-from st_tf.ticket.ticket import MODEL, Ticket, TicketError
+from st_tf.ticket.ticket import MODEL, Early, Ticket, TicketError

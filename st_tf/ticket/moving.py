@@ -91,16 +91,21 @@ def pruned_layers(ticket: Ticket, after: HeadSpec) -> dict[str, bool]:
   }
 
 
-def check_rewind(ticket: Ticket) -> None:
+def check_rewind(ticket: Ticket, flag: str = '--rewind') -> None:
   """Refuses a ticket whose first weights cannot be drawn again.
+
+  Args:
+    ticket: which.
+    flag: that asks for them.
 
   Raises:
     ConfigError: its run did not begin with weights drawn from its seed.
   """
-  if source := ticket.provenance.config.get('init_from'):
+  config = ticket.provenance.config
+  if source := config.get('init_from') or (config.get('source') if ticket.provenance.method == 'elastic' else ''):
     raise ConfigError(
-      'Weights go back to those that a run drew from its seed. Received: --rewind and a ticket whose run began with the weights of'
-      f' {source}. Leave out --rewind, or move the ticket that this one comes from.'
+      f'Weights go back to those that a run drew from its seed. Received: {flag} and a ticket whose run began with the weights of'
+      f' {source}. Leave out {flag}, or take the ticket that this one comes from.'
     )
 
 
@@ -114,31 +119,35 @@ def begun(ticket: Ticket) -> dict[str, Any]:
   return Config.from_flat({name: value for name, value in ticket.provenance.config.items() if name in known}).flat()
 
 
-def first_values(ticket: Ticket) -> dict[str, np.ndarray]:
+def first_values(ticket: Ticket, flag: str = '--rewind') -> dict[str, np.ndarray]:
   """What the variables of a ticket were before its run had trained them: of the initial supernet, what is left.
+
+  Args:
+    ticket: which.
+    flag: that asks for them.
 
   Raises:
     ConfigError: as `check_rewind`; or the trained network that the run began with is another one now.
     SpecError: it is gone.
   """
-  check_rewind(ticket)
+  check_rewind(ticket, flag)
   config = begun(ticket)
   model = build(ticket.supernet, ticket.head, ticket.input_shape, seed=config['seed'], deviation=config['initial_deviation'])
   values = {name: variable.numpy() for name, variable in named_variables(model).items()}
   if isinstance(ticket.supernet, Graph):
-    values |= _trained_values(ticket)
+    values |= _trained_values(ticket, flag)
   return left_of(values, ticket, model)
 
 
-def _trained_values(ticket: Ticket) -> Mapping[str, np.ndarray]:
+def _trained_values(ticket: Ticket, flag: str) -> Mapping[str, np.ndarray]:
   """What the trained network of the ticket's run began with."""
   config = begun(ticket)
   names = (config['supernet'], config['weights'], config['pixels'])
   first = starts.start(*names, ticket.head, ticket.input_shape[:2], config['padding'])
   if first.graph != ticket.supernet:
     raise ConfigError(
-      f'Weights go back to those that the run began with. Received: --rewind, and another network in {config["supernet"]} than the'
-      ' ticket was drawn from. Put it back, or leave out --rewind.'
+      f'Weights go back to those that the run began with. Received: {flag}, and another network in {config["supernet"]} than the'
+      f' ticket was drawn from. Put it back, or leave out {flag}.'
     )
   return first.values
 

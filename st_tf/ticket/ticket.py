@@ -27,12 +27,26 @@ FORMAT = 1
 MODEL = 'model.tflite'
 _WEIGHTS = 'weights.safetensors'
 _MASKS = 'masks.safetensors'
+_EARLY = 'early.safetensors'
 _KERAS_SUFFIXES = {2: ('.keras', '.h5'), 3: ('.keras',)}  # By the version of Keras that opens the file.
 _BATCH = 8  # Pictures that are looked at together.
 
 
 class TicketError(UserError):
   """A folder that holds no usable ticket."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Early:
+  """The weights that a winning ticket goes back to.
+
+  Attributes:
+    values: every variable by 'layer/variable'; those that the ticket prunes too.
+    step: training steps that they have taken.
+  """
+
+  values: dict[str, np.ndarray]
+  step: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +67,7 @@ class Ticket:
       each.
     cost: parameters and MACs.
     provenance: where it comes from.
+    early: what its last training began with, where that is a training's early weights; None = something else.
   """
 
   arch: Architecture
@@ -67,6 +82,7 @@ class Ticket:
   metrics: dict[str, Any] = dataclasses.field(default_factory=dict)
   cost: Costs = dataclasses.field(default_factory=Costs)
   provenance: Provenance = dataclasses.field(default_factory=Provenance)
+  early: Early | None = None
 
   @property
   def kind(self) -> str:
@@ -75,8 +91,9 @@ class Ticket:
 
   @property
   def fingerprint(self) -> str:
-    """Changes with architecture, mask and weights, and with nothing else."""
+    """Changes with architecture, mask and weights, early ones too, and with nothing else."""
     arrays = {f'weight/{name}': value for name, value in self.weights.items()}
+    arrays |= {f'early/{name}': value for name, value in self.early.values.items()} if self.early else {}
     arrays |= {f'mask/{name}': value for name, value in self.masks.items()}
     arrays['arch'] = np.frombuffer(json.dumps([_without_defaults(self.arch), dataclasses.asdict(self.head)]).encode(), np.uint8)
     return files.digest(arrays)
@@ -173,6 +190,8 @@ class Ticket:
     def fill(folder: pathlib.Path) -> None:
       files.write_arrays(folder / _WEIGHTS, self.weights)
       files.write_arrays(folder / _MASKS, self.masks)
+      if self.early:
+        files.write_arrays(folder / _EARLY, self.early.values)
       (folder / FACTS).write_text(json.dumps(self._facts(), indent=1) + '\n', encoding='utf-8')
 
     if (path / FACTS).exists() and _same_arrays(path, self.fingerprint):
@@ -203,6 +222,7 @@ class Ticket:
         input_shape=_shape(facts['input_shape']),
         weights=files.read_arrays(path / _WEIGHTS),
         masks=files.read_arrays(path / _MASKS),
+        early=_early(facts, path / _EARLY),
         **_checked(facts),
       )
     except TicketError:
@@ -230,7 +250,7 @@ class Ticket:
       'arch': self.arch.to_json(),
       'supernet': self.supernet.to_json(),
       'survivors': self.survivors,
-    }
+    } | ({'early_step': self.early.step} if self.early else {})
 
 
 def _without_defaults(arch: Architecture) -> dict[str, Any]:
@@ -259,6 +279,15 @@ def _checked(facts: Mapping[str, Any]) -> dict[str, Any]:
     'cost': Costs.from_json(facts['cost']),
     'provenance': Provenance.from_json(facts['provenance']),
   }
+
+
+def _early(facts: Mapping[str, Any], path: pathlib.Path) -> Early | None:
+  if 'early_step' not in facts:
+    return None
+  plain.check(facts['early_step'], int, 'early_step')
+  if facts['early_step'] < 0:
+    raise ValueError(f'early_step is {facts["early_step"]}, not a number of steps')
+  return Early(files.read_arrays(path), facts['early_step'])
 
 
 def _head(facts: Any) -> HeadSpec:

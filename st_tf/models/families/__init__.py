@@ -43,10 +43,11 @@ class Family:
     mean: per channel, that its weights want to be subtracted from images in [0, 1].
     deviation: likewise, that they are divided by.
     dropout: before the last layer.
-    suffixes: of its files of weights.
+    suffixes: of its files of weights; none = it begins with random ones.
     file_of: what these are, for messages.
     read: such a file -> {"layer/variable": array}; raises KeyError where one is missing, ValueError or OSError where it is no such file.
     published: (height, width) of images -> the file that others have published for them; None = NAME.npz, which is not fetched.
+    resized: the network with its head -> the same with other numbers of blocks.
   """
 
   features: Callable[[Any], Any]
@@ -57,43 +58,64 @@ class Family:
   file_of: str
   read: Callable[[pathlib.Path], dict[str, np.ndarray]]
   published: Callable[[tuple[int, int]], Published] | None = None
+  resized: Callable[[Graph], Graph] = lambda graph: graph
 
 
 @dataclasses.dataclass(frozen=True)
-class Widths:
-  """Networks that differ in their width, which stands behind the name: NAME:WIDTH; without it the width is 1.
+class Size:
+  """What networks of one kind differ in.
 
   Attributes:
-    of: a width -> its network.
-    known: the widths that there are.
+    name: 'width' or 'depth'.
+    known: the values that there are.
+    usual: the one that is meant where none is said.
   """
 
-  of: Callable[[float], Family]
+  name: str
   known: tuple[float, ...]
+  usual: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+  """Networks that differ in sizes, which stand behind the name: NAME:SIZE, or NAME:SIZE:SIZE.
+
+  Attributes:
+    of: the sizes -> their network.
+    sizes: in the order in which they are written.
+  """
+
+  of: Callable[..., Family]
+  sizes: tuple[Size, ...]
 
 
 def named(name: str) -> Family:
   """The family of that name.
 
   Args:
-    name: NAME, or NAME:WIDTH where it has widths.
+    name: NAME, or NAME:SIZE where it has sizes.
 
   Raises:
-    UserError: there is none, or it is of no such width.
+    UserError: there is none, or it is of no such size.
   """
-  family, colon, width = name.partition(':')
+  family, *written = name.split(':')
   found = plugins.load(__name__, family, 'FAMILY')
   if isinstance(found, Family):
-    if colon:
-      raise SpecError(f'{family} has one width. Received: --supernet={name}. Write --supernet={family}.')
+    if written:
+      raise SpecError(f'{family} has one size. Received: --supernet={name}. Write --supernet={family}.')
     return found
-  wanted = next((known for known in found.known if width in (str(known), f'{known:g}')), None) if colon else 1.0
-  if wanted is None:
-    listed = ', '.join(f'{known:g}' for known in found.known)
-    raise SpecError(
-      f'{family} has the widths {listed}. Received: --supernet={name}. Write for example --supernet={family}:{found.known[0]:g}.'
-    )
-  return found.of(wanted)
+  if len(written) > len(found.sizes):
+    listed = ' and a '.join(size.name for size in found.sizes)
+    raise SpecError(f'{family} has a {listed}. Received: --supernet={name}. Leave out what follows them.')
+  values = [size.usual for size in found.sizes]
+  for index, (size, text) in enumerate(zip(found.sizes, written)):
+    value = next((known for known in size.known if text in (str(known), f'{known:g}')), None)
+    if value is None:
+      listed = ', '.join(f'{known:g}' for known in size.known)
+      example = ':'.join((family, *(f'{usual:g}' for usual in values[:index]), f'{size.known[0]:g}'))
+      raise SpecError(f'{family} has the {size.name}s {listed}. Received: --supernet={name}. Write for example --supernet={example}.')
+    values[index] = value
+  return found.of(*values)
 
 
 def supernet(name: str, head: HeadSpec, image_size: tuple[int, int]) -> Graph:
@@ -116,7 +138,7 @@ def supernet(name: str, head: HeadSpec, image_size: tuple[int, int]) -> Graph:
   except ValueError as error:
     sides = 'x'.join(map(str, image_size))
     raise SpecError(f'Images have a size that {name} can read. Received: {sides} ({error}). Raise --image_size.') from error
-  graph = ends.without(under_head(image, maps, head, family.dropout), 'Dropout')
+  graph = family.resized(ends.without(under_head(image, maps, head, family.dropout), 'Dropout'))
   return ends.renamed(graph, ends.of_unnamed(graph) | ends.of_ends(graph, keeps_end=True))
 
 
@@ -153,6 +175,9 @@ def file_of(name: str, given: str, image_size: tuple[int, int]) -> str:
   if given not in ('', IMAGENET):
     return '' if given == NONE else given
   family = named(name)
+  check_has_weights(name, given)
+  if not family.suffixes:
+    return ''
   wanted = family.published(tuple(image_size)) if family.published else Published(f'{name}.npz')
   found = published.at_hand(wanted)
   if found is None and given and not wanted.address:
@@ -163,12 +188,28 @@ def file_of(name: str, given: str, image_size: tuple[int, int]) -> str:
   return str(found or (published.fetch(wanted) if given else ''))
 
 
+def check_has_weights(name: str, given: str) -> None:
+  """Refuses weights for a network that nobody has published any of.
+
+  Args:
+    name: of the family.
+    given: as of `file_of`.
+
+  Raises:
+    SpecError: it has none, and some are asked for; or there is no such network.
+  """
+  has_some = bool(named(name).suffixes)
+  if given not in ('', NONE) and not has_some:
+    raise SpecError(f'{name} has no published weights, and begins with random ones. Received: --weights={given}. Leave it out.')
+
+
 def check_file(name: str, path: str) -> pathlib.Path:
   """The file of a family's weights, which is there and is called as such files are.
 
   Raises:
     SpecError: it is not.
   """
+  check_has_weights(name, path)
   family, file = named(name), expanded(path)
   missing = '' if os.path.isfile(file) else ', which is a folder' if os.path.isdir(file) else ', which does not exist'
   if missing or file.suffix not in family.suffixes:

@@ -4,7 +4,7 @@ import functools
 
 import tf_keras as keras
 
-from st_tf.models.families import Family, Widths
+from st_tf.models.families import Family, Size, Sizes
 from st_tf.models.families._applications import application, at, side
 from st_tf.models.published import Published
 
@@ -19,4 +19,4 @@ def _of(width: float) -> Family:
   return application(functools.partial(keras.applications.MobileNetV2, alpha=width), 'signed', published)
 
 
-FAMILY = Widths(_of, (0.35, 0.5, 0.75, 1.0, 1.3, 1.4))
+FAMILY = Sizes(_of, (Size('width', (0.35, 0.5, 0.75, 1.0, 1.3, 1.4), 1.0),))

@@ -2,7 +2,7 @@
 
 import tf_keras as keras
 
-from st_tf.models.families import Widths
+from st_tf.models.families import Size, Sizes
 from st_tf.models.families._mobilenet_v3 import mobilenet_v3
 
 _DIGESTS = {
@@ -10,4 +10,7 @@ _DIGESTS = {
   1.0: ('59e551e166be033d707958cf9e29a6a7', '07fb09a5933dd0c8eaafa16978110389'),
 }
 
-FAMILY = Widths(lambda width: mobilenet_v3(keras.applications.MobileNetV3Large, 'large', width, *_DIGESTS[width]), tuple(_DIGESTS))
+FAMILY = Sizes(
+  lambda width: mobilenet_v3(keras.applications.MobileNetV3Large, 'large', width, *_DIGESTS[width]),
+  (Size('width', tuple(_DIGESTS), 1.0),),
+)

@@ -2,7 +2,7 @@
 
 import tf_keras as keras
 
-from st_tf.models.families import Widths
+from st_tf.models.families import Size, Sizes
 from st_tf.models.families._mobilenet_v3 import mobilenet_v3
 
 _DIGESTS = {
@@ -10,4 +10,7 @@ _DIGESTS = {
   1.0: ('8768d4c2e7dee89b9d02b2d03d65d862', 'd3e8ec802a04aa4fc771ee12a9a9b836'),
 }
 
-FAMILY = Widths(lambda width: mobilenet_v3(keras.applications.MobileNetV3Small, 'small', width, *_DIGESTS[width]), tuple(_DIGESTS))
+FAMILY = Sizes(
+  lambda width: mobilenet_v3(keras.applications.MobileNetV3Small, 'small', width, *_DIGESTS[width]),
+  (Size('width', tuple(_DIGESTS), 1.0),),
+)

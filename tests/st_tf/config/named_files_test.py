@@ -171,3 +171,27 @@ def test_a_command_says_at_once_what_is_not_there():
   )
   assert done.returncode == 2 and 'Loading TensorFlow.' not in done.stderr
   assert done.stderr.startswith('error: A .tflite file is a file that can be read. Received: ~nobody_of_this_name/x (No such file')
+
+
+def test_the_ticket_of_a_run_is_named_by_its_sparsity(tmp_path):
+  for name in ('a/tickets/sparsity_0.5', 'a/tickets/sparsity_0.7379', 'b/tickets/sparsity_0.9', 'c'):
+    (tmp_path / name).mkdir(parents=True)
+    (tmp_path / name / 'ticket.json').write_text('{}')
+  found = [named_files.ticket_in(str(tmp_path / name), level) for name, level in (('a', 0.7379), ('b', None), ('b', 0.9), ('c', 0.1))]
+  assert [path.removeprefix(f'{tmp_path}/') for path in found] == ['a/tickets/sparsity_0.7379', *2 * ['b/tickets/sparsity_0.9'], 'c']
+  for name, level, received in (('a', None, 'no --sparsity, of'), ('a', 0.9, '--sparsity=0.9, of'), ('b', 0.5, '--sparsity=0.5, of')):
+    with pytest.raises(UserError, match=f"A run's ticket is named by its sparsity. Received: {received}"):
+      named_files.ticket_in(str(tmp_path / name), level)
+  with pytest.raises(UserError, match='A ticket is a folder with ticket.json'):
+    named_files.ticket_in(str(tmp_path / 'nowhere'))
+
+
+def test_a_stretching_needs_a_source_and_a_target(tmp_path):
+  (tmp_path / 'ticket.json').write_text('{}')
+  named_files.check_source(str(tmp_path), None, True)
+  for source, says_target, message in (
+    ('', True, 'Received: no --source'),
+    (str(tmp_path), False, 'Received: no depth. Write --target_depth'),
+  ):
+    with pytest.raises(UserError, match=message):
+      named_files.check_source(source, None, says_target)

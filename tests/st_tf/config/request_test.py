@@ -59,6 +59,9 @@ def test_an_unknown_setting_is_named_with_the_nearest():
     ({'task': 'folder:nowhere'}, 'names a folder that exists'),
     ({'supernet': 'tiny2'}, 'A supernet is one of'),
     ({'weights': 'nowhere.npz'}, '--weights names a file that is there'),
+    ({'source': 'nowhere', 'method': 'elastic'}, '--source names a file that is there'),
+    ({'source': '.', 'method': 'elastic', 'target_depth': 20}, 'A ticket is a folder with ticket.json'),
+    ({'method': 'elastic', 'target_depth': 20}, 'stretches or squeezes a ticket. Received: no --source'),
   ],
 )
 def test_what_is_not_there_is_refused_before_anything_is_loaded(given, message):
@@ -68,3 +71,8 @@ def test_what_is_not_there_is_refused_before_anything_is_loaded(given, message):
 
 def test_a_recipes_own_task_is_looked_for_where_it_is_read():
   Request.of({'image_size': 64}, recipe='imagenet').check_there()
+
+
+@pytest.mark.parametrize(('given', 'base', 'named'), [({}, {}, None), ({'sparsity': 0.5}, {}, 0.5), ({}, {'sparsity': [0.5, 0.8]}, 0.8)])
+def test_a_sparsity_is_known_where_somebody_has_named_one(given, base, named):
+  assert Request(given, base).sparsity == named

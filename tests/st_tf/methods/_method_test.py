@@ -25,7 +25,7 @@ def test_what_is_said_of_a_method_are_settings_that_there_are(name):
   assert len(set(method.reads)) == len(method.reads)
 
 
-@pytest.mark.parametrize('name', comparable())
+@pytest.mark.parametrize('name', [name for name in comparable() if name != 'elastic'])  # Which begins with a ticket.
 def test_the_first_training_searches_where_the_plan_does_and_those_after_it_are_of_the_searched_network(name):
   method, config = methods.named(name), tiny.config(method=name, target_macs=0.7, epochs=10)
   first, *others = method.trainings(config)

@@ -10,7 +10,7 @@ import tf_keras as keras
 from st_tf import files
 from st_tf.arch.specs import BlockSpec
 from st_tf.models import named_variables
-from st_tf.ticket import Costs, Provenance, Ticket, TicketError, card
+from st_tf.ticket import Costs, Early, Provenance, Ticket, TicketError, card
 from tests import damage
 
 
@@ -307,3 +307,30 @@ def test_a_meaning_that_no_output_has_is_refused(folder, semantics):
   (folder / 'ticket.json').write_text(json.dumps(facts))
   with pytest.raises(TicketError, match='A ticket can be read back whole'):
     Ticket.load(folder)
+
+
+def test_early_weights_are_kept_beside_the_weights_and_are_part_of_what_the_ticket_is(small_ticket, tmp_path):
+  early = Early({name: value + 1 for name, value in small_ticket.weights.items()}, 7)
+  winner = dataclasses.replace(small_ticket, early=early)
+  winner.save(tmp_path / 'ticket')
+  read = Ticket.load(tmp_path / 'ticket')
+  assert read.early.step == 7 and all(np.array_equal(value, early.values[name]) for name, value in read.early.values.items())
+  assert read.fingerprint == winner.fingerprint != small_ticket.fingerprint
+  (tmp_path / 'ticket' / 'early.safetensors').unlink()
+  with pytest.raises(TicketError, match='A ticket can be read back whole'):
+    Ticket.load(tmp_path / 'ticket')
+  dataclasses.replace(winner, early=dataclasses.replace(early, values=small_ticket.weights)).save(tmp_path / 'other')
+  shutil.copy(tmp_path / 'other' / 'early.safetensors', tmp_path / 'ticket')
+  with pytest.raises(TicketError, match='match its fingerprint'):
+    Ticket.load(tmp_path / 'ticket')
+  small_ticket.save(tmp_path / 'other')
+  assert Ticket.load(tmp_path / 'other').early is None and not (tmp_path / 'other' / 'early.safetensors').exists()
+
+
+@pytest.mark.parametrize('step', [-1, 'one', None, 1.5])
+def test_early_weights_are_of_a_step(step, small_ticket, tmp_path):
+  small_ticket.save(tmp_path / 'ticket')
+  facts = json.loads((tmp_path / 'ticket' / 'ticket.json').read_text())
+  (tmp_path / 'ticket' / 'ticket.json').write_text(json.dumps(facts | {'early_step': step}))
+  with pytest.raises(TicketError, match='A ticket can be read back whole'):
+    Ticket.load(tmp_path / 'ticket')

@@ -60,8 +60,8 @@ def test_weights_of_another_width_are_refused(lite0, tmp_path):
     families.weights('efficientnet_lite0', str(tmp_path / 'weights.npz'), lite0)
 
 
-def test_it_has_one_width():
-  with pytest.raises(SpecError, match='efficientnet_lite0 has one width. Received: --supernet=efficientnet_lite0:1.4'):
+def test_it_has_one_size():
+  with pytest.raises(SpecError, match='efficientnet_lite0 has one size. Received: --supernet=efficientnet_lite0:1.4'):
     families.named('efficientnet_lite0:1.4')
 
 

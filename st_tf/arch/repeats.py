@@ -1,0 +1,330 @@
+"""Runs of blocks of one shape, of which a network may have more or fewer: where they are, and the network with others.
+
+A block is known by the names of its layers. Where it makes the shape of those that follow, it is block 0 of its run, and stays.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+import functools
+import itertools
+import re
+
+from st_tf.arch.block_maps import BlockMap
+from st_tf.arch.graph import Architecture, Graph, Node
+from st_tf.arch.specs import ArchSpec, SpecError
+
+_VGG = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
+RESNET_DEPTHS = tuple(range(8, 111, 6))
+VGG_DEPTHS = tuple(_VGG)
+MOBILENET_DEPTHS = tuple(range(1, 21))
+_MOBILENET_RUN = 6  # The block before its blocks of 512 channels, which makes them.
+
+
+@dataclasses.dataclass(frozen=True)
+class Naming:
+  """How the networks of a kind name their blocks.
+
+  Attributes:
+    kind: of networks, for messages.
+    pattern: what the names of a block's layers begin with; its groups are 'before' the number, 'number' and, of some, the 'run'.
+    depths: that networks of the kind have; none = any number, of blocks in every run.
+    blocks: (depth, runs) -> how many blocks each of them has.
+    fixed: whether block 0 of a run stays.
+  """
+
+  kind: str
+  pattern: re.Pattern
+  depths: tuple[int, ...] = ()
+  blocks: Callable[[int, int], tuple[int, ...]] = lambda depth, runs: (depth,) * runs
+  fixed: bool = True
+
+
+def resnet_blocks(depth: int, runs: int = 3) -> tuple[int, ...]:
+  """Residual blocks of each stage of a ResNet for small pictures (He et al., CVPR 2016, section 4.2): depth = 6n + 2."""
+  return ((depth - 2) // 6,) * runs
+
+
+def vgg_blocks(depth: int, runs: int = 5) -> tuple[int, ...]:
+  """Convolutions of each stage of a VGG (Simonyan and Zisserman, ICLR 2015, table 1)."""
+  del runs
+  return _VGG[depth]
+
+
+_SUPERNET = Naming('the high-resolution network', re.compile(r'(?P<before>(?P<run>stage\d+/branch\d+)/block)(?P<number>\d+)'), fixed=False)
+_NAMINGS = (
+  Naming('cifar_resnet', re.compile(r'(?P<before>(?P<run>stage\d+)/block)(?P<number>\d+)(?=/)'), RESNET_DEPTHS, resnet_blocks),
+  Naming('cifar_vgg', re.compile(r'(?P<before>(?P<run>stage\d+)/conv)(?P<number>\d+)(?=/)'), VGG_DEPTHS, vgg_blocks),
+  Naming(
+    'mobilenet',
+    re.compile(r'(?P<before>conv_(?:dw|pw|pad)_)(?P<number>\d+)(?!\d)'),
+    MOBILENET_DEPTHS,
+    lambda depth, runs: (depth + 1,) * runs,  # The block that makes their shape is one more.
+  ),
+  Naming('resnet50', re.compile(r'(?P<before>(?P<run>conv\d+)_block)(?P<number>\d+)(?=_)')),
+  Naming('mobilenet_v2', re.compile(r'(?P<before>block_)(?P<number>\d+)(?=_)')),
+  Naming('efficientnet_lite', re.compile(r'(?P<before>block)(?P<number>\d+)(?=/)')),
+)
+_SHARE = 0.5  # Of a network's layers that a naming has to know.
+
+Key = tuple[str, int]  # (name of its run where it has one, number) of a block.
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+  """Blocks that follow each other and have one shape.
+
+  Attributes:
+    name: for messages.
+    blocks: in order.
+    fixed: whether the first makes the shape of the others, and stays.
+  """
+
+  name: str
+  blocks: tuple[Key, ...]
+  fixed: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Repeats:
+  """The runs of a network.
+
+  Attributes:
+    naming: of its blocks.
+    runs: in network order.
+    keys: all blocks in order, also those that are of no run.
+  """
+
+  naming: Naming
+  runs: tuple[Run, ...]
+  keys: tuple[Key, ...]
+
+  @classmethod
+  def of(cls, arch: Architecture) -> 'Repeats':
+    """The runs of a network that no search has emptied blocks of.
+
+    Raises:
+      SpecError: it has none that are known.
+    """
+    return _of_spec(arch) if isinstance(arch, ArchSpec) else _of_graph(arch)
+
+  @property
+  def counts(self) -> tuple[int, ...]:
+    """Blocks of each run."""
+    return tuple(len(run.blocks) for run in self.runs)
+
+  def wanted(self, depth: int) -> tuple[int, ...]:
+    """Blocks of each run at another depth.
+
+    Raises:
+      SpecError: networks of the kind have no such depth.
+    """
+    kind, known = self.naming.kind, self.naming.depths
+    if (known and depth not in known) or depth < 1:
+      listed = ', '.join(map(str, known)) or '1 and more, blocks of every run'
+      raise SpecError(f'Depths of {kind} are {listed}. Received: --target_depth={depth}. Take one of them.')
+    return self.naming.blocks(depth, len(self.runs))
+
+  def depth_of(self, counts: Sequence[int]) -> int:
+    """The depth at which runs have so many blocks; 0 where it has no number."""
+    known = self.naming.depths or tuple(dict.fromkeys(counts))
+    return next((depth for depth in known if self.naming.blocks(depth, len(self.runs)) == tuple(counts)), 0)
+
+
+def _of_spec(arch: ArchSpec) -> Repeats:
+  runs = []
+  for stage, spec in enumerate(arch.stages, 1):
+    for branch, count in enumerate(spec.blocks):
+      name = f'stage{stage}/branch{branch}'
+      if count:
+        runs.append(Run(name, tuple((name, number) for number in range(count)), _SUPERNET.fixed))
+  if not runs:
+    raise SpecError('Blocks that repeat lie in the branches of a stage. Received: a supernet whose branches have none.')
+  return Repeats(_SUPERNET, tuple(runs), tuple(key for run in runs for key in run.blocks))
+
+
+def _of_graph(graph: Graph) -> Repeats:
+  inner = [node for node in graph.nodes if node.inputs]
+  naming = next((naming for naming in _NAMINGS if sum(bool(naming.pattern.match(node.name)) for node in inner) > _SHARE * len(inner)), None)
+  if naming is None:
+    kinds = ', '.join(naming.kind for naming in (*_NAMINGS, _SUPERNET))
+    named = ', '.join(node.name for node in inner[:: max(len(inner) // 3, 1)][:3])
+    raise SpecError(
+      f'Blocks that repeat are known of {kinds}, by the names of their layers. Received: layers such as {named}.'
+      ' Take a ticket of one of those.'
+    )
+  keys: dict[Key, list[Node]] = {}
+  for node in inner:
+    key = _key(naming, node.name)
+    if key:
+      keys.setdefault(key, []).append(node)
+  if 'run' in naming.pattern.groupindex:
+    names = dict.fromkeys(run for run, _ in keys)
+    runs = [Run(name, tuple(key for key in keys if key[0] == name), naming.fixed) for name in names]
+    for run in runs:
+      _check_shapes(graph, [keys[key] for key in run.blocks])
+  else:
+    runs = _by_shape(graph, keys)
+    if naming.kind == 'mobilenet':
+      runs = [run for run in runs if run.blocks[0][1] == _MOBILENET_RUN]
+  if not runs:
+    raise SpecError(
+      f'Blocks that repeat have the shape of one before them. Received: {naming.kind}, and no two blocks of it have one shape.'
+    )
+  return Repeats(naming, tuple(runs), tuple(keys))
+
+
+def _by_shape(graph: Graph, keys: Mapping[Key, Sequence[Node]]) -> list[Run]:
+  """Runs of blocks that give what they read in its shape, each after the block that made it."""
+  found: list[list[Key]] = []
+  for key, nodes in keys.items():
+    names = {node.name for node in nodes}
+    entry = next(name for node in nodes for name in node.inputs if name not in names)
+    if found and graph[entry].shape == nodes[-1].shape:
+      found[-1].append(key)
+    else:
+      found.append([key])
+  return [Run(f'blocks {blocks[0][1]} to {blocks[-1][1]}', tuple(blocks), True) for blocks in found if len(blocks) > 1]
+
+
+def _check_shapes(graph: Graph, blocks: Sequence[Sequence[Node]]) -> None:
+  """Raises SpecError where blocks behind the first do not give what they read in its shape."""
+  for (entry, end), nodes in zip(itertools.pairwise(_ends(blocks)[1:]), blocks[1:]):
+    if graph[entry].shape != graph[end].shape:
+      shapes = f'{nodes[0].name} ... {end}, from {graph[entry].shape} to {graph[end].shape}'
+      raise SpecError(f'Blocks that repeat give maps of the shape that they read. Received: {shapes}. Its depth stays as it is.')
+
+
+def _key(naming: Naming, name: str) -> Key | None:
+  match = naming.pattern.match(name)
+  return (match.groupdict().get('run', ''), int(match['number'])) if match else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Resizing:
+  """A network's runs with other numbers of blocks.
+
+  Attributes:
+    repeats: of the network before.
+    maps: of each run.
+  """
+
+  repeats: Repeats
+  maps: tuple[BlockMap, ...]
+
+  @functools.cached_property
+  def places(self) -> dict[Key, tuple[tuple[Key, int], ...]]:
+    """Of each block of the source, where its copies stand, each with how many copies of it stand before."""
+    by_first = {run.blocks[0]: (run, found) for run, found in zip(self.repeats.runs, self.maps)}
+    sequence: list[tuple[Key, int]] = []  # (source, copies of it before) of every block of the target.
+    inside: set[Key] = set()
+    for key in self.repeats.keys:
+      if key in by_first:
+        run, found = by_first[key]
+        inside.update(run.blocks)
+        sequence += [(run.blocks[source], replica) for source, replica in zip(found.sources, found.replicas)]
+      elif key not in inside:
+        sequence.append((key, 0))
+    first = {name: number for name, number in reversed(self.repeats.keys)}
+    counted: dict[str, int] = {}
+    places: dict[Key, tuple[tuple[Key, int], ...]] = dict.fromkeys(self.repeats.keys, ())
+    for (name, number), replica in sequence:
+      place = first[name] + counted.setdefault(name, 0)
+      counted[name] += 1
+      places[name, number] = (*places[name, number], ((name, place), replica))
+    return places
+
+  def copies(self, name: str) -> tuple[tuple[str, int], ...]:
+    """(name, copies before it) of everything in the target that a layer, a block or a variable of that name stands at."""
+    key = _key(self.repeats.naming, name)
+    if key is None or key not in self.places:
+      return ((name, 0),)
+    return tuple((self._at(name, place), replica) for place, replica in self.places[key])
+
+  def _at(self, name: str, place: Key) -> str:
+    return self.repeats.naming.pattern.sub(lambda match: f'{match["before"]}{place[1]}', name, count=1)
+
+  def of(self, arch: Architecture) -> Architecture:
+    """The network with other numbers of blocks: the one whose runs these are, or what a search has left of it.
+
+    A copied block is taken whole, with its own inner width.
+
+    Raises:
+      SpecError: its blocks do not follow each other one by one.
+    """
+    return self._spec(arch) if isinstance(arch, ArchSpec) else self._graph(arch)
+
+  def _spec(self, arch: ArchSpec) -> ArchSpec:
+    counts = {run.name: len(found.sources) for run, found in zip(self.repeats.runs, self.maps)}
+    stages = tuple(
+      dataclasses.replace(stage, blocks=tuple(counts.get(f'stage{index}/branch{branch}', 0) for branch in range(len(stage.blocks))))
+      for index, stage in enumerate(arch.stages, 1)
+    )
+    searched = [(place, spec) for name, spec in arch.searched for place, _ in self.copies(name)]
+    return dataclasses.replace(arch, stages=stages, searched=tuple(sorted(searched)))
+
+  def _graph(self, graph: Graph) -> Graph:
+    blocks: dict[Key, list[Node]] = {}
+    of_node = {node.name: _key(self.repeats.naming, node.name) for node in graph.nodes if node.inputs}
+    for node in graph.nodes:
+      if of_node.get(node.name) in self.places:
+        blocks.setdefault(of_node[node.name], []).append(node)
+    chains = {run.blocks[0]: (run.blocks, found) for run, found in zip(self.repeats.runs, self.maps)}
+    inside = {key for keys, _ in chains.values() for key in keys}
+    chains |= {key: ((key,), BlockMap((0,))) for key in self.repeats.keys if key not in inside}
+    heads = {key: head for head, (keys, _) in chains.items() for key in keys}
+    # What is read in the place of a node: at the end of a run its new end, within one nothing.
+    instead: dict[str, str] = {name: '' if key in heads else name for name, key in of_node.items()}
+    done: set[Key] = set()
+    nodes: list[Node] = []
+    for node in graph.nodes:
+      head = heads.get(of_node.get(node.name))
+      if head is None:
+        nodes.append(dataclasses.replace(node, inputs=tuple(_read(name, instead) for name in node.inputs)))
+      elif head not in done:
+        done.add(head)
+        keys, found = chains[head]
+        nodes += self._chain([blocks.get(key, []) for key in keys], keys, found, instead)
+    return Graph(tuple(nodes), tuple(_read(name, instead) for name in graph.outputs))
+
+  def _chain(self, blocks: Sequence[Sequence[Node]], keys: Sequence[Key], found: BlockMap, instead: dict[str, str]) -> list[Node]:
+    """The nodes of a run in the target."""
+    ends = _ends(blocks)
+    (_, offset), _ = self.places[keys[found.sources[0]]][0]
+    entry = _read(ends[0], instead)
+    nodes: list[Node] = []
+    for index, source in enumerate(found.sources):
+      place, names = (keys[0][0], offset + index), {node.name for node in blocks[source]}
+      for node in blocks[source]:
+        inputs = tuple(self._at(name, place) if name in names else entry for name in node.inputs)
+        nodes.append(dataclasses.replace(node, name=self._at(node.name, place), inputs=inputs))
+      if names:
+        entry = self._at(ends[source + 1], place)
+    instead[ends[-1]] = entry
+    return nodes
+
+
+def _read(name: str, instead: Mapping[str, str]) -> str:
+  found = instead.get(name, name)
+  if not found:
+    raise SpecError(f'Only the last block of a run is read from elsewhere. Received: {name}, which is. The depth of the network stays.')
+  return found
+
+
+def _ends(blocks: Sequence[Sequence[Node]]) -> list[str]:
+  """What the first of some blocks reads, and what each of them gives; of one that is gone, what it would have read.
+
+  Raises:
+    SpecError: one reads something else than what the one before it gives.
+  """
+  ends: list[str] = []
+  for nodes in filter(None, blocks):
+    names = {node.name for node in nodes}
+    outside = {name for node in nodes for name in node.inputs} - names
+    if len(outside) != 1 or (ends and outside != {ends[-1]}):
+      raise SpecError(f'Blocks read what the one before them gives. Received: {nodes[0].name}, which reads {", ".join(sorted(outside))}.')
+    ends += [] if ends else outside
+    ends.append(nodes[-1].name)
+  found, left = ends[:1], iter(ends[1:])
+  for nodes in blocks:
+    found.append(next(left) if nodes else found[-1])
+  return found
