@@ -10,6 +10,7 @@ from st_tf.config import (
   METHODS,
   Config,
   ConfigError,
+  EvolutionConfig,
   PipelineConfig,
   PruningConfig,
   SearchConfig,
@@ -21,7 +22,7 @@ from st_tf.config.fields import checked, from_text
 from st_tf.errors import did_you_mean
 
 # What a method may have settings of its own from: those of training, and of these groups the ones that it names.
-_NAMED = (SearchConfig, PruningConfig, PipelineConfig, TunerConfig)
+_NAMED = (SearchConfig, PruningConfig, PipelineConfig, TunerConfig, EvolutionConfig)
 _LENGTHS = ('epochs', 'fine_tune_epochs', 'retrain_epochs', 'trial_epochs')  # Whoever brings one shares no budget.
 _ALWAYS = ('epochs', *(field.name for field in dataclasses.fields(TrainingConfig)))
 # The learning-rate schedules that read a setting, where not all do.
@@ -156,7 +157,7 @@ def _unread(config: Config) -> list[str]:
 
 
 def reads(method: str) -> tuple[str, ...]:
-  """The settings of search, pruning, pipeline and tuner that change what a method draws, or what its first stage keeps for others."""
+  """The settings of search, pruning, pipeline, tuner and evolution that change what a method draws, or what its first stage keeps for others."""
   return methods.named(method).reads
 
 

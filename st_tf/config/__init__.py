@@ -13,6 +13,7 @@ from st_tf.config.groups import (
   RANDOM,
   REACTIVATIONS,
   SEARCH_SETTINGS,
+  EvolutionConfig,
   PipelineConfig,
   PruningConfig,
   SearchConfig,

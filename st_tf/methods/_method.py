@@ -56,7 +56,7 @@ class Method:
   Attributes:
     plan: (settings, steps per epoch) -> what happens when in its first training; refuses settings that it cannot have.
     draw: (task, settings, workdir) -> the ticket, saved in the workdir.
-    reads: the settings of search, pruning, pipeline and tuner that change what it draws or that it refuses.
+    reads: the settings of search, pruning, pipeline, tuner and evolution that change what it draws or that it refuses.
     trainings: settings -> its trainings in order; a budget counts them.
     first: the method that its first training is a run of, which other methods share: 'dense', 'search_only' or '' = none.
     keeps_everything: whether no weight is pruned, so that a comparison runs it once and not per sparsity.
@@ -66,6 +66,8 @@ class Method:
     pruning: how a dry run describes what it prunes; '' = by the settings.
     settled: (task, settings) -> the settings with those that only what is there can tell.
     trainer: (task, settings, plan) -> what a dry run measures.
+    space: of a method that trains networks of its own and not the supernet, of whose MACs its target is a share: (task, settings) -> what
+      a plan says of them; refuses what none of them meets. None = it trains the supernet.
   """
 
   plan: Callable[[Config, int], Plan]
@@ -80,3 +82,4 @@ class Method:
   pruning: str = ''
   settled: Callable[[Task, Config], Config] = as_given
   trainer: Callable[[Task, Config, Plan], Trainer] = fresh
+  space: Callable[[Task, Config], Sequence[str]] | None = None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import dataclasses
 import math
 import pathlib
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from st_tf.config import (
   PRUNED_LAYERS,
   Config,
   ConfigError,
+  EvolutionConfig,
   PipelineConfig,
   PruningConfig,
   SearchConfig,
@@ -41,6 +42,17 @@ from st_tf.training.trainer import Trainer
 
 LAST = ('fine_tune', 'gmp')  # What trainings after the first are.
 _KEPT_PER_ROUND = 0.8  # Each round prunes a fifth of what is left (Frankle and Carbin, ICLR 2019, section 2).
+
+
+class Source(Protocol):
+  """What a training starts from.
+
+  Attributes:
+    fingerprint: changes with all of it.
+  """
+
+  @property
+  def fingerprint(self) -> str: ...
 
 
 class Pipeline:
@@ -145,13 +157,13 @@ class Pipeline:
     self.workdir.history.retell(list(dict.fromkeys(self._stages)))
     return last
 
-  def stage(self, config: Config, draw: Callable[[Task, Config, Workdir], Ticket], source: Ticket | None = None) -> Ticket:
+  def stage(self, config: Config, draw: Callable[[Task, Config, Workdir], Ticket], source: Source | None = None) -> Ticket:
     """The ticket of one training, drawn unless it is there.
 
     Args:
       config: of the training.
       draw: draws it into a folder.
-      source: the ticket that it starts from.
+      source: the ticket that it starts from, or what else decides its beginning.
     """
     path = self.workdir.stage_path(config, source.fingerprint if source else '')
     self._stages.append(path)
@@ -207,7 +219,8 @@ def rounds(config: Config) -> list[tuple[str, float]]:
 def alone(config: Config, method: str) -> Config:
   """The settings of one training of a pipeline: those that change nothing in it are at their defaults."""
   rewind = PipelineConfig(rewind_to=config.pipeline.rewind_to)
-  config = dataclasses.replace(config, method=method, pipeline=rewind, tuner=TunerConfig(), transfer=TransferConfig())
+  further = {'tuner': TunerConfig(), 'evolution': EvolutionConfig(), 'transfer': TransferConfig()}
+  config = dataclasses.replace(config, method=method, pipeline=rewind, **further)
   if method not in LAST:
     config = unrounded(config)
   if method == 'fine_tune':
