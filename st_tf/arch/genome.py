@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 import dataclasses
 import json
 import math
-from typing import Any
 
 from st_tf import plain
 from st_tf.arch.specs import HeadSpec, SpecError

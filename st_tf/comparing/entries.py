@@ -157,7 +157,7 @@ def _unread(config: Config) -> list[str]:
 
 
 def reads(method: str) -> tuple[str, ...]:
-  """The settings of search, pruning, pipeline, tuner and evolution that change what a method draws, or what its first stage keeps for others."""
+  """The settings of search, pruning and the like that change what a method draws, or what its first stage keeps for others."""
   return methods.named(method).reads
 
 

@@ -217,7 +217,7 @@ class EvolutionConfig:
   replace: bool = setting(True, 'With menas: whether each network is replaced by its lottery ticket in the middle of its trial.')
   ticket_macs: float = setting(0.8, "With menas: share of a network's MACs that its ticket keeps; 1 = all channels stay.")
   ticket_sparsity: float = setting(0.5, 'With menas: fraction of the prunable weights of a ticket that are masked; 0 = none.')
-  trial_patience: int = setting(0, 'With menas: a ticket whose score has not risen for so many epochs is trained no further; 0 = all epochs.')
+  trial_patience: int = setting(0, 'With menas: epochs without a better score after which a trial ends; 0 = all are trained.')
   largest_share: float = setting(0.2, 'With menas: share of the population, its largest networks, that have children too.')
   first_macs: float = setting(1.5, 'With menas: MACs that a network of the first generation may have, relative to the target.')
   target_params: int = setting(0, 'With menas: parameters that a network may have; 0 = any number.')

@@ -193,7 +193,9 @@ def _smaller(genome: Genome, space: Space, rng: random.Random) -> Genome:
   if kind == 3:
     return dataclasses.replace(genome, last=rng.choice(_upto(space.lasts, genome.last)))
   if kind == 4:
-    return _replaced(genome, space, number, place, width=rng.choice(_upto(stage.widths, block.width)), gate=block.gate and rng.random() < 0.5)
+    return _replaced(
+      genome, space, number, place, width=rng.choice(_upto(stage.widths, block.width)), gate=block.gate and rng.random() < 0.5
+    )
   return _replaced(genome, space, number, place, hidden=rng.choice(_upto(stage.hidden, block.hidden)))
 
 

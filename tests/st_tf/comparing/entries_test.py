@@ -19,13 +19,13 @@ from st_tf.config import (
   LEARNING_RATE_SCHEDULES,
   Config,
   ConfigError,
+  EvolutionConfig,
   Identity,
   PipelineConfig,
   PruningConfig,
   SearchConfig,
   TrainingConfig,
   TunerConfig,
-  EvolutionConfig,
 )
 from st_tf.config.duration import share
 from st_tf.training.plan import training_alone
