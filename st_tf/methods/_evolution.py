@@ -118,21 +118,22 @@ class Evolution:
     generation = tried[-1].generation if tried else 0
     before = [one for one in tried if one.generation < generation]
     place = len(tried) - len(before)
-    child = self._affordable(before, generation, place) if place < self.rules.size_of(generation) else None
+    child = self._affordable(before, place) if place < self.rules.size_of(generation) else None
     if child is None and tried:
       if running:
         return 'IDLE', None
-      child = self._affordable(tried, generation + 1, 0)
+      child = self._affordable(tried, 0)
     return ('RUNNING', child) if child else ('STOPPED', None)
 
-  def _affordable(self, before: Sequence[Candidate], generation: int, place: int) -> Candidate | None:
-    """The candidate of that place, unless the budget is too small for it and those before it."""
+  def _affordable(self, before: Sequence[Candidate], place: int) -> Candidate | None:
+    """The candidate of that place in its generation, unless the budget is too small for it and those before it."""
     spent = sum(one.spent for one in before)
     bound = dataclasses.replace(self.bound, macs=self.rules.bound(spent))
-    for each in range(place + 1):
-      child = evolution.proposed(before, generation, each, self.space, self.rules, bound, self.seed)
-      spent += self.price(child.genome)
-    return child if spent <= self.rules.budget else None
+    siblings: list[Candidate] = []
+    while len(siblings) <= place:
+      siblings.append(evolution.proposed(before, siblings, self.space, self.rules, bound, self.seed))
+      spent += self.price(siblings[-1].genome)
+    return siblings[-1] if spent <= self.rules.budget else None
 
   def price(self, genome: Genome) -> int:
     """What the training of a genome takes at most, in multiply-accumulates."""

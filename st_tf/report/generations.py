@@ -126,8 +126,8 @@ def told(trials: Trials, metric: str) -> str:
     text += f' Number {tree[-1]["number"]} is the one of this page; {others}.'
   ends = [(trial['validation'], trial['final']) for trial in trials if isinstance(trial.get('final'), float)]
   if len(ends) >= _LEAST_RANKED:
-    correlation = stats.spearmanr(*zip(*ends)).statistic
-    value = 'is not defined, since all are alike' if correlation != correlation else f'is {correlation:.2f}'
+    alike = any(len(set(scores)) == 1 for scores in zip(*ends))
+    value = 'is not defined, since all are alike' if alike else f'is {stats.spearmanr(*zip(*ends)).statistic:.2f}'
     name = wording.score_name(metric)
     text += f' Between the {name} of a trial and that of the training to the end the rank correlation (Spearman) {value}, n = {len(ends)}.'
   return text

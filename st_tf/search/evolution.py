@@ -4,7 +4,7 @@ Facts of the paper: candidates are trained briefly and replaced by their lottery
 largest; the population becomes smaller over generations. Its numbers were not available to us: those here are ours.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 import dataclasses
 import random
 
@@ -15,6 +15,7 @@ from st_tf.search.breeding import Bound
 
 SLIMMED_AT = 0.6  # Of the search's cost, from where on the bound is the target.
 _CROSSED = 0.3  # Share of the children that have two parents.
+_ATTEMPTS = 20  # At a genome that was not tried before.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,13 +96,12 @@ def parents(population: Sequence[Candidate], rules: Rules) -> list[Candidate]:
   return fittest + [one for one in largest if one not in fittest]
 
 
-def proposed(tried: Sequence[Candidate], generation: int, place: int, space: Space, rules: Rules, bound: Bound, seed: int) -> Candidate:
-  """A candidate that is not yet trained; it depends on the generations before it and on nothing else.
+def proposed(tried: Sequence[Candidate], siblings: Sequence[Candidate], space: Space, rules: Rules, bound: Bound, seed: int) -> Candidate:
+  """The next candidate of a generation, as yet untrained; it depends on what its arguments are and on nothing else.
 
   Args:
     tried: the candidates of all earlier generations.
-    generation: that it is of.
-    place: in its generation, from 0.
+    siblings: those of the same one that were proposed before it, as they were proposed.
     space: that it is a member of.
     rules: of the evolution.
     bound: that it keeps to.
@@ -110,38 +110,36 @@ def proposed(tried: Sequence[Candidate], generation: int, place: int, space: Spa
   Raises:
     TooSmall: no member of the space keeps to the bound.
   """
-  rng, number = random.Random(f'{seed}/{generation}/{place}'), len(tried) + place
-  population = kept(tried, rules, bound.macs) if rules.evolves and generation else []
+  generation, number = tried[-1].generation + 1 if tried else 0, len(tried) + len(siblings)
+  rng, population = random.Random(f'{seed}/{number}'), kept(tried, rules, bound.macs) if rules.evolves else []
+  taken = {one.genome for one in (*tried, *siblings)} | {one.ticket for one in tried}
+  for _ in range(_ATTEMPTS):
+    found = _born(population, space, rules, bound, rng)
+    if found[0] not in taken:
+      break
+  return Candidate(number, generation, *found)
+
+
+def _born(
+  population: Sequence[Candidate], space: Space, rules: Rules, bound: Bound, rng: random.Random
+) -> tuple[Genome, tuple[int, ...], tuple[int, ...]]:
+  """(a genome, the numbers of its parents, which of them each stage is of)."""
   if not population:
-    return Candidate(number, generation, breeding.sampled(space, bound, rng))
+    return breeding.sampled(space, bound, rng), (), ()
   chosen = parents(population, rules)
   first = rng.choice(chosen)
   others = [one for one in chosen if one is not first]
   if others and rng.random() < _CROSSED:
     second = rng.choice(others)
     child, origins = breeding.crossed(first.ticket, second.ticket, space, bound, rng)
-    if child not in (first.ticket, second.ticket):
-      return Candidate(number, generation, child, (first.number, second.number), origins)
-  child = breeding.mutated(first.ticket, space, bound, rng)
-  return Candidate(number, generation, child, (first.number,), (0,) * len(space.stages))
+    return child, (first.number, second.number), origins
+  return breeding.mutated(first.ticket, space, bound, rng), (first.number,), (0,) * len(space.stages)
 
 
 def best(tried: Sequence[Candidate], target: float, count: int) -> list[Candidate]:
   """The fittest within the target, the first of several first; where they are too few, the fittest of the others, still to be narrowed."""
   trained = sorted((one for one in tried if one.fitness is not None), key=_by_fitness)
   return sorted(trained, key=lambda one: one.macs > target)[:count]
-
-
-def ancestry(number: int, tried: Mapping[int, Candidate]) -> list[Candidate]:
-  """A candidate and all that it descends from, the oldest first."""
-  found: dict[int, Candidate] = {}
-  left = [number]
-  while left:
-    one = tried[left.pop()]
-    if one.number not in found:
-      found[one.number] = one
-      left.extend(one.parents)
-  return [found[key] for key in sorted(found)]
 
 
 def _by_fitness(one: Candidate) -> tuple[float, int]:
