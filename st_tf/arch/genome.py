@@ -191,8 +191,39 @@ def _convolution(reads: int, makes: int, places: int, beside: int | None = None)
   return Price(weights + (_NORM * makes if beside is None else beside), weights * places)
 
 
+def looked_at(genome: Genome, site: Site) -> int:
+  """Multiply-accumulates of the moments of one picture (`search.moments`): products of all channels that a kernel reads."""
+  sizes = [site.size_after(stages) for stages in range(len(genome.stages) + 1)]
+  total = _products(_IMAGE, site.image_size, STEM_KERNEL if site.strides[0] > 1 else 0)
+  for number, place, before, block in genome.blocks():
+    strided = place == 0 and site.strides[number + 1] > 1
+    size = sizes[number] if place == 0 else sizes[number + 1]
+    total += _products(before, size) + _products(block.hidden, size, block.kernel if strided else 0)
+    total += _products(block.hidden, sizes[number + 1])
+    total += _products(block.hidden, (1, 1)) + _products(block.squeezed, (1, 1)) if block.gate else 0
+  total += _products(genome.stages[-1][-1].width, sizes[-1])
+  if site.head.kind == 'classification':
+    return total + _products(genome.last, (1, 1))
+  width, places, _ = _levels(genome, site)
+  return total + (2 * _HEAD_REFINEMENTS + 1) * width**2 * places
+
+
+def _products(channels: int, size: tuple[int, int], kernel: int = 0) -> int:
+  """Of channels with each other at every place, those that padding for a kernel adds too."""
+  return channels**2 * math.prod(side + 2 * (kernel // 2) for side in size)
+
+
 def _map_head(genome: Genome, site: Site) -> Price:
   """As `models.map_head` builds it: the last maps of every stride are brought to one width, and the finest refined."""
+  width, places, read = _levels(genome, site)
+  total = sum((_convolution(channels, width, at) for channels, at in read), Price())
+  for _ in range(_HEAD_REFINEMENTS):
+    total += _convolution(_HEAD_KERNEL**2, width, places) + _convolution(width, width, places)
+  return total + _convolution(width, site.head.outputs, places, site.head.outputs)
+
+
+def _levels(genome: Genome, site: Site) -> tuple[int, int, list[tuple[int, int]]]:
+  """(the width that a head for maps brings all to, places of its finest maps, (channels, places) of all maps that it reads)."""
   levels: dict[int, tuple[int, int]] = {}  # Stride: (channels, places).
   stride = site.strides[0]
   levels[stride] = (genome.stem, math.prod(site.size_after(0)))
@@ -201,8 +232,4 @@ def _map_head(genome: Genome, site: Site) -> Price:
     levels[stride] = (stage[-1].width, math.prod(site.size_after(number + 1)))
   finest = max((stride for stride in levels if stride <= FINEST), default=min(levels))
   read = [level for stride, level in levels.items() if stride >= finest]
-  width, places = min(HEAD_WIDTH, max(channels for channels, _ in read)), levels[finest][1]
-  total = sum((_convolution(channels, width, at) for channels, at in read), Price())
-  for _ in range(_HEAD_REFINEMENTS):
-    total += _convolution(_HEAD_KERNEL**2, width, places) + _convolution(width, width, places)
-  return total + _convolution(width, site.head.outputs, places, site.head.outputs)
+  return min(HEAD_WIDTH, max(channels for channels, _ in read)), levels[finest][1], read

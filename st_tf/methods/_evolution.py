@@ -5,7 +5,7 @@ who asks while a generation before is still being trained waits. A worker holds 
 what one has left that has died.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 import contextlib
 import dataclasses
 import json
@@ -93,14 +93,14 @@ class Evolution:
     space: of the genomes.
     rules: of the evolution.
     bound: what a network may cost; of its MACs the rules decide.
-    cost: multiply-accumulates that the training of a candidate takes, per MAC of its network.
+    price: multiply-accumulates that the training of a genome takes at most.
     seed: of all chance.
   """
 
   space: Space
   rules: Rules
   bound: Bound
-  cost: int
+  price: Callable[[Genome], int]
   seed: int
 
   def following(self, tried: Sequence[Candidate], running: Collection[int] = ()) -> tuple[str, Candidate | None]:
@@ -134,10 +134,6 @@ class Evolution:
       siblings.append(evolution.proposed(before, siblings, self.space, self.rules, bound, self.seed))
       spent += self.price(siblings[-1].genome)
     return siblings[-1] if spent <= self.rules.budget else None
-
-  def price(self, genome: Genome) -> int:
-    """What the training of a genome takes at most, in multiply-accumulates."""
-    return self.cost * self.bound.price(genome).macs
 
 
 class EvolutionOracle(kt.Oracle):

@@ -16,7 +16,7 @@ from typing import Any
 
 from st_tf import files, wording
 from st_tf.arch import presets
-from st_tf.arch.genome import Site, price
+from st_tf.arch.genome import Genome, Site, looked_at, price
 from st_tf.arch.spaces import SPACES
 from st_tf.config import Config, ConfigError, SearchConfig
 from st_tf.methods import _candidate as candidate
@@ -27,6 +27,7 @@ from st_tf.methods._pipeline import Pipeline, trial_epochs
 from st_tf.methods._tuning import OBJECTIVE, VARIABLES, Failed
 from st_tf.models import build, cost
 from st_tf.runs.folder import WorkdirError, tickets
+from st_tf.runs.removal import pictures_of
 from st_tf.runs.workdir import Workdir
 from st_tf.search import breeding, evolution
 from st_tf.search.breeding import Bound
@@ -64,9 +65,15 @@ class Search:
     self.target, self.nursery = _target(task, config), Nursery(space, site)
     each = trial_epochs(config) * steps * config.batch_size * STEP_PASSES
     budget = config.tuner.trials * each * self.target
+    looks = pictures_of(task, config.batch_size) if own.replace and own.ticket_macs < 1 else 0
     rules = Rules(own.population, own.largest_share, own.first_macs, self.target, budget, own.evolve)
-    bound = Bound(functools.lru_cache(maxsize=4096)(lambda genome: price(genome, site)), self.target, own.target_params)
-    self.evolves = Evolution(space, rules, bound, each, config.seed)
+    bound = Bound(lambda genome: price(genome, site), self.target, own.target_params)
+
+    def whole(genome: Genome) -> int:
+      macs = price(genome, site).macs
+      return each * macs + (looks * (macs + looked_at(genome, site)) if looks else 0)
+
+    self.evolves = Evolution(space, rules, bound, whole, config.seed)
     self._task, self._config, self._workdir = task, config, workdir
     self._check_bound()
 
@@ -101,6 +108,11 @@ class Search:
         with watching(tuner.oracle) if who == 'chief' else contextlib.nullcontext():
           tuning.search(tuner, who)
       tried = tuple(tuner.oracle.tried())
+      if not tried:
+        raise ConfigError(
+          '--trials lasts for one network at least, with the look at its channels. Received:'
+          f' {self._config.tuner.trials}. Raise it, or --trial_epochs.'
+        )
       if not any(one.fitness is not None for one in tried):
         raise ConfigError(
           f'At least one network can be trained. Received: {len(tried)} trials, in all of which the loss became no finite number.'

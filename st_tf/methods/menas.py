@@ -115,17 +115,14 @@ def space(task: Task, config: Config) -> list[str]:
   search = Search(task, config)
   rules, own = search.evolves.rules, config.evolution
   how = f'{rules.children} children in each generation' if own.evolve else 'all others drawn by chance'
-  least, spent = 0, 0.0
-  while (spent := spent + search.evolves.cost * rules.bound(spent)) <= rules.budget:
-    least += 1
   replaced = f'tickets of {own.ticket_macs:.0%} of the MACs, {own.ticket_sparsity:.0%} masked' if own.replace else 'no tickets'
   return [
     f'  space       {search.name}: {search.nursery.space.size:,} networks',
     f'  evolution   {own.population} networks at first, {how}; {replaced}',
     f'              at most {rules.bound(0):,.0f} MACs at first, {search.target:,.0f} in the end'
     + (f'; at most {own.target_params:,} parameters' if own.target_params else ''),
-    f'              {config.tuner.trials} trials of {trial_epochs(config)} epochs at the target: {rules.budget:,.0f} MACs of training,'
-    f' which last for {least} networks or more',
+    f'              as much training as {config.tuner.trials} networks of the target size in {trial_epochs(config)} epochs each:'
+    f' {rules.budget:,.0f} MACs',
   ]
 
 

@@ -35,7 +35,7 @@ time.sleep(60)
 
 def evolution(trials: float = 8, population: int = 4) -> Evolution:
   rules = Rules(population, 0.2, 1.5, TARGET, trials * TARGET)
-  return Evolution(SPACE, rules, Bound(lambda genome: price(genome, SITE), TARGET), 1, seed=0)
+  return Evolution(SPACE, rules, Bound(lambda genome: price(genome, SITE), TARGET), lambda genome: price(genome, SITE).macs, seed=0)
 
 
 def ended(one: Candidate, fitness: float | None = 0.5) -> Candidate:

@@ -5,12 +5,13 @@ import random
 import numpy as np
 import pytest
 
-from st_tf.arch.genome import Block, Genome, Site, price
+from st_tf.arch.genome import Block, Genome, Site, looked_at, price
 from st_tf.arch.graph import Graph
 from st_tf.arch.spaces import SPACES
 from st_tf.arch.specs import HeadSpec
 from st_tf.models import build, cost, mobile
 from st_tf.models.graph import build_graph, read
+from st_tf.search import moments
 from st_tf.search.analysis import analyse
 
 SPACE = SPACES['mobilenet3_mt_tiny']
@@ -30,6 +31,7 @@ def test_a_network_costs_what_arithmetic_says_and_is_the_graph_that_keras_would_
   model = build(graph, head, (*size, 3))
   found, expected = cost.of(model), price(EACH, site)
   assert (found.params, found.macs) == (expected.params, expected.macs) and analyse(graph).macs() == found.macs
+  assert moments.macs(graph) == looked_at(EACH, site)
   assert read(build_graph(graph))[0] == graph == Graph.from_json(graph.to_json())
   assert model.output_shape[-1] == head.outputs
 
@@ -39,7 +41,7 @@ def test_of_random_genomes_the_costs_are_the_same():
   site = Site.of(space.strides, (24, 24), CLASSES)
   genome = space.sample(random.Random(5))
   graph = mobile.graph(genome, site)
-  assert analyse(graph).macs() == price(genome, site).macs
+  assert analyse(graph).macs() == price(genome, site).macs and moments.macs(graph) == looked_at(genome, site)
   assert sum(np.prod(shape) for shape in trained(graph)) == price(genome, site).params
 
 
