@@ -45,14 +45,11 @@ _KEPT_PER_ROUND = 0.8  # Each round prunes a fifth of what is left (Frankle and 
 
 
 class Source(Protocol):
-  """What a training starts from.
-
-  Attributes:
-    fingerprint: changes with all of it.
-  """
+  """What a training starts from."""
 
   @property
-  def fingerprint(self) -> str: ...
+  def fingerprint(self) -> str:
+    """Changes with all of it."""
 
 
 class Pipeline:

@@ -92,6 +92,15 @@ def whole(tmp_path_factory):
   return drawn(tmp_path_factory.mktemp('menas') / 'whole')
 
 
+def test_a_population_of_two_evolves_into_a_ticket(tmp_path):
+  ticket = drawn(tmp_path / 'run', trials=3, ticket_macs=1.0)  # Without a look at channels, which costs time.
+  rows = ticket.provenance.trials
+  assert [row['generation'] for row in rows] == [0, 0, 1] and rows[2]['parents'] in ([1], [2], [1, 2], [2, 1])
+  assert ticket.sparsity == 0.8 and ticket.cost.macs <= 25_000 and sum(row.get('is_winner', False) for row in rows) == 1
+  assert ticket.provenance.training.epochs == 3 + 2 and ticket.provenance.method == 'menas'
+
+
+@pytest.mark.slow
 def test_the_ticket_is_an_ordinary_one_that_has_paid_for_all(whole):
   facts = whole.provenance
   assert facts.method == 'menas' and whole.sparsity == 0.8 and whole.cost.macs <= 25_000
@@ -114,6 +123,16 @@ def test_an_interrupted_run_ends_with_the_ticket_of_an_uninterrupted_one(whole, 
   assert capsys.readouterr().out.count('candidate   1  ') == 1
   assert rest.fingerprint == whole.fingerprint
   assert (rest.provenance.training.macs, rest.provenance.trials) == (whole.provenance.training.macs, whole.provenance.trials)
+
+
+@pytest.mark.slow
+def test_two_epochs_on_shapes_are_delivered_with_a_report(tmp_path):
+  flags = [f'--{name}={value}' for name, value in (SETTINGS | {'target_macs': 200_000, 'finalists': 2, 'trials': 7}).items()]
+  command = ['-m', 'st_tf.train', '--task=shapes', '--train_examples=200', '--batch_size=50', f'--workdir={tmp_path / "run"}', *flags]
+  done = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False)
+  assert done.returncode == 0, done.stderr
+  page = (tmp_path / 'run/tickets/sparsity_0.9/report/index.html').read_text()
+  assert '<h2>Evolution</h2>' in page and 'Population over the generations' in page and '&#34;stem&#34;' not in page
 
 
 @pytest.mark.slow
