@@ -31,7 +31,10 @@ def check(configs: Iterable[Config], task: Task) -> None:
   for config in sorted(configs, key=lambda config: -max(config.pruning.sparsity)):  # What the highest sparsity allows, the others do.
     space = methods.named(config.method).space
     if space:
-      space(task, config)
+      own = (config.method, config.supernet, config.search, config.evolution, config.tuner, config.epochs)
+      if own not in checked:
+        space(task, config)
+      checked.add(own)
       continue
     read = reads(config.method)
     has_floors = 'layer_floor' in read and max(config.pruning.sparsity) > 0

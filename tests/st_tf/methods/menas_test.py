@@ -168,7 +168,7 @@ def test_a_chief_and_a_worker_that_are_killed_cost_nothing_but_the_trial(whole, 
   with contextlib.ExitStack() as stack:
 
     def start(name: str, log: str) -> subprocess.Popen:
-      environment = os.environ | dict(zip(VARIABLES, (name, '127.0.0.1', str(port)))) | {'TF_NUM_INTRAOP_THREADS': '1'}
+      environment = os.environ | dict(zip(VARIABLES, (name, '127.0.0.1', str(port))))
       command = [sys.executable, '-c', PROCESS, str(tmp_path / name), str(tmp_path / 'stages')]
       output = stack.enter_context(open(tmp_path / log, 'w'))
       process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
