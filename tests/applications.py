@@ -65,7 +65,7 @@ def assert_same_maps(begun: starts.Start, model: keras.Model, preprocess: Callab
 
 
 def stirred_in_scale(model: keras.Model) -> keras.Model:
-  """Other weights than it began with, the same at every call, and batch norms that know what reaches them: rounding stays as small as it is."""
+  """The same weights at every call, and batch norms that know what reaches them, so that rounding stays as small as it is."""
   keras.utils.set_random_seed(0)
   kernels = {id(variable): variable.shape for variable in model.variables if len(variable.shape) > 1}
   stirred(model, np.random.default_rng(0))

@@ -5,6 +5,7 @@ import os
 import pathlib
 import signal
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -16,6 +17,10 @@ os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')  # As commands do.
 if 'PYTEST_XDIST_WORKER' in os.environ:
   # Several workers with a thread per core each would only wait for each other.
   os.environ.setdefault('TF_NUM_INTRAOP_THREADS', '1')
+
+# The same examples at every run, nothing left in the folder; machines are busy at times.
+hypothesis.settings.register_profile('project', derandomize=True, database=None, deadline=None, max_examples=40)
+hypothesis.settings.load_profile('project')
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 HEIGHT = WIDTH = 32

@@ -46,6 +46,7 @@ def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]
   method = methods.named(config.method)
   config = method.settled(task, config)
   plan = method.plan(config, task.steps_per_epoch(config.batch_size))
+  own = tuple(method.tells(task, config))
   trainer = method.trainer(task, config, plan)
   if config.init_from.endswith('.npz'):
     load_weights(trainer)  # A run would refuse those that do not fit.
@@ -60,7 +61,7 @@ def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]
   if simple:
     yield f'  to beat     {simple}'
   yield f'  network     {costs.params:,} parameters, {costs.macs:,} MACs; {trainer.mask.size:,} prunable weights'
-  yield from method.tells(task, config)
+  yield from own
   if is_graph(config.supernet) and not config.origin:
     yield f'  weights     {_BEGINS.get(config.weights, config.weights)}'
   yield f'  training    {config.epochs} epochs of {plan.steps_per_epoch} steps of {config.batch_size} images = {plan.total_steps:,} steps'

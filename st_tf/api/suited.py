@@ -91,7 +91,8 @@ def supernet(task: Task, config: Config) -> tuple[str, str]:
 
   Without --supernet photographs have a trained mobile network where its weights are given or at hand, else the task's preset.
   """
-  if config.supernet or task.default_supernet not in _PHOTOGRAPHS or config.weights == families.NONE:
+  its_own = methods.named(config.method).has_networks
+  if config.supernet or task.default_supernet not in _PHOTOGRAPHS or config.weights == families.NONE or its_own:
     return config.supernet or task.default_supernet, ''
   if config.weights not in ('', families.IMAGENET):
     suffix = pathlib.Path(config.weights).suffix

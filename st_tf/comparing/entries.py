@@ -11,6 +11,7 @@ from st_tf.config import (
   Config,
   ConfigError,
   ElasticConfig,
+  EvolutionConfig,
   PipelineConfig,
   PruningConfig,
   SearchConfig,
@@ -23,7 +24,7 @@ from st_tf.config.named_files import ticket_in
 from st_tf.errors import did_you_mean
 
 # What a method may have settings of its own from: those of training, and of these groups the ones that it names.
-_NAMED = (SearchConfig, PruningConfig, PipelineConfig, TunerConfig, ElasticConfig)
+_NAMED = (SearchConfig, PruningConfig, PipelineConfig, TunerConfig, EvolutionConfig, ElasticConfig)
 _LENGTHS = ('epochs', 'fine_tune_epochs', 'retrain_epochs', 'trial_epochs')  # Whoever brings one shares no budget.
 _ALWAYS = ('epochs', *(field.name for field in dataclasses.fields(TrainingConfig)))
 # The learning-rate schedules that read a setting, where not all do.
@@ -160,7 +161,7 @@ def _unread(config: Config) -> list[str]:
 
 
 def reads(method: str) -> tuple[str, ...]:
-  """The settings of search, pruning, pipeline and tuner that change what a method draws, or what its first stage keeps for others."""
+  """The settings of search, pruning and the like that change what a method draws, or what its first stage keeps for others."""
   return methods.named(method).reads
 
 

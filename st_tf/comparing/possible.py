@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 import dataclasses
 
+from st_tf import methods
 from st_tf.arch.graph import Graph
 from st_tf.comparing.entries import ranking, reads
 from st_tf.config import PRUNED_LAYERS, Config
@@ -28,6 +29,13 @@ def check(configs: Iterable[Config], task: Task) -> None:
   trainers: dict[tuple, Trainer] = {}
   checked = set()
   for config in sorted(configs, key=lambda config: -max(config.pruning.sparsity)):  # What the highest sparsity allows, the others do.
+    method = methods.named(config.method)
+    if method.has_networks:
+      own = (config.method, config.supernet, config.search, config.evolution, config.tuner, config.epochs)
+      if own not in checked:
+        tuple(method.tells(task, config))
+      checked.add(own)
+      continue
     read = reads(config.method)
     has_floors = 'layer_floor' in read and max(config.pruning.sparsity) > 0
     has_target = 'target_macs' in read and config.search.has_target

@@ -14,6 +14,7 @@ from st_tf.config.groups import (
   REACTIVATIONS,
   SEARCH_SETTINGS,
   ElasticConfig,
+  EvolutionConfig,
   PipelineConfig,
   PruningConfig,
   SearchConfig,

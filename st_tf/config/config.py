@@ -18,6 +18,7 @@ from st_tf.config.groups import (
   PIXELS,
   RANDOM,
   ElasticConfig,
+  EvolutionConfig,
   PipelineConfig,
   PruningConfig,
   SearchConfig,
@@ -29,7 +30,7 @@ from st_tf.errors import did_you_mean
 from st_tf.task import DataConfig
 
 # What each setting may be; the names are flags.
-_AT_LEAST_ONE = ('epochs', 'batch_size', 'replicas', 'keep_checkpoints', 'trials')
+_AT_LEAST_ONE = ('epochs', 'batch_size', 'replicas', 'keep_checkpoints', 'trials', 'population', 'finalists')
 _POSITIVE = (
   'teacher_temperature',
   'learning_rate',
@@ -38,8 +39,10 @@ _POSITIVE = (
   'search_interval',
   'prune_interval',
   'factor_rate',
+  'ticket_macs',
 )
-_BELOW_ONE = ('momentum', 'label_smoothing', 'ema_decay', 'minimum_saving', 'layer_floor')
+_SHARES = ('ticket_macs', 'largest_share')
+_BELOW_ONE = ('momentum', 'label_smoothing', 'ema_decay', 'minimum_saving', 'layer_floor', 'ticket_sparsity')
 _NOT_NEGATIVE = (
   'seed',
   'data_seed',
@@ -61,6 +64,9 @@ _NOT_NEGATIVE = (
   'prune_rounds',
   'rewind_to',
   'trial_epochs',
+  'trial_patience',
+  'largest_share',
+  'target_params',
   'warmup',
   'quantize_begin',
   'weight_decay',
@@ -98,6 +104,7 @@ _LATER = (
   'block_order',
   'shuffle_replicas',
   'stretched_weights',
+  *(field.name for field in dataclasses.fields(EvolutionConfig)),
 )
 
 
@@ -136,6 +143,7 @@ class Config:
   transfer: TransferConfig = TransferConfig()
   pipeline: PipelineConfig = PipelineConfig()
   tuner: TunerConfig = TunerConfig()
+  evolution: EvolutionConfig = EvolutionConfig()
   elastic: ElasticConfig = ElasticConfig()
   data: DataConfig = DataConfig()
 
@@ -149,6 +157,9 @@ class Config:
       _require(values[name] >= 0, f'--{name} is not negative.', values[name])
     for name in _BELOW_ONE:
       _require(0 <= values[name] < 1, f'--{name} lies in [0, 1).', values[name])
+    for name in _SHARES:
+      _require(values[name] <= 1, f'--{name} is at most 1.', values[name])
+    _require(self.evolution.first_macs >= 1, '--first_macs is at least 1.', self.evolution.first_macs)
     _require(0 < self.training.teacher_share <= 1, '--teacher_share lies in (0, 1].', self.training.teacher_share)
     sparsity = self.pruning.sparsity
     _require(isinstance(sparsity, tuple), 'PruningConfig.sparsity is a tuple.', repr(sparsity), ' Write for example (0.9,).')

@@ -7,6 +7,7 @@ import dataclasses
 
 from st_tf import plugins
 from st_tf.arch.block_maps import INTERPOLATION, ORDERS
+from st_tf.arch.spaces import SPACES
 from st_tf.config.duration import Duration, epochs, share
 from st_tf.config.fields import setting
 
@@ -28,6 +29,7 @@ FACTOR_STEPS = ('proximal', 'subgradient')
 FACTORS = ('', 'scale', 'gamma')
 PENALISED = ('all', 'least')
 STRETCHED_WEIGHTS = ('', 'early', 'first', 'trained')
+SPACE_CHOICES = ('', *SPACES)
 OF_THE_MACHINE = ('keep_checkpoints', 'data_dir')  # They change nothing about the result.
 DURATIONS = (
   'penalty_ramp',
@@ -202,8 +204,26 @@ class TunerConfig:
   """How keras-tuner looks for an architecture."""
 
   tuner: str = setting('bayesian', 'With tuner: how the next architecture is chosen.', TUNERS)
-  trials: int = setting(12, 'With tuner: architectures that are tried.')
-  trial_epochs: int = setting(0, 'With tuner: epochs per trial; 0 = a quarter of --epochs.')
+  trials: int = setting(12, 'With tuner: architectures that are tried. With menas: what all of them cost, in trials of the target size.')
+  trial_epochs: int = setting(0, 'With tuner and menas: epochs per trial; 0 = a quarter of --epochs.')
+
+
+@dataclasses.dataclass(frozen=True)
+class EvolutionConfig:
+  """How a population of networks evolves (MENAS, arXiv:2203.04300); the numbers are ours."""
+
+  space: str = setting('', 'With menas: the space of networks; empty = by the size of the images.', SPACE_CHOICES)
+  population: int = setting(6, 'With menas: networks of the first generation, and how many are kept after each.')
+  evolve: bool = setting(True, 'With menas: whether networks after the first generation are children; else all are drawn by chance.')
+  inherit: bool = setting(True, 'With menas: whether children begin with weights of their parents, and the last training with the best.')
+  replace: bool = setting(True, 'With menas: whether each network is replaced by its lottery ticket in the middle of its trial.')
+  ticket_macs: float = setting(0.8, "With menas: share of a network's MACs that its ticket keeps; 1 = all channels stay.")
+  ticket_sparsity: float = setting(0.5, 'With menas: fraction of the prunable weights of a ticket that are masked; 0 = none.')
+  trial_patience: int = setting(0, 'With menas: epochs without a better score after which a trial ends; 0 = all are trained.')
+  largest_share: float = setting(0.2, 'With menas: share of the population, its largest networks, that have children too.')
+  first_macs: float = setting(1.5, 'With menas: MACs that a network of the first generation may have, relative to the target.')
+  target_params: int = setting(0, 'With menas: parameters that a network may have; 0 = any number.')
+  finalists: int = setting(1, 'With menas: how many of the best networks are trained to the end; the best of them is the ticket.')
 
 
 @dataclasses.dataclass(frozen=True)

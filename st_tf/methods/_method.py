@@ -68,7 +68,7 @@ class Method:
   Attributes:
     plan: (settings, steps per epoch) -> what happens when in its first training; refuses settings that it cannot have.
     draw: (task, settings, workdir) -> the ticket, saved in the workdir.
-    reads: the settings of search, pruning, pipeline and tuner that change what it draws or that it refuses.
+    reads: the settings of search, pruning, pipeline, tuner and evolution that change what it draws or that it refuses.
     trainings: settings -> its trainings in order; a budget counts them.
     first: the method that its first training is a run of, which other methods share: 'dense', 'search_only' or '' = none.
     keeps_everything: whether no weight is pruned, so that a comparison runs it once and not per sparsity.
@@ -78,7 +78,8 @@ class Method:
     pruning: how a dry run describes what it prunes; '' = by the settings.
     settled: (task, settings) -> the settings with those that only what is there can tell.
     trainer: (task, settings, plan) -> what a dry run measures.
-    tells: (task, settings) -> lines of a dry run that are its own.
+    tells: (task, settings) -> lines of a plan that are its own; refuses what it cannot do.
+    has_networks: whether it trains networks of its own and not the supernet, of whose MACs its target is a share.
     before: (settings, MACs of the supernet) -> what the trainings of the ticket that it begins with have cost, in epochs of the supernet.
   """
 
@@ -95,4 +96,5 @@ class Method:
   settled: Callable[[Task, Config], Config] = as_given
   trainer: Callable[[Task, Config, Plan], Trainer] = fresh
   tells: Callable[[Task, Config], Iterable[str]] = nothing_more
+  has_networks: bool = False
   before: Callable[[Config, int], float] = nothing_before

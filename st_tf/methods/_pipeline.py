@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import dataclasses
 import math
 import pathlib
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from st_tf.config import (
   Config,
   ConfigError,
   ElasticConfig,
+  EvolutionConfig,
   PipelineConfig,
   PruningConfig,
   SearchConfig,
@@ -42,6 +43,14 @@ from st_tf.training.trainer import Trainer
 
 LAST = ('fine_tune', 'gmp')  # What trainings after the first are.
 _KEPT_PER_ROUND = 0.8  # Each round prunes a fifth of what is left (Frankle and Carbin, ICLR 2019, section 2).
+
+
+class Source(Protocol):
+  """What a training starts from."""
+
+  @property
+  def fingerprint(self) -> str:
+    """Changes with all of it."""
 
 
 class Pipeline:
@@ -146,13 +155,13 @@ class Pipeline:
     self.workdir.history.retell(list(dict.fromkeys(self._stages)))
     return last
 
-  def stage(self, config: Config, draw: Callable[[Task, Config, Workdir], Ticket], source: Ticket | None = None) -> Ticket:
+  def stage(self, config: Config, draw: Callable[[Task, Config, Workdir], Ticket], source: Source | None = None) -> Ticket:
     """The ticket of one training, drawn unless it is there.
 
     Args:
       config: of the training.
       draw: draws it into a folder.
-      source: the ticket that it starts from.
+      source: the ticket that it starts from, or what else decides its beginning.
     """
     path = self.workdir.stage_path(config, source.fingerprint if source else '')
     self._stages.append(path)
@@ -208,9 +217,8 @@ def rounds(config: Config) -> list[tuple[str, float]]:
 def alone(config: Config, method: str) -> Config:
   """The settings of one training of a pipeline: those that change nothing in it are at their defaults."""
   rewind = PipelineConfig(rewind_to=config.pipeline.rewind_to)
-  config = dataclasses.replace(
-    config, method=method, pipeline=rewind, tuner=TunerConfig(), transfer=TransferConfig(), elastic=ElasticConfig()
-  )
+  further = {'tuner': TunerConfig(), 'evolution': EvolutionConfig(), 'elastic': ElasticConfig(), 'transfer': TransferConfig()}
+  config = dataclasses.replace(config, method=method, pipeline=rewind, **further)
   if method not in LAST:
     config = unrounded(config)
   if method == 'fine_tune':

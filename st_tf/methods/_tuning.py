@@ -18,6 +18,7 @@ import time
 from typing import Any, ClassVar
 import warnings
 
+import grpc
 import keras_tuner as kt
 import numpy as np
 
@@ -270,6 +271,30 @@ def oracle(config: Config, choices: kt.HyperParameters) -> kt.Oracle:
     return kt.oracles.RandomSearchOracle(max_trials=trials, **common)
   # Its own default, three random trials per choice, is more than all trials of most searches.
   return Bayesian(max_trials=trials, num_initial_points=max(trials // 3, 2), **common)
+
+
+def search(tuner: Tuner, who: str) -> None:
+  """All trials that are left, or those of a worker.
+
+  Args:
+    tuner: of the search.
+    who: from `role`.
+
+  Raises:
+    ConfigError: the processes do not reach each other.
+  """
+  address = ':'.join(os.environ.get(name, '') for name in VARIABLES[1:])
+  if who == 'chief':
+    print(f'Waiting for workers at {address}.', flush=True)
+  try:
+    tuner.search(verbose=0)
+  except Stopped as stop:
+    raise stop.__cause__ from None
+  except (grpc.RpcError, RuntimeError) as error:
+    if who == 'alone':
+      raise
+    reason = ' '.join(str(error).split())
+    raise ConfigError(f'A chief listens where its workers call it. Received: {address} ({reason}). Choose a free port.') from error
 
 
 def role(environment: Mapping[str, str]) -> str:

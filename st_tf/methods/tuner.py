@@ -16,7 +16,6 @@ import pathlib
 import sys
 from typing import Any
 
-import grpc
 from tensorboard.plugins.hparams import api as hparams
 import tensorflow as tf
 
@@ -150,13 +149,13 @@ class Search:
     """
     who = tuning.role(os.environ)
     if who == 'worker':
-      _search(self._tuner(self._workdir.path / 'tuner'), who)
+      tuning.search(self._tuner(self._workdir.path / 'tuner'), who)
       return ()
     search = _search_alone(self._config)
     with self._workdir.stage(self._workdir.stage_path(search), search) as owner:  # A folder that runs with the same search share.
       tuner = self._tuner(owner.path / 'tuner')
       if not (owner.is_finished and tuner.oracle.trials):  # A chief would wait for workers that have ended.
-        _search(tuner, who)
+        tuning.search(tuner, who)
       trials = tuple(self._trial(trial) for trial in tuner.oracle.trials.values())
       if not any(trial.score is not None for trial in trials):
         raise ConfigError(self._why_none(len(trials)))
@@ -243,21 +242,6 @@ class Search:
       f' ({space.least / space.macs:.1%} of the supernet). Received: {self._config.search.target_macs:g}, with which all {trials} trials'
       ' failed. Raise it.'
     )
-
-
-def _search(tuner: tuning.Tuner, who: str) -> None:
-  address = ':'.join(os.environ.get(name, '') for name in tuning.VARIABLES[1:])
-  if who == 'chief':
-    print(f'Waiting for workers at {address}.', flush=True)
-  try:
-    tuner.search(verbose=0)
-  except tuning.Stopped as stop:
-    raise stop.__cause__ from None
-  except (grpc.RpcError, RuntimeError) as error:
-    if who == 'alone':
-      raise
-    reason = ' '.join(str(error).split())
-    raise ConfigError(f'A chief listens where its workers call it. Received: {address} ({reason}). Choose a free port.') from error
 
 
 def best_of(trials: tuple[Trial, ...]) -> Trial:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from st_tf import files, wording
 from st_tf.models import cost
 from st_tf.models.cost import LayerCost
-from st_tf.report import confused, costs, curves, densities, ink, page, survivors, template, trade_off, verdict
+from st_tf.report import confused, costs, curves, densities, generations, ink, page, survivors, template, trade_off, verdict
 from st_tf.task import Sample
 from st_tf.ticket import Ticket
 
@@ -87,6 +87,7 @@ def _content(
     'network': network,
     'stages': page.stages(network),
     'survival': page.survival(network),
+    'evolution': generations.told(generations.evolved(ticket.provenance.trials), metric),
     'layers': layers,
     'heaviest': sorted(layers, key=lambda layer: -layer.macs)[:_HEAVIEST_LAYERS],
     'figures': _figures(ticket, history, dense_history, rows, layers),
@@ -108,6 +109,7 @@ def _figures(
   # What does not change over a run is no curve.
   searched, pruned = any(row.get('penalty') for row in history), len({row.get('sparsity') for row in curves.epochs(history)}) > 1
   target = target if searched else 0
+  evolved = generations.evolved(ticket.provenance.trials)
   figures = {
     'Loss': curves.loss(history),
     wording.score_title(metric): curves.accuracy(history, metric, dense_history),
@@ -118,6 +120,8 @@ def _figures(
     'MACs': curves.macs(history, ticket.cost.supernet_macs, target * ticket.cost.supernet_macs if target <= 1 else target),
     'Latency by the table': curves.latency(history, target_ms),
     'MACs by part': costs.macs(layers),
+    'Population over the generations': generations.population(evolved, metric),
+    'Family of the winner': generations.family(evolved, metric),
   }
   if ticket.masks:
     table = densities.table(ticket.masks, ticket.supernet, ticket.head)

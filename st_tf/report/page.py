@@ -7,7 +7,7 @@ from typing import Any
 from st_tf import wording
 from st_tf.config import Config
 from st_tf.config.config import with_units
-from st_tf.report import verdict
+from st_tf.report import generations, verdict
 from st_tf.report.survivors import NetworkPicture
 from st_tf.ticket import Costs
 
@@ -165,6 +165,8 @@ def origin(ticket: Any) -> list[tuple[str, str]]:
   rows = [('Command', known.pop('command', None)), ('Method', known.pop('method', None)), ('Seed', config.get('seed'))]
   rows += [('Started', known.pop('started', None)), ('Fingerprint', ticket.fingerprint)]
   seconds, spent = known.pop('seconds', None), known.pop('training', None)
+  if generations.evolved(known.get('trials', ())):  # They have a section of their own.
+    del known['trials']
   rows.append(('Training time', None if seconds is None else wording.duration(seconds)))
   if spent:
     spent = f'{spent["epochs"]:.1f} epochs, {wording.count(spent["macs"])} MACs, {wording.duration(spent["seconds"])}'

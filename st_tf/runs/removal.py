@@ -13,6 +13,7 @@ from st_tf.search import scores
 from st_tf.search.analysis import analyse
 from st_tf.search.moments import Moments, macs, moments
 from st_tf.search.reconstruction import Reconstruction, compensated
+from st_tf.task import Task
 from st_tf.task.scoring import readable
 from st_tf.training.trainer import Trainer
 
@@ -62,8 +63,12 @@ def check_removal(trainer: Trainer) -> None:
 
 def pictures(trainer: Trainer) -> int:
   """How many training pictures units are scored on."""
-  size = trainer.config.batch_size
-  return min(math.ceil(PICTURES / size), trainer.task.steps_per_epoch(size)) * size
+  return pictures_of(trainer.task, trainer.config.batch_size)
+
+
+def pictures_of(task: Task, batch_size: int) -> int:
+  """Likewise, of a task in batches of that size."""
+  return min(math.ceil(PICTURES / batch_size), task.steps_per_epoch(batch_size)) * batch_size
 
 
 def observed(trainer: Trainer) -> dict[str, Moments]:

@@ -5,6 +5,7 @@ import importlib
 import numpy as np
 import pytest
 
+from st_tf import methods
 from st_tf import task as tasks
 from st_tf.api import drawing
 from st_tf.comparing.entries import comparable
@@ -21,8 +22,9 @@ SHORT = {
   'tuner': {'trials': 2, 'tuner': 'random'},
   'acdc': {'prune_begin': 0.0, 'prune_end': 1.0},
 }
-FROM_TRAINED = [method for method in comparable() if method != 'elastic']  # Which begins with a ticket.
 OWN = {'gmp', 'search_prune_retrain', 'tuner'}  # Of those that do something of their own with a graph.
+# Others train networks of their own, or begin with a ticket.
+FROM_TRAINED = [method for method in comparable() if method != 'elastic' and not methods.named(method).has_networks]
 SEARCHING = {'supertickets', 'search_only', 'search_then_prune', 'search_prune_retrain', 'search_then_lottery'}
 
 

@@ -31,7 +31,9 @@ def plan(network_file, **settings):
 @pytest.mark.parametrize('method', [name for name in METHODS if methods.named(name).is_compared])
 def test_every_method_can_be_planned(network_file, monkeypatch, method):
   monkeypatch.setattr('st_tf.api.dry_run._seconds', lambda trainer, plan: (1.0, 0.1))
-  text = plan(network_file, method=method)
+  own = {'space': 'mobilenet3_mt_tiny', 'target_macs': 25_000.0} if methods.named(method).has_networks else {}
+  text = plan(network_file, method=method, **own)
+  assert (': 7,820,478,720 networks' in text) == bool(own)
   assert f'{method} on module:tests.tiny' in text and 'about' in text
 
 

@@ -50,6 +50,7 @@ def test_what_is_asked_for_is_what_is_taken(cache):
   assert chosen(task(100), supernet='cifar') == ('cifar', '')
   assert chosen(task(100), weights='none') == ('mobile', '') == chosen(task(100, 'mobile'), weights='none')
   assert chosen(task(100, 'tiny')) == ('tiny', ''), 'which are no photographs'
+  assert chosen(task(100), method='menas') == ('mobile', ''), 'of whose MACs the target is a share'
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import pytest
 from st_tf.comparing import possible
 from st_tf.comparing.entries import essential
 from st_tf.config import ConfigError
+from st_tf.methods import menas
 from st_tf.pruning.ranking import RankingError
 from tests import tiny
 
@@ -45,3 +46,14 @@ def test_a_target_that_no_network_meets_is_told(built, method):
   possible.check([config(method, target_macs=0.9)], tiny.task())
   with pytest.raises(ConfigError, match='--target_macs is at least what is left without any search unit'):
     possible.check([config(method, target_macs=0.01)], tiny.task())
+
+
+def test_a_method_with_networks_of_its_own_is_asked_itself_and_once(built, monkeypatch):
+  own = {'space': 'mobilenet3_mt_tiny', 'target_macs': 25_000.0}
+  asked, ask = [], menas.METHOD.tells
+  method = dataclasses.replace(menas.METHOD, tells=lambda task, config: asked.append(config) or ask(task, config))
+  monkeypatch.setattr(possible.methods, 'named', lambda name: method)
+  possible.check([config('menas', seed=seed, sparsity=(sparsity,), **own) for seed in (0, 1) for sparsity in (0.5, 0.8)], tiny.task())
+  assert len(asked) == 1 and not built
+  with pytest.raises(ConfigError, match='--target_macs is at least that of the smallest network of the space mobilenet3_mt_tiny'):
+    possible.check([config('menas', **own | {'target_macs': 100.0})], tiny.task())

@@ -41,6 +41,7 @@ OTHER_VALUES = {
     'learning_rate_milestones': (share(0.3), share(0.6)),
   },
   **{'control': 'random_mask', 'input_stride': 2, 'tuner': 'random'},
+  **{'space': 'mobilenet3_mt_tiny', 'first_macs': 2.0},
   **{'learning_rate_schedule': 'step', 'data_dir': 'elsewhere', 'class_weights': 'balanced', 'batch_size': 64},
 }
 
@@ -107,6 +108,15 @@ def test_missing_settings_keep_their_defaults():
     ({'replicas': 0}, '--replicas is at least 1'),
     ({'keep_checkpoints': 0}, '--keep_checkpoints is at least 1'),
     ({'seed': -1}, '--seed is not negative'),
+    ({'population': 0}, '^--population is at least 1. Received: 0.$'),
+    ({'finalists': 0}, '^--finalists is at least 1. Received: 0.$'),
+    ({'ticket_macs': 0.0}, '^--ticket_macs is positive. Received: 0.0.$'),
+    ({'ticket_macs': 1.1}, '^--ticket_macs is at most 1. Received: 1.1.$'),
+    ({'largest_share': 2.0}, '^--largest_share is at most 1. Received: 2.0.$'),
+    ({'ticket_sparsity': 1.0}, r'^--ticket_sparsity lies in \[0, 1\). Received: 1.0.$'),
+    ({'first_macs': 0.9}, '^--first_macs is at least 1. Received: 0.9.$'),
+    ({'target_params': -1}, '^--target_params is not negative. Received: -1.$'),
+    ({'space': 'mobilenet'}, '^--space is one of , mobilenet3_mt, .* Received: .mobilenet.'),
     ({'fine_tune_epochs': 16}, '--fine_tune_epochs is less than --epochs. Received: 16 of 16'),
     ({'fine_tune_epochs': -1}, '--fine_tune_epochs is not negative'),
     ({'quantize': 'int4'}, r"^--quantize is one of .*int8. Received: 'int4'. Did you mean int8\?$"),

@@ -236,7 +236,8 @@ def test_help_lists_every_flag_in_its_group_with_its_default_and_choices(argumen
   assert 'One of global, macs, lamp, layer, erk. (default: erk)' in words
   assert '(default: 0.9)' in words and '(default: empty)' in words and '(default: false)' in words
   headings = [line.partition(':')[0] for line in text.splitlines() if line and not line.startswith(' ')][2:]
-  assert headings == ['run', 'search', 'pruning', 'training', 'transfer', 'pipeline', 'tuner', 'elastic', 'data']
+  groups = ['search', 'pruning', 'training', 'transfer', 'pipeline', 'tuner', 'evolution', 'elastic', 'data']
+  assert headings == ['run', *groups]
 
 
 def test_help_shows_the_flags_that_matter_and_how_to_see_the_others(capsys):

@@ -1,0 +1,158 @@
+"""What the oracle of an evolution answers, what candidates leave on disk, and that the dead are found."""
+
+import dataclasses
+import pathlib
+import subprocess
+import sys
+import time
+import types
+
+import keras_tuner as kt
+import pytest
+
+from st_tf.arch.genome import Site, price
+from st_tf.arch.spaces import SPACES
+from st_tf.arch.specs import HeadSpec
+from st_tf.methods import _evolution as evolving
+from st_tf.methods._evolution import Evolution, EvolutionOracle, Outcome, Outcomes
+from st_tf.search.breeding import Bound
+from st_tf.search.evolution import Candidate, Rules
+from st_tf.ticket.facts import TrainingCost
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+SPACE = SPACES['mobilenet3_mt_tiny']
+SITE = Site.of(SPACE.strides, (8, 8), HeadSpec('classification', 3))
+GENOME = SPACE.member(12345)
+TARGET = 25_000.0
+HOLDER = """
+import pathlib, sys, time
+from st_tf.runs.lock import Lock
+held = Lock(pathlib.Path(sys.argv[1]))
+print('holding', flush=True)
+time.sleep(60)
+"""
+
+
+def evolution(trials: float = 8, population: int = 4) -> Evolution:
+  rules = Rules(population, 0.2, 1.5, TARGET, trials * TARGET)
+  return Evolution(SPACE, rules, Bound(lambda genome: price(genome, SITE), TARGET), lambda genome: price(genome, SITE).macs, seed=0)
+
+
+def ended(one: Candidate, fitness: float | None = 0.5) -> Candidate:
+  macs = price(one.genome, SITE).macs
+  return dataclasses.replace(one, ticket=one.genome if fitness is not None else None, macs=macs, fitness=fitness, spent=macs // 2)
+
+
+def grown(evolves: Evolution) -> list[Candidate]:
+  """All candidates of a search whose trainings take half of what was reckoned."""
+  tried: list[Candidate] = []
+  while True:
+    status, child = evolves.following(tried)
+    if status == 'STOPPED':
+      return tried
+    tried.append(ended(child, fitness=0.1 + 0.01 * len(tried)))
+
+
+def test_generations_follow_one_another_until_the_budget_is_spent():
+  evolves = evolution()
+  tried = grown(evolves)
+  sizes = [sum(one.generation == generation for one in tried) for generation in range(tried[-1].generation + 1)]
+  assert [one.number for one in tried] == list(range(len(tried)))
+  assert sizes[0] == 4 and max(sizes[1:]) == 2 and min(sizes) >= 1 and len(sizes) > 4
+  spent = [sum(one.spent for one in tried[:count]) for count in range(len(tried) + 1)]
+  assert spent[-1] <= evolves.rules.budget
+  for one in tried:
+    before = sum(other.spent for other in tried if other.generation < one.generation)
+    assert price(one.genome, SITE).macs <= evolves.rules.bound(before)
+  assert price(tried[-1].genome, SITE).macs <= TARGET
+  assert evolution(3).following(grown(evolution(3)))[0] == 'STOPPED'
+
+
+def test_who_asks_while_a_generation_is_being_trained_waits():
+  evolves, tried = evolution(), []
+  for _ in range(4):
+    status, child = evolves.following(tried, range(len(tried)))
+    assert status == 'RUNNING'
+    tried.append(child)
+  assert evolves.following(tried, [0]) == ('IDLE', None)
+  done = [ended(one) for one in tried]
+  assert evolves.following(done)[0] == 'RUNNING'
+
+
+def test_it_makes_no_difference_who_is_still_being_trained():
+  evolves = evolution()
+  alone = grown(evolves)
+  tried: list[Candidate] = []
+  while True:  # All of a generation are handed out before any of them ends.
+    status, child = evolves.following(tried, [one.number for one in tried if one.fitness is None])
+    if status == 'STOPPED':
+      break
+    if status == 'IDLE':
+      tried = [one if one.fitness else ended(one, 0.1 + 0.01 * one.number) for one in tried]
+    else:
+      tried.append(child)
+  assert tried == alone
+
+
+def test_an_outcome_survives_its_file(tmp_path):
+  outcomes = Outcomes(tmp_path / 'candidates')
+  found = Outcome(GENOME, 123, 0.25, TrainingCost(1.5, 10, 2.0), 'menas-0-abc')
+  failed = Outcome(None, 123, None, TrainingCost(), '')
+  outcomes.write(0, found)
+  outcomes.write(11, failed)
+  assert outcomes.read(0) == found and outcomes.read(11) == failed
+
+
+def test_a_damaged_or_missing_outcome_is_an_error(tmp_path):
+  outcomes = Outcomes(tmp_path)
+  outcomes.write(0, Outcome(GENOME, 123, 0.25, TrainingCost(), 'folder'))
+  path = tmp_path / '0000.json'
+  path.write_text(path.read_text().replace('0.25', '0.75'))
+  for number in (0, 1):
+    with pytest.raises(ValueError):
+      outcomes.read(number)
+
+
+def test_a_candidate_survives_what_keras_tuner_keeps_of_it(tmp_path):
+  values = kt.HyperParameters()
+  two = Candidate(7, 3, GENOME, (1, 4), (0, 1))
+  values.values = evolving.values_of(two)
+  trial = types.SimpleNamespace(trial_id='0007', status='RUNNING', hyperparameters=kt.HyperParameters.from_proto(values.to_proto()))
+  assert evolving.candidate_of(trial, Outcomes(tmp_path)) == two
+  trial.status = 'COMPLETED'
+  Outcomes(tmp_path).write(7, Outcome(GENOME, 5, 0.5, TrainingCost(1.0, 9, 1.0), 'folder'))
+  assert evolving.candidate_of(trial, Outcomes(tmp_path)) == dataclasses.replace(two, ticket=GENOME, macs=5, fitness=0.5, spent=9)
+
+
+def oracle(folder: pathlib.Path) -> EvolutionOracle:
+  made = EvolutionOracle(evolution(), Outcomes(folder / 'candidates'), folder / 'workers')
+  made._set_project_dir(str(folder), 'tuner')
+  made.verbose = 0
+  return made
+
+
+def test_what_a_worker_that_has_died_was_training_goes_to_the_next(tmp_path, capsys):
+  found = oracle(tmp_path)
+  with evolving.at_work(tmp_path / 'workers', 'one'):  # It makes the folder.
+    pass
+  command = [sys.executable, '-c', HOLDER, str(tmp_path / 'workers' / 'one')]
+  with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as holder:
+    assert holder.stdout.readline() == 'holding\n'
+    first = found.create_trial('one')
+    found.forget_the_dead()
+    assert set(found.ongoing_trials) == {'one'}
+    holder.kill()
+  with evolving.watching(found):
+    until = time.monotonic() + 20
+    while found.ongoing_trials and time.monotonic() < until:
+      time.sleep(0.1)
+  assert not found.ongoing_trials and not found.tuner_ids
+  assert 'worker one has died; its trial goes to another one.' in capsys.readouterr().err
+  assert found.create_trial('two').trial_id == first.trial_id
+
+
+def test_a_worker_without_a_lock_is_left_alone(tmp_path):
+  found = oracle(tmp_path)
+  found.create_trial('elsewhere')
+  found.forget_the_dead()
+  assert set(found.ongoing_trials) == {'elsewhere'}
