@@ -117,7 +117,7 @@ def test_a_ticket_that_cannot_be_as_sparse_is_a_failed_trial(nursery, tmp_path):
 def test_a_network_that_cannot_become_small_enough_is_refused(nursery, tmp_path, monkeypatch):
   monkeypatch.setattr(Nursery, 'narrow', lambda *given: {})  # Nothing can go.
   config = final_config(tiny.config(**SETTINGS), 0.8, 100.0)
-  with pytest.raises(TooLarge, match='The ticket meets the target. Received: 28,956 MACs of a network whose channels'):
+  with pytest.raises(TooLarge, match='The ticket meets the target. Received: 50,816 MACs of a network whose channels'):
     nursery.finished(Beginning(EACH), tiny.task(), config, Workdir(tmp_path / 'run', config))
 
 
