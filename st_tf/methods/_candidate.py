@@ -12,9 +12,11 @@ from st_tf.arch.genome import Genome, Site, price
 from st_tf.arch.graph import Graph
 from st_tf.arch.spaces import Space
 from st_tf.config import PRUNED_LAYERS, Config, EvolutionConfig, PruningConfig, SearchConfig
+from st_tf.errors import UserError
 from st_tf.methods._pipeline import alone, trial_epochs, unrounded
 from st_tf.methods._tuning import Failed
 from st_tf.models import mobile
+from st_tf.pruning.ranking import RankingError
 from st_tf.runs.removal import observed
 from st_tf.runs.run import DivergedError, Run, train_to_the_end
 from st_tf.runs.start import fresh
@@ -33,6 +35,10 @@ from st_tf.training.trainer import Trainer
 
 REPLACED_AT = 0.5  # Of a trial: before, it is the network that is trained; after, its ticket.
 _OF_TICKETS = ('replace', 'ticket_macs', 'ticket_sparsity', 'trial_patience')
+
+
+class TooLarge(UserError):
+  """A network that cannot become as small as it has to."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +99,7 @@ class Nursery:
       workdir: where it goes.
 
     Raises:
-      Failed: its loss became no finite number.
+      Failed: its loss became no finite number, or its ticket cannot be as sparse.
     """
     masked = max(config.pruning.sparsity)
     plan = training_alone(config, task.steps_per_epoch(config.batch_size))
@@ -101,7 +107,7 @@ class Nursery:
     run = Run(self.trainer(beginning.genome, task, config, plan), plan, workdir, lambda trainer: begin(trainer, beginning))
     try:
       self._train(run, max(round(REPLACED_AT * plan.total_steps), 1))
-    except DivergedError as error:
+    except (DivergedError, RankingError) as error:
       raise Failed(str(error), run.trainer.meter.total(sum(row.get('seconds', 0.0) for row in workdir.history.rows()))) from error
     return run.save_ticket(masked)
 
@@ -132,6 +138,10 @@ class Nursery:
       task: what to train on.
       config: from `final_config`.
       workdir: where it goes.
+
+    Raises:
+      TooLarge: it cannot become as small as it has to.
+      RankingError: it cannot be as sparse.
     """
     plan, narrow_to = last_plan(config, task.steps_per_epoch(config.batch_size)), config.search.target_macs
 
@@ -139,6 +149,11 @@ class Nursery:
       begin(trainer, beginning)
       if narrow_to:
         self.narrow(trainer, narrow_to)
+        if trainer.macs > narrow_to:
+          raise TooLarge(
+            f'The ticket meets the target. Received: {trainer.macs:,} MACs of a network whose channels are as few as can be, and the target'
+            f' of {narrow_to:,.0f}. Raise --trials, or lower --first_macs.'
+          )
 
     run = Run(self.trainer(beginning.genome, task, config, plan), plan, workdir, prepare)
     train_to_the_end(run)

@@ -115,8 +115,8 @@ class Search:
         )
       if not any(one.fitness is not None for one in tried):
         raise ConfigError(
-          f'At least one network can be trained. Received: {len(tried)} trials, in all of which the loss became no finite number.'
-          ' Try a lower --learning_rate, --gradient_clip=1 or a longer --warmup, with --fresh or another --workdir.'
+          f'At least one network can be trained. Received: {len(tried)} trials, all of which failed as their lines say. Where a loss became'
+          ' no finite number, try a lower --learning_rate, --gradient_clip=1 or a longer --warmup, with --fresh or another --workdir.'
         )
       owner.finish()
     best = evolution.best(tried, self.target, 1)[0]

@@ -8,12 +8,13 @@ import os
 from st_tf import wording
 from st_tf.arch import presets
 from st_tf.config import PRUNING_SETTINGS, Config, ConfigError, EvolutionConfig
-from st_tf.errors import NothingLeft
+from st_tf.errors import NothingLeft, UserError
 from st_tf.methods import _tuning as tuning
-from st_tf.methods._candidate import final_config, last_plan
+from st_tf.methods._candidate import TooLarge, final_config, last_plan
 from st_tf.methods._generations import Search
 from st_tf.methods._method import SEARCHED, Method, Training
 from st_tf.methods._pipeline import Pipeline, trial_epochs
+from st_tf.pruning.ranking import RankingError
 from st_tf.runs.workdir import Workdir
 from st_tf.search import evolution
 from st_tf.search.evolution import Candidate
@@ -65,6 +66,10 @@ def check(config: Config) -> None:
       f'--trials lasts for a first generation and a child: --population times --first_macs, and one more, here {least}. Received: {trials}.'
       ' Raise it, or lower --population.'
     )
+  floor = 1 - config.pruning.layer_floor
+  for name, sparsity in (('sparsity', max(config.pruning.sparsity)), ('ticket_sparsity', own.ticket_sparsity)):
+    if sparsity > floor:
+      raise ConfigError(f'--{name} leaves each layer its --layer_floor, and is at most {floor:g} here. Received: {sparsity:g}. Lower it.')
   if own.finalists > own.population:
     raise ConfigError(f'--finalists are of the population. Received: {own.finalists} of {own.population}. Lower it.')
   tuning.role(os.environ)
@@ -92,7 +97,7 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
   tried = search.run()
   if not tried:
     raise NothingLeft('No trial is left: this worker ends, and the chief goes on with the best network.')
-  pipeline, chosen = Pipeline(task, config, workdir), evolution.best(tried, search.target, config.evolution.finalists)
+  pipeline, best = Pipeline(task, config, workdir), evolution.best(tried, search.target, len(tried))
 
   def trained(one: Candidate, sparsity: float) -> Ticket:
     beginning = search.continued(one)
@@ -100,7 +105,17 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
     return pipeline.stage(settings, functools.partial(search.nursery.finished, beginning), beginning)
 
   def drawn(sparsity: float) -> Ticket:
-    finals = {one.number: trained(one, sparsity) for one in chosen}
+    finals: dict[int, Ticket] = {}
+    refused: list[UserError] = []
+    for one in best:
+      if len(finals) < config.evolution.finalists:
+        try:
+          finals[one.number] = trained(one, sparsity)
+        except (RankingError, TooLarge) as error:
+          print(f'candidate {one.number + 1:>3}  is not trained to the end: {error}', flush=True)
+          refused.append(error)
+    if not finals:
+      raise refused[0]
     return search.charged(finals, tried)
 
   return pipeline.keep(drawn(sparsity) for sparsity in config.pruning.sparsity)

@@ -9,7 +9,7 @@ import pytest
 from st_tf.arch.genome import Genome, Site, looked_at, price
 from st_tf.arch.spaces import SPACES
 from st_tf.methods import _candidate as candidate
-from st_tf.methods._candidate import Beginning, Nursery, final_config, trial_config
+from st_tf.methods._candidate import Beginning, Nursery, TooLarge, final_config, trial_config
 from st_tf.methods._tuning import Failed
 from st_tf.runs.workdir import Workdir
 from st_tf.training.plan import training_alone
@@ -107,6 +107,18 @@ def test_a_loss_that_is_no_number_is_a_failed_trial_with_its_cost(nursery, tmp_p
   with pytest.raises(Failed, match='The loss is a finite number') as failure:
     drawn(nursery, tmp_path / 'run', Beginning(EACH), learning_rate=1e30, warmup=0.0)
   assert failure.value.training.macs > 0
+
+
+def test_a_ticket_that_cannot_be_as_sparse_is_a_failed_trial(nursery, tmp_path):
+  with pytest.raises(Failed, match='No layer is emptied'):
+    drawn(nursery, tmp_path / 'run', Beginning(EACH), ticket_sparsity=0.98, ticket_macs=1.0)
+
+
+def test_a_network_that_cannot_become_small_enough_is_refused(nursery, tmp_path, monkeypatch):
+  monkeypatch.setattr(Nursery, 'narrow', lambda *given: {})  # Nothing can go.
+  config = final_config(tiny.config(**SETTINGS), 0.8, 100.0)
+  with pytest.raises(TooLarge, match='The ticket meets the target. Received: 50,816 MACs of a network whose channels'):
+    nursery.finished(Beginning(EACH), tiny.task(), config, Workdir(tmp_path / 'run', config))
 
 
 def test_a_network_above_the_target_is_narrowed_before_its_last_training(nursery, parent, tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import types
 
 import pytest
 
@@ -15,8 +16,11 @@ from st_tf import methods
 from st_tf.comparing.budget import spent, within
 from st_tf.config import ConfigError
 from st_tf.methods import menas
+from st_tf.methods._pipeline import Pipeline
 from st_tf.methods._tuning import VARIABLES
+from st_tf.pruning.ranking import RankingError
 from st_tf.runs.workdir import Workdir
+from st_tf.search.evolution import Candidate
 from st_tf.ticket import Ticket
 from tests import tiny
 
@@ -45,6 +49,11 @@ SETTINGS = {
     (
       {'population': 8, 'first_macs': 1.5, 'trials': 12},
       '^--trials lasts for a first generation and a child: --population times --first_macs, and one more, here 13. Received: 12. Raise it,',
+    ),
+    ({'sparsity': (0.995,)}, '^--sparsity leaves each layer its --layer_floor, and is at most 0.99 here. Received: 0.995. Lower it.$'),
+    (
+      {'ticket_sparsity': 0.8, 'layer_floor': 0.3, 'sparsity': (0.5,)},
+      '^--ticket_sparsity leaves each layer its --layer_floor, and is at most',
     ),
     ({'finalists': 3}, '^--finalists are of the population. Received: 3 of 2. Lower it.$'),
     ({'prune_begin': 0.9, 'prune_end': 0.5}, 'Pruning begins before it ends.'),
@@ -76,6 +85,56 @@ def test_a_plan_says_how_large_the_space_is_and_what_the_search_costs():
   ]
   random = menas.tells(tiny.task(), tiny.config(**SETTINGS, evolve=False, replace=False))
   assert random[1] == '  evolution   2 networks at first, all others drawn by chance; no tickets'
+
+
+class Found:
+  """A search that is done, whose last trainings are refused as often as said."""
+
+  target, nursery = 100.0, types.SimpleNamespace(finished=print)
+
+  def __init__(self, *given):
+    self.tried = tuple(Candidate(number, 0, None, ticket='genome', macs=50, fitness=0.1 * number) for number in range(3))
+
+  def run(self):
+    return self.tried
+
+  def continued(self, one):
+    return one
+
+  def charged(self, finals, tried):
+    return finals
+
+
+@pytest.mark.parametrize(('refused', 'count', 'trained'), [(0, 1, [2]), (1, 1, [1]), (1, 2, [1, 0]), (2, 2, [0])])
+def test_what_cannot_be_as_sparse_gives_way_to_the_next_best(monkeypatch, tmp_path, capsys, refused, count, trained):
+  last, kept = (stages_that_refuse(refused), []), []
+  monkeypatch.setattr(menas, 'Search', Found)
+  monkeypatch.setattr(Pipeline, 'stage', lambda self, config, draw, source: last[0](source))
+  monkeypatch.setattr(Pipeline, 'keep', lambda self, drawn: kept.extend(drawn))
+  config = tiny.config(**SETTINGS | {'finalists': count})
+  menas.draw(tiny.task(), config, Workdir(tmp_path, config))
+  assert list(kept[0]) == trained and capsys.readouterr().out.count('is not trained to the end: as said') == refused
+
+
+def stages_that_refuse(times):
+  left = [RankingError('as said')] * times
+
+  def stage(one):
+    if left:
+      raise left.pop()
+    return one
+
+  return stage
+
+
+def test_where_all_are_refused_the_first_reason_is_told(monkeypatch, tmp_path):
+  stage = stages_that_refuse(3)
+  monkeypatch.setattr(menas, 'Search', Found)
+  monkeypatch.setattr(Pipeline, 'stage', lambda self, config, draw, source: stage(source))
+  monkeypatch.setattr(Pipeline, 'keep', lambda self, drawn: list(drawn))
+  config = tiny.config(**SETTINGS)
+  with pytest.raises(RankingError, match='as said'):
+    menas.draw(tiny.task(), config, Workdir(tmp_path, config))
 
 
 def test_it_trains_no_supernet():
@@ -127,7 +186,7 @@ def test_an_interrupted_run_ends_with_the_ticket_of_an_uninterrupted_one(whole, 
 
 @pytest.mark.slow
 def test_two_epochs_on_shapes_are_delivered_with_a_report(tmp_path):
-  flags = [f'--{name}={value}' for name, value in (SETTINGS | {'target_macs': 200_000, 'finalists': 2, 'trials': 7}).items()]
+  flags = [f'--{name}={value}' for name, value in (SETTINGS | {'target_macs': 200_000}).items()]
   command = ['-m', 'st_tf.train', '--task=shapes', '--train_examples=200', '--batch_size=50', f'--workdir={tmp_path / "run"}', *flags]
   done = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False)
   assert done.returncode == 0, done.stderr
@@ -194,8 +253,8 @@ def test_a_chief_and_a_worker_that_are_killed_cost_nothing_but_the_trial(whole, 
   said = {path.name: path.read_text() for path in tmp_path.glob('*.txt')}
   assert codes == (0, 0), said
   assert said['three.txt'].splitlines()[-1].startswith('No trial is left: this worker ends')
-  told = [line.split('generation')[0] for text in said.values() for line in text.splitlines() if line.startswith('candidate')]
-  assert len(set(told)) == len(told) == len(whole.provenance.trials)
+  told = {line.split('generation')[0] for text in said.values() for line in text.splitlines() if line.startswith('candidate')}
+  assert len(told) == len(whole.provenance.trials) == len(list((tmp_path / 'stages').glob('menas-*/tickets/*')))
   (path,) = tmp_path.glob('chief/tickets/sparsity_0.8')
   rest = Ticket.load(path)
-  assert [row['genome'] for row in rest.provenance.trials] == [row['genome'] for row in whole.provenance.trials]
+  assert rest.fingerprint == whole.fingerprint and rest.provenance.trials == whole.provenance.trials
