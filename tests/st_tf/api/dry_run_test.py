@@ -28,7 +28,10 @@ def plan(network_file, **settings):
   return '\n'.join(describe(tiny.task(), tiny.config(supernet=network_file, **settings), pathlib.Path('somewhere')))
 
 
-@pytest.mark.parametrize('method', [name for name in METHODS if methods.named(name).is_compared])
+PLANNED = [name for name in METHODS if methods.named(name).is_compared and name != 'elastic']  # Whose own test has a ticket to begin with.
+
+
+@pytest.mark.parametrize('method', PLANNED)
 def test_every_method_can_be_planned(network_file, monkeypatch, method):
   monkeypatch.setattr('st_tf.api.dry_run._seconds', lambda trainer, plan: (1.0, 0.1))
   own = {'space': 'mobilenet3_mt_tiny', 'target_macs': 25_000.0} if methods.named(method).has_networks else {}
