@@ -12,7 +12,7 @@ from st_tf.arch.specs import SpecError
 
 INTERPOLATION, APPENDING = 'interpolation', 'appending'
 ORDERS = (INTERPOLATION, APPENDING)
-_ENTRY = re.compile(r'\s*(\d{1,4})\s*:\s*(\d{1,4}(?:\s*,\s*\d{1,4})*)\s*')
+_ENTRY = re.compile(r'\s*(\d{1,4})\s*:\s*(\d{1,4}(?:\s*,\s*\d{1,4})*)\s*', re.ASCII)
 _EXAMPLE = ' Write for example 0:0; 1:1,2; 2:3,4.'
 _RUNS = '|'  # Between the maps of the runs.
 

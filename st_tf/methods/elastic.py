@@ -120,7 +120,8 @@ def tells(task: Task, config: Config) -> Iterator[str]:
   yield f'  cost        of the source {cost.epochs:g} epochs, {cost.macs:.3g} MACs; they count as its own'
   kept = sum(int(mask.sum()) * len(found.copies(name)) for name, mask in ticket.masks.items())
   prunable = sum(mask.size * len(found.copies(name)) for name, mask in ticket.masks.items())
-  yield f'  becomes     {_described(after)}, {wording.sparsity(1 - kept / prunable if prunable else 0.0)} of its prunable weights zero'
+  zeros = round(1 - kept / prunable, 3) if prunable else 0.0
+  yield f'  becomes     {_described(after)}, {wording.sparsity(zeros)} of its prunable weights zero'
   maps = dict.fromkeys(f'{run.name} {each}' for run, each in zip(found.repeats.runs, found.maps))
   yield f'  blocks      {" | ".join(maps)}'
   if config.elastic.shuffle_replicas:

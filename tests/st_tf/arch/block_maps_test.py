@@ -72,6 +72,8 @@ def test_what_was_stretched_is_itself_again_when_it_is_squeezed_by_the_same_orde
     ('0:0;; 1:1', "Received: ''"),
     ('0:0; 1:-1', "Received: '1:-1'"),
     ('0-0', "Received: '0-0'"),
+    ('0:0; 1:\u0661', 'Received: '),
+    ('0:0; 1:12345', "Received: '1:12345'"),
     ('0:0; 1:1.5', "Received: '1:1.5'"),
     ('0:0 | 0:0', r'A map is one for all runs of blocks, or one for each. Received: 2 for 3 \(stage1, stage2, stage3\). Join as many by |'),
   ],
