@@ -12,7 +12,8 @@ from st_tf.arch.specs import SpecError
 
 INTERPOLATION, APPENDING = 'interpolation', 'appending'
 ORDERS = (INTERPOLATION, APPENDING)
-_ENTRY = re.compile(r'\s*(\d{1,4})\s*:\s*(\d{1,4}(?:\s*,\s*\d{1,4})*)\s*')
+MOST_BLOCKS = 200  # Of a run; a ResNet-110 has 18 in each.
+_ENTRY = re.compile(r'\s*(\d{1,4})\s*:\s*(\d{1,4}(?:\s*,\s*\d{1,4})*)\s*', re.ASCII)
 _EXAMPLE = ' Write for example 0:0; 1:1,2; 2:3,4.'
 _RUNS = '|'  # Between the maps of the runs.
 
@@ -60,6 +61,7 @@ def ordered(source: int, target: int, order: str, is_fixed: bool = True, run: st
   before, after = source - kept, target - kept
   if after < 0 or before < 0:
     raise SpecError(f'Block 0 of {run} is kept, since it makes the shape of the others. Received: {target} blocks. Take 1 or more.')
+  _check_most(target, run)
   if after and not before:
     raise SpecError(
       f'Block 0 of {run} is never copied, since it makes the shape of the others. Received: {target} blocks, of a source with {source}.'
@@ -67,6 +69,11 @@ def ordered(source: int, target: int, order: str, is_fixed: bool = True, run: st
     )
   copied = _stretched(before, after, order) if after >= before else _first_of_each(_stretched(after, before, order))
   return BlockMap((*range(kept), *(block + kept for block in copied)))
+
+
+def _check_most(blocks: int, run: str) -> None:
+  if blocks > MOST_BLOCKS:
+    raise SpecError(f'A run has at most {MOST_BLOCKS} blocks. Received: {blocks:,} for {run}. Take fewer.')
 
 
 def _stretched(before: int, after: int, order: str) -> list[int]:
@@ -137,6 +144,7 @@ def _entries(text: str) -> dict[int, tuple[int, ...]]:
   twice = next((place for place in places if places.count(place) > 1), None)
   if twice is not None:
     raise SpecError(f'A place has one block. Received: place {twice} twice in {text.strip()!r}. Name it once.')
+  _check_most(max(places) + 1, repr(text.strip()))
   missing = next((place for place in range(max(places)) if place not in places), None)
   if missing is not None:
     raise SpecError(

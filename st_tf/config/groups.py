@@ -235,7 +235,9 @@ class ElasticConfig:
   )
   target_depth: int = setting(0, 'With elastic: depth of the network that the ticket becomes one of; 0 = as --block_map or --supernet say.')
   block_map: str = setting(
-    '', "With elastic: where each of the source's blocks stands, such as '0:0; 1:1,2; 2:3,4', one for all runs or joined by '|'."
+    '',
+    "With elastic: where each of the source's blocks stands, such as '0:0; 1:1,2; 2:3,4'; one for all runs of blocks, or one each, joined"
+    ' by vertical bars.',
   )
   block_order: str = setting(INTERPOLATION, 'With elastic: without a map, where copies stand: beside their source, or behind all.', ORDERS)
   shuffle_replicas: bool = setting(False, 'With elastic: shuffle the masks of all copies but the first, to compare with.')

@@ -115,12 +115,14 @@ def tells(task: Task, config: Config) -> Iterator[str]:
   ticket = _source(config)
   _check_task(task, ticket)
   found, cost = _resizing(config, ticket), ticket.provenance.all_training
-  after = Repeats.of(found.of(ticket.supernet))
-  yield f'  source      {_described(found.repeats)}, {wording.sparsity(ticket.sparsity)} of {ticket.provenance.method or "unknown"}'
+  counts = tuple(len(each.sources) for each in found.maps)
+  said, method = _described(found.repeats, found.repeats.counts), ticket.provenance.method or 'unknown'
+  yield f'  source      {said}, {wording.sparsity(ticket.sparsity)} of {method}'
   yield f'  cost        of the source {cost.epochs:g} epochs, {cost.macs:.3g} MACs; they count as its own'
   kept = sum(int(mask.sum()) * len(found.copies(name)) for name, mask in ticket.masks.items())
   prunable = sum(mask.size * len(found.copies(name)) for name, mask in ticket.masks.items())
-  yield f'  becomes     {_described(after)}, {wording.sparsity(1 - kept / prunable if prunable else 0.0)} of its prunable weights zero'
+  zeros = round(1 - kept / prunable, 3) if prunable else 0.0
+  yield f'  becomes     {_described(found.repeats, counts)}, {wording.sparsity(zeros)} of its prunable weights zero'
   maps = dict.fromkeys(f'{run.name} {each}' for run, each in zip(found.repeats.runs, found.maps))
   yield f'  blocks      {" | ".join(maps)}'
   if config.elastic.shuffle_replicas:
@@ -134,9 +136,9 @@ def tells(task: Task, config: Config) -> Iterator[str]:
   yield f'  weights     {meant[chosen]}'
 
 
-def _described(repeats: Repeats) -> str:
-  depth = repeats.depth_of(repeats.counts)
-  return f'{repeats.naming.kind}{f" {depth}" if depth else ""} ({", ".join(map(str, repeats.counts))} blocks)'
+def _described(repeats: Repeats, counts: Sequence[int]) -> str:
+  depth = repeats.depth_of(counts)
+  return f'{repeats.naming.kind}{f" {depth}" if depth else ""} ({", ".join(map(str, counts))} blocks)'
 
 
 def _source(config: Config) -> Ticket:

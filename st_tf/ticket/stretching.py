@@ -55,8 +55,9 @@ def resizing(
   """
   repeats = Repeats.of(whole)
   counts = repeats.wanted(depth) if depth else None
-  if target is not None and counts is None and not block_map.strip():
-    counts = _counts_like(repeats, target)
+  like = _counts_like(repeats, target) if target is not None else None
+  if not counts and not block_map.strip():
+    counts = like
   if block_map.strip():
     maps = parsed(block_map, repeats.counts, [run.fixed for run in repeats.runs], [run.name for run in repeats.runs])
     found = tuple(len(each.sources) for each in maps)

@@ -72,6 +72,9 @@ def test_what_was_stretched_is_itself_again_when_it_is_squeezed_by_the_same_orde
     ('0:0;; 1:1', "Received: ''"),
     ('0:0; 1:-1', "Received: '1:-1'"),
     ('0-0', "Received: '0-0'"),
+    ('0:0; 1:\u0661', 'Received: '),
+    ('0:0; 1:12345', "Received: '1:12345'"),
+    ('0:0; 1:200', "A run has at most 200 blocks. Received: 201 for '0:0; 1:200'. Take fewer"),
     ('0:0; 1:1.5', "Received: '1:1.5'"),
     ('0:0 | 0:0', r'A map is one for all runs of blocks, or one for each. Received: 2 for 3 \(stage1, stage2, stage3\). Join as many by |'),
   ],
@@ -97,5 +100,7 @@ def test_orders_that_cannot_be():
     ordered(3, 5, 'between')
   with pytest.raises(SpecError, match=r'Block 0 of stage1 is never copied, .* Received: 2 blocks, of a source with 1'):
     ordered(1, 2, 'appending', True, 'stage1')
+  with pytest.raises(SpecError, match='A run has at most 200 blocks. Received: 1,000,000 for stage1'):
+    ordered(3, 1_000_000, 'appending', True, 'stage1')
   with pytest.raises(SpecError, match=r'Block 0 of stage1 is kept, .* Received: 0 blocks. Take 1 or more'):
     ordered(3, 0, 'appending', True, 'stage1')

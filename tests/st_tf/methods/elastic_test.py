@@ -152,7 +152,9 @@ def test_no_training_would_be_left_where_the_early_weights_are_late(folder):
 
 
 def test_another_task_is_refused(folder):
-  with pytest.raises(ConfigError, match='Received: 4 outputs of classification at 12x12, and a ticket of 3 of classification at 8x8'):
+  with pytest.raises(
+    ConfigError, match='Received: 4 outputs of classification at 12x12, and a ticket of 3 outputs of classification at 8x8'
+  ):
     list(elastic.tells(tiny.four(), configured(folder)))
 
 
