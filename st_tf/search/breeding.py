@@ -46,6 +46,13 @@ def smallest(space: Space) -> Genome:
   return Genome(space.stems[0], stages, space.lasts[0])
 
 
+def largest(space: Space) -> Genome:
+  """The member of which every stage is as deep and as wide as it may be: no other costs more."""
+  widest = [Block(KERNELS[-1], stage.hidden[-1], stage.widths[-1], True, ACTIVATIONS[0], False) for stage in space.stages]
+  stages = tuple((block,) * stage.depths[-1] for block, stage in zip(widest, space.stages))
+  return Genome(space.stems[-1], stages, space.lasts[-1])
+
+
 def sampled(space: Space, bound: Bound, rng: random.Random) -> Genome:
   """A member within the bound.
 

@@ -10,7 +10,7 @@ from st_tf.arch.genome import Price, Site, price
 from st_tf.arch.spaces import SPACES
 from st_tf.arch.specs import HeadSpec
 from st_tf.search import breeding
-from st_tf.search.breeding import Bound, TooSmall, crossed, mutated, sampled, slimmed, smallest
+from st_tf.search.breeding import Bound, TooSmall, crossed, largest, mutated, sampled, slimmed, smallest
 
 SITES = {
   'mobilenet3_mt_tiny': ((8, 8), HeadSpec('classification', 3)),
@@ -60,6 +60,14 @@ def test_no_member_costs_less_than_the_smallest(name, seed):
   least, other = smallest(SPACES[name]), SPACES[name].sample(random.Random(seed))
   assert least in SPACES[name] and bound.allows(least)
   assert bound.price(other).macs >= bound.price(least).macs and bound.price(other).params >= bound.price(least).params
+
+
+@given(st.sampled_from(sorted(SITES)), st.integers(0))
+def test_no_member_costs_more_than_the_largest(name, seed):
+  price, most = bound_of(name, 1.0).price, largest(SPACES[name])
+  other = SPACES[name].sample(random.Random(seed))
+  assert most in SPACES[name]
+  assert price(other).macs <= price(most).macs and price(other).params <= price(most).params
 
 
 def test_a_bound_that_none_meets_is_said():
