@@ -190,6 +190,11 @@ def final_config(config: Config, sparsity: float, narrow_to: float = 0.0) -> Con
   return dataclasses.replace(alone(config, 'gmp'), method='supertickets', supernet='', pruning=pruning, search=search)
 
 
+def share_kept(evolution: EvolutionConfig) -> float:
+  """Of a candidate's MACs that its ticket has at most."""
+  return evolution.ticket_macs if evolution.replace else 1.0
+
+
 def last_plan(config: Config, steps_per_epoch: int) -> Plan:
   """What happens when in a last training.
 

@@ -66,8 +66,8 @@ class Search:
     self.target, self.nursery = min(_target(task, config), price(breeding.largest(space), site).macs), Nursery(space, site)
     each = trial_epochs(config) * steps * config.batch_size * STEP_PASSES
     budget = config.tuner.trials * each * self.target
-    looks = pictures_of(task, config.batch_size) if own.replace and own.ticket_macs < 1 else 0
-    rules = Rules(own.population, own.largest_share, own.first_macs, self.target, budget, own.evolve)
+    looks = pictures_of(task, config.batch_size) if candidate.share_kept(own) < 1 else 0
+    rules = Rules(own.population, own.largest_share, own.first_macs, self.target, budget, own.evolve, candidate.share_kept(own))
     bound = Bound(lambda genome: price(genome, site), self.target, own.target_params)
 
     def whole(genome: Genome) -> int:

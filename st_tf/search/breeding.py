@@ -79,6 +79,20 @@ def slimmed(genome: Genome, space: Space, bound: Bound, rng: random.Random) -> G
   return genome
 
 
+def grown(genome: Genome, space: Space, bound: Bound, least: float, rng: random.Random) -> Genome:
+  """What a genome becomes when it gains channels and blocks at random places, within the bound, until it has as many MACs as `least`.
+
+  Tickets are smaller than what they come from: without it every generation would be smaller than its bound allows, and than the last.
+  """
+  for _ in range(_TRIES):
+    if bound.price(genome).macs >= least:
+      break
+    larger = _larger(genome, space, rng)
+    if bound.allows(larger) and _skips(larger) >= _skips(genome):
+      genome = larger
+  return genome
+
+
 def mutated(genome: Genome, space: Space, bound: Bound, rng: random.Random) -> Genome:
   """Another member within the bound, of which one to three genes differ; where the bound allows none, more.
 
@@ -204,6 +218,23 @@ def _smaller(genome: Genome, space: Space, rng: random.Random) -> Genome:
       genome, space, number, place, width=rng.choice(_upto(stage.widths, block.width)), gate=block.gate and rng.random() < 0.5
     )
   return _replaced(genome, space, number, place, hidden=rng.choice(_upto(stage.hidden, block.hidden)))
+
+
+def _larger(genome: Genome, space: Space, rng: random.Random) -> Genome:
+  """One gene larger, where it can be: mostly what lies between expansion and projection, which no skip has a say in."""
+  number, place, _, block = _somewhere(genome, rng)
+  stage, kind = space.stages[number], rng.randrange(6)
+  if kind == 0:
+    return _deeper(genome, space, rng)
+  if kind == 1:
+    return _replaced(genome, space, number, place, width=rng.choice(stage.widths[stage.widths.index(block.width) :]))
+  if kind == 2:
+    return dataclasses.replace(genome, last=rng.choice(space.lasts[space.lasts.index(genome.last) :]))
+  return _replaced(genome, space, number, place, hidden=rng.choice(stage.hidden[stage.hidden.index(block.hidden) :]))
+
+
+def _skips(genome: Genome) -> int:
+  return sum(block.skip for _, _, _, block in genome.blocks())
 
 
 def _upto(options: range, most: int) -> list[int]:
