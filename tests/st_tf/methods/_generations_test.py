@@ -40,10 +40,8 @@ def made_up(monkeypatch):
     nursery = draw.func.__self__
     ticket, cost = candidate.untrained(source.genome, nursery.site), price(source.genome, nursery.site)
     spent = TrainingCost(2.0, 3 * 96 * 2 * cost.macs, 1.0)
-    facts = {
-      'cost': Costs(params=cost.params, macs=round(candidate.share_kept(config.evolution) * cost.macs)),
-      'provenance': Provenance(training=spent),
-    }
+    left = round(candidate.share_kept(config.evolution) * cost.macs)
+    facts = {'cost': Costs(params=cost.params, macs=left), 'provenance': Provenance(training=spent)}
     return dataclasses.replace(ticket, metrics={'validation': {'top1': hash_of(source.genome)}}, **facts)
 
   monkeypatch.setattr(Pipeline, 'stage', stage)
