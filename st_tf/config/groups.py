@@ -221,7 +221,7 @@ class EvolutionConfig:
   ticket_sparsity: float = setting(0.5, 'With menas: fraction of the prunable weights of a ticket that are masked; 0 = none.')
   trial_patience: int = setting(0, 'With menas: epochs without a better score after which a trial ends; 0 = all are trained.')
   largest_share: float = setting(0.2, 'With menas: share of the population, its largest networks, that have children too.')
-  first_macs: float = setting(1.5, 'With menas: MACs that a network of the first generation may have, relative to the target.')
+  first_macs: float = setting(1.25, 'With menas: MACs that a ticket of the first generation may have, relative to the target.')
   target_params: int = setting(0, 'With menas: parameters that a network may have; 0 = any number.')
   finalists: int = setting(1, 'With menas: how many of the best networks are trained to the end; the best of them is the ticket.')
 

@@ -34,7 +34,8 @@ from st_tf.training.plan import Plan, pruning_alone, training_alone
 from st_tf.training.trainer import Trainer
 
 REPLACED_AT = 0.5  # Of a trial: before, it is the network that is trained; after, its ticket.
-_OF_TICKETS = ('replace', 'ticket_macs', 'ticket_sparsity', 'trial_patience')
+_OF_WHOLE = ('replace', 'trial_patience')  # What is read of a candidate that stays what it is.
+_OF_TICKETS = (*_OF_WHOLE, 'ticket_macs', 'ticket_sparsity')
 
 
 class TooLarge(UserError):
@@ -169,7 +170,8 @@ class Nursery:
 def trial_config(config: Config) -> Config:
   """The settings of a candidate's training, of those of a run."""
   config, evolution = unrounded(config), config.evolution
-  of_tickets = EvolutionConfig(**{name: getattr(evolution, name) for name in _OF_TICKETS})
+  read = _OF_TICKETS if evolution.replace else _OF_WHOLE
+  of_tickets = EvolutionConfig(**{name: getattr(evolution, name) for name in read})
   kept = {name: getattr(config.pruning, name) for name in (*PRUNED_LAYERS, 'ranking', 'layer_floor')}
   masked = evolution.ticket_sparsity if evolution.replace else 0.0
   pruning = PruningConfig(sparsity=(masked,), reactivation='masked', **kept)
@@ -188,6 +190,11 @@ def final_config(config: Config, sparsity: float, narrow_to: float = 0.0) -> Con
   """
   pruning, search = dataclasses.replace(config.pruning, sparsity=(sparsity,)), SearchConfig(penalty=0.0, target_macs=narrow_to)
   return dataclasses.replace(alone(config, 'gmp'), method='supertickets', supernet='', pruning=pruning, search=search)
+
+
+def share_kept(evolution: EvolutionConfig) -> float:
+  """Of a candidate's MACs that its ticket has at most."""
+  return evolution.ticket_macs if evolution.replace else 1.0
 
 
 def last_plan(config: Config, steps_per_epoch: int) -> Plan:

@@ -92,7 +92,7 @@ class Evolution:
   Attributes:
     space: of the genomes.
     rules: of the evolution.
-    bound: what a network may cost; of its MACs the rules decide.
+    bound: what a candidate may cost; of its MACs the rules decide.
     price: multiply-accumulates that the training of a genome takes at most.
     seed: of all chance.
   """
@@ -128,7 +128,7 @@ class Evolution:
   def _affordable(self, before: Sequence[Candidate], place: int) -> Candidate | None:
     """The candidate of that place in its generation, unless the budget is too small for it and those before it."""
     spent = sum(one.spent for one in before)
-    bound = dataclasses.replace(self.bound, macs=self.rules.bound(spent))
+    bound = dataclasses.replace(self.bound, macs=self.rules.bound(spent) / self.rules.share)
     siblings: list[Candidate] = []
     while len(siblings) <= place:
       siblings.append(evolution.proposed(before, siblings, self.space, self.rules, bound, self.seed))

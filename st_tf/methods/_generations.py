@@ -62,11 +62,12 @@ class Search:
     self.name = own.space or ('mobilenet3_mt_small' if min(task.image_size) < _SMALL else 'mobilenet3_mt')
     space = SPACES[self.name]
     site = Site.of(space.strides, task.image_size, task.head)
-    self.target, self.nursery = _target(task, config), Nursery(space, site)
+    # A target that all networks meet would have small ones go on and on until as much was spent as on networks that there are not.
+    self.target, self.nursery = min(_target(task, config), price(breeding.largest(space), site).macs), Nursery(space, site)
     each = trial_epochs(config) * steps * config.batch_size * STEP_PASSES
     budget = config.tuner.trials * each * self.target
-    looks = pictures_of(task, config.batch_size) if own.replace and own.ticket_macs < 1 else 0
-    rules = Rules(own.population, own.largest_share, own.first_macs, self.target, budget, own.evolve)
+    looks = pictures_of(task, config.batch_size) if candidate.share_kept(own) < 1 else 0
+    rules = Rules(own.population, own.largest_share, own.first_macs, self.target, budget, own.evolve, candidate.share_kept(own))
     bound = Bound(lambda genome: price(genome, site), self.target, own.target_params)
 
     def whole(genome: Genome) -> int:

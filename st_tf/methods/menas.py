@@ -10,7 +10,7 @@ from st_tf.arch import presets
 from st_tf.config import PRUNING_SETTINGS, Config, ConfigError, EvolutionConfig
 from st_tf.errors import NothingLeft, UserError
 from st_tf.methods import _tuning as tuning
-from st_tf.methods._candidate import TooLarge, final_config, last_plan
+from st_tf.methods._candidate import TooLarge, final_config, last_plan, share_kept
 from st_tf.methods._generations import Search
 from st_tf.methods._method import SEARCHED, Method, Training
 from st_tf.methods._pipeline import Pipeline, trial_epochs
@@ -60,11 +60,11 @@ def check(config: Config) -> None:
     )
   if own.population < _LEAST_POPULATION:
     raise ConfigError(f'--population is at least {_LEAST_POPULATION}. Received: {own.population}. Raise it.')
-  least = math.ceil(own.population * own.first_macs) + 1
+  least = math.ceil(own.population * own.first_macs / share_kept(own)) + 1
   if trials < least:
     raise ConfigError(
-      f'--trials lasts for a first generation and a child: --population times --first_macs, and one more, here {least}. Received: {trials}.'
-      ' Raise it, or lower --population.'
+      '--trials lasts for a first generation and a child: --population times --first_macs over --ticket_macs, and one more, here'
+      f' {least}. Received: {trials}. Raise it, or lower --population.'
     )
   floor = 1 - config.pruning.layer_floor
   for name, sparsity in (('sparsity', max(config.pruning.sparsity)), ('ticket_sparsity', own.ticket_sparsity)):
@@ -130,11 +130,12 @@ def tells(task: Task, config: Config) -> list[str]:
   search = Search(task, config)
   rules, own = search.evolves.rules, config.evolution
   how = f'{rules.children} children in each generation' if own.evolve else 'all others drawn by chance'
+  of = 'of a ticket' if own.replace else 'of a network'
   replaced = f'tickets of {own.ticket_macs:.0%} of the MACs, {own.ticket_sparsity:.0%} masked' if own.replace else 'no tickets'
   return [
     f'  space       {search.name}: {search.nursery.space.size:,} networks',
     f'  evolution   {own.population} networks at first, {how}; {replaced}',
-    f'              at most {rules.bound(0):,.0f} MACs at first, {search.target:,.0f} in the end'
+    f'              at most {rules.bound(0):,.0f} MACs {of} at first, {search.target:,.0f} in the end'
     + (f'; at most {own.target_params:,} parameters' if own.target_params else ''),
     f'              as much training as {config.tuner.trials} networks of the target size in {trial_epochs(config)} epochs each:'
     f' {rules.budget:,.0f} MACs',

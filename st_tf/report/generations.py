@@ -51,6 +51,8 @@ def population(trials: Trials, metric: str) -> Figure | None:
     axes.set_visible(False)
   for axes, generations in zip(grid.flat, panels):
     _panel(ink.style(axes), trials, generations)
+  for axes in grid.flat[max(len(panels) - columns, 0) : len(panels)]:  # The lowest of each column.
+    axes.tick_params(labelbottom=True)
   first = grid[0][0]
   first.xaxis.set_major_locator(MaxNLocator(3))
   first.xaxis.set_major_formatter(FuncFormatter(lambda value, _: wording.count(value)))

@@ -46,6 +46,13 @@ def smallest(space: Space) -> Genome:
   return Genome(space.stems[0], stages, space.lasts[0])
 
 
+def largest(space: Space) -> Genome:
+  """The member of which every stage is as deep and as wide as it may be: no other costs more."""
+  widest = [Block(KERNELS[-1], stage.hidden[-1], stage.widths[-1], True, ACTIVATIONS[0], False) for stage in space.stages]
+  stages = tuple((block,) * stage.depths[-1] for block, stage in zip(widest, space.stages))
+  return Genome(space.stems[-1], stages, space.lasts[-1])
+
+
 def sampled(space: Space, bound: Bound, rng: random.Random) -> Genome:
   """A member within the bound.
 
@@ -69,6 +76,20 @@ def slimmed(genome: Genome, space: Space, bound: Bound, rng: random.Random) -> G
     raise TooSmall('no member of the space keeps to the bound')
   while not bound.allows(genome):
     genome = _smaller(genome, space, rng)
+  return genome
+
+
+def grown(genome: Genome, space: Space, bound: Bound, least: float, rng: random.Random) -> Genome:
+  """What a genome becomes when it gains channels and blocks at random places, within the bound, until it has as many MACs as `least`.
+
+  Tickets are smaller than what they come from: without it every generation would be smaller than its bound allows, and than the last.
+  """
+  for _ in range(_TRIES):
+    if bound.price(genome).macs >= least:
+      break
+    larger = _larger(genome, space, rng)
+    if bound.allows(larger) and _skips(larger) >= _skips(genome):
+      genome = larger
   return genome
 
 
@@ -197,6 +218,23 @@ def _smaller(genome: Genome, space: Space, rng: random.Random) -> Genome:
       genome, space, number, place, width=rng.choice(_upto(stage.widths, block.width)), gate=block.gate and rng.random() < 0.5
     )
   return _replaced(genome, space, number, place, hidden=rng.choice(_upto(stage.hidden, block.hidden)))
+
+
+def _larger(genome: Genome, space: Space, rng: random.Random) -> Genome:
+  """One gene larger, where it can be: mostly what lies between expansion and projection, which no skip has a say in."""
+  number, place, _, block = _somewhere(genome, rng)
+  stage, kind = space.stages[number], rng.randrange(6)
+  if kind == 0:
+    return _deeper(genome, space, rng)
+  if kind == 1:
+    return _replaced(genome, space, number, place, width=rng.choice(stage.widths[stage.widths.index(block.width) :]))
+  if kind == 2:
+    return dataclasses.replace(genome, last=rng.choice(space.lasts[space.lasts.index(genome.last) :]))
+  return _replaced(genome, space, number, place, hidden=rng.choice(stage.hidden[stage.hidden.index(block.hidden) :]))
+
+
+def _skips(genome: Genome) -> int:
+  return sum(block.skip for _, _, _, block in genome.blocks())
 
 
 def _upto(options: range, most: int) -> list[int]:

@@ -15,6 +15,7 @@ from st_tf.search.breeding import Bound
 
 SLIMMED_AT = 0.6  # Of the search's cost, from where on the bound is the target.
 _CROSSED = 0.3  # Share of the children that have two parents.
+_LEAST = 0.8  # Of the bound that a child has at least, where chance finds a place for it.
 _ATTEMPTS = 20  # At a genome that was not tried before.
 
 
@@ -52,10 +53,11 @@ class Rules:
   Attributes:
     population: candidates of the first generation, and how many are kept after each.
     largest: share of the parents that are the largest of those kept.
-    begin: bound on the first generation's MACs, relative to the target.
+    begin: bound on the MACs of the first generation's tickets, relative to the target.
     target: MACs that a network may have at the end.
     budget: multiply-accumulates that all trainings together may take.
     evolves: whether candidates after the first generation are children; else all are drawn by chance.
+    share: of a candidate's MACs that its ticket keeps, so that it may have as many more than the ticket may.
   """
 
   population: int
@@ -64,6 +66,7 @@ class Rules:
   target: float
   budget: float
   evolves: bool = True
+  share: float = 1.0
 
   @property
   def children(self) -> int:
@@ -75,7 +78,7 @@ class Rules:
     return self.children if generation else self.population
 
   def bound(self, spent: float) -> float:
-    """MACs that a new candidate may have when so much of the budget is spent: they fall from `begin` to the target, geometrically."""
+    """MACs that the ticket of a new candidate may have when so much is spent: they fall from `begin` to the target, geometrically."""
     return self.target * self.begin ** max(1 - spent / (SLIMMED_AT * self.budget), 0.0)
 
 
@@ -111,7 +114,7 @@ def proposed(tried: Sequence[Candidate], siblings: Sequence[Candidate], space: S
     TooSmall: no member of the space keeps to the bound.
   """
   generation, number = tried[-1].generation + 1 if tried else 0, len(tried) + len(siblings)
-  rng, population = random.Random(f'{seed}/{number}'), kept(tried, rules, bound.macs) if rules.evolves else []
+  rng, population = random.Random(f'{seed}/{number}'), kept(tried, rules, bound.macs * rules.share) if rules.evolves else []
   taken = {one.genome for one in (*tried, *siblings)} | {one.ticket for one in tried}
   for _ in range(_ATTEMPTS):
     found = _born(population, space, rules, bound, rng)
@@ -132,8 +135,10 @@ def _born(
   if others and rng.random() < _CROSSED:
     second = rng.choice(others)
     child, origins = breeding.crossed(first.ticket, second.ticket, space, bound, rng)
-    return child, (first.number, second.number), origins
-  return breeding.mutated(first.ticket, space, bound, rng), (first.number,), (0,) * len(space.stages)
+    numbers = first.number, second.number
+  else:
+    child, origins, numbers = breeding.mutated(first.ticket, space, bound, rng), (0,) * len(space.stages), (first.number,)
+  return breeding.grown(child, space, bound, _LEAST * bound.macs, rng), numbers, origins
 
 
 def best(tried: Sequence[Candidate], target: float, count: int) -> list[Candidate]:

@@ -74,6 +74,7 @@ def test_what_a_training_begins_with_is_in_its_fingerprint(parent):
 def test_without_replacement_the_candidate_stays_whole(nursery):
   config = trial_config(tiny.config(**SETTINGS, replace=False))
   assert config.pruning.sparsity == (0.0,) and not config.evolution.replace
+  assert config == trial_config(tiny.config(**SETTINGS, replace=False, ticket_macs=0.5, ticket_sparsity=0.2))
 
 
 def test_settings_of_the_last_training_decide_nothing_in_a_trial():

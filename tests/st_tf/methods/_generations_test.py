@@ -17,6 +17,7 @@ from st_tf.methods._tuning import VARIABLES, Failed
 from st_tf.models import build, mobile
 from st_tf.runs.folder import WorkdirError
 from st_tf.runs.workdir import Workdir
+from st_tf.search.breeding import largest
 from st_tf.ticket import Costs, Provenance
 from st_tf.ticket.facts import TrainingCost
 from tests import tiny
@@ -39,7 +40,8 @@ def made_up(monkeypatch):
     nursery = draw.func.__self__
     ticket, cost = candidate.untrained(source.genome, nursery.site), price(source.genome, nursery.site)
     spent = TrainingCost(2.0, 3 * 96 * 2 * cost.macs, 1.0)
-    facts = {'cost': Costs(params=cost.params, macs=cost.macs), 'provenance': Provenance(training=spent)}
+    left = round(candidate.share_kept(config.evolution) * cost.macs)
+    facts = {'cost': Costs(params=cost.params, macs=left), 'provenance': Provenance(training=spent)}
     return dataclasses.replace(ticket, metrics={'validation': {'top1': hash_of(source.genome)}}, **facts)
 
   monkeypatch.setattr(Pipeline, 'stage', stage)
@@ -205,6 +207,11 @@ def test_a_budget_for_no_network_is_refused(tmp_path, made_up):
   found.evolves = dataclasses.replace(found.evolves, rules=dataclasses.replace(found.evolves.rules, budget=1000.0))
   with pytest.raises(ConfigError, match='^--trials lasts for one network at least, with the look at its channels. Received: 9.'):
     found.run()
+
+
+def test_a_target_that_all_meet_is_that_of_the_largest(tmp_path):
+  found = search(tmp_path, target_macs=1e9)
+  assert found.target == price(largest(found.nursery.space), found.nursery.site).macs == found.evolves.rules.target < 1e6
 
 
 def test_parameters_are_bounded_too(tmp_path, made_up):

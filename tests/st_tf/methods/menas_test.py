@@ -48,7 +48,7 @@ SETTINGS = {
     ({'population': 1}, '^--population is at least 2. Received: 1. Raise it.$'),
     (
       {'population': 8, 'first_macs': 1.5, 'trials': 12},
-      '^--trials lasts for a first generation and a child: --population times --first_macs, and one more, here 13. Received: 12. Raise it,',
+      '^--trials lasts for a first generation and a child: --population times --first_macs over --ticket_macs, and one more, here 16.',
     ),
     ({'sparsity': (0.995,)}, '^--sparsity leaves each layer its --layer_floor, and is at most 0.99 here. Received: 0.995. Lower it.$'),
     (
@@ -80,7 +80,7 @@ def test_a_plan_says_how_large_the_space_is_and_what_the_search_costs():
   assert lines == [
     '  space       mobilenet3_mt_tiny: 7,820,478,720 networks',
     '  evolution   4 networks at first, 2 children in each generation; tickets of 80% of the MACs, 50% masked',
-    '              at most 37,500 MACs at first, 25,000 in the end; at most 900 parameters',
+    '              at most 37,500 MACs of a ticket at first, 25,000 in the end; at most 900 parameters',
     '              as much training as 9 networks of the target size in 1 epochs each: 64,800,000 MACs',
   ]
   random = menas.tells(tiny.task(), tiny.config(**SETTINGS, evolve=False, replace=False))

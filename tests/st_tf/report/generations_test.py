@@ -43,6 +43,8 @@ def test_each_generation_has_a_panel_in_which_earlier_ones_are_pale_and_the_winn
 def test_many_generations_share_panels():
   many = [trial(number + 1, number) for number in range(30)]
   titles = [axes.get_title(loc='left') for axes in generations.population(many, 'top1').axes if axes.get_visible()]
+  named = [axes.xaxis.get_tick_params()['labelbottom'] for axes in generations.population(many, 'top1').axes if axes.get_visible()]
+  assert sum(named) == 4 and named[6:] == [True] * 4, 'the lowest of each column'
   assert titles[0] == 'generations 0 to 2' and titles[-1] == 'generations 27 to 29' and len(titles) == 10
 
 

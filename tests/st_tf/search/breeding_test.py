@@ -10,7 +10,7 @@ from st_tf.arch.genome import Price, Site, price
 from st_tf.arch.spaces import SPACES
 from st_tf.arch.specs import HeadSpec
 from st_tf.search import breeding
-from st_tf.search.breeding import Bound, TooSmall, crossed, mutated, sampled, slimmed, smallest
+from st_tf.search.breeding import Bound, TooSmall, crossed, grown, largest, mutated, sampled, slimmed, smallest
 
 SITES = {
   'mobilenet3_mt_tiny': ((8, 8), HeadSpec('classification', 3)),
@@ -62,10 +62,28 @@ def test_no_member_costs_less_than_the_smallest(name, seed):
   assert bound.price(other).macs >= bound.price(least).macs and bound.price(other).params >= bound.price(least).params
 
 
+@given(st.sampled_from(sorted(SITES)), st.integers(0))
+def test_no_member_costs_more_than_the_largest(name, seed):
+  price, most = bound_of(name, 1.0).price, largest(SPACES[name])
+  other = SPACES[name].sample(random.Random(seed))
+  assert most in SPACES[name]
+  assert price(other).macs <= price(most).macs and price(other).params <= price(most).params
+
+
 def test_a_bound_that_none_meets_is_said():
   bound = bound_of('mobilenet3_mt_tiny', 0.9)
   with pytest.raises(TooSmall):
     sampled(SPACES['mobilenet3_mt_tiny'], bound, random.Random(0))
+
+
+@given(*CASES)
+def test_what_grows_stays_within_the_bound_and_keeps_its_skips(name, factor, seed):
+  space, bound, rng = SPACES[name], bound_of(name, factor), random.Random(seed)
+  genome = sampled(space, bound, rng)
+  child = grown(genome, space, bound, bound.macs, rng)
+  assert child in space and bound.allows(child) and bound.price(child).macs >= bound.price(genome).macs
+  assert sum(block.skip for *_, block in child.blocks()) >= sum(block.skip for *_, block in genome.blocks())
+  assert grown(genome, space, bound, 0, rng) == genome
 
 
 def test_mutations_change_every_kind_of_gene_and_the_depth():

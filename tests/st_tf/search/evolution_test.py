@@ -85,6 +85,21 @@ def test_the_best_are_within_the_target_where_there_are_such():
   assert numbers(best(tried[:1], 100, 2)) == [0]
 
 
+def test_children_have_most_of_what_the_bound_allows():
+  children = [proposed(tried_ones(), [], SPACE, RULES, BOUND, seed) for seed in range(40)]
+  large = [price(child.genome, SITE).macs >= 0.8 * BOUND.macs for child in children]
+  assert sum(large) > 30 and max(price(one.genome, SITE).macs for one in tried_ones()) < 0.6 * BOUND.macs
+
+
+def test_a_candidate_may_be_as_much_larger_as_its_ticket_is_smaller():
+  rules = Rules(4, 0.25, 2.0, 100.0, 1000.0, share=0.5)
+  sizes = [price(each.genome, SITE).macs for each in tried_ones()]
+  tried = [one(number, 0.1 * number, macs) for number, macs in enumerate(sizes)]
+  bound = Bound(BOUND.price, 2 * sorted(sizes)[1])
+  allowed = {each.number for each in tried if each.macs <= sorted(sizes)[1]}
+  assert {proposed(tried, [], SPACE, rules, bound, seed).parents[0] for seed in range(20)} <= allowed
+
+
 def test_a_generation_of_children_is_half_a_population():
   assert (RULES.size_of(0), RULES.size_of(1), Rules(3, 0, 1, 1, 1).children) == (4, 2, 1)
 
