@@ -10,7 +10,7 @@ from st_tf.files import write_text
 from st_tf.report import model_card
 from st_tf.report.samples import collect
 from st_tf.runs.workdir import Workdir
-from st_tf.task import Task, confusion
+from st_tf.task import Task, confidence, confusion
 from st_tf.task.baselines import Baselines
 from st_tf.task.scoring import readable, score
 from st_tf.ticket import MODEL, Ticket, TicketError
@@ -70,6 +70,9 @@ def scored(path: pathlib.Path, task: Task, batch_size: int, simple: Baselines | 
     return ticket
   metrics = score(lambda images: ticket.network(images, training=False).numpy(), task, 'test', batch_size)
   ticket.metrics.update(test=metrics.result(), per_class=metrics.per_class())  # Its own: it was just read.
+  sure = metrics.interval(task.pictures('test'))
+  if sure:
+    ticket.metrics[confidence.INTERVALS] = {**ticket.metrics.get(confidence.INTERVALS, {}), 'test': confidence.written(sure)}
   confused = confusion.kept(metrics.confusion(), len(task.labels))
   ticket.metrics.update({'confusion': confused} if confused else {})
   simple = simple or Baselines(task)

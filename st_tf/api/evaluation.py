@@ -58,6 +58,7 @@ class Evaluation:
     scores: by name; fractions, except for the loss.
     per_class: {label: {'count': n, score: value}}.
     notes: what was taken for granted, as those of `Network`.
+    sure: the 95% interval of the score that decides; None where it is not known.
   """
 
   model: str
@@ -69,6 +70,7 @@ class Evaluation:
   scores: Mapping[str, float]
   per_class: Mapping[str, Mapping[str, float]]
   notes: tuple[str, ...] = ()
+  sure: tuple[float, float] | None = None
 
 
 def scored(network: Network, task: Task, split: str, batch_size: int) -> Evaluation:
@@ -99,8 +101,9 @@ def scored(network: Network, task: Task, split: str, batch_size: int) -> Evaluat
     notes = (*notes, f'outputs: {network.read.note}')
     if not network.read.has_loss:
       scores.pop('loss', None)
+  sure = scoring.interval(metrics, task, _parts(task, split))
   examples = sum(task.sizes[part] for part in _parts(task, split))
-  return Evaluation(network.name, network.about, task.name, split, examples, seconds, scores, metrics.per_class(), notes)
+  return Evaluation(network.name, network.about, task.name, split, examples, seconds, scores, metrics.per_class(), notes, sure)
 
 
 def _parts(task: Task, split: str) -> tuple[str, ...]:
@@ -122,6 +125,7 @@ def lines(result: Evaluation, per_class: bool = False) -> list[str]:
     ('', result.about),
     ('task', f'{result.task}, {result.split} split, {result.examples:,} examples'),
     *(note.split(': ', 1) for note in result.notes),
+    ('sure to', f'95% interval {100 * result.sure[0]:.1f} to {100 * result.sure[1]:.1f}%' if result.sure else ''),
     ('time', f'{wording.duration(result.seconds)} ({rate:,.0f} images per second)'),
   ]
   scores = [(wording.score_name(name), wording.score(name, value)) for name, value in result.scores.items()]

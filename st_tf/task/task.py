@@ -12,6 +12,7 @@ import numpy as np
 from st_tf import plugins
 from st_tf.arch.specs import HeadSpec
 from st_tf.errors import UserError, did_you_mean
+from st_tf.task.metrics import Metrics
 from st_tf.task.normalisation import Normalisation
 
 _NO_CHARACTERS = ('Cc', 'Cs', 'Zl', 'Zp')  # Unicode's categories of control characters, halves of some, separators of lines.
@@ -89,26 +90,6 @@ class DataConfig:
       value = getattr(self, field.name)
       if type(value) is not field.type and not (field.type is float and type(value) is int):
         raise TaskError(f'--{field.name} is {_KINDS[field.type]}. Received: {value!r:.60}. Its default is {field.default!r}.')
-
-
-class Metrics(abc.ABC):
-  """Accumulates scores over the batches of one evaluation."""
-
-  @abc.abstractmethod
-  def update(self, targets: np.ndarray, outputs: np.ndarray) -> None:
-    """Adds one batch of targets and network outputs."""
-
-  @abc.abstractmethod
-  def result(self) -> dict[str, float]:
-    """The scores so far, by name."""
-
-  @abc.abstractmethod
-  def per_class(self) -> dict[str, dict[str, float]]:
-    """The scores of each class: {label: {'count': n, score: value}}."""
-
-  def confusion(self) -> dict[str, dict[str, int]]:
-    """How often what was taken for what, {truth: {answer: n}}, without what never happened; nothing where answers are no classes."""
-    return {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -277,6 +258,10 @@ class Task(abc.ABC):
   def scored(self, split: str) -> int:
     """How many examples `dataset` gives of a split without `training`."""
     return self.sizes[split]
+
+  def pictures(self, split: str) -> np.ndarray:
+    """[n] the number of the picture that each example is of which `dataset` gives without `training`."""
+    return np.arange(self.scored(split))
 
   def batch_score(self, targets: Any, outputs: np.ndarray) -> float:
     """`training_metric` of one training batch."""

@@ -1,4 +1,5 @@
 import dataclasses
+import types
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from st_tf import files
 from st_tf.api import delivery
 from st_tf.errors import UserError
+from st_tf.report import model_card, verdict
 from st_tf.runs.cutting import cut
 from st_tf.runs.workdir import Workdir
 from st_tf.task.scoring import score
@@ -137,3 +139,16 @@ def test_an_int8_file_that_cannot_be_is_told_and_the_rest_is_there(rounded, monk
   delivery.deliver([path], tiny.task(), workdir, 10)
   assert 'warning: no int8 file was written. A int8 file loses at most 3.0%' in capsys.readouterr().err
   assert (path / 'model.tflite').is_file() and 'It is not written yet' in (path / 'report' / 'index.html').read_text()
+
+
+@pytest.mark.parametrize('name', ['shapes_segmentation', 'shapes_keypoints'])
+def test_scores_of_maps_have_intervals_from_their_pictures_and_the_model_card_shows_them(name, tmp_path):
+  ticket, task = tiny.map_ticket(name, tiny.SPECK_MAPS)
+  dataclasses.replace(ticket, provenance=dataclasses.replace(ticket.provenance, examples=dict(task.sizes))).save(tmp_path)
+  found = delivery.scored(tmp_path, task, 10, types.SimpleNamespace(scores=lambda split: {'chance': 0.0}))
+  assert set(found.metrics['intervals']) == {'validation', 'test'} and Ticket.load(tmp_path).metrics == found.metrics
+  for split, ends in found.metrics['intervals'].items():
+    assert 0 <= ends['low'] <= found.metrics[split][task.primary_metric] <= ends['high'] < 0.6
+  low, high = (f'{100 * found.metrics["intervals"]["test"][end]:.1f}' for end in ('low', 'high'))
+  assert f' | {low} to {high}% | 20 | ' in model_card.text(found)
+  assert verdict.range_of(found, 'test') == f'95% interval {low} to {high}% by drawing pictures anew, 20 examples'
