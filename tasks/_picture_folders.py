@@ -96,13 +96,18 @@ def each(look: Callable[[Item], T], items: Sequence[Item], named: Callable[[Item
   return found
 
 
-def decode(paths: Sequence[pathlib.Path]) -> None:
-  """Decodes every file once.
+def decode(items: Sequence[pathlib.Path | bytes], names: Sequence[str] = ()) -> None:
+  """Decodes every picture once.
+
+  Args:
+    items: files or their contents.
+    names: what messages call them; none = their paths.
 
   Raises:
     TaskError: some cannot be.
   """
-  each(lambda path: open_rgb(path, str(path), _SMALL_SIDE) and None, paths)
+  names = names or [str(item) for item in items]
+  each(lambda index: open_rgb(items[index], names[index], _SMALL_SIDE) and None, range(len(items)), names.__getitem__)
 
 
 def is_folder(entry: os.DirEntry) -> bool:

@@ -6,6 +6,7 @@ import dataclasses
 import io
 import os
 import pathlib
+import re
 import threading
 
 import numpy as np
@@ -26,6 +27,7 @@ _RUBBISH = {
 LARGEST = 120_000_000
 # Modes whose conversion to RGB keeps the picture. Others (16 or 32 bits of grey) would be clipped to white.
 MODES = ('1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'RGBX', 'CMYK', 'YCbCr', 'HSV')
+_OF_MEMORY = re.compile(' <_io[^>]*>')  # What Pillow calls contents that are no file.
 _LARGE = 16_000_000  # Of which several at a time would take too much memory: they are decoded one after the other.
 _ONE_AT_A_TIME = threading.Lock()
 _HEIC_BRANDS = (b'heic', b'heix', b'hevc', b'hevx', b'heim', b'heis', b'mif1', b'msf1')
@@ -140,7 +142,7 @@ def decodable(name: str, item: pathlib.Path | bytes = b'', rule: str = 'An image
   except FileNotFoundError as error:
     raise TaskError(f'An image is a file that exists. Received: {shown(name)}.') from error
   except Exception as error:  # Decoders raise what they run into: struct.error, KeyError, MemoryError and others.
-    reason = shown(str(error)) or type(error).__name__
+    reason = shown(_OF_MEMORY.sub('', str(error))) or type(error).__name__
     raise TaskError(f'{rule} Received: {shown(name)} ({reason}). {_way_out(item)}') from error
 
 
