@@ -5,6 +5,7 @@ Both give batches of the same kind; the tasks do not see the difference.
 
 import abc
 from collections.abc import Sequence
+import copy
 import math
 import pathlib
 
@@ -105,6 +106,12 @@ class EncodedImages(Images):
   def take(self, indices: np.ndarray) -> 'EncodedImages':
     items, names = [self._items[i] for i in indices], [self._names[i] for i in indices]
     return EncodedImages(items, names, self._size, self._keep, self._smallest_area)
+
+  def resized(self, size: int) -> 'EncodedImages':
+    """The same files as squares of another side."""
+    copied = copy.copy(self)
+    copied._size = size
+    return copied
 
   def batches(self, order: np.ndarray, batch_size: int, draws: np.ndarray | None) -> tf.data.Dataset:
     def read(index: np.ndarray) -> np.ndarray:

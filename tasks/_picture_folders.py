@@ -8,7 +8,7 @@ import pathlib
 from typing import TypeVar
 
 from st_tf.task import TaskError
-from st_tf.task.pictures import CONVERT_HEIC, HEIC_SUFFIXES, SUFFIXES, is_rubbish, open_rgb, shown, walk
+from st_tf.task.pictures import CONVERT_HEIC, HEIC_SUFFIXES, SUFFIXES, is_rubbish, looked_at, shown, walk
 
 _SHOWN_KINDS, _SHOWN_FOLDERS, _SHOWN_BAD = 6, 5, 5
 _SMALL_SIDE = 8  # JPEGs are checked at reduced size.
@@ -96,8 +96,8 @@ def each(look: Callable[[Item], T], items: Sequence[Item], named: Callable[[Item
   return found
 
 
-def decode(items: Sequence[pathlib.Path | bytes], names: Sequence[str] = ()) -> None:
-  """Decodes every picture once.
+def decode(items: Sequence[pathlib.Path | bytes], names: Sequence[str] = ()) -> list[tuple[int, int]]:
+  """Decodes every picture once; (height, width) of each as it is stored.
 
   Args:
     items: files or their contents.
@@ -107,7 +107,7 @@ def decode(items: Sequence[pathlib.Path | bytes], names: Sequence[str] = ()) -> 
     TaskError: some cannot be.
   """
   names = names or [str(item) for item in items]
-  each(lambda index: open_rgb(items[index], names[index], _SMALL_SIDE) and None, range(len(items)), names.__getitem__)
+  return each(lambda index: looked_at(items[index], names[index], _SMALL_SIDE), range(len(items)), names.__getitem__)
 
 
 def is_folder(entry: os.DirEntry) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 import colorsys
+import copy
 
 import numpy as np
 import tensorflow as tf
@@ -123,6 +124,12 @@ class SegmentationTask(Task):
     wanted = wanted * (1 - label_smoothing) + label_smoothing / len(self.labels)
     losses = tf.nn.softmax_cross_entropy_with_logits(wanted, logits) * counted
     return tf.reduce_sum(losses, (1, 2)) / tf.maximum(tf.reduce_sum(counted, (1, 2)), 1.0)
+
+  def resized(self, size: tuple[int, int]) -> 'SegmentationTask':
+    """As `Task.resized`, of the windows."""
+    copied = copy.copy(self)
+    copied.image_size = size
+    return copied
 
   def metrics(self) -> 'SegmentationMetrics':
     """A fresh accumulator."""

@@ -73,10 +73,15 @@ def open_rgb(item: pathlib.Path | bytes, name: str, side: int = 0) -> Image.Imag
     TaskError: missing, unreadable, too large, or in a mode that has no RGB form.
   """
   with _opened(item, name) as picture:
-    if side and picture.mode in MODES:
-      picture.draft('RGB', (side, side))
-    with _in_turn(picture, name):
-      return as_rgb(picture, name)
+    return _decoded(picture, name, side)
+
+
+def looked_at(item: pathlib.Path | bytes, name: str, side: int) -> tuple[int, int]:
+  """(height, width) that an encoded picture says of itself, as it is stored; it is decoded, and so refused, as by `open_rgb`."""
+  with _opened(item, name) as picture:
+    width, height = picture.size
+    _decoded(picture, name, side)
+  return height, width
 
 
 def header_of(item: pathlib.Path | bytes, name: str) -> Header:
@@ -179,6 +184,13 @@ def center_crop(picture: Image.Image, size: tuple[int, int], keep: float = 1.0) 
   left, top = max((picture.width - scale * width) / 2, 0.0), max((picture.height - scale * height) / 2, 0.0)
   box = (left, top, min(left + scale * width, picture.width), min(top + scale * height, picture.height))
   return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR, box))
+
+
+def _decoded(picture: Image.Image, name: str, side: int) -> Image.Image:
+  if side and picture.mode in MODES:
+    picture.draft('RGB', (side, side))
+  with _in_turn(picture, name):
+    return as_rgb(picture, name)
 
 
 @contextlib.contextmanager

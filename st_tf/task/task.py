@@ -131,6 +131,7 @@ class Task(abc.ABC):
     default_supernet: the preset that suits the images when `--supernet` names none.
     settings: what suits the loss, by flag name, in the place of the defaults; files, recipes and flags win over it.
     notes: what a user should know of the data, such as what of it is left out; a line each.
+    picture_sizes: (height, width) of the training's pictures as they are, of a task that can show them at another `image_size` too.
     origins: {split: where it comes from}, in words, for splits that the source has not, or not as such, such as those drawn from train.
     contents: digest of data that lie in memory, so that a run goes on with the same data only; empty for tasks found by their names.
     semantics: what the outputs mean, for those who have a ticket and not its task: 'kind' (one of `KINDS`); of maps also 'colours',
@@ -150,6 +151,7 @@ class Task(abc.ABC):
   default_supernet: str = 'mobile'
   settings: Mapping[str, Any] = MappingProxyType({})
   notes: Sequence[str] = ()
+  picture_sizes: Sequence[tuple[int, int]] = ()
   origins: Mapping[str, str] = MappingProxyType({})
   contents: str = ''
   semantics: Mapping[str, Any] = MappingProxyType({'kind': 'classification'})
@@ -262,6 +264,10 @@ class Task(abc.ABC):
   def pictures(self, split: str) -> np.ndarray:
     """[n] the number of the picture that each example is of which `dataset` gives without `training`."""
     return np.arange(self.scored(split))
+
+  def resized(self, size: tuple[int, int]) -> 'Task':
+    """The same with pictures of another `image_size`, of a task that says its `picture_sizes`."""
+    raise NotImplementedError(f'{self.name} shows pictures of {size} as little as others but its own')
 
   def batch_score(self, targets: Any, outputs: np.ndarray) -> float:
     """`training_metric` of one training batch."""

@@ -46,6 +46,7 @@ class Family:
     suffixes: of its files of weights.
     file_of: what these are, for messages.
     read: such a file -> {"layer/variable": array}; raises KeyError where one is missing, ValueError or OSError where it is no such file.
+    side: of the square images, in pixels, that its weights were trained on.
     published: (height, width) of images -> the file that others have published for them; None = NAME.npz, which is not fetched.
   """
 
@@ -56,6 +57,7 @@ class Family:
   suffixes: tuple[str, ...]
   file_of: str
   read: Callable[[pathlib.Path], dict[str, np.ndarray]]
+  side: int = 224
   published: Callable[[tuple[int, int]], Published] | None = None
 
 
