@@ -138,6 +138,10 @@ class ClassificationTask(Task):
     losses = tf.nn.softmax_cross_entropy_with_logits(smooth, outputs)
     return losses if self._class_weights is None else losses * tf.linalg.matvec(targets, self._class_weights)
 
+  def names(self, split: str) -> Sequence[str]:
+    """As `Task.names`: of pictures in files, these."""
+    return self._splits[split].images.names
+
   def resized(self, size: tuple[int, int]) -> 'ClassificationTask':
     """As `Task.resized`."""
     copied = copy.copy(self)

@@ -265,6 +265,11 @@ class Task(abc.ABC):
     """[n] the number of the picture that each example is of which `dataset` gives without `training`."""
     return np.arange(self.scored(split))
 
+  def names(self, split: str) -> Sequence[str]:
+    """What the pictures of a split are called, in the order of `dataset` without `training`; nothing where they have no names."""
+    del split
+    return ()
+
   def resized(self, size: tuple[int, int]) -> 'Task':
     """The same with pictures of another `image_size`, of a task that says its `picture_sizes`."""
     raise NotImplementedError(f'{self.name} shows pictures of {size} as little as others but its own')

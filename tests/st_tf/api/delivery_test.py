@@ -10,6 +10,7 @@ from st_tf.errors import UserError
 from st_tf.report import model_card, verdict
 from st_tf.runs.cutting import cut
 from st_tf.runs.workdir import Workdir
+from st_tf.task import mistakes
 from st_tf.task.scoring import score
 from st_tf.ticket import Provenance, Ticket, TicketError
 from tests import tiny
@@ -42,6 +43,21 @@ def test_every_ticket_gets_its_test_scores_its_model_and_its_report(delivered):
     assert (path / 'model.tflite').stat().st_size > 1000
     assert '<html' in (path / 'report' / 'index.html').read_text()
     assert '## Scores' in (path / 'README.md').read_text()
+
+
+def test_wrong_test_pictures_are_listed_in_the_report_where_they_have_names(delivered, tmp_path, monkeypatch):
+  workdir, tickets = delivered
+  assert not (workdir.tickets()[0] / 'report' / 'wrong.csv').exists(), 'pictures in memory have no names'
+  task = tiny.task()
+  monkeypatch.setattr(task, 'names', lambda split: [f'/home/me/photos/{split}/<b>{index}.jpg' for index in range(24)])
+  dataclasses.replace(tickets[0], metrics={'validation': tickets[0].metrics['validation']}).save(tmp_path / 'ticket')
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(delivery, 'convert', lambda *args, **settings: (tmp_path / 'ticket' / 'model.tflite').write_bytes(b'x'))
+    delivery.deliver([tmp_path / 'ticket'], task, workdir, 10, types.SimpleNamespace(scores=lambda split: {}))
+  listed = mistakes.read(tmp_path / 'ticket' / 'report' / 'wrong.csv')
+  assert len(listed) == round(24 * (1 - tickets[0].metrics['test']['top1'])) > 0 and listed[0].picture.startswith('photos/test/<b>')
+  page = (tmp_path / 'ticket' / 'report' / 'index.html').read_text()
+  assert '<h2>Wrong answers</h2>' in page and f'<summary>{len(listed)} pictures</summary>' in page and 'photos/test/&lt;b&gt;' in page
 
 
 def test_the_scores_and_the_file_are_the_model_s(delivered):
