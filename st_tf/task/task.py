@@ -64,7 +64,8 @@ class DataConfig:
     default=0.0,
     metadata={
       'help': 'Segmentation: share of a window that it has in common with the next where pictures larger than that are scored; 0 = as few'
-      ' windows as cover them.'
+      ' windows as cover them.',
+      'share': True,
     },
   )
   flip_test: bool = dataclasses.field(
