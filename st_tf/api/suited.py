@@ -13,6 +13,7 @@ from st_tf.api.image_size import Reasoned
 from st_tf.api.stand_in import StandIn
 from st_tf.arch import memory, presets
 from st_tf.arch.graph import Architecture, Graph
+from st_tf.arch.specs import SpecError
 from st_tf.config import PRUNING_SETTINGS, SEARCH_SETTINGS, Config, ConfigError
 from st_tf.config.named_files import TICKET
 from st_tf.config.request import Request
@@ -62,7 +63,10 @@ def suited(task: Task, request: Request, jobs: int = 1) -> tuple[Task, Config]:
   name, note = supernet(task, config)
   starts.check(name, config.weights, config.pixels, config.padding)
   # From here on the weights are a file, or none: what the run is known by, and where all of it reads them.
-  weights, size, why = _sized(task, name, config.weights, is_free(task, request))
+  try:
+    weights, size, why = _sized(task, name, config.weights, is_free(task, request))
+  except SpecError as error:
+    raise SpecError(f'{error}{_otherwise(task, config)}') from error
   task, sized, said = image_size.taken(task, size, why)
   note = '\n'.join(filter(None, (note, said, _of_size(task, name))))
   if not presets.is_graph(name):
@@ -96,6 +100,17 @@ def supernet(task: Task, config: Config) -> tuple[str, str]:
   return task.default_supernet, (
     f'supernet {task.default_supernet}, from scratch: no trained weights are at hand. With few pictures a trained network is far better:'
     ' --weights=imagenet fetches one'
+  )
+
+
+def _otherwise(task: Task, config: Config) -> str:
+  """The other way to trained weights, where those that would be fetched cannot be had."""
+  if config.weights != families.IMAGENET or task.default_supernet not in _PHOTOGRAPHS:
+    return ''
+  lite = families.named(TRAINED[0]).file_of
+  return (
+    f' Or begin with {TRAINED[0]}, whose weights are one file that is put there by hand, {families.at(TRAINED[0])}: {lite}. Where it lies'
+    ' there it is what runs on photographs begin with, without --weights and --supernet.'
   )
 
 

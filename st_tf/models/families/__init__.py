@@ -141,6 +141,11 @@ def under_head(image: Any, maps: Any, head: HeadSpec, dropout: float) -> Graph:
   return graph_of(keras.Model(image, keras.layers.Dense(head.outputs, name=CLASSIFIER)(x)))
 
 
+def at(name: str) -> pathlib.Path:
+  """Where the file of a family that nobody fetches is looked for."""
+  return Published(f'{name}.npz').path
+
+
 def file_of(name: str, given: str, image_size: tuple[int, int]) -> str:
   """The file with a family's trained weights; empty where it begins with none.
 

@@ -6,7 +6,7 @@ import pytest
 
 from st_tf.api import suited
 from st_tf.arch import memory
-from st_tf.arch.specs import HeadSpec
+from st_tf.arch.specs import HeadSpec, SpecError
 from st_tf.config import Config, ConfigError
 from st_tf.config.request import Request
 from st_tf.models import families
@@ -104,6 +104,22 @@ def test_weights_decide_the_size_they_are_for(monkeypatch, cache):
   assert chosen(photographs(400))[0] == 'efficientnet_lite0'
   weights.clear()
   assert suited._sized(photographs(400), 'mobilenet_v2', '', True)[:2] == ('none', (96, 96))
+
+
+def test_weights_that_cannot_be_fetched_name_the_other_start(monkeypatch, cache):
+  def unreachable(name, given, size):
+    if given:
+      raise SpecError('Weights can be fetched. Received: no answer.')
+    return 'none'
+
+  monkeypatch.setattr(suited.starts, 'located', unreachable)
+  for settings in ({'weights': 'imagenet'}, {'weights': 'imagenet', 'supernet': 'mobilenet_v2'}):
+    with pytest.raises(SpecError) as error:
+      suited.suited(photographs(400), Request.of(settings))
+    assert f'no answer. Or begin with efficientnet_lite0, whose weights are one file that is put there by hand, {cache}/' in str(
+      error.value
+    )
+    assert 'efficientnet_lite0.npz: an .npz file with arrays by the names of the PyPI package' in str(error.value)
 
 
 def test_settings_of_a_file_keep_the_size_that_they_had():
