@@ -163,11 +163,11 @@ def test_reasons_are_told_of_what_nobody_has_given(capsys, cache):
 
 
 def test_a_batch_that_nobody_has_given_leaves_half_of_the_memory(monkeypatch, capsys, cache):
-  monkeypatch.setattr(memory, 'machine', lambda: 3_000_000_000)
+  monkeypatch.setattr(memory, 'machine', lambda: 3_300_000_000)
   _, config = suited.suited(task(40_000), Request.of({'supernet': 'mobile', 'image_size': 96}))
   assert config.batch_size == 8 and config.training.learning_rate == pytest.approx(Config().training.learning_rate / 16)
   first, second = capsys.readouterr().out.splitlines()
-  assert first.startswith('batch_size 8: 128 of 96x96 pixels would take about 3.') and first.endswith(' GB of the 3.0 GB that are here')
+  assert first.startswith('batch_size 8: 128 of 96x96 pixels would take about 3.') and first.endswith(' GB of the 3.3 GB that are here')
   assert second == f'learning_rate {config.training.learning_rate:g}: {Config().training.learning_rate:g} is for batches of 128'
 
 
