@@ -12,7 +12,7 @@ from st_tf import command, quiet
 from st_tf import task as tasks
 from st_tf.config import flags, named_files
 from st_tf.config.groups import PIXELS
-from st_tf.task import DataConfig
+from st_tf.task import DataConfig, mistakes
 
 _OF_FILES = ('pixels', 'labels', 'signature', 'output')
 
@@ -44,6 +44,12 @@ class Options:
     },
   )
   batch_size: int = dataclasses.field(default=256, metadata={'help': 'Images per step; changes the time only.'})
+  wrong: str = dataclasses.field(
+    default='',
+    metadata={
+      'help': 'A .csv file for the pictures that are classified wrongly, the surest first: name, truth, answer, scores; empty = none.'
+    },
+  )
   per_class: bool = dataclasses.field(default=False, metadata={'help': 'Show the scores of each class, best first.'})
   json: bool = dataclasses.field(default=False, metadata={'help': 'Print JSON with scores as fractions.'})
 
@@ -68,6 +74,8 @@ def main(argv: Sequence[str]) -> None:
   options, given = flags.read_options_and_data(argv, Options, __doc__, DataConfig)
   named_files.check_ticket(options.ticket)
   named_files.check_file(options.model)
+  if options.wrong:
+    mistakes.check_place(options.wrong)
   with quiet.imports():
     from st_tf.api import evaluation, foreign
     from st_tf.ticket import Ticket
@@ -77,7 +85,7 @@ def main(argv: Sequence[str]) -> None:
       network, task = foreign.network(options.model, given, options.task, reading)
     else:
       network, task = evaluation.of_ticket(Ticket.load(options.ticket), options.ticket, given, options.task)
-  result = evaluation.scored(network, task, options.split, options.batch_size)
+  result = evaluation.scored(network, task, options.split, options.batch_size, options.wrong)
   if options.json:
     facts = dataclasses.asdict(result)
     print(json.dumps(facts if options.per_class else {name: value for name, value in facts.items() if name != 'per_class'}, indent=2))

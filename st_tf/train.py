@@ -14,6 +14,8 @@ from absl import flags as absl_flags
 from st_tf import command, quiet
 from st_tf.api.calls import check_shipping
 from st_tf.config import Identity, flags
+from st_tf.files import expanded
+from st_tf.runs import claimed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +48,10 @@ def main(argv: Sequence[str]) -> int:
   flags.parse(argv, values, __doc__)
   request, options = flags.request(values), flags.options_from(values, Options)
   request.check_there()
+  if options.workdir and not (options.fresh or options.dry_run):
+    claimed.check_same(options.workdir, request)
+  if options.workdir and not (options.stages or options.dry_run):
+    claimed.check_free(expanded(options.workdir).resolve())
   with quiet.imports():
     from st_tf.api import drawing, dry_run
     from st_tf.runs.process import Process

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 import math
+import os
 import pathlib
 import re
 from typing import Any
@@ -96,6 +97,11 @@ def task_title(name: str) -> str:
 def command_lines(command: str) -> list[str]:
   """A command, broken before each of its flags."""
   return re.split(r' (?=--)', command)
+
+
+def shown_path(path: pathlib.Path) -> pathlib.Path:
+  """A path as people are told it: from the current folder on where it lies in that."""
+  return pathlib.Path(os.path.relpath(path)) if path.absolute().is_relative_to(pathlib.Path.cwd()) else path
 
 
 def duration(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 import collections
 from collections.abc import Iterator, Mapping, Sequence
+import copy
 
 import numpy as np
 import tensorflow as tf
@@ -136,6 +137,17 @@ class ClassificationTask(Task):
     smooth = targets * (1 - label_smoothing) + label_smoothing / len(self.labels)
     losses = tf.nn.softmax_cross_entropy_with_logits(smooth, outputs)
     return losses if self._class_weights is None else losses * tf.linalg.matvec(targets, self._class_weights)
+
+  def names(self, split: str) -> Sequence[str]:
+    """As `Task.names`: of pictures in files, these."""
+    return self._splits[split].images.names
+
+  def resized(self, size: tuple[int, int]) -> 'ClassificationTask':
+    """As `Task.resized`."""
+    copied = copy.copy(self)
+    splits = {split: Examples(found.images.resized(size[0]), found.labels) for split, found in self._splits.items()}
+    copied.image_size, copied._splits = size, splits
+    return copied
 
   def metrics(self) -> 'ClassificationMetrics':
     """A fresh accumulator of top1, top5 and loss."""

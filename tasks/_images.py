@@ -5,6 +5,7 @@ Both give batches of the same kind; the tasks do not see the difference.
 
 import abc
 from collections.abc import Sequence
+import copy
 import math
 import pathlib
 
@@ -18,7 +19,13 @@ from tasks import _augment, _reading
 
 
 class Images(abc.ABC):
-  """Pictures of one split, in a fixed order."""
+  """Pictures of one split, in a fixed order.
+
+  Attributes:
+    names: what messages call them; none where they are known by their numbers alone.
+  """
+
+  names: Sequence[str] = ()
 
   @abc.abstractmethod
   def __len__(self) -> int:
@@ -97,14 +104,20 @@ class EncodedImages(Images):
       keep: share of the shorter side that evaluation keeps; all of it suits the crops below, and less those of smaller areas.
       smallest_area: share of a picture that the smallest random crop shows.
     """
-    self._items, self._names, self._size, self._keep, self._smallest_area = list(items), list(names), size, keep, smallest_area
+    self._items, self.names, self._size, self._keep, self._smallest_area = list(items), list(names), size, keep, smallest_area
 
   def __len__(self) -> int:
     return len(self._items)
 
   def take(self, indices: np.ndarray) -> 'EncodedImages':
-    items, names = [self._items[i] for i in indices], [self._names[i] for i in indices]
+    items, names = [self._items[i] for i in indices], [self.names[i] for i in indices]
     return EncodedImages(items, names, self._size, self._keep, self._smallest_area)
+
+  def resized(self, size: int) -> 'EncodedImages':
+    """The same files as squares of another side."""
+    copied = copy.copy(self)
+    copied._size = size
+    return copied
 
   def batches(self, order: np.ndarray, batch_size: int, draws: np.ndarray | None) -> tf.data.Dataset:
     def read(index: np.ndarray) -> np.ndarray:
@@ -131,4 +144,4 @@ class EncodedImages(Images):
 
   def _item(self, index: int) -> tuple[pathlib.Path | bytes, str]:
     """(file or its contents, what messages call it)."""
-    return self._items[index], self._names[index]
+    return self._items[index], str(self.names[index])

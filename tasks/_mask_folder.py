@@ -61,7 +61,11 @@ def load(root: pathlib.Path, name: str, config: DataConfig, classes: int = 0) ->
     numbering = _numbering.numbering(counts.keys(), names, void, survey.of_voc, masks)
   splits = survey.files(numbering.classes, numbering.rule)
   notes = [*numbering.notes(name, counts, guessed=void is None and not classes), *passed.notes(name)]
-  return SegmentationTask(name, numbering.labels, splits, config, shape=shape(config, _default_shape(splits)), notes=notes)
+  own = _default_shape(splits)
+  task = SegmentationTask(name, numbering.labels, splits, config, shape=shape(config, own), notes=notes)
+  if own == _WINDOW:
+    task.picture_sizes = tuple(splits['train'].size(index) for index in range(len(splits['train'])))
+  return task
 
 
 def _default_shape(splits: dict[str, Files]) -> tuple[int, int]:

@@ -8,7 +8,7 @@ import pathlib
 from typing import TypeVar
 
 from st_tf.task import TaskError
-from st_tf.task.pictures import CONVERT_HEIC, HEIC_SUFFIXES, SUFFIXES, is_rubbish, open_rgb, shown, walk
+from st_tf.task.pictures import CONVERT_HEIC, HEIC_SUFFIXES, SUFFIXES, is_rubbish, looked_at, shown, walk
 
 _SHOWN_KINDS, _SHOWN_FOLDERS, _SHOWN_BAD = 6, 5, 5
 _SMALL_SIDE = 8  # JPEGs are checked at reduced size.
@@ -96,13 +96,18 @@ def each(look: Callable[[Item], T], items: Sequence[Item], named: Callable[[Item
   return found
 
 
-def decode(paths: Sequence[pathlib.Path]) -> None:
-  """Decodes every file once.
+def decode(items: Sequence[pathlib.Path | bytes], names: Sequence[str] = ()) -> list[tuple[int, int]]:
+  """Decodes every picture once; (height, width) of each as it is stored.
+
+  Args:
+    items: files or their contents.
+    names: what messages call them; none = their paths.
 
   Raises:
     TaskError: some cannot be.
   """
-  each(lambda path: open_rgb(path, str(path), _SMALL_SIDE) and None, paths)
+  names = names or [str(item) for item in items]
+  return each(lambda index: looked_at(items[index], names[index], _SMALL_SIDE), range(len(items)), names.__getitem__)
 
 
 def is_folder(entry: os.DirEntry) -> bool:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 import colorsys
+import copy
 
 import numpy as np
 import tensorflow as tf
 
 from st_tf.arch.specs import HeadSpec
 from st_tf.task import SPLITS, DataConfig, Metrics, Sample, Task, TaskError, confusion, refuse
+from st_tf.task.confidence import resampled
 from st_tf.task.maps import labelled
 from tasks import _augment, _masks, _reading, _statistics
 from tasks._class_weights import class_weights
@@ -123,6 +125,12 @@ class SegmentationTask(Task):
     losses = tf.nn.softmax_cross_entropy_with_logits(wanted, logits) * counted
     return tf.reduce_sum(losses, (1, 2)) / tf.maximum(tf.reduce_sum(counted, (1, 2)), 1.0)
 
+  def resized(self, size: tuple[int, int]) -> 'SegmentationTask':
+    """As `Task.resized`, of the windows."""
+    copied = copy.copy(self)
+    copied.image_size = size
+    return copied
+
   def metrics(self) -> 'SegmentationMetrics':
     """A fresh accumulator."""
     return SegmentationMetrics(self.labels)
@@ -142,7 +150,11 @@ class SegmentationTask(Task):
 
   def scored(self, split: str) -> int:
     """As `Task.scored`: windows, of which a large picture has several."""
-    return sum(1 for _ in _masks.windows(self._splits[split], self.image_size, self._overlap))
+    return len(self.pictures(split))
+
+  def pictures(self, split: str) -> np.ndarray:
+    """As `Task.pictures`: windows of one picture have its number."""
+    return np.asarray([index for index, *_ in _masks.windows(self._splits[split], self.image_size, self._overlap)])
 
   def sample(self, image: np.ndarray, target: np.ndarray, output: np.ndarray) -> Sample:
     """The image, the true and the predicted classes as colours side by side, and how well they agree."""
@@ -166,6 +178,7 @@ class SegmentationMetrics(Metrics):
     """Starts at zero pixels of `labels`."""
     self._labels = labels
     self._counts = np.zeros((len(labels), len(labels)), np.int64)  # [truth, answer]
+    self._tallies: list[np.ndarray] = []  # Of each example [right, truth, answers; classes], pixels.
 
   def update(self, targets: np.ndarray, outputs: np.ndarray) -> None:
     """Adds one batch: targets [batch, height, width], outputs [batch, rows, columns, classes] logits."""
@@ -176,7 +189,9 @@ class SegmentationMetrics(Metrics):
       # Answers that are no numbers are wrong, whatever the truth.
       broken = ~np.isfinite(logits).all(-1)
       answers = np.where(broken, (target + 1) % count, logits.argmax(-1))
-      self._counts += np.bincount((target * count + answers)[counted], minlength=count**2).reshape(count, count)
+      counts = np.bincount((target * count + answers)[counted], minlength=count**2).reshape(count, count)
+      self._counts += counts
+      self._tallies.append(_tally(counts))
 
   def result(self) -> dict[str, float]:
     """{'miou', 'macc', 'aacc'}, as fractions.
@@ -189,7 +204,7 @@ class SegmentationMetrics(Metrics):
     right, truths = np.diag(self._counts), self._counts.sum(1)
     there = truths > 0
     return {
-      'miou': float(np.nanmean(self._ious())),
+      'miou': float(np.nanmean(_ious(_tally(self._counts)))),
       'macc': float((right[there] / truths[there]).mean()),
       'aacc': float(right.sum() / truths.sum()),
     }
@@ -198,18 +213,36 @@ class SegmentationMetrics(Metrics):
     """{label: {'count', 'iou'}}; the score of a class that did not occur is 0."""
     return {
       label: {'count': int(count), 'iou': float(np.nan_to_num(iou))}
-      for label, count, iou in zip(self._labels, self._counts.sum(1), self._ious())
+      for label, count, iou in zip(self._labels, self._counts.sum(1), _ious(_tally(self._counts)))
     }
 
   def confusion(self) -> dict[str, dict[str, int]]:
     """As `Metrics.confusion`, in pixels."""
     return confusion.table(self._labels, np.ndenumerate(self._counts))
 
-  def _ious(self) -> np.ndarray:
-    """[classes], NaN where a class did not occur."""
-    right = np.diag(self._counts).astype(np.float64)
-    union = self._counts.sum(0) + self._counts.sum(1) - right
-    return np.divide(right, union, out=np.full(len(right), np.nan), where=union > 0)
+  def interval(self, pictures: np.ndarray) -> tuple[float, float] | None:
+    """As `Metrics.interval`, of the mean IoU: pictures are drawn anew, each with all its windows."""
+    numbers, rows = np.unique(pictures, return_inverse=True)
+    tallies = np.zeros((len(numbers), 3 * len(self._labels)))
+    np.add.at(tallies, rows, np.reshape(self._tallies, (len(rows), -1)))
+
+    def drawn(times: np.ndarray) -> float:
+      ious = _ious((times @ tallies).reshape(3, -1))
+      return float(np.nanmean(ious)) if np.isfinite(ious).any() else np.nan
+
+    return resampled(drawn, len(numbers))
+
+
+def _tally(counts: np.ndarray) -> np.ndarray:
+  """What an IoU needs of counts [truth, answer]: right, truth and answers of each class, [3, classes]."""
+  return np.stack([np.diag(counts), counts.sum(1), counts.sum(0)])
+
+
+def _ious(tally: np.ndarray) -> np.ndarray:
+  """[classes], NaN where a class did not occur; `tally` is [3, classes]."""
+  right, truths, answers = tally.astype(np.float64)
+  union = truths + answers - right
+  return np.divide(right, union, out=np.full(len(right), np.nan), where=union > 0)
 
 
 def palette(count: int) -> np.ndarray:

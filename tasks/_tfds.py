@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 import contextlib
 import functools
 import queue
+import re
 import threading
 
 from absl import logging
@@ -16,6 +17,7 @@ import tensorflow_datasets as tfds
 from st_tf.errors import did_you_mean
 from st_tf.task import SPLITS, DataConfig, Task, TaskError
 from st_tf.task.pictures import as_rgb
+from tasks import _picture_folders
 from tasks._classification import ClassificationTask
 from tasks._images import ArrayImages, EncodedImages
 from tasks._sizes import side
@@ -27,6 +29,7 @@ _DEFAULT_SIDE = 96
 _MAX_BYTES = 8 * 2**30  # What a set may take in memory.
 _STRIDE = 32  # The networks halve a picture up to five times.
 _PROBE_SECONDS = 3
+_AGAIN = 'It is in the prepared set at {}: prepare that again, or write its pictures to files and use --task=folder:PATH.'
 _MIRROR = 'https://storage.googleapis.com'  # Where tensorflow-datasets keeps prepared data and many originals.
 
 
@@ -176,7 +179,12 @@ def _check_memory(builder: tfds.core.DatasetBuilder, name: str, size: int, in_me
 def _read_arrays(builder: tfds.core.DatasetBuilder, split: str, image_key: str, label_key: str, size: int) -> Examples:
   decoders = tfds.decode.PartialDecoding({image_key: True, label_key: True})
   source = f'{builder.name}/{split}'
-  batches = list(tfds.as_numpy(builder.as_dataset(split=split, batch_size=1000, decoders=decoders)))
+  try:
+    # Batches of tensorflow-datasets' own would fill what is too small with black.
+    batches = list(tfds.as_numpy(builder.as_dataset(split=split, decoders=decoders).batch(1000)))
+  except tf.errors.OpError:
+    _name_bad(builder, split, image_key, source)
+    raise
   pixels = np.concatenate([batch[image_key] for batch in batches])
   if pixels.shape[-1] == 1:
     pixels = np.repeat(pixels, 3, -1)
@@ -190,9 +198,30 @@ def _read_arrays(builder: tfds.core.DatasetBuilder, split: str, image_key: str, 
 def _read_encoded(builder: tfds.core.DatasetBuilder, split: str, image_key: str, label_key: str, size: int) -> Examples:
   decoders = tfds.decode.PartialDecoding({image_key: True, label_key: True}, decoders={image_key: tfds.decode.SkipDecoding()})
   rows = list(tfds.as_numpy(builder.as_dataset(split=split, decoders=decoders)))
-  names = [f'image {index} of {builder.name}/{split}' for index in range(len(rows))]
-  return Examples(EncodedImages([row[image_key] for row in rows], names, size), np.asarray([row[label_key] for row in rows]))
+  items, names = [row[image_key] for row in rows], [f'image {index} of {builder.name}/{split}' for index in range(len(rows))]
+  try:
+    _picture_folders.decode(items, names)
+  except TaskError as error:
+    raise TaskError(f'{error} {_AGAIN.format(builder.data_dir)}') from error
+  return Examples(EncodedImages(items, names, size), np.asarray([row[label_key] for row in rows]))
+
+
+def _name_bad(builder: tfds.core.DatasetBuilder, split: str, image_key: str, source: str) -> None:
+  """Looks for what a set of one size has that cannot be decoded to it.
+
+  Raises:
+    TaskError: naming the first.
+  """
+  decoders = tfds.decode.PartialDecoding({image_key: True}, decoders={image_key: tfds.decode.SkipDecoding()})
+  feature = builder.info.features[image_key]
+  for index, row in enumerate(tfds.as_numpy(builder.as_dataset(split=split, decoders=decoders))):
+    name = f'image {index} of {source}'
+    try:
+      tf.ensure_shape(feature.decode_example(row[image_key]), feature.shape)
+    except (tf.errors.OpError, ValueError) as error:
+      rule = 'An image can be decoded, to the size that its set says.'
+      raise TaskError(f'{rule} Received: {name} ({_first_line(error)}). {_AGAIN.format(builder.data_dir)}') from error
 
 
 def _first_line(error: Exception) -> str:
-  return (str(error).splitlines() or [type(error).__name__])[0]
+  return (re.sub(r'\{\{.*?\}\} | \[Op:\w+\].*', '', str(error)).splitlines() or [type(error).__name__])[0]

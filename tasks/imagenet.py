@@ -5,7 +5,8 @@ train/ and val/, each with a folder of JPEGs per class. Either way nothing but t
 a picture looks as in HR-NAS (CVPR 2021): 224 pixels, in training a random part of 8 to 100% of it, flipped or not, in evaluation the
 middle 0.875, and ImageNet's statistics. (The reference resizes bicubically; here, as everywhere, it is bilinear.)
 
-The headers of the official validation's pictures are looked at when a run begins; those of 1.28 million others would take minutes.
+The headers of the official validation's pictures are looked at when a run begins, and those of train where there are no more of them;
+those of 1.28 million would take minutes. A picture that turns out to be bad in training is named, and the run is kept.
 
 `--task=folder:PATH` takes any other pictures. It decodes all files at the start, draws a tenth of them for validation, and its random
 parts are at least 35%, which suits smaller sets.
@@ -34,6 +35,7 @@ VALIDATION = 10_000
 SMALLEST_AREA = 0.08  # As is usual since Szegedy et al., CVPR 2015, section 6.
 _SIDE = 224
 _KEEP = 0.875
+_LOOKED_AT = 50_000
 _NAME = 'imagenet2012'
 _STREAM = 1  # Of the validation's draw, as for other tasks.
 
@@ -70,7 +72,9 @@ def load(argument: str, config: DataConfig) -> Task:
 
 def _from_folders(root: pathlib.Path, size: int) -> tuple[list[str], dict[str, Examples], tuple[str, ...]]:
   found = _class_folders.read(root, 'imagenet', ignored=('test',))  # Its labels are secret.
-  _picture_folders.each(lambda path: header_of(path, str(path)), [path for path, _ in found.files.get('validation', ())])
+  for pairs in found.files.values():
+    if len(pairs) <= _LOOKED_AT:
+      _picture_folders.each(lambda path: header_of(path, str(path)), [path for path, _ in pairs])
   splits = {}
   for split, pairs in found.files.items():
     paths = [path for path, _ in pairs]

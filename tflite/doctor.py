@@ -5,14 +5,18 @@ Names each operation that prevents it, and what to change. Works on any .tflite 
 
 from collections.abc import Sequence
 import dataclasses
+import pathlib
+import shlex
 from typing import Any
 
 from st_tf import command, quiet
 from st_tf.config import flags, named_files
+from st_tf.files import expanded
 from tflite.file import model_file
 from tflite.file.model_file import SERVING
 
 _SHOWN = 12
+COPY = 'model.tflite'  # In a ticket's folder, as `st_tf.ticket` calls it, which would load TensorFlow.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,10 +48,24 @@ def main(argv: Sequence[str]) -> int:
     from tflite.file import flat, sparse_rules
   model = flat.read(_content(options), options.model or options.ticket, options.signature)
   diagnosis = sparse_rules.diagnose(model)
-  print('\n'.join([*lines(diagnosis), *(f'  {note}' for note in _notes(model))]))
+  told = [*lines(diagnosis), *(f'  {note}' for note in _notes(model))]
+  copy = _of_copy(options.model)
+  print('\n'.join([copy, *told] if copy else told))
   if options.ticket and not diagnosis.sparse:
     print('  networks of --supernet=mobile have the form that runs sparsely, at image sizes that 32 divides')
   return 0 if diagnosis.sparse else 1
+
+
+def _of_copy(path: str) -> str:
+  """What is said of the copy of a ticket's network that lies in its folder; '' of any other file."""
+  file = expanded(path)
+  if not path or file.name != COPY or not (file.parent / named_files.TICKET).is_file():
+    return ''
+  ticket = shlex.quote(str(pathlib.Path(path).parent))
+  return (
+    f'{path} is the unoptimised copy of the network as it was trained, with all zeros stored: to check with, not to ship. This makes the'
+    f' file to ship: python -m tflite.export --ticket={ticket} --format=float16\nOf the copy:'
+  )
 
 
 def _notes(model: Any) -> list[str]:

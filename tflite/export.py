@@ -22,6 +22,7 @@ from st_tf.files import expanded
 from st_tf.task import DataConfig
 from tflite import exports
 from tflite.file.formats import FORMATS, STORAGES, Format
+from tflite.progress import stage
 
 _CALIBRATION_IMAGES = 200
 
@@ -102,21 +103,26 @@ def export(ticket: Any, task: Any, options: Options) -> exports.Exported:
   chosen, model = FORMATS[options.format], ticket.network
   network, to_units = deployment.of_ticket(ticket), deployment.normalisation_of(ticket).to_units
   as_trained = renormalisation(task, ticket.task)
-  samples = as_trained(_images(task, 'validation', options.samples))
-  calibration = to_units(as_trained(_images(task, 'train', _CALIBRATION_IMAGES))) if options.format == 'int8' else None
-  stored = storage.store(
-    lambda sparse: encode(network.function, model.input_shape[1:], options.format, sparse, calibration, network.variables),
-    options.format,
-    options.sparse,
-    to_units(samples[:4]),
-    chosen.tolerance,
-  )
-  error = convert.difference(network.repeated(convert.outputs(model, samples)), stored.content, to_units(samples))
+  with stage('Reading pictures'):
+    samples = as_trained(_images(task, 'validation', options.samples))
+    calibration = to_units(as_trained(_images(task, 'train', _CALIBRATION_IMAGES))) if options.format == 'int8' else None
+  with stage(f'Converting to {options.format}{", and timing it stored dense and sparse" if options.sparse == "auto" else ""}'):
+    stored = storage.store(
+      lambda sparse: encode(network.function, model.input_shape[1:], options.format, sparse, calibration, network.variables),
+      options.format,
+      options.sparse,
+      to_units(samples[:4]),
+      chosen.tolerance,
+    )
+  with stage("Comparing the file's outputs with the ticket's"):
+    error = convert.difference(network.repeated(convert.outputs(model, samples)), stored.content, to_units(samples))
   _check_outputs(chosen, error, len(samples))
-  metric = task.primary_metric
-  expected = score(lambda images: model(as_trained(images), training=False).numpy(), task, 'validation', 256).result()[metric]
+  metric, count = task.primary_metric, task.sizes['validation']
+  with stage(f'Scoring the ticket on {count:,} validation images'):
+    expected = score(lambda images: model(as_trained(images), training=False).numpy(), task, 'validation', 256).result()[metric]
   runner = Runner(stored.content)
-  reached = score(lambda images: network.single(runner(to_units(as_trained(images)))), task, 'validation', 256).result()[metric]
+  with stage(f'Scoring the file on {count:,} validation images'):
+    reached = score(lambda images: network.single(runner(to_units(as_trained(images)))), task, 'validation', 256).result()[metric]
   _check_score(chosen, metric, reached, expected)
   content = _described(stored.content, ticket, network.repeats)
   facts = exports.Exported(

@@ -10,7 +10,7 @@ from st_tf.files import write_text
 from st_tf.report import model_card
 from st_tf.report.samples import collect
 from st_tf.runs.workdir import Workdir
-from st_tf.task import Task, confusion
+from st_tf.task import Task, confidence, confusion, mistakes
 from st_tf.task.baselines import Baselines
 from st_tf.task.scoring import readable, score
 from st_tf.ticket import MODEL, Ticket, TicketError
@@ -21,6 +21,8 @@ from tflite.file.encode import encode
 from tflite.file.metadata import Description
 
 CARD = 'README.md'
+REPORT, WRONG = 'report', 'wrong.csv'
+_SHOWN_PARTS = 3
 _CHECKED_IMAGES = 16
 
 
@@ -68,14 +70,27 @@ def scored(path: pathlib.Path, task: Task, batch_size: int, simple: Baselines | 
   ticket = Ticket.load(path)
   if 'test' in ticket.metrics:
     return ticket
-  metrics = score(lambda images: ticket.network(images, training=False).numpy(), task, 'test', batch_size)
+  named = task.semantics['kind'] == 'classification' and bool(task.names('test'))
+  metrics = mistakes.Mistakes(task) if named else task.metrics()
+  score(lambda images: ticket.network(images, training=False).numpy(), task, 'test', batch_size, metrics)
   ticket.metrics.update(test=metrics.result(), per_class=metrics.per_class())  # Its own: it was just read.
+  sure = metrics.interval(task.pictures('test'))
+  if sure:
+    ticket.metrics[confidence.INTERVALS] = {**ticket.metrics.get(confidence.INTERVALS, {}), 'test': confidence.written(sure)}
   confused = confusion.kept(metrics.confusion(), len(task.labels))
   ticket.metrics.update({'confusion': confused} if confused else {})
   simple = simple or Baselines(task)
   ticket.metrics['baselines'] = {split: simple.scores(split) for split in ('validation', 'test')}
+  if named:
+    (path / REPORT).mkdir(exist_ok=True)
+    mistakes.write(path / REPORT / WRONG, metrics.found(_short(task.names('test'))))
   ticket.save(path)
   return ticket
+
+
+def _short(names: Sequence[str]) -> list[str]:
+  """Names of files from their splits on: a report goes to others, whom folders of this machine say nothing."""
+  return ['/'.join(pathlib.PurePath(name).parts[-_SHOWN_PARTS:]) for name in names]
 
 
 def stored_bytes(ticket: Ticket) -> int:
@@ -94,7 +109,14 @@ def _describe(path: pathlib.Path, ticket: Ticket, tickets: Sequence[Ticket], tas
   written = exports.beside(path, ticket.fingerprint)
   files = exports.rows(written[::-1]) if written else ()  # The smallest is the one to ship.
   report.write(
-    path / 'report', ticket, workdir.history.rows(), collect(task, ticket.network), tickets, model_file=path / MODEL, exports=files
+    path / REPORT,
+    ticket,
+    workdir.history.rows(),
+    collect(task, ticket.network),
+    tickets,
+    model_file=path / MODEL,
+    exports=files,
+    wrong=mistakes.read(path / REPORT / WRONG),
   )
   write_text(path / CARD, model_card.text(ticket, files))
 

@@ -22,6 +22,7 @@ def evaluate(
   labels: str = '',
   signature: str = '',
   output: str = '',
+  wrong: str = '',
   **data: Any,
 ) -> 'Evaluation':
   """Scores a ticket or a .tflite file.
@@ -35,6 +36,7 @@ def evaluate(
     labels: text file with the name of each output of a file, or 'task' where their order is the task's; '' = as it says.
     signature: which of a file's signatures; '' = 'serving_default', or the first.
     output: which output of a file that has several.
+    wrong: a .csv file for the pictures that are classified wrongly, with truth, answer and score; '' = none.
     **data: settings of `DataConfig` that replace those of the training, such as `data_dir`.
 
   Raises:
@@ -55,4 +57,4 @@ def evaluate(
     scorable, task = foreign.network(network, data, task, reading)
   else:
     scorable, task = evaluation.of_ticket(Ticket.load(network), str(network), data, task)
-  return evaluation.scored(scorable, task, split, batch_size)
+  return evaluation.scored(scorable, task, split, batch_size, wrong)

@@ -12,7 +12,7 @@ from st_tf import task as tasks
 from st_tf import wording
 from st_tf.api.outputs import Outputs
 from st_tf.errors import UserError
-from st_tf.task import EVERYTHING, Task, scoring
+from st_tf.task import EVERYTHING, Task, mistakes, scoring
 from st_tf.ticket import Ticket
 from st_tf.ticket.task_of import renormalisation, task_of
 
@@ -58,6 +58,7 @@ class Evaluation:
     scores: by name; fractions, except for the loss.
     per_class: {label: {'count': n, score: value}}.
     notes: what was taken for granted, as those of `Network`.
+    sure: the 95% interval of the score that decides; None where it is not known.
   """
 
   model: str
@@ -69,13 +70,22 @@ class Evaluation:
   scores: Mapping[str, float]
   per_class: Mapping[str, Mapping[str, float]]
   notes: tuple[str, ...] = ()
+  sure: tuple[float, float] | None = None
 
 
-def scored(network: Network, task: Task, split: str, batch_size: int) -> Evaluation:
+def scored(network: Network, task: Task, split: str, batch_size: int, wrong: str = '') -> Evaluation:
   """Scores `network` on a split of `task`.
+
+  Args:
+    network: what is scored.
+    task: on what.
+    split: one of its splits, or `EVERYTHING`.
+    batch_size: images per step.
+    wrong: a .csv file for the pictures that are classified wrongly; '' = none.
 
   Raises:
     EvaluationError: it reads other images or gives other outputs than the task has.
+    TaskError: wrong pictures are wanted of a task that does not classify, or cannot be written.
   """
   if network.image_size != tuple(task.image_size):
     wanted = ' '.join(f'--{name}={value}' for name, value in tasks.size_settings(network.image_size).items())
@@ -88,8 +98,10 @@ def scored(network: Network, task: Task, split: str, batch_size: int) -> Evaluat
       f'A network has as many outputs as its task, {task.head.outputs} for {task.name}. Received: {network.outputs}'
       f' in {network.name}. Choose the --task it was trained for.'
     )
+  if wrong:
+    mistakes.check_place(wrong)
   started = time.monotonic()
-  metrics = task.metrics()
+  metrics = mistakes.Mistakes(task) if wrong else task.metrics()
   for part in _parts(task, split):
     scoring.score(network.infer, task, part, batch_size, metrics)
   seconds = time.monotonic() - started
@@ -99,8 +111,20 @@ def scored(network: Network, task: Task, split: str, batch_size: int) -> Evaluat
     notes = (*notes, f'outputs: {network.read.note}')
     if not network.read.has_loss:
       scores.pop('loss', None)
+  if wrong:
+    notes = (*notes, _wrong(metrics, task, split, wrong, network.read is None or network.read.has_loss))
+  sure = scoring.interval(metrics, task, _parts(task, split))
   examples = sum(task.sizes[part] for part in _parts(task, split))
-  return Evaluation(network.name, network.about, task.name, split, examples, seconds, scores, metrics.per_class(), notes)
+  return Evaluation(network.name, network.about, task.name, split, examples, seconds, scores, metrics.per_class(), notes, sure)
+
+
+def _wrong(found: mistakes.Mistakes, task: Task, split: str, path: str, are_shares: bool) -> str:
+  listed = found.found(mistakes.names_of(task, _parts(task, split)), are_shares)
+  try:
+    mistakes.write(path, listed)
+  except OSError as error:
+    raise EvaluationError(f'Wrong pictures are written into a file. Received: {path} ({error}). Name another by --wrong.') from error
+  return f'wrong: {len(listed):,} pictures, listed in {path}'
 
 
 def _parts(task: Task, split: str) -> tuple[str, ...]:
@@ -122,6 +146,7 @@ def lines(result: Evaluation, per_class: bool = False) -> list[str]:
     ('', result.about),
     ('task', f'{result.task}, {result.split} split, {result.examples:,} examples'),
     *(note.split(': ', 1) for note in result.notes),
+    ('sure to', f'95% interval {100 * result.sure[0]:.1f} to {100 * result.sure[1]:.1f}%' if result.sure else ''),
     ('time', f'{wording.duration(result.seconds)} ({rate:,.0f} images per second)'),
   ]
   scores = [(wording.score_name(name), wording.score(name, value)) for name, value in result.scores.items()]

@@ -5,6 +5,7 @@ import pathlib
 
 from st_tf.errors import UserError
 from st_tf.ticket import Ticket
+from st_tf.wording import shown_path
 from tflite import doctor, export, exports
 from tflite.android import given, template
 from tflite.file import flat, sparse_rules
@@ -37,4 +38,4 @@ def ship(path: pathlib.Path, ticket: Ticket) -> Iterator[str]:
     except UserError as error:
       yield f'  app         none. {error}'
       return
-  yield f'  app         {app}; its README.md says how to build it'
+  yield f'  app         {shown_path(app)}; its README.md says how to build it'

@@ -8,9 +8,12 @@ import pathlib
 from typing import Any
 
 from st_tf import methods
+from st_tf.api import image_size
+from st_tf.api.image_size import Reasoned
 from st_tf.api.stand_in import StandIn
 from st_tf.arch import memory, presets
 from st_tf.arch.graph import Architecture, Graph
+from st_tf.arch.specs import SpecError
 from st_tf.config import PRUNING_SETTINGS, SEARCH_SETTINGS, Config, ConfigError, TrainingConfig
 from st_tf.config.named_files import TICKET, ticket_in
 from st_tf.config.request import Request
@@ -44,11 +47,8 @@ _OF_TRAINING = (
 _OF_TRAINED = ('weights', 'pixels', 'padding')
 _OF_MAPS = 0.02  # Learning rate of a fine-tuning whose head gives maps.
 _SLOWER = 3  # How much smaller the learning rate of a fine-tuning is, of a task that brings an optimizer of its own.
-_MULTIPLE = 32  # Of pixels: what five layers of stride 2 halve evenly.
 _STEPS, _SCRATCH_STEPS = 2000, 4000  # Training steps that suffice.
 _FEWEST_EPOCHS, _MOST_EPOCHS = 10, 200
-
-Reasoned = Mapping[str, tuple[Any, str]]  # Setting -> (value, why).
 
 
 def suited(task: Task, request: Request, jobs: int = 1) -> tuple[Task, Config]:
@@ -70,19 +70,23 @@ def suited(task: Task, request: Request, jobs: int = 1) -> tuple[Task, Config]:
     is_ticket = (pathlib.Path(config.init_from) / TICKET).is_file()
     return _going_on(Ticket.load(config.init_from), task, request, jobs) if is_ticket else (task, config)
   name, note = supernet(task, config)
-  note = '\n'.join(filter(None, (note, _of_size(task, name))))
   starts.check(name, config.weights, config.pixels, config.padding)
+  # From here on the weights are a file, or none: what the run is known by, and where all of it reads them.
+  try:
+    weights, size, why = _sized(task, name, config.weights, is_free(task, request))
+  except SpecError as error:
+    raise SpecError(f'{error}{_otherwise(task, config)}') from error
+  task, sized, said = image_size.taken(task, size, why)
+  note = '\n'.join(filter(None, (note, said, _of_size(task, name))))
   if not presets.is_graph(name):
     own = _fitting(task, presets.supernet(name), request, jobs, lambda batch: from_scratch(task, batch) if name in _PHOTOGRAPHS else {})
-    return task, _told(request, task, own, {}, note)
-  # From here on the weights are a file, or none: what the run is known by, and where all of it reads them.
-  weights = starts.located(name, config.weights, task.image_size)
+    return task, _told(request, task, own | sized, {}, note)
   begun = starts.of(dataclasses.replace(config, supernet=name, weights=weights), task.head, task.image_size)
   first = {'unit_search': ('scores', 'it is searched before the first step')}
   own = _fitting(
     task, begun.graph, request, jobs, lambda batch: fine_tuning(task, batch) if begun.values else from_scratch(task, batch) | first
   )
-  chosen = _told(request, task, own, {'supernet': name}, note, *begun.notes)
+  chosen = _told(request, task, own | sized, {'supernet': name}, note, *begun.notes)
   return _giving(task, begun), dataclasses.replace(chosen, weights=weights)
 
 
@@ -98,7 +102,7 @@ def supernet(task: Task, config: Config) -> tuple[str, str]:
     suffix = pathlib.Path(config.weights).suffix
     name = next((name for name in TRAINED if suffix in families.named(name).suffixes), TRAINED[0])
     return name, f'supernet {name}: whose weights are such files; --supernet names another'
-  found = next((name for name in TRAINED if families.file_of(name, '', task.image_size)), '')
+  found = next((name for name in TRAINED if _sized(task, name, '', not config.data.image_size)[0] != families.NONE), '')
   if found:
     return found, f'supernet {found}: its trained weights are at hand; --supernet names another, --weights=none begins at random'
   if config.weights:
@@ -109,13 +113,53 @@ def supernet(task: Task, config: Config) -> tuple[str, str]:
   )
 
 
+def _otherwise(task: Task, config: Config) -> str:
+  """The other way to trained weights, where those that would be fetched cannot be had."""
+  if config.weights != families.IMAGENET or task.default_supernet not in _PHOTOGRAPHS:
+    return ''
+  lite = families.named(TRAINED[0]).file_of
+  return (
+    f' Or begin with {TRAINED[0]}, whose weights are one file that is put there by hand, {families.at(TRAINED[0])}: {lite}. Where it lies'
+    ' there it is what runs on photographs begin with, without --weights and --supernet.'
+  )
+
+
+def is_free(task: Task, request: Request) -> bool:
+  """Whether nobody has said how large images are; settings of a file that leave it at its default say that it is the task's own."""
+  return not any('image_size' in settings for settings in (request.given, request.base, task.settings))
+
+
+def _sized(task: Task, name: str, weights: str, is_free: bool) -> tuple[str, tuple[int, int], str]:
+  """(what the weights of a network come to, (height, width) of the images, why); without weights those of a training from scratch.
+
+  Args:
+    task: with its own image size.
+    name: of the network.
+    weights: as of `starts.located`.
+    is_free: whether the image size is not given.
+  """
+  own = tuple(task.image_size)
+  free = is_free and bool(task.picture_sizes)
+  if not presets.is_graph(name):
+    return '', *(image_size.suiting(task, 0, name) if free else (own, ''))
+  if not free or weights == families.NONE:
+    return starts.located(name, weights, own), *(image_size.suiting(task, 0, name) if free else (own, ''))
+  size, why = image_size.suiting(task, starts.side(name), name)
+  for given in dict.fromkeys(('' if weights == families.IMAGENET else weights, weights)):  # What is at hand is not fetched.
+    for tried, reason in ((size, why), (own, 'the size that the weights at hand are for')):
+      found = starts.located(name, given, tried)
+      if found != families.NONE:
+        return found, tried, reason
+  return found, *image_size.suiting(task, 0, name)
+
+
 def _of_size(task: Task, name: str) -> str:
   """What should be known of an image size at which a network for phones cannot run sparsely there (docs/deploying.md)."""
-  fitting = [max(side // _MULTIPLE, 1) * _MULTIPLE for side in task.image_size]
-  if not (name in _PHOTOGRAPHS or presets.is_graph(name)) or all(side % _MULTIPLE == 0 for side in task.image_size):
+  fitting = [max(side // image_size.STEP, 1) * image_size.STEP for side in task.image_size]
+  if not (name in _PHOTOGRAPHS or presets.is_graph(name)) or all(side % image_size.STEP == 0 for side in task.image_size):
     return ''
   sizes, better = ('x'.join(map(str, dict.fromkeys(values))) for values in (task.image_size, fitting))
-  return f'image_size {sizes}: networks run sparsely on phones at multiples of {_MULTIPLE} pixels only; {better} is one'
+  return f'image_size {sizes}: networks run sparsely on phones at multiples of {image_size.STEP} pixels only; {better} is one'
 
 
 def fine_tuning(task: Task, batch_size: int | None = None) -> dict[str, tuple[Any, str]]:
@@ -220,14 +264,18 @@ def _shown(value: Any) -> str:
 
 def _going_on(ticket: Ticket, task: Task, request: Request, jobs: int) -> tuple[Task, Config]:
   """What a training that goes on with a ticket has: of a trained network its pixels, and settings that suit a fine-tuning."""
+  sized: Reasoned = {}
+  size = tuple(ticket.input_shape[:2])
+  if is_free(task, request) and task.picture_sizes and (size[0] == size[1] or task.semantics['kind'] == 'segmentation'):
+    task, sized, _ = image_size.taken(task, size, 'as the ticket has it')
   if not isinstance(ticket.arch, Graph):
-    return task, _told(request, task, _fitting(task, ticket.arch, request, jobs, lambda batch: {}), {})
+    return task, _told(request, task, _fitting(task, ticket.arch, request, jobs, lambda batch: {}) | sized, {})
   of_training = ('ranking', 'learning_rate', 'weight_decay', 'batch_size', 'epochs')
 
   def choose(batch: int | None) -> Reasoned:
     return {name: reasoned for name, reasoned in fine_tuning(task, batch).items() if name in of_training}
 
-  own = _fitting(task, ticket.arch, request, jobs, choose)
+  own = _fitting(task, ticket.arch, request, jobs, choose) | sized
   return _giving(task, ticket.task), _told(request, task, own, {'unit_search': 'scores'})
 
 

@@ -1,7 +1,6 @@
 """A drawn ticket in a few lines for a terminal."""
 
 from collections.abc import Mapping, Sequence
-import os
 import pathlib
 import shlex
 from typing import Any
@@ -20,7 +19,7 @@ def summary(ticket: Ticket, path: pathlib.Path, history: Sequence[Mapping[str, A
     history: rows of the run's metrics.
   """
   metric = ticket.task.primary_metric
-  cost, shown = ticket.cost, pathlib.Path(os.path.relpath(path)) if path.is_relative_to(pathlib.Path.cwd()) else path
+  cost, shown = ticket.cost, wording.shown_path(path)
   model = path / 'model.tflite'
   zeros = cost.zeros / cost.prunable if cost.prunable else 0.0
   return '\n'.join(

@@ -14,6 +14,7 @@ PARAMETERS = 10**9
 MACS = 10**13  # Of one image.
 _OF_A_WEIGHT = 16  # Bytes: it, its gradient, its average and what the optimizer remembers.
 _OF_AN_OUTPUT = 3  # Bytes: some layers' are kept for the backward pass, others are let go.
+_LAYERS_OF_KERNEL, _LAYERS_OF_BLOCK = 7, 5  # Convolutions, norms, activations; skips and sums.
 _INNER = 3  # Layers that a block's units go through twice over: convolution, norm, activation.
 _BRANCH = re.compile(r'(?:/branch|/fuse/|head/increase|head/down)(\d+)')
 # Settings of Keras's layers that the number of their weights is a multiple of.
@@ -29,11 +30,13 @@ class Size:
     params: its weights.
     macs: multiply-accumulates of one image.
     outputs: numbers that all its layers give for one image.
+    layers: how many there are, about.
   """
 
   params: int = 0
   macs: int = 0
   outputs: int = 0
+  layers: int = 0
 
   def add(self, params: int, positions: int, outputs: int) -> None:
     """Counts a layer.
@@ -115,6 +118,7 @@ def of_specs(arch: ArchSpec, head: HeadSpec, input_shape: Sequence[int]) -> Size
     positions = max(finest // 4 ** min(int(found[1]) if found else 0, 32), 1)
     units = _units(block)
     size.add(_weights(block), positions, positions * _INNER * (2 * units + block.out_channels))
+    size.layers += _LAYERS_OF_KERNEL * len(block.spec.kernels) + _LAYERS_OF_BLOCK
   last = (arch.head_channels[-1] if arch.head_channels else 1) * arch.last_channel + arch.last_channel * head.outputs
   size.add(last, finest if head.kind == 'dense' else 1, finest * head.outputs if head.kind == 'dense' else head.outputs)
   return size
@@ -127,6 +131,7 @@ def of_graph(graph: Graph) -> Size:
     params = sum(map(math.prod, node.weights.values())) if node.layer not in layers else 0
     layers.add(node.layer)
     size.add(params, 0, math.prod(side or 1 for side in node.shape))
+    size.layers += 1
   return size
 
 

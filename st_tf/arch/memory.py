@@ -6,7 +6,9 @@ from st_tf.arch import limits
 from st_tf.arch.graph import Architecture, Graph
 from st_tf.arch.specs import HeadSpec
 
-_BASE = 1_200_000_000  # Bytes of a process with TensorFlow and some batches of data.
+_BASE = 1_200_000_000  # Bytes of a process with TensorFlow, some batches of data and a step of few layers.
+_LOADED, _OF_A_LAYER = 800_000_000, 800_000  # Bytes before a step is traced, and what tracing leaves behind for each layer.
+_MANY_LAYERS, _OF_MANY = 1000, 1.6  # Networks of so many keep that much more of what they give: branches wait for each other.
 _OF_A_LABEL = 16  # Bytes for each label of each pixel of a map: what the loss enlarges outputs to, and its gradients.
 _BOUNDS = ('/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes')  # Of containers, by version.
 _COMFORTABLE, _POSSIBLE = 0.5, 0.95  # Shares of the machine's memory.
@@ -22,7 +24,7 @@ def of_step(arch: Architecture, head: HeadSpec, input_shape: tuple[int, int, int
     batch_size: images per step.
   """
   weights, images = _parts(arch, head, input_shape)
-  return _BASE + weights + batch_size * images
+  return weights + batch_size * images
 
 
 def largest_batch(
@@ -57,7 +59,8 @@ def machine() -> int:
 
 
 def _parts(arch: Architecture, head: HeadSpec, input_shape: tuple[int, int, int]) -> tuple[int, int]:
-  """Bytes of (what the weights need, one image)."""
+  """Bytes of (process, layers and weights; one image)."""
   size = limits.of_graph(arch) if isinstance(arch, Graph) else limits.of_specs(arch, head, input_shape)
   maps = input_shape[0] * input_shape[1] * head.outputs * _OF_A_LABEL if head.kind == 'dense' else 0
-  return size.of_weights, size.of_image + maps
+  kept = _OF_MANY if size.layers > _MANY_LAYERS else 1
+  return max(_BASE, _LOADED + _OF_A_LAYER * size.layers) + size.of_weights, round(kept * size.of_image) + maps

@@ -14,7 +14,9 @@ class Options:
   methods: str = dataclasses.field(
     default='supertickets,search_then_prune,gmp', metadata={'help': 'Methods, the first of which the others are compared with.'}
   )
-  sparsities: tuple[float, ...] = dataclasses.field(default=(0.8, 0.9, 0.95, 0.98), metadata={'help': 'Sparsities; a run each.'})
+  sparsities: tuple[float, ...] = dataclasses.field(
+    default=(0.8, 0.9, 0.95, 0.98), metadata={'help': 'Sparsities; a run each.', 'share': True}
+  )
   seeds: int = dataclasses.field(default=3, metadata={'help': 'Runs of each, with seeds from --seed on.'})
   learning_rates: tuple[float, ...] = dataclasses.field(
     default=(), metadata={'help': 'Learning rates that each method tries once; the best on validation is used. Empty = --learning_rate.'}

@@ -1,6 +1,7 @@
 """One setting of a dataclass: its type, its choices, and how it is written."""
 
 import dataclasses
+import decimal
 import math
 from typing import Any
 
@@ -15,9 +16,16 @@ class ConfigError(UserError):
   """A setting that no run can have."""
 
 
-def setting(default: Any, text: str, choices: tuple[str, ...] = ()) -> Any:
-  """A field of a frozen dataclass with what a flag needs: its help and, where not everything is allowed, its choices."""
-  return dataclasses.field(default=default, metadata={'help': text, 'choices': choices})
+def setting(default: Any, text: str, choices: tuple[str, ...] = (), share: bool = False) -> Any:
+  """A field of a frozen dataclass with what a flag needs.
+
+  Args:
+    default: its value.
+    text: its help.
+    choices: where not everything is allowed.
+    share: whether it is a share, which may be written as a percentage.
+  """
+  return dataclasses.field(default=default, metadata={'help': text, 'choices': choices, 'share': share})
 
 
 def checked(field: dataclasses.Field, value: Any) -> Any:
@@ -26,6 +34,8 @@ def checked(field: dataclasses.Field, value: Any) -> Any:
   Raises:
     ConfigError: another type, no finite number, or not among the field's choices.
   """
+  if field.metadata.get('share'):
+    value = _without_percent(field, value)
   if field.type in (Duration, _DURATIONS):
     return _checked_durations(field, value)
   if field.type == tuple[float, ...]:
@@ -79,6 +89,25 @@ def from_text(field: dataclasses.Field, text: str) -> Any:
     return text if field.type is Duration else field.type(text)
   except ValueError:
     return text
+
+
+def _without_percent(field: dataclasses.Field, value: Any) -> Any:
+  """A share that is written as a percentage, or several of which some are, as numbers; everything else as it is."""
+  several = field.type == tuple[float, ...]
+  entries = value.split(',') if several and isinstance(value, str) else value if isinstance(value, (list, tuple)) else (value,)
+  if not any(isinstance(entry, str) and entry.strip().endswith('%') for entry in entries):
+    return value
+  try:
+    found = tuple(_share(entry) if isinstance(entry, str) else entry for entry in entries)
+  except (decimal.InvalidOperation, ValueError):
+    return value
+  return found if several else found[0]
+
+
+def _share(text: str) -> float:
+  amount = text.strip().removesuffix('%')
+  # By decimals: 0.07 is not what 7 / 100 is in binary everywhere.
+  return float(decimal.Decimal(amount.strip()) / 100) if amount != text.strip() else float(amount)
 
 
 def shown(value: Any) -> str:

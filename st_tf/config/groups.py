@@ -57,6 +57,7 @@ class SearchConfig:
   target_macs: float = setting(
     0.6,
     "MACs the surviving network may have; up to 1 = a share of the supernet's; 0 = no target: --penalty acts as it is.",
+    share=True,
   )
   target_latency_ms: float = setting(
     0.0, 'Milliseconds the surviving network may take, by the table of --cost=latency:FILE; in place of --target_macs. 0 = no such target.'
@@ -87,7 +88,9 @@ class SearchConfig:
   penalty_ramp: Duration = setting(share(0.07), 'Duration over which the penalty grows from 0; a target is pursued only afterwards.')
   search_interval: Duration = setting(share(0.05), 'Duration between two looks at the factors.')
   search_end: Duration = setting(share(0.6), 'When the search ends (a duration from the start).')
-  minimum_saving: float = setting(0.05, 'A shrink happens when it saves at least this fraction of the current MACs, or at the last look.')
+  minimum_saving: float = setting(
+    0.05, 'A shrink happens when it saves at least this fraction of the current MACs, or at the last look.', share=True
+  )
 
   @property
   def has_target(self) -> bool:
@@ -99,7 +102,7 @@ class SearchConfig:
 class PruningConfig:
   """How weights are pruned and come back (SuperTickets, ECCV 2022, section 3)."""
 
-  sparsity: tuple[float, ...] = setting((0.9,), 'Fraction of prunable weights removed; several, rising, save a ticket each.')
+  sparsity: tuple[float, ...] = setting((0.9,), 'Fraction of prunable weights removed; several, rising, save a ticket each.', share=True)
   pruning_schedule: str = setting('cubic', 'How sparsity rises over training.', PRUNING_SCHEDULES)
   reactivation: str = setting('soft_threshold', 'What a pruned weight does between two rankings.', REACTIVATIONS)
   ranking: str = setting(
@@ -112,13 +115,13 @@ class PruningConfig:
   prune_end: Duration = setting(share(0.7), 'When the target sparsity is reached and the mask becomes final (a duration from the start).')
   prune_interval: Duration = setting(share(0.01), 'Duration between two rankings.')
   reactivation_end: Duration = setting(share(1.0), 'Until when pruned weights may come back (a duration from the start).')
-  damping: float = setting(0.1, "Share of the gradient that pruned weights receive under 'dense_gradient'.")
+  damping: float = setting(0.1, "Share of the gradient that pruned weights receive under 'dense_gradient'.", share=True)
   unit_slope: bool = setting(
     True,
     'Under soft_threshold, the gradient of a unit of which little is left above the threshold is as much smaller as batch norm makes it'
     ' larger.',
   )
-  layer_floor: float = setting(0.01, 'Smallest fraction of its weights a layer keeps (at least one weight).')
+  layer_floor: float = setting(0.01, 'Smallest fraction of its weights a layer keeps (at least one weight).', share=True)
   prune_depthwise: bool = setting(False, 'Prune depthwise convolutions too.')
   prune_stem: bool = setting(False, 'Prune the stem too.')
   prune_classifier: bool = setting(False, 'Prune the final layer too.')
@@ -150,7 +153,7 @@ class TrainingConfig:
     0.0, "What RMSprop adds to a gradient's mean square and Adam to its root; 0 = the optimizer's own, 0.001 and 1e-7."
   )
   weight_decay: float = setting(1e-4, 'L2 on convolution and dense kernels (decoupled with adamw).')
-  label_smoothing: float = setting(0.1, 'Share of the target given to all classes alike.')
+  label_smoothing: float = setting(0.1, 'Share of the target given to all classes alike.', share=True)
   gradient_clip: float = setting(0.0, 'Largest global norm of the gradient; 0 = no clipping.')
   ema_decay: float = setting(
     0.9999, 'Decay of the averaged weights per 4096 examples; 0 = no averages. Under soft_threshold they begin with the final mask.'
@@ -164,7 +167,7 @@ class TrainingConfig:
     "What the network learns from beside the targets: a ticket's folder, a file of Keras, or start (the network as it came).",
   )
   teacher_pixels: str = setting('', 'Pixels that a teacher of a file wants; empty = as the file says.', PIXELS)
-  teacher_share: float = setting(0.5, "Share of the loss that is the distance to the teacher's outputs.")
+  teacher_share: float = setting(0.5, "Share of the loss that is the distance to the teacher's outputs.", share=True)
   teacher_temperature: float = setting(1.0, "What logits are divided by before they are compared with the teacher's.")
   quantize: str = setting(
     '', 'Number format of files whose rounding weights and activations see at the end of the training; empty = none.', QUANTIZED

@@ -29,7 +29,8 @@ from st_tf.methods._method import SEARCHED, Method, Training
 from st_tf.methods._pipeline import Pipeline, alone, retrain_epochs, trial_epochs, unrounded
 from st_tf.methods._tuning import OBJECTIVE, Failed
 from st_tf.methods._widths import Widths
-from st_tf.runs.run import DivergedError, Run, train_to_the_end
+from st_tf.runs.continuing import DivergedError
+from st_tf.runs.run import Run, train_to_the_end
 from st_tf.runs.start import fresh, prunable_weights
 from st_tf.runs.target import shown
 from st_tf.runs.workdir import Workdir

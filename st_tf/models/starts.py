@@ -17,6 +17,7 @@ from st_tf.models.families import PIXELS
 from st_tf.models.graph import build_graph, read
 
 _DROPOUT = 0.2
+_USUAL_SIDE = 224
 _LAST = {'classification': 'Dense', 'dense': 'Conv2D'}  # Layers, by the kind of head that they end.
 _POOLING = ('GlobalAveragePooling2D', 'GlobalMaxPooling2D', 'Flatten')
 _FINAL = frozenset({'softmax', 'sigmoid'})
@@ -84,6 +85,22 @@ def located(name: str, weights: str, image_size: tuple[int, int]) -> str:
     SpecError: they are asked for and cannot be had.
   """
   return weights if name.startswith(presets.KERAS) else families.file_of(name, weights, image_size) or families.NONE
+
+
+def side(name: str) -> int:
+  """Side in pixels of the square images that the weights of a network were trained on; of a file that does not say, the usual one.
+
+  Args:
+    name: as of `start`.
+
+  Raises:
+    SpecError: there is no such network.
+  """
+  if not name.startswith(presets.KERAS):
+    return families.named(name).side
+  graph, _ = keras_files.load(os.path.expanduser(name.removeprefix(presets.KERAS)))
+  shape = next((node.shape for node in graph.nodes if node.kind == INPUT), ())
+  return shape[0] if len(shape) == 3 and shape[0] and shape[0] == shape[1] else _USUAL_SIDE
 
 
 def check(name: str, weights: str, pixels: str, padding: str = '') -> None:

@@ -11,9 +11,11 @@ from st_tf.models import cost
 from st_tf.models.cost import LayerCost
 from st_tf.report import confused, costs, curves, densities, generations, ink, page, survivors, template, trade_off, verdict
 from st_tf.task import Sample
+from st_tf.task.mistakes import Mistake
 from st_tf.ticket import Ticket
 
 _HEAVIEST_LAYERS = 12
+_SHOWN_WRONG = 50
 
 
 def write(
@@ -26,6 +28,7 @@ def write(
   layers: Sequence[LayerCost] | None = None,
   model_file: str | pathlib.Path | None = None,
   exports: Sequence[Sequence[str]] = (),
+  wrong: Sequence[Mistake] = (),
 ) -> pathlib.Path:
   """Writes `index.html` into `directory`, which is made if need be, and returns its path.
 
@@ -39,6 +42,7 @@ def write(
     layers: cost of each layer of the ticket; measured where not given.
     model_file: the ticket's .tflite file.
     exports: what is known of its files for phones, in rows, of which the first says what of each; the file to ship is the next.
+    wrong: test pictures that it classifies wrongly, the surest answer first.
   """
   if layers is None:
     layers = cost.of(ticket.network, ticket.masks).layers
@@ -46,6 +50,8 @@ def write(
   content = _content(ticket, list(history), list(dense_history or ()), tickets, layers) | {
     **template.parts(),
     'samples': samples,
+    'wrong': wrong[:_SHOWN_WRONG],
+    'more_wrong': len(wrong[_SHOWN_WRONG:]),
     'exports': exports,
     'tiles': page.tiles(ticket, exports),
     'copy': wording.size(pathlib.Path(model_file).stat().st_size) if model_file else '',

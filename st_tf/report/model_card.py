@@ -75,7 +75,7 @@ def _scores(ticket: Any) -> Iterator[str]:
   for split in there:
     count, score = ticket.provenance.examples.get(split, 0), metrics[split][metric]
     simple = _plain(verdict.beaten(metrics.get('baselines', {}).get(split, {}), metric))
-    yield f'| {split} | {wording.score(metric, score)} | {_range(interval(metric, score, count))} | {count:,} | {simple} |'
+    yield f'| {split} | {wording.score(metric, score)} | {_range(verdict.interval(ticket, split))} | {count:,} | {simple} |'
   own = page.class_metric(metrics.get('per_class', {}))
   if not own or len(metrics['per_class']) > _MOST_LABELS:
     return

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from st_tf import wording
-from st_tf.task.confidence import interval
+from st_tf.task import confidence
 
 _AS_LOW = 0.02  # A training score that is no further above validation's says that more can be learned.
 _KNOWN = 0.95  # From this score on nothing is left to be learned.
@@ -19,9 +19,14 @@ def scored_split(metrics: Mapping[str, Any], metric: str) -> str:
 
 def range_of(ticket: Any, split: str) -> str:
   """How sure the primary score of a split is: '95% interval 83.8 to 88.1%, 997 examples'; '' where that is not known."""
-  metric, count = ticket.task.primary_metric, ticket.provenance.examples.get(split, 0)
-  found = interval(metric, ticket.metrics[split][metric], count)
-  return f'95% interval {100 * found[0]:.1f} to {100 * found[1]:.1f}%, {count:,} examples' if found else ''
+  count, found = ticket.provenance.examples.get(split, 0), interval(ticket, split)
+  how = ' by drawing pictures anew' if split in ticket.metrics.get(confidence.INTERVALS, {}) else ''
+  return f'95% interval {100 * found[0]:.1f} to {100 * found[1]:.1f}%{how}, {count:,} examples' if found else ''
+
+
+def interval(ticket: Any, split: str) -> tuple[float, float] | None:
+  """The 95% interval of the primary score of a split; None where it is not known."""
+  return confidence.of(ticket.metrics, split, ticket.task.primary_metric, ticket.provenance.examples.get(split, 0))
 
 
 def beaten(scores: Mapping[str, float], metric: str) -> str:
@@ -41,7 +46,7 @@ def verdict(ticket: Any, history: Sequence[Mapping[str, Any]]) -> str:
   simple = ticket.metrics.get('baselines', {}).get(split, {})
   if simple:
     name, best = max(simple.items(), key=lambda item: item[1])
-    found = interval(metric, ticket.metrics[split][metric], ticket.provenance.examples.get(split, 0))
+    found = interval(ticket, split)
     if best >= (found[0] if found else ticket.metrics[split][metric]):
       count = ticket.provenance.examples.get(split, 0)
       few = f' {count:,} {split} examples are few to tell by.' if found and count < _TELLING else ''

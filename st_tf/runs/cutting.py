@@ -10,7 +10,7 @@ import st_tf
 from st_tf.models import cost
 from st_tf.pruning.wrapper import effective_values
 from st_tf.search.factors import unscaled
-from st_tf.task import Task
+from st_tf.task import Task, confidence
 from st_tf.ticket import Costs, Provenance, TaskFacts, Ticket
 from st_tf.training.trainer import Trainer
 
@@ -27,7 +27,8 @@ def cut(trainer: Trainer, batches: Any, sparsity: float, provenance: Provenance)
     provenance: where the ticket comes from.
   """
   with trainer.evaluated(batches):
-    validation = trainer.scores('validation').result()
+    scores = trainer.scores('validation')
+    validation, sure = scores.result(), scores.interval(trainer.task.pictures('validation'))
     weights = trainer.network.folded(trainer.values() | effective_values(trainer.model))
   masks = dict(trainer.mask)
   for name, kept in masks.items():
@@ -44,7 +45,7 @@ def cut(trainer: Trainer, batches: Any, sparsity: float, provenance: Provenance)
     survivors=trainer.survivors,
     task=_described(trainer.task),
     sparsity=sparsity,
-    metrics={'validation': validation},
+    metrics={'validation': validation} | ({confidence.INTERVALS: {'validation': confidence.written(sure)}} if sure else {}),
     cost=_costs(trainer),
     provenance=provenance,
   )

@@ -13,12 +13,13 @@ import numpy as np
 import tensorflow as tf
 
 from st_tf import wording
-from st_tf.arch.graph import Graph, architecture
+from st_tf.arch.graph import Graph
 from st_tf.config import Config
-from st_tf.errors import Interrupted, UserError
+from st_tf.errors import Interrupted
 from st_tf.models import cost
 from st_tf.pruning.fit import is_last, may_return
 from st_tf.runs import factoring
+from st_tf.runs.continuing import Sums, check_same, diverged, kept
 from st_tf.runs.cutting import cut, origin
 from st_tf.runs.folder import WorkdirError
 from st_tf.runs.removal import remove_least_valuable
@@ -26,7 +27,7 @@ from st_tf.runs.start import fresh, load_weights
 from st_tf.runs.target import alive as living
 from st_tf.runs.target import check_sparsity, check_target, correct_penalty, macs_without, target_flag, trimmed
 from st_tf.runs.workdir import Workdir
-from st_tf.task import Task
+from st_tf.task import Task, TaskError
 from st_tf.task.scoring import readable
 from st_tf.ticket import Ticket
 from st_tf.training.plan import Plan
@@ -34,21 +35,6 @@ from st_tf.training.state import State
 from st_tf.training.trainer import Trainer
 
 _PACE = 200  # Steps by whose time the time that is left is told.
-
-
-class DivergedError(UserError):
-  """Training produced a loss that is no number."""
-
-
-@dataclasses.dataclass
-class _Sums:
-  """Running sums of the epoch so far; they go into checkpoints."""
-
-  loss: float = 0.0
-  score: float = 0.0
-  batches: int = 0
-  seconds: float = 0.0
-  trimmed: int = 0  # Of the whole training: units that had to go to meet its target.
 
 
 class Run:
@@ -69,7 +55,7 @@ class Run:
     self.config: Config = trainer.config
     self._process = workdir.process
     self._fingerprint = workdir.identity.derived(self.config).fingerprint
-    self._sums = _Sums()
+    self._sums = Sums()
     self._pace: collections.deque[float] = collections.deque(maxlen=_PACE)  # Seconds of the last steps.
     self._asked_to_stop: Callable[[], str] = lambda: ''
     if plan.search_every and not isinstance(trainer.arch, Graph):
@@ -96,17 +82,25 @@ class Run:
       Interrupted: the process was asked to stop.
     """
     with self._process.stopping() as self._asked_to_stop:
-      yield from range(self.trainer.step // self.plan.steps_per_epoch, self.config.epochs)
+      # An epoch whose steps are all taken is not over before its evaluation, which empties the sums.
+      done = self.trainer.step - (1 if self._sums.batches else 0)
+      yield from range(done // self.plan.steps_per_epoch, self.config.epochs)
 
   def batches(self, epoch: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-    """The batches of `epoch` that are left, with a progress bar on a terminal."""
+    """The batches of `epoch` that are left, with a progress bar on a terminal.
+
+    Raises:
+      TaskError: a picture cannot be read; the state is saved.
+    """
     start = self.trainer.step - epoch * self.plan.steps_per_epoch
+    if start == self.plan.steps_per_epoch:
+      return
     data = self.task.dataset('train', self.config.batch_size, training=True, seed=self.config.seed, epoch=epoch, start_batch=start)
     title = f'epoch {epoch + 1}/{self.config.epochs}'
     if not self.trainer.traces:
       print('Building the training step: the first one takes longest.', flush=True)
     bar = self._process.bar(data, title, self.plan.steps_per_epoch, leave=False, initial=start, disable=None, unit='step')
-    for batch in readable(bar):
+    for batch in self._kept_where_unreadable(readable(bar)):
       yield batch
       if self._sums.batches:
         bar.set_postfix(loss=wording.loss(self._sums.loss / self._sums.batches))
@@ -126,7 +120,7 @@ class Run:
     before, traces, plan, step = self._mark, trainer.traces, self.plan, trainer.step
     loss, outputs = trainer.train(images, targets, plan.learning_rate(step), self.strength(), plan.is_quantized(step))
     if not math.isfinite(loss):
-      raise self._diverged('The loss is a finite number', loss)
+      raise diverged('The loss is a finite number', loss, trainer.step)
     self._sums.loss += loss
     self._sums.score += self.task.batch_score(tf.nest.map_structure(np.asarray, targets), outputs)
     self._sums.batches += 1
@@ -135,15 +129,18 @@ class Run:
       self._pace.append(self._mark - before)
 
   def end_epoch(self, epoch: int) -> None:
-    """Evaluates on the validation split, reports, and writes a checkpoint."""
+    """Evaluates on the validation split, reports, and writes a checkpoint, also where a picture cannot be read."""
     trainer, sums, trained = self.trainer, self._sums, self._mark
-    with trainer.evaluated(self.calibration()):
-      validation = trainer.scores('validation').result()
+    try:
+      with trainer.evaluated(self.calibration()):
+        validation = trainer.scores('validation').result()
+    except TaskError as error:
+      raise self._kept(error) from error
     broken = [name for name, value in trainer.values().items() if not np.isfinite(value).all()]
     if broken:
-      raise self._diverged('Weights are finite numbers', broken[0])
+      raise diverged('Weights are finite numbers', broken[0], trainer.step)
     if not all(math.isfinite(value) for value in validation.values()):
-      raise self._diverged('Scores on the validation split are finite numbers', validation)
+      raise diverged('Scores on the validation split are finite numbers', validation, trainer.step)
     mask = trainer.mask
     found = cost.of(trainer.model, mask)
     self._count_time()
@@ -170,7 +167,7 @@ class Run:
     each = statistics.median(self._pace) * self.plan.steps_per_epoch if self._pace else sums.seconds
     left = (self.config.epochs - epoch - 1) * (each + self._mark - trained)
     print(wording.epoch(row, self.config.epochs, self.task.primary_metric, self.task.training_metric, left), flush=True)
-    self._sums = _Sums(trimmed=sums.trimmed)
+    self._sums = Sums(trimmed=sums.trimmed)
     self._save()
     signal = self._asked_to_stop()
     if signal:
@@ -264,20 +261,14 @@ class Run:
       raise WorkdirError(f'A ticket can be written. Received: {error}. Make room and give {self._process.again} again.') from error
     return ticket
 
-  def _diverged(self, rule: str, received: Any) -> DivergedError:
-    return DivergedError(
-      f'{rule}. Received: {received} at step {self.trainer.step}. Try a lower --learning_rate, --gradient_clip=1 or a longer --warmup,'
-      ' with --fresh or another --workdir, since a run keeps its settings.'
-    )
-
   def _restored(self) -> bool:
     """Whether the run goes on from a checkpoint: the newest that fits."""
     checkpoints, broken = self.workdir.checkpoints, None
     for state in checkpoints.readable():
       try:
-        self._check_same(state)
+        check_same(state, self.task.sizes, self._fingerprint, self.trainer.supernet, self.workdir.path)
         self.trainer.restore(state)
-        self._sums = _Sums(**state.facts['sums'])
+        self._sums = Sums(**state.facts['sums'])
         return True
       except WorkdirError:
         raise
@@ -288,20 +279,6 @@ class Run:
       again = f'Give {self._process.again} again, which starts from the beginning.'
       raise WorkdirError(f'A run continues from a whole checkpoint. Received: a broken one of step {broken}, which is set aside. {again}')
     return False
-
-  def _check_same(self, state: State) -> None:
-    """Refuses a checkpoint of other settings or data, in a folder of these settings."""
-    facts, sizes = state.facts, dict(self.task.sizes)
-    if facts['sizes'] != sizes:
-      received = f'{facts["sizes"]} examples, now {sizes}'
-    elif facts['config'] != self._fingerprint or architecture(facts['supernet']) != self.trainer.supernet:
-      received = 'checkpoints of other settings, or of another version of this program'
-    else:
-      return
-    raise WorkdirError(
-      f'A run continues with the settings and the data it began with. Received: {received}, in {self.workdir.path}.'
-      ' Put it back, or use another --workdir, or --fresh to start over.'
-    )
 
   def record(self, event: str, **facts: Any) -> None:
     """Appends what happened at this step to the metrics."""
@@ -324,8 +301,23 @@ class Run:
     self._is_saved = self.workdir.checkpoints.save(State(state.facts | facts, state.arrays))
 
   def _stop(self, signal: str) -> None:
-    where = f'step {self.trainer.step}' if self._is_saved else 'the last checkpoint, since this one could not be written'
-    raise Interrupted(f'{signal}: {self._process.again} continues from {where}.')
+    raise Interrupted(f'{signal}: {self._process.again} continues from {self._where()}.')
+
+  def _where(self) -> str:
+    return f'step {self.trainer.step}' if self._is_saved else 'the last checkpoint, since this one could not be written'
+
+  def _kept_where_unreadable(self, batches: Iterator[Any]) -> Iterator[Any]:
+    try:
+      yield from batches
+    except TaskError as error:
+      raise self._kept(error) from error
+
+  def _kept(self, error: TaskError) -> TaskError:
+    """The state is saved where there is one; what is to be said of a picture that cannot be read."""
+    if not self.trainer.step:
+      return error
+    self._save()
+    return kept(error, self._where(), self._process.again)
 
 
 def train_to_the_end(run: Run, early_step: int = 0) -> None:

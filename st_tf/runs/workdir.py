@@ -14,7 +14,7 @@ from st_tf import files, plain
 from st_tf.config import OF_THE_MACHINE, Config, Identity
 from st_tf.config.fields import shown
 from st_tf.config.named_files import without_folder
-from st_tf.runs import folder, lock
+from st_tf.runs import claimed, folder, lock
 from st_tf.runs.checkpoints import Checkpoints
 from st_tf.runs.folder import WorkdirError
 from st_tf.runs.history import History
@@ -66,7 +66,7 @@ class Workdir:
       self._lock = lock.Lock(self.path, wait, process.waiting)
       self._begin(fresh)
     except BlockingIOError as error:
-      raise WorkdirError(f'One process at a time uses a workdir. Received: {self.path}, which another one uses. Wait for it.') from error
+      raise claimed.in_use(self.path) from error
     except OSError as error:
       if error.errno == errno.ENOSPC:
         way_out = f'Make room and give {process.again} again.'
@@ -173,15 +173,10 @@ class Workdir:
       if self._is_of_checkpoint(error):
         return
       raise WorkdirError(f'{path} is what a run wrote. Received: {error} Use another --workdir, or --fresh to start over.') from error
-    changed, why = self.identity.changed_from(before, digests, self.is_finished), ''
+    changed = self.identity.changed_from(before, digests, self.is_finished)
     if not changed or self._is_of_checkpoint(', '.join(changed)):
       return
-    if before.epochs != self.identity.settings.epochs:
-      why = ' Every schedule depends on --epochs, so that a longer run is another run from its first step on.'
-    raise WorkdirError(
-      f'A workdir belongs to one configuration. Received: {", ".join(changed)} in {self.path}.{why}'
-      ' Go back to what it had, or use another --workdir, or --fresh to start over.'
-    )
+    raise claimed.other_run(self.path, changed, before.epochs != self.identity.settings.epochs)
 
   def _is_of_checkpoint(self, why: object) -> bool:
     """Whether the newest checkpoint is of this run, which says so where the files beside it do not."""

@@ -6,6 +6,7 @@ import dataclasses
 import io
 import os
 import pathlib
+import re
 import threading
 
 import numpy as np
@@ -26,6 +27,7 @@ _RUBBISH = {
 LARGEST = 120_000_000
 # Modes whose conversion to RGB keeps the picture. Others (16 or 32 bits of grey) would be clipped to white.
 MODES = ('1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'RGBX', 'CMYK', 'YCbCr', 'HSV')
+_OF_MEMORY = re.compile(' <_io[^>]*>')  # What Pillow calls contents that are no file.
 _LARGE = 16_000_000  # Of which several at a time would take too much memory: they are decoded one after the other.
 _ONE_AT_A_TIME = threading.Lock()
 _HEIC_BRANDS = (b'heic', b'heix', b'hevc', b'hevx', b'heim', b'heis', b'mif1', b'msf1')
@@ -71,10 +73,15 @@ def open_rgb(item: pathlib.Path | bytes, name: str, side: int = 0) -> Image.Imag
     TaskError: missing, unreadable, too large, or in a mode that has no RGB form.
   """
   with _opened(item, name) as picture:
-    if side and picture.mode in MODES:
-      picture.draft('RGB', (side, side))
-    with _in_turn(picture, name):
-      return as_rgb(picture, name)
+    return _decoded(picture, name, side)
+
+
+def looked_at(item: pathlib.Path | bytes, name: str, side: int) -> tuple[int, int]:
+  """(height, width) that an encoded picture says of itself, as it is stored; it is decoded, and so refused, as by `open_rgb`."""
+  with _opened(item, name) as picture:
+    width, height = picture.size
+    _decoded(picture, name, side)
+  return height, width
 
 
 def header_of(item: pathlib.Path | bytes, name: str) -> Header:
@@ -140,7 +147,7 @@ def decodable(name: str, item: pathlib.Path | bytes = b'', rule: str = 'An image
   except FileNotFoundError as error:
     raise TaskError(f'An image is a file that exists. Received: {shown(name)}.') from error
   except Exception as error:  # Decoders raise what they run into: struct.error, KeyError, MemoryError and others.
-    reason = shown(str(error)) or type(error).__name__
+    reason = shown(_OF_MEMORY.sub('', str(error))) or type(error).__name__
     raise TaskError(f'{rule} Received: {shown(name)} ({reason}). {_way_out(item)}') from error
 
 
@@ -177,6 +184,13 @@ def center_crop(picture: Image.Image, size: tuple[int, int], keep: float = 1.0) 
   left, top = max((picture.width - scale * width) / 2, 0.0), max((picture.height - scale * height) / 2, 0.0)
   box = (left, top, min(left + scale * width, picture.width), min(top + scale * height, picture.height))
   return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR, box))
+
+
+def _decoded(picture: Image.Image, name: str, side: int) -> Image.Image:
+  if side and picture.mode in MODES:
+    picture.draft('RGB', (side, side))
+  with _in_turn(picture, name):
+    return as_rgb(picture, name)
 
 
 @contextlib.contextmanager

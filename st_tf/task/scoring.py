@@ -1,13 +1,13 @@
 """Scores of anything that maps images to outputs."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 import re
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from st_tf.task import Metrics, Task, TaskError
+from st_tf.task import Metrics, Task, TaskError, confidence
 
 
 def score(infer: Callable[[np.ndarray], np.ndarray], task: Task, split: str, batch_size: int, metrics: Metrics | None = None) -> Metrics:
@@ -24,6 +24,22 @@ def score(infer: Callable[[np.ndarray], np.ndarray], task: Task, split: str, bat
   for images, targets in readable(task.dataset(split, batch_size).as_numpy_iterator()):
     metrics.update(targets, task.answers(infer, images))
   return metrics
+
+
+def interval(metrics: Metrics, task: Task, splits: Sequence[str]) -> tuple[float, float] | None:
+  """The 95% interval of the score that decides; None where it is not known.
+
+  Args:
+    metrics: of all examples of `splits`.
+    task: of which they are.
+    splits: in the order in which they were added.
+  """
+  pictures, start = [], 0
+  for split in splits:
+    pictures.append(start + task.pictures(split))
+    start += task.sizes[split]
+  metric = task.primary_metric
+  return metrics.interval(np.concatenate(pictures)) or confidence.interval(metric, metrics.result()[metric], start)
 
 
 def readable(batches: Iterable[Any]) -> Iterator[Any]:

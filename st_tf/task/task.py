@@ -12,6 +12,7 @@ import numpy as np
 from st_tf import plugins
 from st_tf.arch.specs import HeadSpec
 from st_tf.errors import UserError, did_you_mean
+from st_tf.task.metrics import Metrics
 from st_tf.task.normalisation import Normalisation
 
 _NO_CHARACTERS = ('Cc', 'Cs', 'Zl', 'Zp')  # Unicode's categories of control characters, halves of some, separators of lines.
@@ -63,7 +64,8 @@ class DataConfig:
     default=0.0,
     metadata={
       'help': 'Segmentation: share of a window that it has in common with the next where pictures larger than that are scored; 0 = as few'
-      ' windows as cover them.'
+      ' windows as cover them.',
+      'share': True,
     },
   )
   flip_test: bool = dataclasses.field(
@@ -89,26 +91,6 @@ class DataConfig:
       value = getattr(self, field.name)
       if type(value) is not field.type and not (field.type is float and type(value) is int):
         raise TaskError(f'--{field.name} is {_KINDS[field.type]}. Received: {value!r:.60}. Its default is {field.default!r}.')
-
-
-class Metrics(abc.ABC):
-  """Accumulates scores over the batches of one evaluation."""
-
-  @abc.abstractmethod
-  def update(self, targets: np.ndarray, outputs: np.ndarray) -> None:
-    """Adds one batch of targets and network outputs."""
-
-  @abc.abstractmethod
-  def result(self) -> dict[str, float]:
-    """The scores so far, by name."""
-
-  @abc.abstractmethod
-  def per_class(self) -> dict[str, dict[str, float]]:
-    """The scores of each class: {label: {'count': n, score: value}}."""
-
-  def confusion(self) -> dict[str, dict[str, int]]:
-    """How often what was taken for what, {truth: {answer: n}}, without what never happened; nothing where answers are no classes."""
-    return {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,6 +132,7 @@ class Task(abc.ABC):
     default_supernet: the preset that suits the images when `--supernet` names none.
     settings: what suits the loss, by flag name, in the place of the defaults; files, recipes and flags win over it.
     notes: what a user should know of the data, such as what of it is left out; a line each.
+    picture_sizes: (height, width) of the training's pictures as they are, of a task that can show them at another `image_size` too.
     origins: {split: where it comes from}, in words, for splits that the source has not, or not as such, such as those drawn from train.
     contents: digest of data that lie in memory, so that a run goes on with the same data only; empty for tasks found by their names.
     semantics: what the outputs mean, for those who have a ticket and not its task: 'kind' (one of `KINDS`); of maps also 'colours',
@@ -169,6 +152,7 @@ class Task(abc.ABC):
   default_supernet: str = 'mobile'
   settings: Mapping[str, Any] = MappingProxyType({})
   notes: Sequence[str] = ()
+  picture_sizes: Sequence[tuple[int, int]] = ()
   origins: Mapping[str, str] = MappingProxyType({})
   contents: str = ''
   semantics: Mapping[str, Any] = MappingProxyType({'kind': 'classification'})
@@ -277,6 +261,19 @@ class Task(abc.ABC):
   def scored(self, split: str) -> int:
     """How many examples `dataset` gives of a split without `training`."""
     return self.sizes[split]
+
+  def pictures(self, split: str) -> np.ndarray:
+    """[n] the number of the picture that each example is of which `dataset` gives without `training`."""
+    return np.arange(self.scored(split))
+
+  def names(self, split: str) -> Sequence[str]:
+    """What the pictures of a split are called, in the order of `dataset` without `training`; nothing where they have no names."""
+    del split
+    return ()
+
+  def resized(self, size: tuple[int, int]) -> 'Task':
+    """The same with pictures of another `image_size`, of a task that says its `picture_sizes`."""
+    raise NotImplementedError(f'{self.name} shows pictures of {size} as little as others but its own')
 
   def batch_score(self, targets: Any, outputs: np.ndarray) -> float:
     """`training_metric` of one training batch."""

@@ -214,7 +214,7 @@ def check_metrics(metrics: Mapping[str, Any]) -> None:
   """
   for name in SPLITS:
     plain.check(metrics.get(name, {}), Mapping[str, float], f'metrics.{name}')
-  for name in ('per_class', 'baselines', 'confusion'):
+  for name in ('per_class', 'baselines', 'confusion', 'intervals'):
     plain.check(metrics.get(name, {}), Mapping[str, Mapping[str, float]], f'metrics.{name}')
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from st_tf.errors import UserError
-from st_tf.task import DataConfig, TaskError
+from st_tf.task import DataConfig, TaskError, mistakes
 from st_tf.ticket import Provenance, TicketError
 from tests import tiny
 from tflite.convert import convert
@@ -116,6 +116,26 @@ def test_all_splits_of_new_pictures_are_scored_together(ticket, task, loaded, tm
   monkeypatch.setattr(task, 'semantics', {'kind': 'keypoints'})
   with pytest.raises(UserError, match=r'Joints are scored split by split\. Received: --split=all\. Name one of train, validation, test'):
     evaluate.main([*command, '--split=all'])
+
+
+def test_wrong_pictures_are_listed_by_name(ticket, task, loaded, tmp_path, capsys, monkeypatch):
+  ticket.save(tmp_path / 'ticket')
+  monkeypatch.setattr(task, 'names', lambda split: [f'{split}/{index}.jpg' for index in range(tiny.SIZES[split])])
+  command = ['evaluate', f'--ticket={tmp_path / "ticket"}', '--task=module:tests.tiny', f'--wrong={tmp_path / "wrong.csv"}', '--split=all']
+  evaluate.main(command)
+  listed = mistakes.read(tmp_path / 'wrong.csv')
+  examples = sum(tiny.SIZES.values())
+  said = capsys.readouterr().out
+  assert f'wrong    {len(listed)} pictures, listed in {tmp_path / "wrong.csv"}\n' in said and 0 < len(listed) < examples
+  assert f'top-1 accuracy  {1 - len(listed) / examples:.1%}\n' in said
+  scores = [each.score for each in listed]
+  assert scores == sorted(scores, reverse=True) and all(each.of_truth <= each.score for each in listed)
+  truths = {f'{split}/{index}.jpg': label for split in tiny.SIZES for index, label in enumerate(_truths(task, split))}
+  assert all(truths[each.picture] == each.truth != each.answer for each in listed)
+
+
+def _truths(task, split):
+  return [task.labels[label] for _, targets in task.dataset(split, 8) for label in targets.numpy().argmax(-1)]
 
 
 def test_a_split_that_was_drawn_is_said_to_be(ticket, task, loaded, tmp_path, capsys, monkeypatch):

@@ -17,6 +17,7 @@ from st_tf.errors import NothingLeft, UserError
 from st_tf.ticket import Ticket
 from st_tf.training.trainer import Trainer
 from tests import tiny
+from tests.st_tf.runs.claimed_test import begun
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SETTINGS = tiny.SETTINGS | {'epochs': 2, 'sparsity': 0.5}
@@ -87,6 +88,15 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path):
   found = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path, env=environment)
   assert found.returncode == 2 and found.stdout == ''
   assert found.stderr.startswith('error: A supernet is one of') and found.stderr.count('\n') == 1
+
+
+def test_a_folder_of_another_run_is_one_line_before_tensorflow_is_loaded(tmp_path):
+  begun(tmp_path, epochs=30)
+  command = [sys.executable, '-m', 'st_tf.train', '--epochs=40', f'--workdir={tmp_path}']
+  environment = os.environ | {'PYTHONPATH': str(ROOT)}
+  found = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path, env=environment)
+  assert found.returncode == 2 and found.stdout == '' and found.stderr.count('\n') == 1
+  assert found.stderr.startswith('error: A workdir belongs to one configuration. Received: --epochs=40 (was 30) in ')
 
 
 def test_modules_of_the_same_names_in_the_current_folder_are_in_nobodys_way(tmp_path):

@@ -162,6 +162,10 @@ def test_windows_are_what_the_flags_say_or_256_where_sizes_differ(tmp_path):
   for kind, mode in (('images', 'RGB'), ('annotations', 'L')):
     Image.new(mode, (30, 40), 1 if mode == 'L' else 0).save(root / kind / 'training' / 'other.png')
   assert opened(root).image_size == (256, 256)
+  other = opened(root).resized((32, 64))
+  assert len(other.picture_sizes) == other.sizes['train'] + other.sizes['validation'] and opened(root).picture_sizes
+  images, masks = next(iter(other.dataset('test', 2)))
+  assert images.shape[1:3] == masks.shape[1:] == (32, 64)
 
 
 def test_names_come_from_the_flag_or_from_a_file(tmp_path):

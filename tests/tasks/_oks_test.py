@@ -7,7 +7,7 @@ import pytest
 from st_tf.task import TaskError
 from tasks import _crops
 from tasks._joints import DEFAULT_SIGMA, Joints
-from tasks._oks import KeypointMetrics, average_precision, correct, evaluated
+from tasks._oks import KeypointMetrics, correct, drawn_interval, evaluated, precision_of_draws, summary
 from tasks._people import Annotations, People, true_people
 
 SHAPE = (64, 64)
@@ -53,7 +53,7 @@ def oks(people, answers, joints=JOINTS):
 
 
 def scores(people, answers, examples=None, joints=JOINTS):
-  return average_precision(people, np.arange(len(people)) if examples is None else np.asarray(examples), answers, joints, SHAPE)
+  return summary(evaluated(people, np.arange(len(people)) if examples is None else np.asarray(examples), answers, joints, SHAPE))
 
 
 def test_oks_by_hand_joints_at_their_places_and_one_off_by_two_pixels():
@@ -235,3 +235,42 @@ def test_scores_of_nothing_or_of_nobody_are_refused():
   boxes = People(nobody.annotations, np.asarray([1]), np.asarray([1]), nobody.boxes, np.ones(1), np.asarray([-1]))
   with pytest.raises(TaskError, match=r'at least one person with labelled joints\. Received: none in people\.json'):
     filled(boxes, np.zeros((1, 16, 16, 3))).result()
+
+
+def _several(pictures=12, seed=0):
+  """(people, answers of all of them): two in every picture, the second of the last without joints, answers more and less off."""
+  rng = np.random.default_rng(seed)
+  people = [person(offset, area=area, picture=index) for index in range(pictures) for offset, area in ((0, 400.0), (30, 10000.0))]
+  people[-1] = person(30, visible=(0, 0, 0), picture=pictures - 1)
+  found = split(people)
+  moves = rng.normal(0, 3, (len(found), 1, 1)) + np.zeros((1, 3, 2))
+  return found, answered(found, moves, rng.uniform(0.2, 1, (len(found), 1)))
+
+
+def test_drawing_every_picture_once_is_cocos_average_precision_and_drawing_it_twice_is_having_it_twice():
+  people, answers = _several()
+  evaluation = evaluated(people, np.arange(len(people)), answers, JOINTS, SHAPE)
+  precision, pictures, count = precision_of_draws(evaluation)
+  assert (pictures, count) == (12, len(answers))
+  assert precision(np.ones(12, np.int64)) == pytest.approx(summary(evaluation)['ap'], abs=1e-12)
+  times = np.asarray([3, 0, 1, 2, 0, 0, 1, 1, 1, 2, 0, 1])
+  # COCO's own code over the pictures as they were drawn.
+  drawn = np.repeat(np.arange(12), times)
+  every = len(evaluation.params.areaRng)
+  evaluation.evalImgs = [evaluation.evalImgs[area * 12 + index] for area in range(every) for index in drawn]
+  evaluation._paramsEval.imgIds = evaluation.params.imgIds = list(range(len(drawn)))
+  assert precision(times) == pytest.approx(summary(evaluation)['ap'], abs=1e-12)
+
+
+def test_pictures_without_a_person_to_be_found_have_no_precision():
+  people, answers = _several(2)
+  precision, *_ = precision_of_draws(evaluated(people, np.arange(len(people)), answers, JOINTS, SHAPE))
+  assert np.isnan(precision(np.zeros(2, np.int64))) and 0 <= precision(np.asarray([0, 2])) <= 1
+
+
+def test_the_interval_of_average_precision_lies_around_it_and_is_drawn_by_one_seed():
+  people, answers = _several(30)
+  evaluation = evaluated(people, np.arange(len(people)), answers, JOINTS, SHAPE)
+  low, high = drawn_interval(evaluation)
+  assert low < summary(evaluation)['ap'] < high and (low, high) == drawn_interval(evaluation)
+  assert high - low < 0.5

@@ -222,3 +222,35 @@ def test_the_loss_has_a_gradient_through_the_enlargement():
     loss = task().loss(np.zeros((1, 8, 8), np.int32), outputs)
   gradient = tape.gradient(loss, outputs).numpy()
   assert (gradient[..., 0] < 0).all() and (gradient[..., 1:] > 0).all()
+
+
+def test_the_interval_of_the_mean_iou_is_that_of_drawn_pictures():
+  rng, metrics = np.random.default_rng(3), SegmentationMetrics(LABELS)
+  targets = rng.integers(-1, 3, (40, 6, 6))
+  answers = np.where(rng.random(targets.shape) < 0.6, targets, rng.integers(0, 3, targets.shape)) % 3
+  metrics.update(targets, logits_of(answers))
+  low, high = metrics.interval(np.arange(40))
+  assert low < metrics.result()['miou'] < high and (low, high) == metrics.interval(np.arange(40))
+  # The same draws, scored from their pixels by another code.
+  draws = np.random.default_rng(0)
+  drawn = [draws.integers(0, 40, 40) for _ in range(1000)]
+  scores = [scores_by_sklearn(targets[picked], answers[picked], 3)['miou'] for picked in drawn[::10]]
+  assert np.mean([low <= score <= high for score in scores]) == pytest.approx(0.95, abs=0.05)
+  assert np.quantile(scores, 0.5) == pytest.approx((low + high) / 2, abs=(high - low) / 8)
+
+
+def test_windows_of_one_picture_are_drawn_together_and_few_pictures_say_nothing():
+  metrics = SegmentationMetrics(LABELS)
+  right, wrong = np.zeros((10, 2, 2), int), np.ones((10, 2, 2), int)
+  targets = np.stack([right, wrong], 1).reshape(20, 2, 2)  # In turns: one of class 0, one of class 1, both answered by 0.
+  metrics.update(targets, logits_of(np.zeros_like(targets)))
+  # A picture with both is a quarter of IoU whichever are drawn: 0.5 of class 0, nothing of class 1.
+  assert metrics.interval(np.repeat(np.arange(10), 2)) == (0.25, 0.25)
+  low, high = metrics.interval(np.arange(20))
+  assert low < 0.25 < high
+  assert metrics.interval(np.repeat(np.arange(5), 4)) is None
+
+
+def test_pictures_larger_than_a_window_have_all_their_windows():
+  found = task({'train': arrays(20), 'test': arrays(4, side=24, seed=1)})
+  assert found.pictures('test').tolist() == [0] * 4 + [1] * 4 + [2] * 4 + [3] * 4 and found.scored('test') == 16

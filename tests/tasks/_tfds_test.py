@@ -203,6 +203,51 @@ def test_broken_prepared_data_is_named(tmp_path):
     load(tmp_path, 'broken')
 
 
+def encoded(count, side, bad=None, at=3):
+  """Rows of PNGs, one of them replaced by other bytes."""
+  found = []
+  for index, row in enumerate(rows(count, (side, side, 3))):
+    stream = io.BytesIO()
+    Image.fromarray(row['image']).save(stream, 'PNG')
+    content = stream.getvalue() if bad is None or index != at else bad(stream.getvalue())
+    found.append({'image': io.BytesIO(content), 'label': index % 2})
+  return found
+
+
+def png_of(side):
+  stream = io.BytesIO()
+  Image.new('RGB', (side, 32)).save(stream, 'PNG')
+  return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+  ('shape', 'split', 'bad', 'message'),
+  [
+    ((None, None, 3), 'train', lambda png: b'none', r'can be decoded\. Received: image 3 of broken/train \(cannot identify image file\)'),
+    ((None, None, 3), 'test', lambda png: png[: len(png) // 2], r'Received: image 3 of broken/test \(image file is truncated\)'),
+    ((None, None, 3), 'test', lambda png: b'', r'Received: image 3 of broken/test \(cannot identify image file\)'),
+    ((32, 32, 3), 'train', lambda png: b'none', r'size that its set says\. Received: image 3 of broken/train \(Unknown image file format'),
+    ((32, 32, 3), 'test', lambda png: png[: len(png) // 2], r'Received: image 3 of broken/test \(Invalid PNG data, size \d+\)'),
+    ((32, 32, 3), 'train', lambda png: png_of(40), r'image 3 of broken/train \(.*\(32, 40, 3\) is not compatible'),
+    ((32, 32, 3), 'test', lambda png: png_of(20), r'image 3 of broken/test \(.*\(32, 20, 3\) is not compatible'),
+  ],
+)
+def test_a_picture_of_a_set_that_cannot_be_used_is_named_before_training(tmp_path, shape, split, bad, message):
+  splits = {part: encoded(count, 32, bad if part == split else None) for part, count in (('train', 20), ('test', 6))}
+  store(tmp_path, 'broken', shape, splits)
+  with pytest.raises(TaskError, match=rf'{message}.*in the prepared set at {tmp_path}/broken/1\.0\.0: prepare that again'):
+    load(tmp_path, 'broken')
+
+
+@pytest.mark.parametrize('shape', [(None, None, 3), (32, 32, 3)])
+def test_a_label_that_is_none_is_named_with_its_place(tmp_path, shape):
+  examples = rows(20, (32, 32, 3))
+  examples[4]['label'] = -1
+  store(tmp_path, 'labels', shape, {'train': examples})
+  with pytest.raises(TaskError, match=r'Labels lie in \[0, 2\)\. Received: -1 at index 4 of the train split of tfds:labels'):
+    load(tmp_path, 'labels')
+
+
 def test_a_set_that_does_not_fit_the_memory_is_refused(folder, monkeypatch):
   monkeypatch.setattr(_tfds, '_MAX_BYTES', 1000)
   for name in ('small_colour', 'any_size'):

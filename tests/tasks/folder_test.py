@@ -77,8 +77,7 @@ def test_other_files_and_hidden_folders_do_not_disturb(tmp_path):
 def test_a_class_of_one_picture_is_said_not_to_be_scored(tmp_path):
   fill(tmp_path, 20, ('ant', 'bee'))
   fill(tmp_path, 1, ('cow',))
-  size, *notes = open_folder(tmp_path).notes
-  assert size.startswith('image_size 96: ') and not open_folder(tmp_path, image_size=16).notes[0].startswith('image_size')
+  notes = open_folder(tmp_path).notes
   assert [note.split(': ', 1)[1] for note in notes] == [
     'drawn from train by data_seed, a tenth each: validation and test',
     'validation has no picture of cow, which is not scored there',
@@ -179,3 +178,14 @@ def test_a_split_folder_of_an_unknown_name_or_a_second_time_is_named(tmp_path, o
     fill(tmp_path / split, 5)
   with pytest.raises(TaskError, match=rf'Beside train there are only validation \(or val\) and test\. Received: {tmp_path}/({other}|val)'):
     open_folder(tmp_path)
+
+
+def test_pictures_of_another_size_are_those_that_are_read_at_it(tmp_path):
+  task = open_folder(fill(tmp_path, 10, suffixes=('.png', '.jpg')))
+  assert len(task.picture_sizes) == 20 and set(task.picture_sizes) == {(20 + index, 30) for index in range(10)}
+  other, expected = task.resized((40, 40)), open_folder(tmp_path, image_size=40)
+  assert (task.image_size, other.image_size) == ((96, 96), (40, 40))
+  for training in (False, True):
+    (images, targets), (wanted, _) = (next(iter(each.dataset('train', 4, training=training))) for each in (other, expected))
+    np.testing.assert_array_equal(images, wanted)
+  assert next(iter(task.dataset('train', 4)))[0].shape == (4, 96, 96, 3)

@@ -9,6 +9,7 @@ import tensorflow_datasets as tfds
 
 from st_tf.task import SPLITS, DataConfig, TaskError, load
 from st_tf.task.pictures import center_crop, open_rgb
+from st_tf.task.scoring import readable
 from tasks import _augment, imagenet
 from tasks._images import EncodedImages
 
@@ -129,3 +130,20 @@ def test_a_missing_split_is_named(tmp_path):
     (tmp_path / 'train' / label / '1.JPEG').write_bytes(jpeg(0))
   with pytest.raises(TaskError, match=rf'has the splits train and validation\. Received: train in {tmp_path}'):
     load('imagenet', DataConfig(data_dir=str(tmp_path)))
+
+
+def test_headers_are_looked_at_of_train_too_where_that_takes_seconds(tmp_path, monkeypatch):
+  for split, number in (('train', 6), ('val', 2)):
+    for index in range(number):
+      label = tmp_path / split / FIRST[index % 2]
+      label.mkdir(parents=True, exist_ok=True)
+      (label / f'{index}.JPEG').write_bytes(jpeg(index))
+  assert load('imagenet', DataConfig(data_dir=str(tmp_path))).sizes['test'] == 2
+  bad = tmp_path / 'train' / FIRST[0] / '2.JPEG'
+  bad.write_bytes(b'none')
+  with pytest.raises(TaskError, match=rf'can be decoded\. Received: {bad} '):
+    load('imagenet', DataConfig(data_dir=str(tmp_path)))
+  monkeypatch.setattr(imagenet, '_LOOKED_AT', 5)
+  task = load('imagenet', DataConfig(data_dir=str(tmp_path)))
+  with pytest.raises(TaskError, match=rf'can be decoded\. Received: {bad} '):
+    list(readable(task.dataset('train', 1, training=True)))

@@ -32,6 +32,20 @@ def test_a_file_is_examined(name, code, first, more, tmp_path, capsys):
   assert shown.startswith(first) and more in shown
 
 
+def test_the_copy_beside_a_ticket_is_said_to_be_one(tmp_path, capsys):
+  folder = tmp_path / 'a ticket'
+  folder.mkdir()
+  (folder / 'model.tflite').write_bytes(next(files(BY_NAME['residual'])))
+  doctor.main(['doctor', f'--model={folder / "model.tflite"}'])
+  assert capsys.readouterr().out.startswith('sparse: ')
+  (folder / 'ticket.json').touch()
+  assert doctor.main(['doctor', f'--model={folder / "model.tflite"}']) == 0
+  first, second, third, *_ = capsys.readouterr().out.splitlines()
+  assert first.startswith(f'{folder}/model.tflite is the unoptimised copy of the network as it was trained')
+  assert first.endswith(f"This makes the file to ship: python -m tflite.export --ticket='{folder}' --format=float16")
+  assert (second, third.split()[0]) == ('Of the copy:', 'sparse:')
+
+
 def test_a_ticket_is_examined_as_it_would_be_exported(ticket_folder, capsys):
   assert doctor.main(['doctor', f'--ticket={ticket_folder}']) == 1
   shown = capsys.readouterr().out

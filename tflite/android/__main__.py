@@ -15,10 +15,11 @@ from typing import Any
 
 from st_tf import command, quiet
 from st_tf.config import flags, named_files
-from st_tf.errors import UserError
 from st_tf.files import expanded
 from st_tf.task import DataConfig
+from st_tf.wording import shown_path
 from tflite import export, exports
+from tflite.android import written
 
 _APPLICATION_ID = re.compile(r'[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+')
 _EXPORTED = ('format', 'sparse')
@@ -34,7 +35,9 @@ class Options:
   """What to make an app of, and where to put it."""
 
   ticket: str = dataclasses.field(default='', metadata={'help': 'Folder of the ticket.'})
-  out: str = dataclasses.field(default='', metadata={'help': 'Folder to write; it must not be there yet.'})
+  out: str = dataclasses.field(
+    default='', metadata={'help': 'Folder to write; one that this command wrote, and nobody has changed, is replaced.'}
+  )
   model: str = dataclasses.field(
     default='', metadata={'help': 'A .tflite file of the ticket to be taken as it is; empty = TICKET/model_FORMAT.tflite, or a new export.'}
   )
@@ -76,7 +79,7 @@ def main(argv: Sequence[str]) -> None:
     raise flags.FlagError(f'A --model is taken as it is. Received: --{next(iter(given))} too. Leave one of them out.')
   made = {name: given.pop(name, field.default) for name, field in Making.__dataclass_fields__.items() if name in _EXPORTED}
   how = export.Options(ticket=options.ticket, task=options.task, **made)
-  _check_place(options.path)
+  written.check(options.path)
   named_files.check_ticket(options.ticket)
   named_files.check_file(options.model)
   with quiet.imports():
@@ -90,20 +93,13 @@ def main(argv: Sequence[str]) -> None:
   if options.model or facts:
     taken = expanded(options.model) if options.model else how.path
     content, repeats = given_file.model(taken, ticket)
-    print(f'file     {taken}, as it is')
+    print(f'file     {shown_path(taken)}, as it is')
   else:
     content, facts = _exported(ticket, given, how)
     repeats = facts['repeats']
-    _check_place(options.path)  # Minutes have passed.
+    written.check(options.path)  # Minutes have passed.
   template.write(options.path, ticket, content, facts, options.application_id, repeats)
-  print(f'project  {options.path}; its README.md says how to build it')
-
-
-def _check_place(path: pathlib.Path) -> None:
-  if path.exists() or path.is_symlink():
-    raise UserError(f'A project overwrites nothing. Received: {path}, which exists. Choose another --out, or remove it.')
-  if not path.parent.is_dir():
-    raise UserError(f'A project is written into an existing folder. Received: {path}. Create {path.parent} first.')
+  print(f'project  {shown_path(options.path)}; its README.md says how to build it')
 
 
 def _exported(ticket: Any, given: Mapping[str, Any], how: export.Options) -> tuple[bytes, dict[str, Any]]:

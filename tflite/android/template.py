@@ -11,6 +11,7 @@ from st_tf import files, wording
 from st_tf.errors import UserError
 from st_tf.ticket import Ticket
 from tflite import vectors
+from tflite.android import written
 
 MODEL = 'app/src/main/assets/model.tflite'
 ABOUT = 'app/src/main/assets/model.properties'
@@ -33,10 +34,10 @@ def write(
   application_id: str = '',
   repeats: int = 1,
 ) -> None:
-  """Writes the project into the new folder `path`, whole or not at all.
+  """Writes the project into the folder `path`, whole or not at all, in the place of one that `written.check` lets through.
 
   Args:
-    path: of a folder that is not there yet.
+    path: of the folder.
     ticket: one that `check` lets through.
     model: its .tflite file, with labels.
     facts: what the export knows of the file; None where it was made elsewhere.
@@ -59,6 +60,13 @@ def write(
     if application_id:
       build = (folder / _BUILD).read_text(encoding='utf-8')
       (folder / _BUILD).write_text(build.replace(_APPLICATION_ID, f'applicationId = "{application_id}"'), encoding='utf-8')
+
+    for name in written.KEPT:
+      if (path / name).is_dir():
+        shutil.copytree(path / name, folder / name, symlinks=True)
+      elif (path / name).is_file():
+        shutil.copyfile(path / name, folder / name)
+    written.record(folder)
 
   try:
     files.write_folder(path, fill)

@@ -13,9 +13,10 @@ import sys
 import threading
 from typing import Any
 
-from st_tf import command, quiet
+from st_tf import command, quiet, wording
 from st_tf.config import flags, named_files
 from st_tf.errors import UserError
+from st_tf.files import expanded
 from st_tf.task import DataConfig
 from tflite.file.formats import FORMATS
 from tflite.runtimes.browser import missing_packages, served
@@ -37,10 +38,11 @@ class Options:
     },
   )
   format: str = dataclasses.field(
-    default='float32',
+    default='',
     metadata={
-      'help': 'Numbers in the files.',
-      'choices': tuple(name for name, form in FORMATS.items() if form.runs_sparsely),
+      'help': 'Numbers in the file that is shown; empty = those of the file to ship, the smallest that was exported beside the ticket, and'
+      ' float32 where there is none.',
+      'choices': ('', *FORMATS),
     },
   )
   examples: int = dataclasses.field(
@@ -73,7 +75,7 @@ def main(argv: Sequence[str]) -> None:
   named_files.check_ticket(options.ticket)
   if missing_packages():
     raise UserError(missing_packages())
-  print(f'Storing {options.ticket} dense and sparse; a large ticket takes a minute', flush=True)
+  print(f'Preparing {options.ticket}, stored dense and sparse; a large ticket takes a minute', flush=True)
   with serving(options, given) as address, contextlib.suppress(KeyboardInterrupt):
     print(f'{address} shows {options.ticket}; Ctrl-C ends it', flush=True)
     if not ipaddress.ip_address(options.host).is_loopback:
@@ -110,10 +112,14 @@ def serving(options: Options, given: Mapping[str, Any]) -> Iterator[str]:
 def _pages(options: Options, given: Mapping[str, Any]) -> dict[str, bytes]:
   with quiet.imports():
     from st_tf.ticket import Ticket
-    from tflite.web import site
+    from tflite.web import shown, site
   ticket = Ticket.load(options.ticket)
-  files = site.models(ticket, options.format)
-  return site.site(ticket, options.format, files, _examples(ticket, options, given))
+  which = shown.choose(expanded(options.ticket), ticket.fingerprint, options.format)
+  if which.name:
+    print(f'The page shows {which.name}, {wording.size(len(which.content))}.', flush=True)
+  else:
+    print(f'The page shows a {which.format} file that is made for it: no such file was exported beside the ticket.', flush=True)
+  return site.site(ticket, which, site.models(ticket, which), _examples(ticket, options, given))
 
 
 def _examples(ticket: Any, options: Options, given: Mapping[str, Any]) -> list[Any]:

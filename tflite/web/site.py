@@ -19,9 +19,11 @@ from st_tf.ticket import TaskFacts, Ticket
 from tflite.deployment import of_ticket
 from tflite.file.encode import EncodingError, encode
 from tflite.file.flat import read
+from tflite.file.formats import FORMATS
 from tflite.file.runner import Runner
 from tflite.file.sparse_rules import diagnose
 from tflite.storage import WORTHWHILE
+from tflite.web.shown import AS_MADE, Shown
 
 TOP = 5
 _PAGE = pathlib.Path(__file__).with_name('page')
@@ -55,16 +57,16 @@ def page() -> dict[str, bytes]:
   return files | {'/': files.pop(f'/{_FRONT}')}
 
 
-def site(ticket: Ticket, number_format: str, files: Mapping[str, bytes], examples: Sequence[Example]) -> dict[str, bytes]:
+def site(ticket: Ticket, shown: Shown, files: Mapping[str, bytes], examples: Sequence[Example]) -> dict[str, bytes]:
   """Everything that is served, by path.
 
   Args:
     ticket: the ticket.
-    number_format: of the files.
+    shown: which file of it.
     files: what `models` gives.
     examples: pictures to try; may be empty.
   """
-  said = facts(ticket, number_format, files, examples)
+  said = facts(ticket, shown, files, examples)
   served = {said['files'][name]['url']: content for name, content in files.items()}
   for entry, example in zip(said['examples'], examples):
     served[entry['url']] = example.png
@@ -73,28 +75,37 @@ def site(ticket: Ticket, number_format: str, files: Mapping[str, bytes], example
   return page() | {f'/{path}': content for path, content in served.items()} | {'/facts.json': json.dumps(said).encode()}
 
 
-def models(ticket: Ticket, number_format: str) -> dict[str, bytes]:
+def models(ticket: Ticket, shown: Shown = AS_MADE) -> dict[str, bytes]:
   """The ticket as the files 'dense', with its zeros, and 'sparse', without them; both read pixels from 0 to 1.
+
+  An exported file is one of the two as it is. Where no runtime executes its numbers sparsely, it is the only one.
+
+  Args:
+    ticket: the ticket.
+    shown: which file of it.
 
   Raises:
     UserError: the ticket has no form as one of the files.
   """
+  given = {shown.form: shown.content} if shown.name else {}
+  if not FORMATS[shown.format].runs_sparsely:
+    return given
   network = of_ticket(ticket)
   try:
     return {
-      name: encode(network.function, ticket.input_shape, number_format, name == 'sparse', variables=network.variables)
+      name: given.get(name) or encode(network.function, ticket.input_shape, shown.format, name == 'sparse', variables=network.variables)
       for name in ('dense', 'sparse')
     }
   except EncodingError as error:
     raise UserError(f'The page shows a ticket stored dense next to sparse. Received: {error} Use another --format or ticket.') from error
 
 
-def facts(ticket: Ticket, number_format: str, files: Mapping[str, bytes], examples: Sequence[Example]) -> dict[str, Any]:
+def facts(ticket: Ticket, shown: Shown, files: Mapping[str, bytes], examples: Sequence[Example]) -> dict[str, Any]:
   """What the page knows of its ticket, as JSON has it.
 
   Args:
     ticket: the ticket.
-    number_format: of the files.
+    shown: which file of it.
     files: what `models` gives.
     examples: pictures to try.
   """
@@ -110,14 +121,20 @@ def facts(ticket: Ticket, number_format: str, files: Mapping[str, bytes], exampl
     'keep': ticket.task.keep,
     'top': len(ticket.task.labels) if ticket.kind == 'keypoints' else TOP,
     'sparsity': wording.percent(ticket.sparsity),
-    'format': number_format,
+    'format': shown.format,
+    'shown': shown.form,
     'fingerprint': ticket.fingerprint,
-    'tiles': tiles(ticket),
+    'tiles': [*tiles(ticket), *_file(shown)],
     'files': {
-      name: {'url': f'{name}.tflite', 'bytes': len(content), 'size': wording.size(len(content))} for name, content in files.items()
+      name: {
+        'url': shown.name if shown.name and name == shown.form else f'{name}.tflite',
+        'bytes': len(content),
+        'size': wording.size(len(content)),
+      }
+      for name, content in files.items()
     },
     'worthwhile': WORTHWHILE,
-    'obstacle': obstacle(files['sparse']),
+    'obstacle': obstacle(files['sparse']) if 'sparse' in files else '',
     'examples': [
       {'url': f'example{index}.png', 'truth': example.truth, 'truthUrl': f'truth{index}.png' if example.true_picture is not None else ''}
       for index, example in enumerate(examples)
@@ -130,7 +147,7 @@ def _map(ticket: Ticket, files: Mapping[str, bytes]) -> dict[str, Any]:
   if ticket.head.kind == 'classification':
     return {}
   rows, columns, _ = ticket.network.output_shape[1:]
-  return {'map': [rows, columns], 'repeats': Runner(files['dense']).output_shape[0] // rows}
+  return {'map': [rows, columns], 'repeats': Runner(next(iter(files.values()))).output_shape[0] // rows}
 
 
 def tiles(ticket: Ticket) -> list[dict[str, str]]:
@@ -146,6 +163,13 @@ def tiles(ticket: Ticket) -> list[dict[str, str]]:
   rows.append(('Labels', str(len(labels)), ', '.join([*labels[:3], '…'] if len(labels) > 3 else labels)))
   rows.append(('Image size', '×'.join(map(str, ticket.input_shape[:2])), 'pixels, after a centre crop'))
   return [{'title': title, 'value': value, 'note': note} for title, value, note in rows]
+
+
+def _file(shown: Shown) -> list[dict[str, str]]:
+  """The tile of the file that was exported."""
+  if not shown.name:
+    return []
+  return [{'title': 'File', 'value': shown.name, 'note': f'{wording.size(len(shown.content))}, {shown.form}; it is what answers'}]
 
 
 def obstacle(sparse: bytes) -> str:

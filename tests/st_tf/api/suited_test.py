@@ -6,7 +6,7 @@ import pytest
 
 from st_tf.api import suited
 from st_tf.arch import memory
-from st_tf.arch.specs import HeadSpec
+from st_tf.arch.specs import HeadSpec, SpecError
 from st_tf.config import Config, ConfigError
 from st_tf.config.request import Request
 from st_tf.models import families
@@ -19,6 +19,8 @@ def task(pictures: int, preset: str = 'mobile', kind: str = 'classification', **
     settings=settings,
     sizes={'train': pictures},
     image_size=(96, 96),
+    picture_sizes=(),
+    semantics={'kind': kind},
     steps_per_epoch=lambda batch: pictures // batch,
   )
 
@@ -61,6 +63,72 @@ def test_weights_without_a_name_are_of_the_network_that_has_such(cache, weights,
   assert found == name and note and set(suited.TRAINED) <= set(families.plugins.names(families.__name__))
 
 
+def photographs(side):
+  """A task of photographs of one size that can show them at any other."""
+  on = task(100_000)
+  on.picture_sizes = ((side, side + 40),) * 3
+  on.resized = lambda size: types.SimpleNamespace(**{**vars(on), 'image_size': size})
+  return on
+
+
+@pytest.mark.parametrize(
+  ('settings', 'size', 'recorded', 'note'),
+  [
+    ({'supernet': 'mobile'}, 96, 0, 'image_size 96: from scratch quick to train'),
+    ({'supernet': 'mobile', 'image_size': 160}, 160, 160, ''),
+    ({'supernet': 'efficientnet_lite0', 'weights': 'none'}, 96, 0, 'image_size 96: from scratch quick to train'),
+    ({'supernet': 'efficientnet_lite0', 'weights': 'none', 'image_size': 0}, 96, 0, ''),
+  ],
+)
+def test_the_image_size_follows_the_pictures_where_nobody_says(settings, size, recorded, note, cache, capsys):
+  on = photographs(400)
+  on.image_size = (settings.get('image_size') or 96,) * 2  # As tasks read it.
+  found, config = suited.suited(on, Request.of(settings))
+  assert (found.image_size, config.data.image_size) == ((size, size), recorded)
+  told = [line for line in capsys.readouterr().out.splitlines() if line.startswith('image_size ')]
+  assert told == [] if not note else told[0].startswith(note)
+
+
+def test_a_size_that_is_not_the_tasks_own_is_among_the_settings(cache, capsys):
+  found, config = suited.suited(photographs(64), Request.of({'supernet': 'mobile'}))
+  assert (found.image_size, config.data.image_size) == ((64, 64), 64)
+  assert 'image_size 64: about the size of the pictures, 64 pixels (shorter side, the median)' in capsys.readouterr().out.splitlines()
+
+
+def test_weights_decide_the_size_they_are_for(monkeypatch, cache):
+  weights = {(224, 224): 'a.h5', (96, 96): 'b.h5'}
+  monkeypatch.setattr(suited.starts, 'located', lambda name, given, size: weights.get(tuple(size), 'none'))
+  sized = suited._sized(photographs(400), 'mobilenet_v2', '', True)
+  assert sized[:2] == ('a.h5', (224, 224)) and sized[2].startswith('what mobilenet_v2 was trained on')
+  del weights[224, 224]
+  assert suited._sized(photographs(400), 'mobilenet_v2', '', True) == ('b.h5', (96, 96), 'the size that the weights at hand are for')
+  assert chosen(photographs(400))[0] == 'efficientnet_lite0'
+  weights.clear()
+  assert suited._sized(photographs(400), 'mobilenet_v2', '', True)[:2] == ('none', (96, 96))
+
+
+def test_weights_that_cannot_be_fetched_name_the_other_start(monkeypatch, cache):
+  def unreachable(name, given, size):
+    if given:
+      raise SpecError('Weights can be fetched. Received: no answer.')
+    return 'none'
+
+  monkeypatch.setattr(suited.starts, 'located', unreachable)
+  for settings in ({'weights': 'imagenet'}, {'weights': 'imagenet', 'supernet': 'mobilenet_v2'}):
+    with pytest.raises(SpecError) as error:
+      suited.suited(photographs(400), Request.of(settings))
+    assert f'no answer. Or begin with efficientnet_lite0, whose weights are one file that is put there by hand, {cache}/' in str(
+      error.value
+    )
+    assert 'efficientnet_lite0.npz: an .npz file with arrays by the names of the PyPI package' in str(error.value)
+
+
+def test_settings_of_a_file_keep_the_size_that_they_had():
+  assert suited.is_free(task(10), Request.of({}))
+  assert not suited.is_free(task(10), Request({}, {'image_size': 0})) and not suited.is_free(task(10), Request({'image_size': 0}))
+  assert not suited.is_free(task(10, image_size=32), Request.of({}))
+
+
 @pytest.mark.parametrize(('pictures', 'epochs'), [(2443, 27), (1000, 65), (320, 200), (40, 200), (100_000, 10)])
 def test_epochs_of_a_fine_tuning_make_two_thousand_steps(pictures, epochs):
   own = suited.fine_tuning(task(pictures))
@@ -96,11 +164,11 @@ def test_reasons_are_told_of_what_nobody_has_given(capsys, cache):
 
 
 def test_a_batch_that_nobody_has_given_leaves_half_of_the_memory(monkeypatch, capsys, cache):
-  monkeypatch.setattr(memory, 'machine', lambda: 3_000_000_000)
+  monkeypatch.setattr(memory, 'machine', lambda: 3_300_000_000)
   _, config = suited.suited(task(40_000), Request.of({'supernet': 'mobile', 'image_size': 96}))
   assert config.batch_size == 8 and config.training.learning_rate == pytest.approx(Config().training.learning_rate / 16)
   first, second = capsys.readouterr().out.splitlines()
-  assert first.startswith('batch_size 8: 128 of 96x96 pixels would take about 3.') and first.endswith(' GB of the 3.0 GB that are here')
+  assert first.startswith('batch_size 8: 128 of 96x96 pixels would take about 3.') and first.endswith(' GB of the 3.3 GB that are here')
   assert second == f'learning_rate {config.training.learning_rate:g}: {Config().training.learning_rate:g} is for batches of 128'
 
 

@@ -12,6 +12,17 @@ def test_the_estimate_is_near_to_measured_peaks(batch, peak):
   assert memory.of_step(*MAPS, batch) == pytest.approx(peak, rel=0.1)
 
 
+@pytest.mark.parametrize(('name', 'side', 'batch', 'peak'), [('mobile', 64, 2, 1.35e9), ('hrnas', 64, 2, 2.6e9)])
+def test_many_layers_take_memory_when_the_step_is_traced(name, side, batch, peak):
+  network = presets.supernet(name), HeadSpec('classification', 10), (side, side, 3)
+  assert memory.of_step(*network, batch) == pytest.approx(peak, rel=0.1)
+
+
+def test_a_network_of_many_branches_keeps_more_for_each_image():
+  network = presets.supernet('hrnas'), HeadSpec('classification', 10), (224, 224, 3)
+  assert 8e9 < memory.of_step(*network, 8) < 9.5e9, 'about 8.9 GB were measured'
+
+
 def test_of_a_graph_each_layer_counts_once_and_each_call_of_it():
   kernel = {'kernel': (3, 3, 3, 8)}
   nodes = (
@@ -20,7 +31,7 @@ def test_of_a_graph_each_layer_counts_once_and_each_call_of_it():
     Node('conv#2', 'Conv2D', {}, ('image',), (8, 8, 8), kernel),
   )
   size = limits.of_graph(Graph(nodes, ('conv', 'conv#2')))
-  assert (size.params, size.outputs) == (216, 768 + 2 * 512)
+  assert (size.params, size.outputs, size.layers) == (216, 768 + 2 * 512, 3)
 
 
 def test_a_batch_is_halved_until_it_fits(monkeypatch):

@@ -23,7 +23,7 @@ from st_tf.methods._method import SEARCHED
 from st_tf.methods._pipeline import Pipeline
 from st_tf.methods._tuning import VARIABLES, Failed
 from st_tf.models import build, cost
-from st_tf.runs.run import DivergedError
+from st_tf.runs.continuing import DivergedError
 from st_tf.runs.workdir import Workdir
 from st_tf.ticket import Provenance, TaskFacts, Ticket
 from st_tf.ticket.facts import TrainingCost

@@ -16,10 +16,11 @@ from st_tf.arch import presets
 from st_tf.errors import Interrupted
 from st_tf.runs import run as run_module
 from st_tf.runs import start
+from st_tf.runs.continuing import DivergedError
 from st_tf.runs.folder import WorkdirError
 from st_tf.runs.history import History
 from st_tf.runs.process import Process
-from st_tf.runs.run import DivergedError, begin
+from st_tf.runs.run import begin
 from st_tf.runs.workdir import Workdir
 from st_tf.ticket import Ticket
 from st_tf.training.plan import Plan

@@ -93,7 +93,7 @@ def test_the_export_that_lies_in_the_ticket_s_folder_is_taken_unless_another_is_
   for name in ('given.tflite', 'given.export.json'):
     shutil.copy(exported.with_name(name), here / 'ticket' / name.replace('given', 'model_float16'))
   run(here / 'ticket', '--out=app')
-  assert capsys.readouterr().out.startswith(f'file     {here}/ticket/model_float16.tflite, as it is\n')
+  assert capsys.readouterr().out.startswith('file     ticket/model_float16.tflite, as it is\n')
   assert pathlib.Path('app/app/src/main/assets/model.tflite').read_bytes() == exported.read_bytes()
   assert json.loads(pathlib.Path('app/model.export.json').read_text())['format'] == 'float16'
   for other in ('--format=float32', '--sparse=never', '--data_dir=there'):
@@ -101,11 +101,33 @@ def test_the_export_that_lies_in_the_ticket_s_folder_is_taken_unless_another_is_
       run(here / 'ticket', '--out=other', other)
 
 
+def test_a_project_that_nobody_has_changed_is_replaced_and_one_with_edits_is_not(speck_folder, exported, here):
+  run(speck_folder, f'--model={exported}', '--out=app', '--application_id=com.example.first')
+  for name in ('local.properties', 'build/out.txt', '.gradle/cache', 'app/build/out.apk'):
+    (here / 'app' / name).parent.mkdir(exist_ok=True)
+    (here / 'app' / name).write_text('mine')
+  run(speck_folder, f'--model={exported}', '--out=app', '--application_id=com.example.second')
+  build = here / 'app/app/build.gradle.kts'
+  assert 'com.example.second' in build.read_text() and (here / 'app/local.properties').read_text() == 'mine'
+  for name, change in (
+    ('app/build.gradle.kts', lambda file: file.write_text(file.read_text() + '// mine')),
+    ('app/src/main/kotlin/Mine.kt', lambda file: file.write_text('class Mine')),
+    ('README.md', lambda file: file.unlink()),
+  ):
+    shutil.copytree(here / 'app', here / 'edited')
+    change(here / 'edited' / name)
+    before = {file: file.read_bytes() for file in (here / 'edited').rglob('*') if file.is_file()}
+    with pytest.raises(UserError, match=rf'changed since it was written is not replaced\. Received: edited, where {name} is not what'):
+      run(speck_folder, f'--model={exported}', '--out=edited')
+    assert {file: file.read_bytes() for file in (here / 'edited').rglob('*') if file.is_file()} == before
+    shutil.rmtree(here / 'edited')
+
+
 def test_sparse_without_a_runtime_that_could_tell_is_written_with_a_warning(speck_folder, shapes, here, capsys, monkeypatch):
   monkeypatch.setattr(wasm, 'missing', lambda: 'No browser in this test.')
   monkeypatch.setattr('st_tf.task.load', lambda name, config: shapes)
   run(speck_folder, '--sparse=always', '--out=app')
-  assert capsys.readouterr().err.startswith('warning: sparse, as --sparse=always asks for; not seen to run sparsely. No browser')
+  assert '\nwarning: sparse, as --sparse=always asks for; not seen to run sparsely. No browser' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -121,7 +143,10 @@ def test_sparse_without_a_runtime_that_could_tell_is_written_with_a_warning(spec
     (['--ticket=x', '--out=app', '--application_id=com.2birds'], r"Received: 'com\.2birds'"),
     (['--ticket=x', '--out=app', '--application_id=com.bir ds"'], r'Received: .com\.bir ds'),
     (['--ticket=x', '--out=app'], r'A ticket is a folder with ticket\.json\. Received: x'),
-    (['--ticket=x', '--out=there'], r'A project overwrites nothing\. Received: there, which exists\. Choose another'),
+    (
+      ['--ticket=x', '--out=there'],
+      r'replaces nothing but one that this command wrote\. Received: there, which exists and is none.* Choose another',
+    ),
     (['--ticket=x', '--out=nowhere/app'], r'existing folder\. Received: nowhere/app\. Create nowhere first'),
   ],
 )

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,8 +15,10 @@ import pytest
 
 from st_tf.errors import UserError
 from st_tf.task import TaskError
+from tests.tflite.web.shown_test import export
 from tflite.runtimes import browser
 from tflite.web import __main__ as web
+from tflite.web import site
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 
@@ -47,6 +50,28 @@ def test_page_runtime_files_and_examples_are_served(speck_folder, loaded):
       assert len(get(address + file['url'])) == file['bytes'], name
     assert [get(address + example['url'])[:4] for example in facts['examples']] == [b'\x89PNG'] * 2
     assert b'<title>' in get(address) and get(f'{address}litert/core/dist/index.js') == b'export {};'
+
+
+def test_the_file_that_was_exported_is_what_is_served_and_named(speck_folder, tmp_path, capsys):
+  folder = tmp_path / 'ticket'
+  shutil.copytree(speck_folder, folder)
+  export(folder, 'float16', b'TFL3 as it ships')
+  with pytest.MonkeyPatch.context() as patch, pytest.raises(UserError, match='as it was exported, 9 bytes'):
+    export(folder, 'int8', b'TFL3 else', size=9)
+    (folder / 'model_int8.tflite').write_bytes(b'cut')
+    patch.setattr(site, 'models', lambda ticket, which: {})
+    with web.serving(web.Options(ticket=str(folder), port=0, examples=0), {}):
+      pass
+  (folder / 'model_int8.tflite').unlink()
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(site, 'encode', lambda *args, **kwargs: b'made for the page')
+    patch.setattr(site, 'obstacle', lambda content: '')
+    with web.serving(web.Options(ticket=str(folder), port=0, examples=0), {}) as address:
+      facts = json.loads(get(f'{address}facts.json'))
+      assert get(f'{address}model_float16.tflite') == b'TFL3 as it ships' and get(f'{address}dense.tflite') == b'made for the page'
+  assert (facts['format'], facts['shown'], facts['files']['sparse']['url']) == ('float16', 'sparse', 'model_float16.tflite')
+  assert {'title': 'File', 'value': 'model_float16.tflite', 'note': '0.0 KB, sparse; it is what answers'} in facts['tiles']
+  assert 'The page shows model_float16.tflite, 0.0 KB.' in capsys.readouterr().out
 
 
 def test_another_computer_reaches_the_page_under_the_address_that_is_named_and_under_no_other(speck_folder):
@@ -93,7 +118,7 @@ def test_with_no_examples_the_data_is_not_looked_for(speck_folder, monkeypatch, 
     (['--ticket=x', '--port=web'], r'--port is a whole number\. Received: .web'),
     (['--ticket=x', '--host=phone'], r"--host is an IPv4 address of this computer\. Received: 'phone'\. hostname -I lists them"),
     (['--ticket=x', '--host=0.0.0.0'], r"Received: '0\.0\.0\.0'"),
-    (['--ticket=x', '--format=int8'], r'--format is one of float32, float16\. Received: .int8'),
+    (['--ticket=x', '--format=int4'], r'--format is one of .*float32, float16, int8\. Received: .int4'),
     (['--ticket=x', '--examples=-1'], r'--examples is not negative\. Received: -1'),
     (['--ticket=gone', '--port=0'], r'A ticket is a folder with ticket\.json\. Received: gone'),
   ],
@@ -134,6 +159,7 @@ def test_the_command_prints_its_address_and_ends_quietly(speck_folder, signal_nu
   with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)) as process:
     try:
       assert 'dense and sparse' in process.stdout.readline()
+      assert 'The page shows a float32 file that is made for it' in process.stdout.readline()
       line = process.stdout.readline()
       assert f'shows {speck_folder}' in line
       assert b'What does this network see' in get(line.split()[0])

@@ -21,6 +21,7 @@ from tests import tiny
 from tflite import vectors
 from tflite.runtimes import browser
 from tflite.web import site
+from tflite.web.shown import Shown
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 DRIVER = pathlib.Path(__file__).with_name('page_driver.mjs')
@@ -78,7 +79,7 @@ def examples(shapes, ticket):
 
 @pytest.fixture(scope='module')
 def files(ticket):
-  return site.models(ticket, 'float32')
+  return site.models(ticket)
 
 
 @pytest.fixture(scope='module')
@@ -92,13 +93,13 @@ def maps():
 
 
 def _map_pages(ticket, task) -> dict[str, bytes]:
-  return site.site(ticket, 'float32', site.models(ticket, 'float32'), site.examples(task, ticket.task, 1))
+  return site.site(ticket, Shown(), site.models(ticket), site.examples(task, ticket.task, 1))
 
 
 @pytest.fixture(scope='module')
 def found(ticket, files, examples, pictures, maps, tmp_path_factory):
   """What the driver has seen."""
-  pages = site.site(ticket, 'float32', files, examples)
+  pages = site.site(ticket, Shown(), files, examples)
   garbage = {f'/{name}.tflite': b'this is no model' for name in files}
   half = {'/sparse.tflite': garbage['/sparse.tflite']}
   with contextlib.ExitStack() as stack:

@@ -17,13 +17,14 @@ from tests.sparse_graphs import files as files_of
 from tflite.file.encode import EncodingError
 from tflite.file.runner import Runner
 from tflite.web import site
+from tflite.web.shown import Shown
 
 BY_NAME = {case.name: case for case in CASES}
 
 
 @pytest.fixture(scope='module')
 def files(tiny_ticket):
-  return site.models(tiny_ticket, 'float32')
+  return site.models(tiny_ticket)
 
 
 def test_both_files_read_pixels_and_say_what_keras_says(tiny_ticket, shapes, files):
@@ -37,7 +38,7 @@ def test_both_files_read_pixels_and_say_what_keras_says(tiny_ticket, shapes, fil
 
 def test_the_files_are_smaller_without_zeros_and_in_half_precision(tiny_ticket, files):
   assert len(files['sparse']) < len(files['dense'])
-  assert len(site.models(tiny_ticket, 'float16')['dense']) < 0.7 * len(files['dense'])
+  assert len(site.models(tiny_ticket, Shown('float16'))['dense']) < 0.7 * len(files['dense'])
 
 
 def test_examples_are_pictures_of_the_validation_split_pixel_for_pixel(shapes, tiny_ticket):
@@ -61,7 +62,7 @@ def test_there_are_no_more_examples_than_pictures(shapes, tiny_ticket, monkeypat
 
 
 def test_everything_that_is_named_is_served(tiny_ticket, shapes, files):
-  served = site.site(tiny_ticket, 'float32', files, site.examples(shapes, tiny_ticket.task, 2))
+  served = site.site(tiny_ticket, Shown(), files, site.examples(shapes, tiny_ticket.task, 2))
   facts = json.loads(served['/facts.json'])
   assert [example['truth'] in tiny_ticket.task.labels for example in facts['examples']] == [True, True]
   for url in ('dense.tflite', 'sparse.tflite', 'example0.png', 'example1.png', 'style.css', 'main.js', 'picture.js'):
@@ -73,7 +74,7 @@ def test_everything_that_is_named_is_served(tiny_ticket, shapes, files):
 
 
 def test_the_facts_are_those_of_the_ticket(tiny_ticket, files):
-  facts = site.facts(tiny_ticket, 'float32', files, [])
+  facts = site.facts(tiny_ticket, Shown(), files, [])
   assert (facts['task'], facts['labels'], facts['size'], facts['keep']) == ('shapes', list(tiny_ticket.task.labels), [32, 32], 1.0)
   tiles = {tile['title']: tile['value'] for tile in facts['tiles']}
   assert tiles == {
@@ -84,6 +85,19 @@ def test_the_facts_are_those_of_the_ticket(tiny_ticket, files):
     'Labels': '10',
     'Image size': '32×32',
   }
+
+
+def test_an_exported_file_is_served_as_it_is_and_int8_alone(tiny_ticket, files):
+  sparse, quantised = (
+    Shown('float32', 'model_float32.tflite', True, files['sparse']),
+    Shown('int8', 'model_int8.tflite', False, b'as it is'),
+  )
+  found = site.models(tiny_ticket, sparse)
+  assert found['sparse'] is files['sparse'] and len(found['dense']) == len(files['dense'])
+  assert site.models(tiny_ticket, quantised) == {'dense': b'as it is'}
+  facts = site.facts(tiny_ticket, quantised, {'dense': b'as it is'}, [])
+  assert facts['files'] == {'dense': {'url': 'model_int8.tflite', 'bytes': 8, 'size': '0.0 KB'}} and facts['obstacle'] == ''
+  assert facts['tiles'][-1]['value'] == 'model_int8.tflite' and facts['shown'] == 'dense'
 
 
 def test_scores_that_were_not_taken_are_not_shown(tiny_ticket, files):
@@ -107,9 +121,9 @@ def test_the_first_obstacle_is_named(name, expected):
 @pytest.mark.parametrize(('name', 'top'), [('shapes_segmentation', 5), ('shapes_keypoints', 3)])
 def test_of_a_map_the_page_knows_its_places_its_colours_and_the_true_pictures(name, top):
   ticket, task = tiny.map_ticket(name, tiny.SPECK_MAPS)
-  files = site.models(ticket, 'float32')
+  files = site.models(ticket)
   examples = site.examples(task, ticket.task, 2)
-  served = site.site(ticket, 'float32', files, examples)
+  served = site.site(ticket, Shown(), files, examples)
   said = json.loads(served['/facts.json'])
   assert (said['kind'], said['top'], said['repeats']) == (ticket.kind, top, 2)
   assert said['map'] == list(ticket.build_model(raw=True).output_shape[1:3])
@@ -130,7 +144,7 @@ def test_a_ticket_that_cannot_be_stored_sparsely_is_refused(tiny_ticket, monkeyp
 
   monkeypatch.setattr(site, 'encode', fails)
   with pytest.raises(UserError, match=r'dense next to sparse\. Received: The model consists of .* Use another --format or ticket'):
-    site.models(tiny_ticket, 'float32')
+    site.models(tiny_ticket)
 
 
 def test_the_page_asks_for_nothing_from_elsewhere():

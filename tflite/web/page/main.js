@@ -26,11 +26,14 @@ async function prepare() {
   facts = await response.json();
   view.prepare(facts, (example) => look(example.truth || 'The example', async () => (await fetch(example.url)).blob(), example));
   await start();
-  const [dense, sparse] = await Promise.allSettled(['dense', 'sparse'].map((name) => load(facts.files[name].url, facts.size)));
-  if (dense.status === 'rejected' && sparse.status === 'rejected') throw dense.reason;
-  network = (dense.value ?? sparse.value);
-  if (dense.value && sparse.value) race = new Race(dense.value, sparse.value);
-  else view.noComparison((dense.reason ?? sparse.reason).message);
+  const names = Object.keys(facts.files);
+  const loaded = await Promise.allSettled(names.map((name) => load(facts.files[name].url, facts.size)));
+  const named = Object.fromEntries(names.map((name, index) => [name, loaded[index]]));
+  const { dense, sparse } = named;
+  network = named[facts.shown].value ?? loaded.find(({ value }) => value)?.value;
+  if (!network) throw loaded[0].reason;
+  if (dense?.value && sparse?.value) race = new Race(dense.value, sparse.value);
+  else view.noComparison(loaded.find(({ reason }) => reason)?.reason.message ?? `${facts.format} files are stored dense only.`);
   if (!turn) view.say('Ready: drop, paste or choose a picture.');
 }
 

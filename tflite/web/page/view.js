@@ -37,9 +37,10 @@ export function prepare(facts, onExample) {
     made('span', { textContent: title }), made('b', { textContent: value.replace(/[_:/]/g, '$&\u200b') }), made('small', { textContent: note }),
   ])));
   part('guesses').replaceChildren(...Array.from({ length: Math.min(facts.top, facts.labels.length) }, () => made('li', {}, row('–', ''))));
-  part('times').replaceChildren(...STORED.map((name) => made('div', { className: name }, row(name, '–'))));
-  part('sizes').replaceChildren(...STORED.map((name) => made('div', { className: name }, row(name, facts.files[name].size))));
-  const bytes = STORED.map((name) => facts.files[name].bytes);
+  const stored = STORED.filter((name) => name in facts.files);
+  part('times').replaceChildren(...stored.map((name) => made('div', { className: name }, row(name, '–'))));
+  part('sizes').replaceChildren(...stored.map((name) => made('div', { className: name }, row(name, facts.files[name].size))));
+  const bytes = stored.map((name) => facts.files[name].bytes);
   fill(part('sizes'), bytes.map((count) => count / Math.max(...bytes)));
   part('examples').hidden = !facts.examples.length;
   part('thumbnails').replaceChildren(...facts.examples.map((example, index) => {
