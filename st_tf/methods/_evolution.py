@@ -19,7 +19,8 @@ import keras_tuner as kt
 from st_tf import files, plain
 from st_tf.arch.genome import Genome
 from st_tf.arch.spaces import Space
-from st_tf.methods._tuning import OBJECTIVE
+from st_tf.config import ConfigError
+from st_tf.methods._tuning import OBJECTIVE, VARIABLES
 from st_tf.runs.lock import Lock
 from st_tf.search import evolution
 from st_tf.search.breeding import Bound
@@ -164,13 +165,13 @@ class EvolutionOracle(kt.Oracle):
     """
     return [candidate_of(self.trials[key], self._outcomes) for key in sorted(self.trials)]
 
+  @kt.synchronized
   def forget_the_dead(self) -> None:
     """Takes back what a worker that has died was training: the next that asks goes on with it."""
     for name in [*self.tuner_ids]:
       if (self._workers / name).is_dir() and not _is_alive(self._workers / name):
         self._forget(name)
 
-  @kt.synchronized
   def _forget(self, name: str) -> None:
     self.tuner_ids.discard(name)
     trial = self.ongoing_trials.pop(name, None)
@@ -187,9 +188,15 @@ def at_work(folder: pathlib.Path, name: str) -> Iterator[None]:
   Args:
     folder: of all workers of a search, which they share with their chief.
     name: of the worker.
+
+  Raises:
+    ConfigError: another process has that name.
   """
   (folder / name).mkdir(parents=True, exist_ok=True)
-  lock = Lock(folder / name)
+  try:
+    lock = Lock(folder / name)
+  except BlockingIOError as error:
+    raise ConfigError(f'Each worker has a name of its own. Received: {VARIABLES[0]}={name}, which another one has. Choose one.') from error
   try:
     yield
   finally:
@@ -243,6 +250,6 @@ def _has_ended(trial: Any) -> bool:
 def _is_alive(folder: pathlib.Path) -> bool:
   try:
     Lock(folder).release()
-  except BlockingIOError:
+  except OSError:  # Somebody holds it, or nobody can tell.
     return True
   return False

@@ -13,6 +13,7 @@ import pytest
 from st_tf.arch.genome import Site, price
 from st_tf.arch.spaces import SPACES
 from st_tf.arch.specs import HeadSpec
+from st_tf.config import ConfigError
 from st_tf.methods import _evolution as evolving
 from st_tf.methods._evolution import Evolution, EvolutionOracle, Outcome, Outcomes
 from st_tf.search.breeding import Bound
@@ -138,6 +139,9 @@ def test_what_a_worker_that_has_died_was_training_goes_to_the_next(tmp_path, cap
   command = [sys.executable, '-c', HOLDER, str(tmp_path / 'workers' / 'one')]
   with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as holder:
     assert holder.stdout.readline() == 'holding\n'
+    with pytest.raises(ConfigError, match='Each worker has a name of its own. Received: KERASTUNER_TUNER_ID=one, which another one has'):
+      with evolving.at_work(tmp_path / 'workers', 'one'):
+        pass
     first = found.create_trial('one')
     found.forget_the_dead()
     assert set(found.ongoing_trials) == {'one'}
