@@ -17,8 +17,9 @@ from st_tf.methods._pipeline import alone, trial_epochs, unrounded
 from st_tf.methods._tuning import Failed
 from st_tf.models import mobile
 from st_tf.pruning.ranking import RankingError
+from st_tf.runs.continuing import DivergedError
 from st_tf.runs.removal import observed
-from st_tf.runs.run import DivergedError, Run, train_to_the_end
+from st_tf.runs.run import Run, train_to_the_end
 from st_tf.runs.start import fresh
 from st_tf.runs.workdir import Workdir
 from st_tf.search.analysis import analyse
