@@ -1,5 +1,6 @@
 """Drawing a ticket: what every way to it does, from a request to the tickets in a folder."""
 
+from collections.abc import Sequence
 import dataclasses
 import os
 import pathlib
@@ -26,7 +27,9 @@ _FEW_STEPS = 1000  # On CIFAR-100 a quarter of 3,372 were too few (docs/results/
 _FEW_TRAINED = 300  # Of a network that is trained already.
 
 
-def prepared(request: Request, task: Task | None = None, planned_only: bool = False, jobs: int = 1) -> tuple[Task, Config]:
+def prepared(
+  request: Request, task: Task | None = None, planned_only: bool = False, jobs: int = 1, chosen: Sequence[str] = ()
+) -> tuple[Task, Config]:
   """(what to train on, the settings with those that suit it); says what should be known of both.
 
   Args:
@@ -34,11 +37,13 @@ def prepared(request: Request, task: Task | None = None, planned_only: bool = Fa
     task: what to train on, where it is at hand; None = the one that the settings name.
     planned_only: whether no training follows.
     jobs: trainings at a time, which share the machine's memory.
+    chosen: methods that are run; none = the one of the settings.
 
   Raises:
     UserError: no such supernet or task, bad data, a task that the recipe does not fit, or settings that no run can have.
   """
   config = request.resolved()
+  request.check_read(chosen or (config.method,))
   starts.check(config.supernet, config.weights, config.pixels, config.padding)  # Told before data are read.
   replicas.prepare(config.replicas)
   task = task or _problem(config, request.recipe, planned_only)

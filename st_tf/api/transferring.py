@@ -57,7 +57,9 @@ class Transfer:
       UserError: no ticket is there, no such task, or settings that no transfer has.
     """
     ticket = Ticket.load(path)
-    task, config = drawing.prepared(dataclasses.replace(request, given={**request.given, 'init_from': str(path)}), task)
+    task, config = drawing.prepared(
+      dataclasses.replace(request, given={**request.given, 'init_from': str(path)}), task, chosen=('transfer',)
+    )
     config = dataclasses.replace(config, method='transfer')
     named = dataclasses.replace(config, init_from=ticket.fingerprint[:_DIGITS], supernet='')
     root = pathlib.Path(root or drawing.default_workdir(named))

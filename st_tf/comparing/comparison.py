@@ -74,7 +74,7 @@ class Comparison:
     """
     chosen = entries.entries(options.methods)
     entries.check_sparsities(options.sparsities)
-    task, base = drawing.prepared(request, jobs=options.jobs)
+    task, base = drawing.prepared(request, jobs=options.jobs, chosen=[entry.method for entry in chosen])
     base = drawing.with_supernet(task, base)
     drawing.tell_of_few_steps(task, base)
     root = options.workdir or pathlib.Path('runs') / f'compare-{base.task}'.replace(':', '_').replace('/', '_')

@@ -1,6 +1,6 @@
 """What is wanted of a run, on the command line or in Python, and the settings that it comes to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import dataclasses
 from types import MappingProxyType
 from typing import Any
@@ -8,8 +8,9 @@ from typing import Any
 from st_tf import task as tasks
 from st_tf.arch import presets
 from st_tf.config import named_files, recipes
-from st_tf.config.config import Config, parse
+from st_tf.config.config import Config, checked_settings, parse
 from st_tf.config.fields import ConfigError
+from st_tf.config.groups import ElasticConfig
 from st_tf.files import expanded
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -88,6 +89,27 @@ class Request:
     named_files.check_there(config.flat())
     if config.method == 'elastic':
       named_files.check_source(config.elastic.source, self.sparsity, config.elastic.says_target or bool(config.supernet))
+
+  def check_read(self, methods: Sequence[str]) -> None:
+    """Refuses settings of a stretching where nothing is stretched.
+
+    Args:
+      methods: that are run.
+
+    Raises:
+      ConfigError: naming the first that is given, or stands in the file.
+    """
+    if 'elastic' in methods:
+      return
+    values = checked_settings({**self.base, **self.given})
+    for field in dataclasses.fields(ElasticConfig):
+      value = values.get(field.name, field.default)
+      if value != field.default:
+        where = f' (in {self.source})' if self.source and field.name not in self.given else ''
+        raise ConfigError(
+          f'--{field.name} is read by --method=elastic alone. Received: --{field.name}={value}{where} with {", ".join(methods)}.'
+          ' Leave it out, or take that method.'
+        )
 
   @property
   def sparsity(self) -> float | None:

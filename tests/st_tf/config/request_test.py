@@ -1,12 +1,14 @@
 """Where settings come from is decided in one place, for the command line and for Python alike."""
 
+import dataclasses
 import json
 
 import pytest
 
-from st_tf.config import Config, ConfigError
+from st_tf.config import Config, ConfigError, ElasticConfig
 from st_tf.config.request import Request
 from st_tf.errors import UserError
+from tests.st_tf.config.config_test import OTHER_VALUES
 
 OWN = {'optimizer': 'adam', 'learning_rate': 0.003, 'epochs': 7}
 
@@ -76,3 +78,17 @@ def test_a_recipes_own_task_is_looked_for_where_it_is_read():
 @pytest.mark.parametrize(('given', 'base', 'named'), [({}, {}, None), ({'sparsity': 0.5}, {}, 0.5), ({}, {'sparsity': [0.5, 0.8]}, 0.8)])
 def test_a_sparsity_is_known_where_somebody_has_named_one(given, base, named):
   assert Request(given, base).sparsity == named
+
+
+@pytest.mark.parametrize('name', [field.name for field in dataclasses.fields(ElasticConfig)])
+def test_a_setting_of_a_stretching_is_refused_where_nothing_is_stretched(name):
+  given = {name: OTHER_VALUES.get(name, {'target_depth': 20, 'shuffle_replicas': True}.get(name))}
+  Request(given).check_read(['gmp', 'elastic'])
+  with pytest.raises(ConfigError, match=rf'--{name} is read by --method=elastic alone. Received: --{name}=.* with gmp, lottery. Leave it'):
+    Request(given).check_read(['gmp', 'lottery'])
+  with pytest.raises(ConfigError, match=rf'Received: --{name}=.* \(in a.json\) with gmp'):
+    Request({}, given, 'a.json').check_read(['gmp'])
+
+
+def test_settings_of_a_stretching_at_their_defaults_are_no_others():
+  Request({'target_depth': 0}, Config().flat()).check_read(['gmp'])

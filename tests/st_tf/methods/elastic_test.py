@@ -6,10 +6,13 @@ import pytest
 
 from st_tf import task as tasks
 from st_tf.api import drawing, dry_run
+from st_tf.api.transferring import Transfer
 from st_tf.arch import presets
 from st_tf.arch.specs import SpecError, StageSpec
 from st_tf.comparing.budget import spent
+from st_tf.comparing.comparison import Comparison
 from st_tf.comparing.entries import Cell, check, config_of, entries
+from st_tf.comparing.options import Options
 from st_tf.config import Config, ConfigError
 from st_tf.config.request import Request
 from st_tf.errors import UserError
@@ -172,6 +175,16 @@ def test_a_run_with_one_ticket_is_a_source_and_of_several_the_sparsity_says_whic
   other = dataclasses.replace(request, given={**request.given, 'sparsity': (0.9,)})
   with pytest.raises(UserError, match=r"A run's ticket is named by its sparsity. Received: --sparsity=0.9, of .*run, which has 0.5. Write"):
     other.check_there()
+
+
+def test_a_source_is_refused_where_no_method_reads_it(folder):
+  given = {'task': 'module:tests.tiny', 'source': str(folder), 'target_depth': 3}
+  with pytest.raises(ConfigError, match='--source is read by --method=elastic alone. Received: --source=.* with lottery. Leave it out, or'):
+    drawing.prepared(Request.of(given | {'method': 'lottery'}), tiny.task())
+  with pytest.raises(ConfigError, match='Received: --source=.* with gmp, snip'):
+    Comparison.prepared(Request.of(given), Options(methods='gmp,snip:epochs=2'), 'command')
+  with pytest.raises(ConfigError, match='Received: --source=.* with transfer'):
+    Transfer.prepared(Request.of(given), folder, task=tiny.task())
 
 
 def test_settings_of_the_source_are_those_of_the_training_that_goes_on(folder, capsys):
