@@ -1,9 +1,10 @@
 """Which blocks of a network are copies of which of another depth (Chen et al., Elastic Lottery Ticket Hypothesis, NeurIPS 2021, section 3).
 
 A map says of each block of the source where its copies stand: '0:0; 1:1,2; 2:3,4'. It stretches, so that no block is lost, or it squeezes,
-so that none is copied twice. Block 0 of a run that makes the run's shape is kept in its place.
+so that none is copied twice. Blocks keep their order. Block 0 of a run that makes the run's shape is kept in its place.
 """
 
+import collections
 from collections.abc import Sequence
 import dataclasses
 import re
@@ -31,7 +32,18 @@ class BlockMap:
   @property
   def replicas(self) -> tuple[int, ...]:
     """How many copies of the same block stand before each place."""
-    return tuple(self.sources[:place].count(source) for place, source in enumerate(self.sources))
+    seen: dict[int, int] = {}
+    found = []
+    for source in self.sources:
+      found.append(seen.get(source, 0))
+      seen[source] = found[-1] + 1
+    return tuple(found)
+
+  @property
+  def is_order_kept(self) -> bool:
+    """Whether the first copies of the blocks stand in the order of the blocks."""
+    firsts = list(dict.fromkeys(self.sources))
+    return firsts == sorted(firsts)
 
   def __str__(self) -> str:
     places = {source: [place for place, found in enumerate(self.sources) if found == source] for source in sorted(set(self.sources))}
@@ -138,10 +150,14 @@ def _entries(text: str) -> dict[int, tuple[int, ...]]:
       )
     source = int(match[1])
     if source in found:
-      raise SpecError(f'A map names each source block once. Received: {source} twice in {text.strip()!r}. Join its places by commas.')
-    found[source] = tuple(map(int, match[2].split(',')))
+      joined = ','.join(dict.fromkeys((*map(str, found[source]), *_places(match))))
+      kept = ', or 0:0 where block 0 is kept' if source == 0 and joined != '0' else ''
+      raise SpecError(
+        f'A map names each source block once. Received: {source} twice in {text.strip()!r}. Write {source}:{joined} once{kept}.'
+      )
+    found[source] = tuple(map(int, _places(match)))
   places = [place for listed in found.values() for place in listed]
-  twice = next((place for place in places if places.count(place) > 1), None)
+  twice = next((place for place, times in collections.Counter(places).items() if times > 1), None)
   if twice is not None:
     raise SpecError(f'A place has one block. Received: place {twice} twice in {text.strip()!r}. Name it once.')
   _check_most(max(places) + 1, repr(text.strip()))
@@ -151,6 +167,10 @@ def _entries(text: str) -> dict[int, tuple[int, ...]]:
       f'A map covers all places from 0 on. Received: none for place {missing}, and place {max(places)}, in {text.strip()!r}.{_EXAMPLE}'
     )
   return found
+
+
+def _places(match: re.Match) -> list[str]:
+  return [str(int(place)) for place in match[2].split(',')]
 
 
 def _parsed(text: str, blocks: int, is_fixed: bool, run: str) -> BlockMap:
@@ -170,4 +190,9 @@ def _parsed(text: str, blocks: int, is_fixed: bool, run: str) -> BlockMap:
       f' block {lost} not at all, in {shown}. Name block {lost} too, or block {copied} once.'
     )
   at = {place: source for source, places in found.items() for place in places}
-  return BlockMap(tuple(at[place] for place in range(len(at))))
+  result = BlockMap(tuple(at[place] for place in range(len(at))))
+  if not result.is_order_kept:
+    raise SpecError(
+      f'Blocks keep their order, copies may stand anywhere behind. Received: {shown} for {run}. Let places rise with the blocks.'
+    )
+  return result

@@ -17,7 +17,6 @@ _VGG = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2
 RESNET_DEPTHS = tuple(range(8, 111, 6))
 VGG_DEPTHS = tuple(_VGG)
 MOBILENET_DEPTHS = tuple(range(1, 21))
-_MOBILENET_RUN = 6  # The block before its blocks of 512 channels, which makes them.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +29,8 @@ class Naming:
     depths: that networks of the kind have; none = any number, of blocks in every run.
     blocks: (depth, runs) -> how many blocks each of them has.
     fixed: whether block 0 of a run stays.
+    repeated: where no name says the run, how many sequences of blocks of one shape a network has, the first of them that is a run, and the
+      one behind the last. So a run stays known when it is squeezed to one block.
   """
 
   kind: str
@@ -37,6 +38,7 @@ class Naming:
   depths: tuple[int, ...] = ()
   blocks: Callable[[int, int], tuple[int, ...]] = lambda depth, runs: (depth,) * runs
   fixed: bool = True
+  repeated: tuple[int, int, int] = (0, 0, 0)
 
 
 def resnet_blocks(depth: int, runs: int = 3) -> tuple[int, ...]:
@@ -59,10 +61,11 @@ _NAMINGS = (
     re.compile(r'(?P<before>conv_(?:dw|pw|pad)_)(?P<number>\d+)(?!\d)'),
     MOBILENET_DEPTHS,
     lambda depth, runs: (depth + 1,) * runs,  # The block that makes their shape is one more.
+    repeated=(5, 3, 4),  # The blocks of 512 channels.
   ),
   Naming('resnet50', re.compile(r'(?P<before>(?P<run>conv\d+)_block)(?P<number>\d+)(?=_)')),
-  Naming('mobilenet_v2', re.compile(r'(?P<before>block_)(?P<number>\d+)(?=_)')),
-  Naming('efficientnet_lite', re.compile(r'(?P<before>block)(?P<number>\d+)(?=/)')),
+  Naming('mobilenet_v2', re.compile(r'(?P<before>block_)(?P<number>\d+)(?=_)'), repeated=(6, 0, 5)),
+  Naming('efficientnet_lite', re.compile(r'(?P<before>block)(?P<number>\d+)(?=/)'), repeated=(7, 1, 6)),
 )
 _SHARE = 0.5  # Of a network's layers that a naming has to know.
 
@@ -164,8 +167,11 @@ def _of_graph(graph: Graph) -> Repeats:
       _check_shapes(graph, [keys[key] for key in run.blocks])
   else:
     runs = _by_shape(graph, keys)
-    if naming.kind == 'mobilenet':
-      runs = [run for run in runs if run.blocks[0][1] == _MOBILENET_RUN]
+    sequences, first, behind = naming.repeated
+    if len(runs) == sequences:
+      runs = runs[first:behind]
+    else:  # Somebody's own network, whose blocks have the same names.
+      runs = [] if naming.depths else [run for run in runs if len(run.blocks) > 1]
   if not runs:
     raise SpecError(
       f'Blocks that repeat have the shape of one before them. Received: {naming.kind}, and no two blocks of it have one shape.'
@@ -174,7 +180,7 @@ def _of_graph(graph: Graph) -> Repeats:
 
 
 def _by_shape(graph: Graph, keys: Mapping[Key, Sequence[Node]]) -> list[Run]:
-  """Runs of blocks that give what they read in its shape, each after the block that made it."""
+  """Sequences of blocks that give what they read in its shape, each after the block that made it, which may be alone."""
   found: list[list[Key]] = []
   for key, nodes in keys.items():
     names = {node.name for node in nodes}
@@ -183,7 +189,11 @@ def _by_shape(graph: Graph, keys: Mapping[Key, Sequence[Node]]) -> list[Run]:
       found[-1].append(key)
     else:
       found.append([key])
-  return [Run(f'blocks {blocks[0][1]} to {blocks[-1][1]}', tuple(blocks), True) for blocks in found if len(blocks) > 1]
+  return [Run(_numbered(blocks[0][1], blocks[-1][1]), tuple(blocks), True) for blocks in found]
+
+
+def _numbered(first: int, last: int) -> str:
+  return f'blocks {first} to {last}' if first < last else f'block {first}'
 
 
 def _check_shapes(graph: Graph, blocks: Sequence[Sequence[Node]]) -> None:

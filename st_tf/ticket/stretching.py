@@ -71,6 +71,11 @@ def resizing(
   else:
     raise SpecError('A depth, a map or a network says what becomes of a ticket. Received: none. Write for example --target_depth=32.')
   found = Resizing(repeats, maps)
+  if tuple(len(each.sources) for each in maps) == repeats.counts:
+    raise SpecError(
+      f'A ticket becomes one of another depth. Received: {_shown(repeats.counts)} blocks, which it has already. Take another depth, or'
+      ' train it on as it is, by --method=fine_tune --init_from=FOLDER.'
+    )
   if target is not None and found.of(whole) != target:
     raise SpecError(
       f'--supernet is the network that the source becomes. Received: another one than {repeats.naming.kind} of'

@@ -1,4 +1,5 @@
 import re
+import time
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,7 +63,12 @@ def test_what_was_stretched_is_itself_again_when_it_is_squeezed_by_the_same_orde
     ('1:1', 'A map covers all places from 0 on. Received: none for place 0'),
     ('0:0; 1:1,2; 2:2', 'A place has one block. Received: place 2 twice in'),
     ('0:0; 1:1,1', 'A place has one block. Received: place 1 twice in'),
-    ('0:0; 1:1; 1:2', 'A map names each source block once. Received: 1 twice in'),
+    ('0:0; 1:1; 1:2', "A map names each source block once. Received: 1 twice in '0:0; 1:1; 1:2'. Write 1:1,2 once."),
+    ('0:0; 0:0', "Received: 0 twice in '0:0; 0:0'. Write 0:0 once."),
+    ('0:0; 0:01', "Received: 0 twice in '0:0; 0:01'. Write 0:0,1 once, or 0:0 where block 0 is kept."),
+    ('0:0; 1:2; 2:1', "Blocks keep their order, copies may stand anywhere behind. Received: '0:0; 1:2; 2:1' for stage1. Let places rise"),
+    ('0:0; 1:2,3; 2:1', 'Blocks keep their order'),
+    ('0:0; 2:1; 1:2', 'Blocks keep their order'),
     ('0:0; 5:1', 'A map names blocks that the source has. Received: block 5 of stage1, which has 0 to 2'),
     ('0:0,1', 'Block 0 of stage1 is kept in its place and never copied'),
     ('0:1; 1:0', 'Block 0 of stage1 is kept in its place and never copied'),
@@ -87,6 +93,20 @@ def test_maps_that_are_none_are_refused(text, message):
 def test_a_map_for_each_run_leaves_those_as_they_are_whose_map_is_empty():
   maps = parsed('0:0; 1:1,2 | | 0 : 0;', [2, 3, 2], [True] * 3, ['a', 'b', 'c'])
   assert [each.sources for each in maps] == [(0, 1, 1), (0, 1, 2), (0,)]
+
+
+def test_where_all_blocks_are_alike_they_keep_their_order_too():
+  with pytest.raises(SpecError, match='Blocks keep their order'):
+    parsed('0:1; 1:0', [2], [False], ['a'])
+  assert parsed('0:0,2; 1:1', [2], [False], ['a']) == (BlockMap((0, 1, 0)),)
+
+
+def test_copies_of_very_many_blocks_are_counted_at_once():
+  started = time.process_time()
+  assert BlockMap((0, *(1 + place % 3 for place in range(100_000)))).replicas[-1] == 33_333
+  with pytest.raises(SpecError, match='A run has at most 200 blocks'):
+    check_written('; '.join(f'{source}:{source}' for source in range(9999)))
+  assert time.process_time() - started < 2
 
 
 def test_what_no_source_makes_a_map_is_refused_without_one():

@@ -4,7 +4,8 @@ from st_tf.arch.block_maps import BlockMap
 from st_tf.arch.graph import Graph, Node
 from st_tf.arch.presets import PRESETS
 from st_tf.arch.repeats import Repeats, Resizing, resnet_blocks, vgg_blocks
-from st_tf.arch.specs import ArchSpec, BlockSpec, SpecError, StageSpec
+from st_tf.arch.specs import ArchSpec, BlockSpec, HeadSpec, SpecError, StageSpec
+from st_tf.models import families
 
 
 def chain(*names, shape=(4, 4, 8), before='image'):
@@ -56,6 +57,21 @@ def test_where_numbers_go_through_the_network_those_behind_a_run_move():
   assert names(found.of(graph)) == ['image', *(f'block{number}/a' for number in range(5))]
   assert [place for place, _ in found.copies('block1/a/kernel')] == ['block1/a/kernel', 'block3/a/kernel']
   assert found.copies('block3/a/kernel') == (('block4/a/kernel', 0),) and found.copies('block4/a/kernel') == ()
+
+
+SHAPED = [('mobilenet_v2:0.35', (2, 3, 4, 3, 3)), ('mobilenet:0.25', (6,)), ('efficientnet_lite0', (2, 2, 3, 3, 4))]
+
+
+@pytest.mark.parametrize(('name', 'counts'), SHAPED)
+def test_a_run_that_is_squeezed_to_one_block_stays_a_run(name, counts):
+  graph = families.supernet(name, HeadSpec('classification', 3), (32, 32))
+  repeats = Repeats.of(graph)
+  assert repeats.counts == counts
+  last, ones = BlockMap(tuple(range(counts[-1]))), (BlockMap((0,)),) * len(counts)
+  for maps in (ones, (*ones[:-1], last)):
+    again = Repeats.of(Resizing(repeats, maps).of(graph))
+    assert again.counts == tuple(len(each.sources) for each in maps)
+  assert again.depth_of((1,) * len(counts)) == (0 if name == 'mobilenet:0.25' else 1)
 
 
 def test_blocks_that_are_gone_are_copied_as_nothing():

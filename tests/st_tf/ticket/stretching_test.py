@@ -55,6 +55,13 @@ def test_repeated_blocks_of_mobile_networks_are_stretched_and_squeezed(name):
   assert Repeats.of(grown.of(source)).counts == (4,) * 5
   assert {place: shape for name, shape in shapes(source).items() for place, _ in grown.copies(name)} == shapes(grown.of(source))
   assert graph_of(build_graph(grown.of(source))) == grown.of(source)
+  one = resizing(source, 1).of(source)
+  assert Repeats.of(one).counts == (1,) * 5 and graph_of(build_graph(one)) == one
+  assert resizing(grown.of(source), 1).of(grown.of(source)) == one == resizing(source, target=one).of(source)
+  with pytest.raises(SpecError, match='is never copied, .* of a source with 1'):
+    resizing(one, 2)
+  part = resizing(source, block_map='0:0||||').of(source)
+  assert Repeats.of(part).counts == (1, *Repeats.of(source).counts[1:])
   left = resizing(grown.of(source), 2, order='appending').of(grown.of(source))
   assert left == resizing(source, 2, order='appending').of(source) and len(left.nodes) < len(source.nodes)
 
@@ -142,6 +149,10 @@ def test_what_contradicts_itself_is_refused(winner):
     ({'depth': 15}, 'Depths of cifar_resnet are 8, 14, 20'),
     ({'depth': 20, 'block_map': '0:0; 1:1'}, r'Received: --target_depth=20, which is 3, 3, 3 blocks, and a map to 2, 2, 2. Leave out one'),
     ({'block_map': '0:0; 1:1,3'}, 'A map covers all places'),
+    ({'depth': 14}, 'becomes one of another depth. Received: 2, 2, 2 blocks, which it has already. Take another depth, or .*=fine_tune'),
+    ({'block_map': '||'}, 'Received: 2, 2, 2 blocks, which it has already'),
+    ({'block_map': '0:0; 1:1'}, 'Received: 2, 2, 2 blocks, which it has already'),
+    ({'target': winner.supernet}, 'Received: 2, 2, 2 blocks, which it has already'),
     (
       {'target': vgg},
       'a source of cifar_resnet with 3 runs of blocks, and --supernet of cifar_vgg with 5. Take a source of that',
