@@ -91,9 +91,12 @@ class Ticket:
 
   @property
   def fingerprint(self) -> str:
-    """Changes with architecture, mask and weights, early ones too, and with nothing else."""
+    """Changes with architecture, mask and weights, early ones and their step too, and with nothing else."""
     arrays = {f'weight/{name}': value for name, value in self.weights.items()}
-    arrays |= {f'early/{name}': value for name, value in self.early.values.items()} if self.early else {}
+    if self.early:
+      arrays |= {f'early/{name}': value for name, value in self.early.values.items()} | {
+        'early_step': np.asarray(self.early.step, np.int64)
+      }
     arrays |= {f'mask/{name}': value for name, value in self.masks.items()}
     arrays['arch'] = np.frombuffer(json.dumps([_without_defaults(self.arch), dataclasses.asdict(self.head)]).encode(), np.uint8)
     return files.digest(arrays)

@@ -319,6 +319,13 @@ def test_early_weights_are_kept_beside_the_weights_and_are_part_of_what_the_tick
   (tmp_path / 'ticket' / 'early.safetensors').unlink()
   with pytest.raises(TicketError, match='A ticket can be read back whole'):
     Ticket.load(tmp_path / 'ticket')
+  later = dataclasses.replace(winner, early=dataclasses.replace(early, step=8))
+  later.save(tmp_path / 'later')
+  assert later.fingerprint != winner.fingerprint and Ticket.load(tmp_path / 'later').early.step == 8
+  facts = (tmp_path / 'later' / 'ticket.json').read_text()
+  (tmp_path / 'later' / 'ticket.json').write_text(facts.replace('"early_step": 8', '"early_step": 7'))
+  with pytest.raises(TicketError, match='match its fingerprint'):
+    Ticket.load(tmp_path / 'later')
   dataclasses.replace(winner, early=dataclasses.replace(early, values=small_ticket.weights)).save(tmp_path / 'other')
   shutil.copy(tmp_path / 'other' / 'early.safetensors', tmp_path / 'ticket')
   with pytest.raises(TicketError, match='match its fingerprint'):
