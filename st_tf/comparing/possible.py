@@ -16,7 +16,7 @@ from st_tf.training.trainer import Trainer
 
 
 def check(configs: Iterable[Config], task: Task) -> None:
-  """Builds each network once that the runs' checks need, which takes seconds.
+  """Asks each method once what it would do, and builds each network once that the runs' checks need, which takes seconds.
 
   Args:
     configs: of the runs.
@@ -25,16 +25,17 @@ def check(configs: Iterable[Config], task: Task) -> None:
   Raises:
     RankingError: the floors of a method's layers do not allow its highest sparsity.
     ConfigError: no network of the supernet meets a target.
+    UserError: a method cannot do what is asked of it.
   """
   trainers: dict[tuple, Trainer] = {}
   checked = set()
   for config in sorted(configs, key=lambda config: -max(config.pruning.sparsity)):  # What the highest sparsity allows, the others do.
     method = methods.named(config.method)
+    own = (config.method, config.supernet, config.search, config.evolution, config.tuner, config.epochs, config.elastic)
+    if own not in checked:
+      tuple(method.tells(task, config))
+    checked.add(own)
     if method.has_networks:
-      own = (config.method, config.supernet, config.search, config.evolution, config.tuner, config.epochs)
-      if own not in checked:
-        tuple(method.tells(task, config))
-      checked.add(own)
       continue
     read = reads(config.method)
     has_floors = 'layer_floor' in read and max(config.pruning.sparsity) > 0

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 import dataclasses
+import functools
+import os
 
 import numpy as np
 
@@ -11,7 +13,7 @@ from st_tf.arch.graph import Architecture
 from st_tf.arch.repeats import Repeats, Resizing
 from st_tf.arch.specs import HeadSpec
 from st_tf.config import Config, ConfigError, PruningConfig
-from st_tf.config.named_files import check_source, ticket_in
+from st_tf.config.named_files import TICKET, check_source, ticket_in
 from st_tf.methods._method import Method, Training
 from st_tf.models import starts
 from st_tf.runs.run import Run, train_to_the_end
@@ -38,13 +40,12 @@ def plan(config: Config, steps_per_epoch: int) -> Plan:
     SpecError: it cannot have the depth.
     TicketError: no ticket is there.
   """
-  ticket = _source(config)
+  ticket = _source(config).ticket
   if tuple(config.pruning.sparsity) != (ticket.sparsity,):
     raise ConfigError(
       f'A ticket keeps its sparsity. Received: {", ".join(f"{level:g}" for level in config.pruning.sparsity)}, and --source of'
       f' {ticket.sparsity:g}. Leave out --sparsity, or write that one.'
     )
-  _resizing(config, ticket)
   training, step = training_alone(config, steps_per_epoch), _first_step(config, ticket)
   if step >= training.total_steps:
     raise ConfigError(
@@ -69,9 +70,10 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
   Raises:
     UserError: as `plan` and `tells`.
   """
-  ticket, planned = _source(config), plan(config, task.steps_per_epoch(config.batch_size))
-  found, step = _stretched(task, config, ticket), _first_step(config, ticket)
-  print('\n'.join(tells(task, config)), flush=True)
+  planned, source = plan(config, task.steps_per_epoch(config.batch_size)), _source(config)
+  ticket, found = source.ticket, _stretched(task, config, source)
+  step = _first_step(config, ticket)
+  print('\n'.join(_lines(config, source)), flush=True)
   pruned = {name: np.where(found.masks[name], value, 0) if name in found.masks else value for name, value in found.values.items()}
   run = Run(_trainer(task, config, planned, ticket, found), planned, workdir, lambda trainer: trainer.give(pruned, step))
   train_to_the_end(run)
@@ -84,15 +86,15 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
 
 def trainer(task: Task, config: Config, plan: Plan) -> Trainer:
   """The network at its new depth under its mask, as yet without its weights."""
-  ticket = _source(config)
-  return _trainer(task, config, plan, ticket, _stretched(task, config, ticket))
+  source = _source(config)
+  return _trainer(task, config, plan, source.ticket, _stretched(task, config, source))
 
 
 def trainings(config: Config) -> tuple[Training, ...]:
   """The one that is left; without a ticket as if from the start."""
   done = 0.0
   if config.elastic.source:
-    ticket = _source(config)
+    ticket = _source(config).ticket
     done = _first_step(config, ticket) / max(ticket.provenance.examples.get('train', 0) // config.batch_size, 1)
   return (Training('', max(config.epochs - done, 0.0)),)
 
@@ -101,7 +103,7 @@ def before(config: Config, whole: int) -> float:
   """What the ticket has cost already, all trainings of its run included, in epochs of a network of `whole` MACs."""
   if not config.elastic.source:
     return 0.0
-  origin = _source(config).provenance
+  origin = _source(config).ticket.provenance
   spent, pictures = origin.all_training, origin.examples.get('train', 0)
   return spent.macs / (STEP_PASSES * whole * pictures) if spent.macs and pictures else spent.epochs
 
@@ -112,9 +114,14 @@ def tells(task: Task, config: Config) -> Iterator[str]:
   Raises:
     UserError: it does not suit the task, or cannot have the depth.
   """
-  ticket = _source(config)
-  _check_task(task, ticket)
-  found, cost = _resizing(config, ticket), ticket.provenance.all_training
+  source = _source(config)
+  _stretched(task, config, source)
+  yield from _lines(config, source)
+
+
+def _lines(config: Config, source: '_Source') -> Iterator[str]:
+  ticket, found = source.ticket, source.resizing
+  cost = ticket.provenance.all_training
   counts = tuple(len(each.sources) for each in found.maps)
   said, method = _described(found.repeats, found.repeats.counts), ticket.provenance.method or 'unknown'
   yield f'  source      {said}, {wording.sparsity(ticket.sparsity)} of {method}'
@@ -129,7 +136,7 @@ def tells(task: Task, config: Config) -> Iterator[str]:
     yield '  control     masks of all copies but the first are shuffled'
   chosen, step = _weights(config, ticket), _first_step(config, ticket)
   meant = {
-    'early': f'the early ones of the source, from step {step} on',
+    'early': f'the early ones of the source, from step {step} on{_converted(config, ticket)}',
     'first': 'those that the run of the source began with, from step 0 on',
     'trained': "the source's own, from step 0 on" + ('' if config.elastic.stretched_weights else ', since it has no early ones'),
   }
@@ -141,10 +148,28 @@ def _described(repeats: Repeats, counts: Sequence[int]) -> str:
   return f'{repeats.naming.kind}{f" {depth}" if depth else ""} ({", ".join(map(str, counts))} blocks)'
 
 
-def _source(config: Config) -> Ticket:
+@dataclasses.dataclass(frozen=True)
+class _Source:
+  """The ticket that is stretched or squeezed, and what becomes of its blocks."""
+
+  ticket: Ticket
+  resizing: Resizing
+
+
+def _source(config: Config) -> _Source:
+  """Read and resized once for all that a run, a plan or a comparison asks of it."""
   elastic = config.elastic
   check_source(elastic.source, max(config.pruning.sparsity), elastic.says_target or bool(config.supernet))
-  return Ticket.load(ticket_in(elastic.source, max(config.pruning.sparsity)))
+  folder = ticket_in(elastic.source, max(config.pruning.sparsity))
+  facts = os.stat(os.path.join(os.path.expanduser(folder), TICKET))
+  return _opened(dataclasses.replace(config, seed=0), folder, (facts.st_ino, facts.st_mtime_ns))
+
+
+@functools.lru_cache(maxsize=2)
+def _opened(config: Config, folder: str, stamp: tuple[int, int]) -> _Source:
+  del stamp  # Of the ticket that lies in the folder now.
+  ticket = Ticket.load(folder)
+  return _Source(ticket, _resizing(config, ticket))
 
 
 def _check_task(task: Task, ticket: Ticket) -> None:
@@ -196,7 +221,19 @@ def _weights(config: Config, ticket: Ticket) -> str:
 
 
 def _first_step(config: Config, ticket: Ticket) -> int:
-  return ticket.early.step if _weights(config, ticket) == 'early' else 0
+  """The step before which a training has seen as many pictures as the weights that it begins with, to the nearest."""
+  if _weights(config, ticket) != 'early':
+    return 0
+  return (2 * ticket.early.step * _batch(ticket) + config.batch_size) // (2 * config.batch_size)
+
+
+def _batch(ticket: Ticket) -> int:
+  return moving.begun(ticket)['batch_size']
+
+
+def _converted(config: Config, ticket: Ticket) -> str:
+  batch = _batch(ticket)
+  return '' if ticket.early is None or batch == config.batch_size else f', as many pictures as {ticket.early.step} steps of {batch}'
 
 
 def _values(config: Config, ticket: Ticket) -> Mapping[str, np.ndarray]:
@@ -206,10 +243,10 @@ def _values(config: Config, ticket: Ticket) -> Mapping[str, np.ndarray]:
   return ticket.early.values if chosen == 'early' else ticket.weights
 
 
-def _stretched(task: Task, config: Config, ticket: Ticket) -> Stretched:
-  _check_task(task, ticket)
-  found = _resizing(config, ticket)
-  return stretched(ticket, found, _values(config, ticket), config.seed if config.elastic.shuffle_replicas else None)
+def _stretched(task: Task, config: Config, source: _Source) -> Stretched:
+  _check_task(task, source.ticket)
+  seed = config.seed if config.elastic.shuffle_replicas else None
+  return stretched(source.ticket, source.resizing, _values(config, source.ticket), seed)
 
 
 def _trainer(task: Task, config: Config, plan: Plan, ticket: Ticket, found: Stretched) -> Trainer:

@@ -1,5 +1,7 @@
+import contextlib
 import dataclasses
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from st_tf.api import drawing, dry_run
 from st_tf.api.transferring import Transfer
 from st_tf.arch import presets
 from st_tf.arch.specs import SpecError, StageSpec
+from st_tf.comparing import possible
 from st_tf.comparing.budget import spent
 from st_tf.comparing.comparison import Comparison
 from st_tf.comparing.entries import Cell, check, config_of, entries
@@ -98,6 +101,46 @@ def test_the_plan_says_what_becomes_of_the_ticket_and_what_it_has_cost(folder, t
   assert re.search(r'cost        of the source 5.5 epochs, [\d.e+]+ MACs; they count as its own', said)
   assert 'becomes     the high-resolution network 3 (3 blocks), 50' in said and 'blocks      stage1/branch0 0:0,1; 1:2' in said
   assert 'weights     the early ones of the source, from step 2 on' in said and 'mask of 50% stays as it is' in said
+
+
+@pytest.mark.parametrize(('batch', 'step'), [(tiny.BATCH, 2), (4, 8), (32, 1), (12, 3), (96, 0)])
+def test_training_goes_on_where_as_many_pictures_have_been_seen_whatever_the_batch(folder, batch, step):
+  config = configured(folder, batch_size=batch)
+  said = '\n'.join(elastic.tells(tiny.task(), config))
+  assert f'from step {step} on' in said and (f'as many pictures as 2 steps of {tiny.BATCH}' in said) == (batch != tiny.BATCH)
+  (left,) = elastic.trainings(config)
+  assert left.epochs == pytest.approx(2 - step / (tiny.SIZES['train'] // batch))
+  with pytest.raises(ConfigError, match=f'Received: step {step} of {step}') if step else contextlib.nullcontext():
+    elastic.plan(dataclasses.replace(config, epochs=1), max(step, 1))
+
+
+def test_a_source_is_read_and_resized_once_for_a_plan_and_anew_once_it_has_changed(folder, tmp_path, monkeypatch):
+  path = shutil.copytree(folder, tmp_path / 'ticket')
+  read, resized, load, resizing = [], [], Ticket.load, elastic.resizing
+  monkeypatch.setattr(elastic.Ticket, 'load', lambda path: read.append(path) or load(path))
+  monkeypatch.setattr(elastic, 'resizing', lambda *args: resized.append(args) or resizing(*args))
+  config = configured(path)
+  tuple(dry_run.describe(tiny.task(), config, tmp_path / 'run'))
+  elastic.trainings(dataclasses.replace(config, seed=5))
+  assert len(read) == len(resized) == 1
+  tiny.winner(tiny.task(), ARCH, STEP + 1).save(path)
+  assert (
+    'from step 3 on' in '\n'.join(elastic.tells(tiny.task(), config)) and len(read) == 2 + 1
+  )  # One to see whether weights are other ones.
+
+
+def test_a_comparison_refuses_a_source_of_another_task_before_it_begins(folder):
+  runs = [configured(folder, seed=seed) for seed in (0, 1)]
+  possible.check(runs, tiny.task())
+  with pytest.raises(ConfigError, match='Received: 4 outputs of classification at 12x12, and a ticket of 3'):
+    possible.check(runs, tiny.four())
+
+
+def test_runs_that_are_squeezed_differently_are_described_as_they_become(tmp_path):
+  arch = dataclasses.replace(tiny.SPECK, stages=(StageSpec((2,), (4,)), StageSpec((3, 2), (4, 8))), head_channels=(4, 8))
+  tiny.winner(tiny.task(), arch, STEP).save(tmp_path / 'ticket')
+  said = '\n'.join(elastic.tells(tiny.task(), configured(tmp_path / 'ticket', target_depth=0, block_map='0:0 | | ')))
+  assert 'network (2, 3, 2 blocks)' in said and 'becomes     the high-resolution network (1, 3, 2 blocks)' in said
 
 
 @pytest.mark.slow
