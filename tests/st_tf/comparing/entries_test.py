@@ -19,6 +19,7 @@ from st_tf.config import (
   LEARNING_RATE_SCHEDULES,
   Config,
   ConfigError,
+  ElasticConfig,
   EvolutionConfig,
   Identity,
   PipelineConfig,
@@ -110,7 +111,7 @@ def test_a_run_has_the_shared_settings_its_own_and_the_learning_rate_of_its_meth
 def test_settings_that_a_method_does_not_read_make_no_other_run_and_are_not_its_own(method):
   reads = methods.named(method).reads
   needed = {'target_latency_ms': {'cost': 'latency:table.json'}, 'penalised': {'target_macs': 0.5}}
-  groups = (SearchConfig, PruningConfig, PipelineConfig, TunerConfig, EvolutionConfig)
+  groups = (SearchConfig, PruningConfig, PipelineConfig, TunerConfig, EvolutionConfig, ElasticConfig)
   for field in [field for group in groups for field in dataclasses.fields(group)]:
     if field.name == 'sparsity':
       continue
