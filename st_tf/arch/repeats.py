@@ -1,15 +1,13 @@
-"""Runs of blocks of one shape, of which a network may have more or fewer: where they are, and the network with others.
+"""Runs of blocks of one shape, of which a network may have more or fewer: where they are.
 
 A block is known by the names of its layers. Where it makes the shape of those that follow, it is block 0 of its run, and stays.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 import dataclasses
-import functools
 import itertools
 import re
 
-from st_tf.arch.block_maps import BlockMap
 from st_tf.arch.graph import Architecture, Graph, Node
 from st_tf.arch.specs import ArchSpec, SpecError
 
@@ -29,8 +27,10 @@ class Naming:
     depths: that networks of the kind have; none = any number, of blocks in every run.
     blocks: (depth, runs) -> how many blocks each of them has.
     fixed: whether block 0 of a run stays.
-    repeated: where no name says the run, how many sequences of blocks of one shape a network has, the first of them that is a run, and the
-      one behind the last. So a run stays known when it is squeezed to one block.
+    repeated: which sequences of blocks of one shape are runs, where names alone do not say it; so a run stays known when it is squeezed to
+      one block. None = names say it.
+    sequences: how many of them a network has; another number = those of more than one block are runs.
+    ending: of the names of some of its layers, where other kinds have names like its own.
   """
 
   kind: str
@@ -38,7 +38,9 @@ class Naming:
   depths: tuple[int, ...] = ()
   blocks: Callable[[int, int], tuple[int, ...]] = lambda depth, runs: (depth,) * runs
   fixed: bool = True
-  repeated: tuple[int, int, int] = (0, 0, 0)
+  repeated: slice | None = None
+  sequences: int = 0
+  ending: str = ''
 
 
 def resnet_blocks(depth: int, runs: int = 3) -> tuple[int, ...]:
@@ -61,11 +63,13 @@ _NAMINGS = (
     re.compile(r'(?P<before>conv_(?:dw|pw|pad)_)(?P<number>\d+)(?!\d)'),
     MOBILENET_DEPTHS,
     lambda depth, runs: (depth + 1,) * runs,  # The block that makes their shape is one more.
-    repeated=(5, 3, 4),  # The blocks of 512 channels.
+    repeated=slice(3, 4),  # The blocks of 512 channels.
+    sequences=5,
   ),
-  Naming('resnet50', re.compile(r'(?P<before>(?P<run>conv\d+)_block)(?P<number>\d+)(?=_)')),
-  Naming('mobilenet_v2', re.compile(r'(?P<before>block_)(?P<number>\d+)(?=_)'), repeated=(6, 0, 5)),
-  Naming('efficientnet_lite', re.compile(r'(?P<before>block)(?P<number>\d+)(?=/)'), repeated=(7, 1, 6)),
+  Naming('menas', re.compile(r'(?P<before>(?P<run>s\d+)b)(?P<number>\d+)(?=/)'), repeated=slice(None)),
+  Naming('resnet50', re.compile(r'(?P<before>(?P<run>conv\d+)_block)(?P<number>\d+)(?=_)'), ending='_add'),
+  Naming('mobilenet_v2', re.compile(r'(?P<before>block_)(?P<number>\d+)(?=_)'), repeated=slice(0, 5), sequences=6),
+  Naming('efficientnet_lite', re.compile(r'(?P<before>block)(?P<number>\d+)(?=/)'), repeated=slice(1, 6), sequences=7),
 )
 _SHARE = 0.5  # Of a network's layers that a naming has to know.
 
@@ -147,7 +151,7 @@ def _of_spec(arch: ArchSpec) -> Repeats:
 
 def _of_graph(graph: Graph) -> Repeats:
   inner = [node for node in graph.nodes if node.inputs]
-  naming = next((naming for naming in _NAMINGS if sum(bool(naming.pattern.match(node.name)) for node in inner) > _SHARE * len(inner)), None)
+  naming = next((naming for naming in _NAMINGS if _is_named(inner, naming)), None)
   if naming is None:
     kinds = ', '.join(naming.kind for naming in (*_NAMINGS, _SUPERNET))
     named = ', '.join(node.name for node in inner[:: max(len(inner) // 3, 1)][:3])
@@ -157,20 +161,19 @@ def _of_graph(graph: Graph) -> Repeats:
     )
   keys: dict[Key, list[Node]] = {}
   for node in inner:
-    key = _key(naming, node.name)
+    key = key_of(naming, node.name)
     if key:
       keys.setdefault(key, []).append(node)
-  if 'run' in naming.pattern.groupindex:
+  if naming.repeated is None:
     names = dict.fromkeys(run for run, _ in keys)
     runs = [Run(name, tuple(key for key in keys if key[0] == name), naming.fixed) for name in names]
     for run in runs:
       _check_shapes(graph, [keys[key] for key in run.blocks])
   else:
     runs = _by_shape(graph, keys)
-    sequences, first, behind = naming.repeated
-    if len(runs) == sequences:
-      runs = runs[first:behind]
-    else:  # Somebody's own network, whose blocks have the same names.
+    if len(runs) == naming.sequences:
+      runs = runs[naming.repeated]
+    else:  # A network of its own, such as a searched one or somebody's with blocks of the same names.
       runs = [] if naming.depths else [run for run in runs if len(run.blocks) > 1]
   if not runs:
     raise SpecError(
@@ -179,148 +182,44 @@ def _of_graph(graph: Graph) -> Repeats:
   return Repeats(naming, tuple(runs), tuple(keys))
 
 
+def _is_named(nodes: Sequence[Node], naming: Naming) -> bool:
+  known = sum(bool(naming.pattern.match(node.name)) for node in nodes)
+  return known > _SHARE * len(nodes) and any(node.name.endswith(naming.ending) for node in nodes)
+
+
 def _by_shape(graph: Graph, keys: Mapping[Key, Sequence[Node]]) -> list[Run]:
   """Sequences of blocks that give what they read in its shape, each after the block that made it, which may be alone."""
   found: list[list[Key]] = []
   for key, nodes in keys.items():
     names = {node.name for node in nodes}
     entry = next(name for node in nodes for name in node.inputs if name not in names)
-    if found and graph[entry].shape == nodes[-1].shape:
+    if found and found[-1][-1][0] == key[0] and graph[entry].shape == nodes[-1].shape:
       found[-1].append(key)
     else:
       found.append([key])
-  return [Run(_numbered(blocks[0][1], blocks[-1][1]), tuple(blocks), True) for blocks in found]
+  return [Run(_numbered(blocks), tuple(blocks), True) for blocks in found]
 
 
-def _numbered(first: int, last: int) -> str:
-  return f'blocks {first} to {last}' if first < last else f'block {first}'
+def _numbered(blocks: Sequence[Key]) -> str:
+  (name, first), (_, last) = blocks[0], blocks[-1]
+  return f'{name} '.lstrip() + (f'blocks {first} to {last}' if first < last else f'block {first}')
 
 
 def _check_shapes(graph: Graph, blocks: Sequence[Sequence[Node]]) -> None:
   """Raises SpecError where blocks behind the first do not give what they read in its shape."""
-  for (entry, end), nodes in zip(itertools.pairwise(_ends(blocks)[1:]), blocks[1:]):
+  for (entry, end), nodes in zip(itertools.pairwise(ends_of(blocks)[1:]), blocks[1:]):
     if graph[entry].shape != graph[end].shape:
       shapes = f'{nodes[0].name} ... {end}, from {graph[entry].shape} to {graph[end].shape}'
       raise SpecError(f'Blocks that repeat give maps of the shape that they read. Received: {shapes}. Its depth stays as it is.')
 
 
-def _key(naming: Naming, name: str) -> Key | None:
+def key_of(naming: Naming, name: str) -> Key | None:
+  """The block that a layer, a block or a variable of that name belongs to; None = to none."""
   match = naming.pattern.match(name)
   return (match.groupdict().get('run', ''), int(match['number'])) if match else None
 
 
-@dataclasses.dataclass(frozen=True)
-class Resizing:
-  """A network's runs with other numbers of blocks.
-
-  Attributes:
-    repeats: of the network before.
-    maps: of each run.
-  """
-
-  repeats: Repeats
-  maps: tuple[BlockMap, ...]
-
-  @functools.cached_property
-  def places(self) -> dict[Key, tuple[tuple[Key, int], ...]]:
-    """Of each block of the source, where its copies stand, each with how many copies of it stand before."""
-    by_first = {run.blocks[0]: (run, found) for run, found in zip(self.repeats.runs, self.maps)}
-    sequence: list[tuple[Key, int]] = []  # (source, copies of it before) of every block of the target.
-    inside: set[Key] = set()
-    for key in self.repeats.keys:
-      if key in by_first:
-        run, found = by_first[key]
-        inside.update(run.blocks)
-        sequence += [(run.blocks[source], replica) for source, replica in zip(found.sources, found.replicas)]
-      elif key not in inside:
-        sequence.append((key, 0))
-    first = {name: number for name, number in reversed(self.repeats.keys)}
-    counted: dict[str, int] = {}
-    places: dict[Key, tuple[tuple[Key, int], ...]] = dict.fromkeys(self.repeats.keys, ())
-    for (name, number), replica in sequence:
-      place = first[name] + counted.setdefault(name, 0)
-      counted[name] += 1
-      places[name, number] = (*places[name, number], ((name, place), replica))
-    return places
-
-  def copies(self, name: str) -> tuple[tuple[str, int], ...]:
-    """(name, copies before it) of everything in the target that a layer, a block or a variable of that name stands at."""
-    key = _key(self.repeats.naming, name)
-    if key is None or key not in self.places:
-      return ((name, 0),)
-    return tuple((self._at(name, place), replica) for place, replica in self.places[key])
-
-  def _at(self, name: str, place: Key) -> str:
-    return self.repeats.naming.pattern.sub(lambda match: f'{match["before"]}{place[1]}', name, count=1)
-
-  def of(self, arch: Architecture) -> Architecture:
-    """The network with other numbers of blocks: the one whose runs these are, or what a search has left of it.
-
-    A copied block is taken whole, with its own inner width.
-
-    Raises:
-      SpecError: its blocks do not follow each other one by one.
-    """
-    return self._spec(arch) if isinstance(arch, ArchSpec) else self._graph(arch)
-
-  def _spec(self, arch: ArchSpec) -> ArchSpec:
-    counts = {run.name: len(found.sources) for run, found in zip(self.repeats.runs, self.maps)}
-    stages = tuple(
-      dataclasses.replace(stage, blocks=tuple(counts.get(f'stage{index}/branch{branch}', 0) for branch in range(len(stage.blocks))))
-      for index, stage in enumerate(arch.stages, 1)
-    )
-    searched = [(place, spec) for name, spec in arch.searched for place, _ in self.copies(name)]
-    return dataclasses.replace(arch, stages=stages, searched=tuple(sorted(searched)))
-
-  def _graph(self, graph: Graph) -> Graph:
-    blocks: dict[Key, list[Node]] = {}
-    of_node = {node.name: _key(self.repeats.naming, node.name) for node in graph.nodes if node.inputs}
-    for node in graph.nodes:
-      if of_node.get(node.name) in self.places:
-        blocks.setdefault(of_node[node.name], []).append(node)
-    chains = {run.blocks[0]: (run.blocks, found) for run, found in zip(self.repeats.runs, self.maps)}
-    inside = {key for keys, _ in chains.values() for key in keys}
-    chains |= {key: ((key,), BlockMap((0,))) for key in self.repeats.keys if key not in inside}
-    heads = {key: head for head, (keys, _) in chains.items() for key in keys}
-    # What is read in the place of a node: at the end of a run its new end, within one nothing.
-    instead: dict[str, str] = {name: '' if key in heads else name for name, key in of_node.items()}
-    done: set[Key] = set()
-    nodes: list[Node] = []
-    for node in graph.nodes:
-      head = heads.get(of_node.get(node.name))
-      if head is None:
-        nodes.append(dataclasses.replace(node, inputs=tuple(_read(name, instead) for name in node.inputs)))
-      elif head not in done:
-        done.add(head)
-        keys, found = chains[head]
-        nodes += self._chain([blocks.get(key, []) for key in keys], keys, found, instead)
-    return Graph(tuple(nodes), tuple(_read(name, instead) for name in graph.outputs))
-
-  def _chain(self, blocks: Sequence[Sequence[Node]], keys: Sequence[Key], found: BlockMap, instead: dict[str, str]) -> list[Node]:
-    """The nodes of a run in the target."""
-    ends = _ends(blocks)
-    (_, offset), _ = self.places[keys[found.sources[0]]][0]
-    entry = _read(ends[0], instead)
-    nodes: list[Node] = []
-    for index, source in enumerate(found.sources):
-      place, names = (keys[0][0], offset + index), {node.name for node in blocks[source]}
-      for node in blocks[source]:
-        inputs = tuple(self._at(name, place) if name in names else entry for name in node.inputs)
-        nodes.append(dataclasses.replace(node, name=self._at(node.name, place), inputs=inputs))
-      if names:
-        entry = self._at(ends[source + 1], place)
-    instead[ends[-1]] = entry
-    return nodes
-
-
-def _read(name: str, instead: Mapping[str, str]) -> str:
-  found = instead.get(name, name)
-  if not found:
-    raise SpecError(f'Only the last block of a run is read from elsewhere. Received: {name}, which is. The depth of the network stays.')
-  return found
-
-
-def _ends(blocks: Sequence[Sequence[Node]]) -> list[str]:
+def ends_of(blocks: Sequence[Sequence[Node]]) -> list[str]:
   """What the first of some blocks reads, and what each of them gives; of one that is gone, what it would have read.
 
   Raises:

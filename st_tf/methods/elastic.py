@@ -10,7 +10,8 @@ import numpy as np
 from st_tf import wording
 from st_tf.arch import presets
 from st_tf.arch.graph import Architecture
-from st_tf.arch.repeats import Repeats, Resizing
+from st_tf.arch.repeats import Repeats
+from st_tf.arch.resizing import Resizing
 from st_tf.arch.specs import HeadSpec
 from st_tf.config import Config, ConfigError, PruningConfig
 from st_tf.config.named_files import TICKET, check_source, ticket_in

@@ -11,7 +11,8 @@ import numpy as np
 
 from st_tf.arch.block_maps import ordered, parsed
 from st_tf.arch.graph import Architecture, Graph
-from st_tf.arch.repeats import Repeats, Resizing
+from st_tf.arch.repeats import Repeats
+from st_tf.arch.resizing import Resizing
 from st_tf.arch.specs import SpecError
 from st_tf.models import build, named_variables
 from st_tf.models.graph import graph_of

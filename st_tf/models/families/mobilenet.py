@@ -7,7 +7,8 @@ import tf_keras as keras
 
 from st_tf.arch.block_maps import INTERPOLATION, ordered
 from st_tf.arch.graph import Graph
-from st_tf.arch.repeats import MOBILENET_DEPTHS, Repeats, Resizing
+from st_tf.arch.repeats import MOBILENET_DEPTHS, Repeats
+from st_tf.arch.resizing import Resizing
 from st_tf.models.families import Family, Size, Sizes
 from st_tf.models.families._applications import application, at, side
 from st_tf.models.families._plain import untrained

@@ -5,15 +5,17 @@ import numpy as np
 import pytest
 
 from st_tf.arch.block_maps import ORDERS
+from st_tf.arch.genome import Site
 from st_tf.arch.graph import Graph
 from st_tf.arch.presets import PRESETS
 from st_tf.arch.repeats import Repeats
 from st_tf.arch.specs import BlockSpec, HeadSpec, SpecError, StageSpec
-from st_tf.models import build, families, named_variables
+from st_tf.models import build, families, mobile, named_variables
 from st_tf.models.graph import build_graph, graph_of
 from st_tf.search.units import all_of
 from st_tf.ticket.stretching import resizing, stretched
 from tests import tiny
+from tests.st_tf.arch.repeats_test import GENOME
 
 HEAD = HeadSpec('classification', 3)
 SMALL = [('cifar_resnet', (8, 14, 20)), ('cifar_vgg', (11, 13, 16)), ('mobilenet:0.25', (1, 2, 5))]
@@ -64,6 +66,15 @@ def test_repeated_blocks_of_mobile_networks_are_stretched_and_squeezed(name):
   assert Repeats.of(part).counts == (1, *Repeats.of(source).counts[1:])
   left = resizing(grown.of(source), 2, order='appending').of(grown.of(source))
   assert left == resizing(source, 2, order='appending').of(source) and len(left.nodes) < len(source.nodes)
+
+
+def test_an_evolved_network_is_stretched_and_squeezed():
+  source = mobile.graph(GENOME, Site.of((2, 2, 1), (16, 16), HEAD))
+  found = resizing(source, 4)
+  grown = found.of(source)
+  assert [len(run.blocks) for run in Repeats.of(grown).runs] == [4, 4] and graph_of(build_graph(grown)) == grown
+  assert {place: shape for name, shape in shapes(source).items() for place, _ in found.copies(name)} == shapes(grown)
+  assert resizing(grown, 2).of(grown) == source
 
 
 @pytest.fixture(scope='module')
