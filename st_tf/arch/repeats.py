@@ -202,7 +202,7 @@ def _by_shape(graph: Graph, keys: Mapping[Key, Sequence[Node]]) -> list[Run]:
 
 def _numbered(blocks: Sequence[Key]) -> str:
   (name, first), (_, last) = blocks[0], blocks[-1]
-  return f'{name} '.lstrip() + (f'blocks {first} to {last}' if first < last else f'block {first}')
+  return f'{name} blocks {first} to {last}'.lstrip()
 
 
 def _check_shapes(graph: Graph, blocks: Sequence[Sequence[Node]]) -> None:

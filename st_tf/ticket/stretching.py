@@ -131,7 +131,12 @@ def _spread(found: Resizing, arrays: Mapping[str, np.ndarray | list[int]]) -> di
 
 def _check_covered(result: Stretched, ticket: Ticket) -> None:
   """Raises SpecError unless every variable of the network has its value, and every mask its variable."""
-  model = build(result.arch, ticket.head, ticket.input_shape)
+  try:
+    model = build(result.arch, ticket.head, ticket.input_shape)
+  except RecursionError:
+    raise SpecError(
+      'Keras builds networks of some hundred layers one behind the other. Received: a deeper one. Take fewer blocks.'
+    ) from None
   shapes = {name: tuple(variable.shape) for name, variable in named_variables(model).items()}
   found = {name: value.shape for name, value in result.values.items()}
   if isinstance(result.arch, Graph):

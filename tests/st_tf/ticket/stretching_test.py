@@ -183,3 +183,12 @@ def test_a_variable_without_a_value_is_no_cover(winner):
   values = {name: value for name, value in winner.early.values.items() if name != 'stage3/block1/bn1/moving_mean'}
   with pytest.raises(SpecError, match=r'Received: stage3/block1/bn1/moving_mean of nothing, where \(64,\) is needed'):
     stretched(winner, resizing(winner.supernet, 20), values)
+
+
+def test_a_network_too_deep_for_keras_is_refused(winner, monkeypatch):
+  def too_deep(*args):
+    raise RecursionError
+
+  monkeypatch.setattr('st_tf.ticket.stretching.build', too_deep)
+  with pytest.raises(SpecError, match='Received: a deeper one. Take fewer blocks'):
+    stretched(winner, resizing(winner.supernet, 110), winner.early.values)
