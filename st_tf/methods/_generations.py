@@ -77,6 +77,7 @@ class Search:
     self.evolves = Evolution(space, rules, bound, whole, config.seed)
     self._task, self._config, self._workdir = task, config, workdir
     self._check_bound()
+    self._check_budget()
 
   def _check_bound(self) -> None:
     least = self.evolves.bound.price(breeding.smallest(self.nursery.space))
@@ -88,6 +89,13 @@ class Search:
           f'--{name} is at least that of the smallest network of the space {self.name}, {smallest:,} here. Received: {written}'
           f'{f", which is {given:,.0f}" if written != f"{given:g}" and name == "target_macs" else ""}. Raise it, or choose another --space.'
         )
+
+  def _check_budget(self) -> None:
+    if self.evolves.following([])[1] is None:
+      raise ConfigError(
+        '--trials lasts for one network at least, with the look at its channels. Received:'
+        f' {self._config.tuner.trials}. Raise it, or --trial_epochs; --ticket_macs=1 looks at no channels.'
+      )
 
   def run(self) -> tuple[Candidate, ...]:
     """All candidates, trained unless they are there; none in a worker, which does not know those of the others.
@@ -109,11 +117,6 @@ class Search:
         with watching(tuner.oracle) if who == 'chief' else contextlib.nullcontext():
           tuning.search(tuner, who)
       tried = tuple(tuner.oracle.tried())
-      if not tried:
-        raise ConfigError(
-          '--trials lasts for one network at least, with the look at its channels. Received:'
-          f' {self._config.tuner.trials}. Raise it, or --trial_epochs.'
-        )
       if not any(one.fitness is not None for one in tried):
         raise ConfigError(
           f'At least one network can be trained. Received: {len(tried)} trials, all of which failed as their lines say. Where a loss became'

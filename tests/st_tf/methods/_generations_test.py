@@ -11,6 +11,7 @@ from st_tf.arch.genome import price
 from st_tf.config import ConfigError
 from st_tf.methods import _candidate as candidate
 from st_tf.methods import _generations as generations
+from st_tf.methods import menas
 from st_tf.methods._generations import Search
 from st_tf.methods._pipeline import Pipeline
 from st_tf.methods._tuning import VARIABLES, Failed
@@ -202,11 +203,12 @@ def test_the_space_follows_from_the_size_of_the_images(tmp_path):
   assert Search(tiny.four(64), tiny.config(**SETTINGS | {'space': '', 'target_macs': 1e8})).name == 'mobilenet3_mt'
 
 
-def test_a_budget_for_no_network_is_refused(tmp_path, made_up):
-  found = search(tmp_path)
-  found.evolves = dataclasses.replace(found.evolves, rules=dataclasses.replace(found.evolves.rules, budget=1000.0))
-  with pytest.raises(ConfigError, match='^--trials lasts for one network at least, with the look at its channels. Received: 9.'):
-    found.run()
+@pytest.mark.parametrize('seed', [0, 3, 4])
+def test_a_budget_for_no_network_is_refused_before_anything_is_planned(seed):
+  few = {'space': 'mobilenet3_mt_small', 'population': 2, 'trials': 4, 'trial_epochs': 1, 'target_macs': 4e6, 'seed': seed}
+  with pytest.raises(ConfigError, match='^--trials lasts for one network at least, with the look at its channels. Received: 4. Raise it'):
+    menas.tells(tiny.task(), tiny.config(**SETTINGS | few))
+  assert menas.tells(tiny.task(), tiny.config(**SETTINGS | few, ticket_macs=1.0))
 
 
 def test_a_target_that_all_meet_is_that_of_the_largest(tmp_path):
