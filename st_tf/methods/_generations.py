@@ -137,7 +137,7 @@ class Search:
       return Beginning(one.ticket)
     return Beginning(one.ticket, (self._ticket(one.number),), (0,) * len(self.nursery.space.stages))
 
-  def charged(self, finals: dict[int, Ticket], tried: Sequence[Candidate]) -> Ticket:
+  def charged(self, finals: dict[int, Ticket], tried: Sequence[Candidate], lost: Sequence[TrainingCost] = ()) -> Ticket:
     """The best of the last trainings' tickets, with what all candidates and last trainings cost, and what they came to.
 
     A training counts once, also of two candidates that are the same.
@@ -145,13 +145,14 @@ class Search:
     Args:
       finals: tickets by the number of the candidate.
       tried: all candidates.
+      lost: what last trainings took that failed.
     """
     metric = self._task.primary_metric
     scores = {number: ticket.metrics['validation'][metric] for number, ticket in finals.items()}
     best = max(scores, key=scores.get)  # The first of several.
     outcomes = {one.number: self._outcomes.read(one.number) for one in tried}
     spent = {outcome.folder or number: outcome.training for number, outcome in outcomes.items()}
-    total = sum((*spent.values(), *(ticket.provenance.all_training for ticket in finals.values())), TrainingCost())
+    total = sum((*spent.values(), *(ticket.provenance.all_training for ticket in finals.values()), *lost), TrainingCost())
     facts = [
       _facts(one) | ({'final': scores[one.number], 'is_winner': one.number == best} if one.number in scores else {}) for one in tried
     ]

@@ -169,9 +169,9 @@ def test_the_best_of_the_last_trainings_is_the_ticket_and_pays_for_all(tmp_path,
   found = search(tmp_path)
   tried = found.run()
   finals = {number: made_up_final(found, tried[number], score) for number, score in ((0, 0.3), (2, 0.6), (3, 0.6))}
-  ticket = found.charged(finals, tried)
+  ticket = found.charged(finals, tried, [TrainingCost(0.0, 50, 0.0)])
   training = ticket.provenance.training
-  assert training.macs == sum(one.spent for one in tried) + 3 * 1000 and training.epochs == 2 * len(tried) + 3
+  assert training.macs == sum(one.spent for one in tried) + 3 * 1000 + 50 and training.epochs == 2 * len(tried) + 3
   rows = ticket.provenance.trials
   assert [row.get('final') for row in rows[:4]] == [0.3, None, 0.6, 0.6]
   assert [row['number'] for row in rows if row.get('is_winner')] == [3] and ticket.arch == finals[2].arch
