@@ -119,7 +119,7 @@ class Search:
       tried = tuple(tuner.oracle.tried())
       if not any(one.fitness is not None for one in tried):
         raise ConfigError(
-          f'At least one network can be trained. Received: {len(tried)} trials, all of which failed as their lines say. Where a loss became'
+          f'At least one network of the first generation can be trained. Received: {len(tried)} that failed, as their lines say. Where a loss became'
           ' no finite number, try a lower --learning_rate, --gradient_clip=1 or a longer --warmup, with --fresh or another --workdir.'
         )
       owner.finish()

@@ -222,7 +222,7 @@ class Tuner(kt.engine.base_tuner.BaseTuner):
     if self._is_worker():
       return
     # One that the process died with before the oracle's own state was written: the oracle hands it out again.
-    oracle.trials = {number: oracle.trials[number] for number in sorted(oracle.trials) if number in oracle.start_order}
+    oracle.trials = {number: oracle.trials[number] for number in sorted(oracle.trials, key=int) if number in oracle.start_order}
     # Without this file there is no reload, and keras-tuner writes it after the first trial only.
     self.save()
 

@@ -69,6 +69,32 @@ def test_generations_follow_one_another_until_the_budget_is_spent():
   assert evolution(3).following(grown(evolution(3)))[0] == 'STOPPED'
 
 
+def test_trainings_that_fail_at_their_first_step_count_as_was_reckoned():
+  evolves, tried = evolution(), []
+  while (child := evolves.following(tried)[1]) is not None:
+    failed = dataclasses.replace(ended(child, None), spent=1)
+    tried.append(ended(child) if child.number == 0 else failed)
+    assert len(tried) < 40
+  assert len(tried) > 4
+  assert sum(price(one.genome, SITE).macs for one in tried[1:]) <= evolves.rules.budget
+
+
+def test_where_the_whole_first_generation_fails_nothing_follows():
+  evolves, tried = evolution(), []
+  while (child := evolves.following(tried)[1]) is not None:
+    tried.append(dataclasses.replace(ended(child, None), spent=1))
+  assert [one.generation for one in tried] == [0] * 4
+
+
+def test_trials_are_in_the_order_of_their_numbers(tmp_path):
+  found, numbers = oracle(tmp_path), [9999, 10000, 10001]
+  for number in numbers:
+    values = kt.HyperParameters()
+    values.values = evolving.values_of(Candidate(number, 1, GENOME))
+    found.trials[f'{number:04d}'] = kt.engine.trial.Trial(values, f'{number:04d}', 'RUNNING')
+  assert [one.number for one in found.tried()] == numbers
+
+
 def test_who_asks_while_a_generation_is_being_trained_waits():
   evolves, tried = evolution(), []
   for _ in range(4):

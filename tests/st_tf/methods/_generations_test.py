@@ -108,9 +108,11 @@ def test_a_network_that_cannot_be_trained_is_a_failed_trial(tmp_path, made_up, c
 
 
 def test_when_all_trainings_fail_the_learning_rate_is_named(tmp_path, made_up):
-  made_up[0].extend(Failed('diverged', TrainingCost(1.0, 10**7, 1.0)) for _ in range(50))
-  with pytest.raises(ConfigError, match='At least one network can be trained. Received: [0-9]+ trials, all of which failed as their lines'):
-    search(tmp_path).run()
+  made_up[0].extend(Failed('diverged', TrainingCost(0.1, 1, 1.0)) for _ in range(50))
+  for _ in range(2):  # Given again, it trains nothing more.
+    with pytest.raises(ConfigError, match='At least one network of the first generation can be trained. Received: 4 that failed, as their'):
+      search(tmp_path).run()
+  assert len(made_up[1]) == 4
 
 
 def test_what_is_no_failure_of_a_network_ends_the_search(tmp_path, made_up):
