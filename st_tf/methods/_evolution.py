@@ -107,7 +107,7 @@ class Evolution:
   def following(self, tried: Sequence[Candidate], running: Collection[int] = ()) -> tuple[str, Candidate | None]:
     """(what keras-tuner calls a status, the next candidate): 'RUNNING' with one, 'IDLE' = others have to end first, 'STOPPED'.
 
-    A generation for which the budget is too small ends early; what its trainings have taken less than was reckoned is for the next.
+    A generation for which the budget is too small, or in which chance finds no new genome, ends early; what its trainings have taken less than was reckoned is for the next.
     One that failed counts as was reckoned, so that failures come to an end too; where all of the first generation have, nothing follows.
 
     Args:
@@ -128,13 +128,16 @@ class Evolution:
     return ('RUNNING', child) if child else ('STOPPED', None)
 
   def _affordable(self, before: Sequence[Candidate], place: int) -> Candidate | None:
-    """The candidate of that place in its generation, unless the budget is too small for it and those before it."""
+    """The candidate of that place in its generation, unless the budget is too small for it and those before it, or none is new."""
     spent = sum(one.spent if one.fitness is not None else self.price(one.genome) for one in before)
     bound = dataclasses.replace(self.bound, macs=self.rules.bound(spent) / self.rules.share)
     siblings: list[Candidate] = []
     while len(siblings) <= place:
-      siblings.append(evolution.proposed(before, siblings, self.space, self.rules, bound, self.seed))
-      spent += self.price(siblings[-1].genome)
+      child = evolution.proposed(before, siblings, self.space, self.rules, bound, self.seed)
+      if child is None:
+        return None
+      siblings.append(child)
+      spent += self.price(child.genome)
     return siblings[-1] if spent <= self.rules.budget else None
 
 

@@ -119,8 +119,9 @@ class Search:
       tried = tuple(tuner.oracle.tried())
       if not any(one.fitness is not None for one in tried):
         raise ConfigError(
-          f'At least one network of the first generation can be trained. Received: {len(tried)} that failed, as their lines say. Where a loss became'
-          ' no finite number, try a lower --learning_rate, --gradient_clip=1 or a longer --warmup, with --fresh or another --workdir.'
+          f'At least one network of the first generation can be trained. Received: {len(tried)} that failed, as their lines say. Where a'
+          ' loss became no finite number, try a lower --learning_rate, --gradient_clip=1 or a longer --warmup, with --fresh or another'
+          ' --workdir.'
         )
       owner.finish()
     best = evolution.best(tried, self.target, 1)[0]
@@ -140,8 +141,6 @@ class Search:
   def charged(self, finals: dict[int, Ticket], tried: Sequence[Candidate], lost: Sequence[TrainingCost] = ()) -> Ticket:
     """The best of the last trainings' tickets, with what all candidates and last trainings cost, and what they came to.
 
-    A training counts once, also of two candidates that are the same.
-
     Args:
       finals: tickets by the number of the candidate.
       tried: all candidates.
@@ -150,9 +149,10 @@ class Search:
     metric = self._task.primary_metric
     scores = {number: ticket.metrics['validation'][metric] for number, ticket in finals.items()}
     best = max(scores, key=scores.get)  # The first of several.
-    outcomes = {one.number: self._outcomes.read(one.number) for one in tried}
-    spent = {outcome.folder or number: outcome.training for number, outcome in outcomes.items()}
-    total = sum((*spent.values(), *(ticket.provenance.all_training for ticket in finals.values()), *lost), TrainingCost())
+    outcomes = [self._outcomes.read(one.number) for one in tried]
+    total = sum(
+      (*(outcome.training for outcome in outcomes), *(ticket.provenance.all_training for ticket in finals.values()), *lost), TrainingCost()
+    )
     facts = [
       _facts(one) | ({'final': scores[one.number], 'is_winner': one.number == best} if one.number in scores else {}) for one in tried
     ]

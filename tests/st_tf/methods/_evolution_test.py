@@ -16,7 +16,7 @@ from st_tf.arch.specs import HeadSpec
 from st_tf.config import ConfigError
 from st_tf.methods import _evolution as evolving
 from st_tf.methods._evolution import Evolution, EvolutionOracle, Outcome, Outcomes
-from st_tf.search.breeding import Bound
+from st_tf.search.breeding import Bound, smallest
 from st_tf.search.evolution import Candidate, Rules
 from st_tf.ticket.facts import TrainingCost
 
@@ -93,6 +93,13 @@ def test_trials_are_in_the_order_of_their_numbers(tmp_path):
     values.values = evolving.values_of(Candidate(number, 1, GENOME))
     found.trials[f'{number:04d}'] = kt.engine.trial.Trial(values, f'{number:04d}', 'RUNNING')
   assert [one.number for one in found.tried()] == numbers
+
+
+def test_a_search_whose_bound_leaves_few_networks_ends_before_its_budget_with_each_of_them_once():
+  least = price(smallest(SPACE), SITE).macs
+  rules = Rules(4, 0.2, 1.0, 1.03 * least, 10_000.0 * least)
+  tried = grown(Evolution(SPACE, rules, Bound(lambda genome: price(genome, SITE), 1.03 * least), lambda genome: least, seed=0))
+  assert len({one.genome for one in tried}) == len(tried) < 1000
 
 
 def test_who_asks_while_a_generation_is_being_trained_waits():
