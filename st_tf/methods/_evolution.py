@@ -107,8 +107,9 @@ class Evolution:
   def following(self, tried: Sequence[Candidate], running: Collection[int] = ()) -> tuple[str, Candidate | None]:
     """(what keras-tuner calls a status, the next candidate): 'RUNNING' with one, 'IDLE' = others have to end first, 'STOPPED'.
 
-    A generation for which the budget is too small, or in which chance finds no new genome, ends early; what its trainings have taken less than was reckoned is for the next.
-    One that failed counts as was reckoned, so that failures come to an end too; where all of the first generation have, nothing follows.
+    A generation for which the budget is too small, or in which chance finds no new genome, ends early; what its trainings have taken
+    less than was reckoned is for the next. One that failed counts as was reckoned, so that failures come to an end too; where all
+    of the first generation have, nothing follows.
 
     Args:
       tried: all candidates so far, those that are being trained too.
