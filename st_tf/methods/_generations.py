@@ -28,6 +28,7 @@ from st_tf.methods._tuning import OBJECTIVE, VARIABLES, Failed
 from st_tf.models import build, cost
 from st_tf.runs.folder import WorkdirError, tickets
 from st_tf.runs.removal import pictures_of
+from st_tf.runs.teaching import teacher
 from st_tf.runs.workdir import Workdir
 from st_tf.search import breeding, evolution
 from st_tf.search.breeding import Bound
@@ -65,14 +66,16 @@ class Search:
     # A target that all networks meet would have small ones go on and on until as much was spent as on networks that there are not.
     self.target, self.nursery = min(_target(task, config), price(breeding.largest(space), site).macs), Nursery(space, site)
     each = trial_epochs(config) * steps * config.batch_size * STEP_PASSES
-    budget = config.tuner.trials * each * self.target
+    taught = teacher(task, config)
+    lessons = each // STEP_PASSES * taught.macs if taught else 0  # Its forward passes in one training.
+    budget = config.tuner.trials * (each * self.target + lessons)
     looks = pictures_of(task, config.batch_size) if candidate.share_kept(own) < 1 else 0
     rules = Rules(own.population, own.largest_share, own.first_macs, self.target, budget, own.evolve, candidate.share_kept(own))
     bound = Bound(lambda genome: price(genome, site), self.target, own.target_params)
 
     def whole(genome: Genome) -> int:
       macs = price(genome, site).macs
-      return each * macs + (looks * (macs + looked_at(genome, site)) if looks else 0)
+      return each * macs + lessons + (looks * (macs + looked_at(genome, site)) if looks else 0)
 
     self.evolves = Evolution(space, rules, bound, whole, config.seed)
     self._task, self._config, self._workdir = task, config, workdir

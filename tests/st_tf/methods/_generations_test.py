@@ -213,6 +213,15 @@ def test_a_budget_for_no_network_is_refused_before_anything_is_planned(seed):
   assert menas.tells(tiny.task(), tiny.config(**SETTINGS | few, ticket_macs=1.0))
 
 
+def test_a_teacher_is_in_the_price_of_a_training_and_in_the_budget(tmp_path, monkeypatch):
+  alone = search(tmp_path)
+  monkeypatch.setattr(generations, 'teacher', lambda task, config: types.SimpleNamespace(macs=1000))
+  taught, genome = search(tmp_path), alone.evolves.space.member(5)
+  lessons = 2 * 96 * 1000  # One forward pass for each picture of two epochs.
+  assert taught.evolves.price(genome) - alone.evolves.price(genome) == lessons
+  assert taught.evolves.rules.budget - alone.evolves.rules.budget == 9 * lessons
+
+
 def test_a_target_that_all_meet_is_that_of_the_largest(tmp_path):
   found = search(tmp_path, target_macs=1e9)
   assert found.target == price(largest(found.nursery.space), found.nursery.site).macs == found.evolves.rules.target < 1e6
