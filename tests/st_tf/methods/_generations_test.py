@@ -205,7 +205,7 @@ def test_the_space_follows_from_the_size_of_the_images(tmp_path):
   assert Search(tiny.four(64), tiny.config(**SETTINGS | {'space': '', 'target_macs': 1e8})).name == 'mobilenet3_mt'
 
 
-@pytest.mark.parametrize('seed', [0, 3, 4])
+@pytest.mark.parametrize('seed', [0, 4])
 def test_a_budget_for_no_network_is_refused_before_anything_is_planned(seed):
   few = {'space': 'mobilenet3_mt_small', 'population': 2, 'trials': 4, 'trial_epochs': 1, 'target_macs': 4e6, 'seed': seed}
   with pytest.raises(ConfigError, match='^--trials lasts for one network at least, with the look at its channels. Received: 4. Raise it'):
