@@ -31,6 +31,7 @@ from st_tf.search.scores import scores
 from st_tf.search.units import all_of
 from st_tf.task import Task
 from st_tf.ticket import Costs, TaskFacts, Ticket
+from st_tf.ticket.facts import TrainingCost
 from st_tf.training.plan import Plan, pruning_alone, training_alone
 from st_tf.training.trainer import Trainer
 
@@ -110,7 +111,7 @@ class Nursery:
     try:
       self._train(run, max(round(REPLACED_AT * plan.total_steps), 1))
     except (DivergedError, RankingError) as error:
-      raise Failed(str(error), run.trainer.meter.total(sum(row.get('seconds', 0.0) for row in workdir.history.rows()))) from error
+      raise Failed(str(error), _taken(run)) from error
     return run.save_ticket(masked)
 
   def _train(self, run: Run, at: int) -> None:
@@ -144,6 +145,7 @@ class Nursery:
     Raises:
       TooLarge: it cannot become as small as it has to.
       RankingError: it cannot be as sparse.
+      Failed: that, or a loss that is no finite number, once it has been trained for a while.
     """
     plan, narrow_to = last_plan(config, task.steps_per_epoch(config.batch_size)), config.search.target_macs
 
@@ -158,7 +160,10 @@ class Nursery:
           )
 
     run = Run(self.trainer(beginning.genome, task, config, plan), plan, workdir, prepare)
-    train_to_the_end(run)
+    try:
+      train_to_the_end(run)
+    except (DivergedError, RankingError) as error:
+      raise Failed(str(error), _taken(run)) from error
     return run.save_ticket(max(config.pruning.sparsity))
 
   def trainer(self, genome: Genome, task: Task, config: Config, plan: Plan) -> Trainer:
@@ -218,6 +223,11 @@ def untrained(genome: Genome, site: Site) -> Ticket:
   graph, found = mobile.graph(genome, site), price(genome, site)
   costs, shape = Costs(supernet_params=found.params, supernet_macs=found.macs), (*site.image_size, 3)
   return Ticket(graph, graph, site.head, shape, {}, {}, survivors=all_of(graph, ()), task=TaskFacts(), sparsity=0.0, cost=costs)
+
+
+def _taken(run: Run) -> TrainingCost:
+  """What a training that failed has taken."""
+  return run.trainer.meter.total(sum(row.get('seconds', 0.0) for row in run.workdir.history.rows()))
 
 
 def genome_of(graph: Graph, genome: Genome) -> Genome:

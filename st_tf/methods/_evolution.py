@@ -107,7 +107,9 @@ class Evolution:
   def following(self, tried: Sequence[Candidate], running: Collection[int] = ()) -> tuple[str, Candidate | None]:
     """(what keras-tuner calls a status, the next candidate): 'RUNNING' with one, 'IDLE' = others have to end first, 'STOPPED'.
 
-    A generation for which the budget is too small ends early; what its trainings have taken less than was reckoned is for the next.
+    A generation for which the budget is too small, or in which chance finds no new genome, ends early; what its trainings have taken
+    less than was reckoned is for the next. One that failed counts as was reckoned, so that failures come to an end too; where all
+    of the first generation have, nothing follows.
 
     Args:
       tried: all candidates so far, those that are being trained too.
@@ -123,17 +125,20 @@ class Evolution:
     if child is None and tried:
       if running:
         return 'IDLE', None
-      child = self._affordable(tried, 0)
+      child = self._affordable(tried, 0) if any(one.fitness is not None for one in tried) else None
     return ('RUNNING', child) if child else ('STOPPED', None)
 
   def _affordable(self, before: Sequence[Candidate], place: int) -> Candidate | None:
-    """The candidate of that place in its generation, unless the budget is too small for it and those before it."""
-    spent = sum(one.spent for one in before)
+    """The candidate of that place in its generation, unless the budget is too small for it and those before it, or none is new."""
+    spent = sum(one.spent if one.fitness is not None else self.price(one.genome) for one in before)
     bound = dataclasses.replace(self.bound, macs=self.rules.bound(spent) / self.rules.share)
     siblings: list[Candidate] = []
     while len(siblings) <= place:
-      siblings.append(evolution.proposed(before, siblings, self.space, self.rules, bound, self.seed))
-      spent += self.price(siblings[-1].genome)
+      child = evolution.proposed(before, siblings, self.space, self.rules, bound, self.seed)
+      if child is None:
+        return None
+      siblings.append(child)
+      spent += self.price(child.genome)
     return siblings[-1] if spent <= self.rules.budget else None
 
 
@@ -163,7 +168,7 @@ class EvolutionOracle(kt.Oracle):
     Raises:
       ValueError: of one this cannot be read.
     """
-    return [candidate_of(self.trials[key], self._outcomes) for key in sorted(self.trials)]
+    return [candidate_of(self.trials[key], self._outcomes) for key in sorted(self.trials, key=int)]
 
   @kt.synchronized
   def forget_the_dead(self) -> None:

@@ -28,6 +28,7 @@ from st_tf.methods._tuning import OBJECTIVE, VARIABLES, Failed
 from st_tf.models import build, cost
 from st_tf.runs.folder import WorkdirError, tickets
 from st_tf.runs.removal import pictures_of
+from st_tf.runs.teaching import teacher
 from st_tf.runs.workdir import Workdir
 from st_tf.search import breeding, evolution
 from st_tf.search.breeding import Bound
@@ -65,18 +66,21 @@ class Search:
     # A target that all networks meet would have small ones go on and on until as much was spent as on networks that there are not.
     self.target, self.nursery = min(_target(task, config), price(breeding.largest(space), site).macs), Nursery(space, site)
     each = trial_epochs(config) * steps * config.batch_size * STEP_PASSES
-    budget = config.tuner.trials * each * self.target
+    taught = teacher(task, config)
+    lessons = each // STEP_PASSES * taught.macs if taught else 0  # Its forward passes in one training.
+    budget = config.tuner.trials * (each * self.target + lessons)
     looks = pictures_of(task, config.batch_size) if candidate.share_kept(own) < 1 else 0
     rules = Rules(own.population, own.largest_share, own.first_macs, self.target, budget, own.evolve, candidate.share_kept(own))
     bound = Bound(lambda genome: price(genome, site), self.target, own.target_params)
 
     def whole(genome: Genome) -> int:
       macs = price(genome, site).macs
-      return each * macs + (looks * (macs + looked_at(genome, site)) if looks else 0)
+      return each * macs + lessons + (looks * (macs + looked_at(genome, site)) if looks else 0)
 
     self.evolves = Evolution(space, rules, bound, whole, config.seed)
     self._task, self._config, self._workdir = task, config, workdir
     self._check_bound()
+    self._check_budget()
 
   def _check_bound(self) -> None:
     least = self.evolves.bound.price(breeding.smallest(self.nursery.space))
@@ -88,6 +92,13 @@ class Search:
           f'--{name} is at least that of the smallest network of the space {self.name}, {smallest:,} here. Received: {written}'
           f'{f", which is {given:,.0f}" if written != f"{given:g}" and name == "target_macs" else ""}. Raise it, or choose another --space.'
         )
+
+  def _check_budget(self) -> None:
+    if self.evolves.following([])[1] is None:
+      raise ConfigError(
+        '--trials lasts for one network at least, with the look at its channels. Received:'
+        f' {self._config.tuner.trials}. Raise it, or --trial_epochs; --ticket_macs=1 looks at no channels.'
+      )
 
   def run(self) -> tuple[Candidate, ...]:
     """All candidates, trained unless they are there; none in a worker, which does not know those of the others.
@@ -109,15 +120,11 @@ class Search:
         with watching(tuner.oracle) if who == 'chief' else contextlib.nullcontext():
           tuning.search(tuner, who)
       tried = tuple(tuner.oracle.tried())
-      if not tried:
-        raise ConfigError(
-          '--trials lasts for one network at least, with the look at its channels. Received:'
-          f' {self._config.tuner.trials}. Raise it, or --trial_epochs.'
-        )
       if not any(one.fitness is not None for one in tried):
         raise ConfigError(
-          f'At least one network can be trained. Received: {len(tried)} trials, all of which failed as their lines say. Where a loss became'
-          ' no finite number, try a lower --learning_rate, --gradient_clip=1 or a longer --warmup, with --fresh or another --workdir.'
+          f'At least one network of the first generation can be trained. Received: {len(tried)} that failed, as their lines say. Where a'
+          ' loss became no finite number, try a lower --learning_rate, --gradient_clip=1 or a longer --warmup, with --fresh or another'
+          ' --workdir.'
         )
       owner.finish()
     best = evolution.best(tried, self.target, 1)[0]
@@ -134,21 +141,21 @@ class Search:
       return Beginning(one.ticket)
     return Beginning(one.ticket, (self._ticket(one.number),), (0,) * len(self.nursery.space.stages))
 
-  def charged(self, finals: dict[int, Ticket], tried: Sequence[Candidate]) -> Ticket:
+  def charged(self, finals: dict[int, Ticket], tried: Sequence[Candidate], lost: Sequence[TrainingCost] = ()) -> Ticket:
     """The best of the last trainings' tickets, with what all candidates and last trainings cost, and what they came to.
-
-    A training counts once, also of two candidates that are the same.
 
     Args:
       finals: tickets by the number of the candidate.
       tried: all candidates.
+      lost: what last trainings took that failed.
     """
     metric = self._task.primary_metric
     scores = {number: ticket.metrics['validation'][metric] for number, ticket in finals.items()}
     best = max(scores, key=scores.get)  # The first of several.
-    outcomes = {one.number: self._outcomes.read(one.number) for one in tried}
-    spent = {outcome.folder or number: outcome.training for number, outcome in outcomes.items()}
-    total = sum((*spent.values(), *(ticket.provenance.all_training for ticket in finals.values())), TrainingCost())
+    outcomes = [self._outcomes.read(one.number) for one in tried]
+    total = sum(
+      (*(outcome.training for outcome in outcomes), *(ticket.provenance.all_training for ticket in finals.values()), *lost), TrainingCost()
+    )
     facts = [
       _facts(one) | ({'final': scores[one.number], 'is_winner': one.number == best} if one.number in scores else {}) for one in tried
     ]

@@ -13,6 +13,7 @@ import io
 import math
 import os
 import pathlib
+import re
 import sys
 import time
 from typing import Any, ClassVar
@@ -39,6 +40,7 @@ FRACTIONS = (0.0, 0.25, 0.5, 0.75, 1.0)  # Of a group's units.
 OBJECTIVE = 'validation'
 VARIABLES = ('KERASTUNER_TUNER_ID', 'KERASTUNER_ORACLE_IP', 'KERASTUNER_ORACLE_PORT')
 _IDLE_SECONDS = 0.2
+_NAME = re.compile(r'[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}')  # Of a process: its lock has a folder of that name.
 
 
 def units(values: Mapping[str, Any], groups: tuple[Group, ...]) -> dict[str, int]:
@@ -222,7 +224,7 @@ class Tuner(kt.engine.base_tuner.BaseTuner):
     if self._is_worker():
       return
     # One that the process died with before the oracle's own state was written: the oracle hands it out again.
-    oracle.trials = {number: oracle.trials[number] for number in sorted(oracle.trials) if number in oracle.start_order}
+    oracle.trials = {number: oracle.trials[number] for number in sorted(oracle.trials, key=int) if number in oracle.start_order}
     # Without this file there is no reload, and keras-tuner writes it after the first trial only.
     self.save()
 
@@ -301,14 +303,20 @@ def role(environment: Mapping[str, str]) -> str:
   """'alone', or what the process is among several: 'chief' or 'worker'.
 
   Raises:
-    ConfigError: only some of keras-tuner's variables are set.
+    ConfigError: only some of keras-tuner's variables are set, or a name is none that a folder can have.
   """
   present = [name for name in VARIABLES if environment.get(name)]
   if not present:
     return 'alone'
   if len(present) < len(VARIABLES):
     raise ConfigError(f'Processes that share a search set {", ".join(VARIABLES)}. Received: {", ".join(present)}. Set all, or none.')
-  return 'chief' if 'chief' in environment[VARIABLES[0]] else 'worker'
+  name = environment[VARIABLES[0]]
+  if not _NAME.fullmatch(name):
+    raise ConfigError(
+      'Processes that share a search have names of up to 100 letters, digits, dashes, underscores and points, the first one no point.'
+      f' Received: {VARIABLES[0]}={name[:100]!r}. Choose another.'
+    )
+  return 'chief' if 'chief' in name else 'worker'
 
 
 def check(config: Config) -> None:

@@ -8,18 +8,20 @@ import os
 from st_tf import wording
 from st_tf.arch import presets
 from st_tf.config import PRUNING_SETTINGS, Config, ConfigError, EvolutionConfig
-from st_tf.errors import NothingLeft, UserError
+from st_tf.errors import NothingLeft
 from st_tf.methods import _tuning as tuning
 from st_tf.methods._candidate import TooLarge, final_config, last_plan, share_kept
 from st_tf.methods._generations import Search
 from st_tf.methods._method import SEARCHED, Method, Training
 from st_tf.methods._pipeline import Pipeline, trial_epochs
+from st_tf.methods._tuning import Failed
 from st_tf.pruning.ranking import RankingError
 from st_tf.runs.workdir import Workdir
 from st_tf.search import evolution
 from st_tf.search.evolution import Candidate
 from st_tf.task import Task
 from st_tf.ticket import Ticket
+from st_tf.ticket.facts import TrainingCost
 from st_tf.training.plan import Plan
 from st_tf.training.trainer import Trainer
 
@@ -106,17 +108,20 @@ def draw(task: Task, config: Config, workdir: Workdir) -> Ticket:
 
   def drawn(sparsity: float) -> Ticket:
     finals: dict[int, Ticket] = {}
-    refused: list[UserError] = []
+    refused: list[Exception] = []
+    lost: list[TrainingCost] = []  # Of those that failed after a while, which are no more than a population.
     for one in best:
-      if len(finals) < config.evolution.finalists:
+      if len(finals) < config.evolution.finalists and len(lost) < config.evolution.population:
         try:
           finals[one.number] = trained(one, sparsity)
-        except (RankingError, TooLarge) as error:
+        except (RankingError, TooLarge, Failed) as error:
+          if isinstance(error, Failed):
+            lost.append(error.training)
           print(f'candidate {one.number + 1:>3}  is not trained to the end: {error}', flush=True)
           refused.append(error)
     if not finals:
-      raise refused[0]
-    return search.charged(finals, tried)
+      raise refused[0] if not isinstance(refused[0], Failed) else refused[0].__cause__
+    return search.charged(finals, tried, lost)
 
   return pipeline.keep(drawn(sparsity) for sparsity in config.pruning.sparsity)
 

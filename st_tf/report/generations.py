@@ -132,6 +132,7 @@ def told(trials: Trials, metric: str) -> str:
     value = 'is not defined, since all are alike' if alike else f'is {stats.spearmanr(*zip(*ends)).statistic:.2f}'
     name = wording.score_name(metric)
     text += f' Between the {name} of a trial and that of the training to the end the rank correlation (Spearman) {value}, n = {len(ends)}.'
+    text += ' It is of the best alone.'
   return text
 
 

@@ -174,19 +174,20 @@ def _skip(genome: Genome, space: Space, rng: random.Random) -> Genome:
 
 
 def _deeper(genome: Genome, space: Space, rng: random.Random) -> Genome:
-  """One more block behind another of its stage, like it and with a skip."""
-  number, place, _, block = _somewhere(genome, rng)
+  """One more block at the end of a stage, with a skip: weights are inherited by place, and no other block changes its own."""
+  number, _, _, _ = _somewhere(genome, rng)
   stages = [list(stage) for stage in genome.stages]
   if len(stages[number]) + 1 in space.stages[number].depths:
-    stages[number].insert(place + 1, dataclasses.replace(block, skip=True))
+    stages[number].append(dataclasses.replace(stages[number][-1], skip=True))
   return _valid(space, genome.stem, stages, genome.last)
 
 
 def _shallower(genome: Genome, space: Space, rng: random.Random) -> Genome:
-  number, place, _, _ = _somewhere(genome, rng)
+  """One block less at the end of a stage."""
+  number, _, _, _ = _somewhere(genome, rng)
   stages = [list(stage) for stage in genome.stages]
   if len(stages[number]) - 1 in space.stages[number].depths:
-    del stages[number][place]
+    stages[number].pop()
   return _valid(space, genome.stem, stages, genome.last)
 
 

@@ -16,7 +16,7 @@ from st_tf.search.breeding import Bound
 SLIMMED_AT = 0.6  # Of the search's cost, from where on the bound is the target.
 _CROSSED = 0.3  # Share of the children that have two parents.
 _LEAST = 0.8  # Of the bound that a child has at least, where chance finds a place for it.
-_ATTEMPTS = 20  # At a genome that was not tried before.
+_ATTEMPTS = 100  # At a genome that was not tried before.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,8 +99,12 @@ def parents(population: Sequence[Candidate], rules: Rules) -> list[Candidate]:
   return fittest + [one for one in largest if one not in fittest]
 
 
-def proposed(tried: Sequence[Candidate], siblings: Sequence[Candidate], space: Space, rules: Rules, bound: Bound, seed: int) -> Candidate:
+def proposed(
+  tried: Sequence[Candidate], siblings: Sequence[Candidate], space: Space, rules: Rules, bound: Bound, seed: int
+) -> Candidate | None:
   """The next candidate of a generation, as yet untrained; it depends on what its arguments are and on nothing else.
+
+  None comes twice: where chance finds no genome that is new, there is no candidate.
 
   Args:
     tried: the candidates of all earlier generations.
@@ -119,8 +123,8 @@ def proposed(tried: Sequence[Candidate], siblings: Sequence[Candidate], space: S
   for _ in range(_ATTEMPTS):
     found = _born(population, space, rules, bound, rng)
     if found[0] not in taken:
-      break
-  return Candidate(number, generation, *found)
+      return Candidate(number, generation, *found)
+  return None
 
 
 def _born(

@@ -11,6 +11,7 @@ from st_tf.arch.spaces import SPACES
 from st_tf.methods import _candidate as candidate
 from st_tf.methods._candidate import Beginning, Nursery, TooLarge, final_config, trial_config
 from st_tf.methods._tuning import Failed
+from st_tf.runs.continuing import DivergedError
 from st_tf.runs.workdir import Workdir
 from st_tf.training.plan import training_alone
 from tests import tiny
@@ -108,6 +109,13 @@ def test_a_loss_that_is_no_number_is_a_failed_trial_with_its_cost(nursery, tmp_p
   with pytest.raises(Failed, match='The loss is a finite number') as failure:
     drawn(nursery, tmp_path / 'run', Beginning(EACH), learning_rate=1e30, warmup=0.0)
   assert failure.value.training.macs > 0
+
+
+def test_a_last_training_that_diverges_says_what_it_took(nursery, tmp_path):
+  config = final_config(tiny.config(**SETTINGS | {'learning_rate': 1e30, 'warmup': 0.0}), 0.8)
+  with pytest.raises(Failed, match='The loss is a finite number') as failure:
+    nursery.finished(Beginning(EACH), tiny.task(), config, Workdir(tmp_path / 'run', config))
+  assert failure.value.training.macs > 0 and isinstance(failure.value.__cause__, DivergedError)
 
 
 def test_a_ticket_that_cannot_be_as_sparse_is_a_failed_trial(nursery, tmp_path):

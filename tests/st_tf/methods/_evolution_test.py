@@ -1,7 +1,9 @@
 """What the oracle of an evolution answers, what candidates leave on disk, and that the dead are found."""
 
 import dataclasses
+import math
 import pathlib
+import random
 import subprocess
 import sys
 import time
@@ -16,8 +18,8 @@ from st_tf.arch.specs import HeadSpec
 from st_tf.config import ConfigError
 from st_tf.methods import _evolution as evolving
 from st_tf.methods._evolution import Evolution, EvolutionOracle, Outcome, Outcomes
-from st_tf.search.breeding import Bound
-from st_tf.search.evolution import Candidate, Rules
+from st_tf.search.breeding import Bound, slimmed, smallest
+from st_tf.search.evolution import Candidate, Rules, best, kept
 from st_tf.ticket.facts import TrainingCost
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -67,6 +69,63 @@ def test_generations_follow_one_another_until_the_budget_is_spent():
     assert price(one.genome, SITE).macs <= evolves.rules.bound(before)
   assert price(tried[-1].genome, SITE).macs <= TARGET
   assert evolution(3).following(grown(evolution(3)))[0] == 'STOPPED'
+
+
+def test_trainings_that_fail_at_their_first_step_count_as_was_reckoned():
+  evolves, tried = evolution(), []
+  while (child := evolves.following(tried)[1]) is not None:
+    failed = dataclasses.replace(ended(child, None), spent=1)
+    tried.append(ended(child) if child.number == 0 else failed)
+    assert len(tried) < 40
+  assert len(tried) > 4
+  assert sum(price(one.genome, SITE).macs for one in tried[1:]) <= evolves.rules.budget
+
+
+def test_where_the_whole_first_generation_fails_nothing_follows():
+  evolves, tried = evolution(), []
+  while (child := evolves.following(tried)[1]) is not None:
+    tried.append(dataclasses.replace(ended(child, None), spent=1))
+  assert [one.generation for one in tried] == [0] * 4
+
+
+def test_trials_are_in_the_order_of_their_numbers(tmp_path):
+  found, numbers = oracle(tmp_path), [9999, 10000, 10001]
+  for number in numbers:
+    values = kt.HyperParameters()
+    values.values = evolving.values_of(Candidate(number, 1, GENOME))
+    found.trials[f'{number:04d}'] = kt.engine.trial.Trial(values, f'{number:04d}', 'RUNNING')
+  assert [one.number for one in found.tried()] == numbers
+
+
+def test_a_search_whose_bound_leaves_few_networks_ends_before_its_budget_with_each_of_them_once():
+  least = price(smallest(SPACE), SITE).macs
+  rules = Rules(4, 0.2, 1.0, 1.03 * least, 10_000.0 * least)
+  tried = grown(Evolution(SPACE, rules, Bound(lambda genome: price(genome, SITE), 1.03 * least), lambda genome: least, seed=0))
+  assert len({one.genome for one in tried}) == len(tried) < 1000
+
+
+@pytest.mark.parametrize('seed', [0, 2])
+@pytest.mark.parametrize('share', [1.0, 0.8])
+def test_with_and_without_tickets_winners_are_near_the_target_and_the_population_becomes_smaller(share, seed):
+  noise, space = random.Random(seed), SPACES['mobilenet3_mt_small']
+  site = Site.of(space.strides, (32, 32), HeadSpec('classification', 100))
+  rules = Rules(8, 0.2, 1.5, 3e6, 40 * 3e6, share=share)
+  evolves = Evolution(space, rules, Bound(lambda genome: price(genome, site), 3e6), lambda genome: price(genome, site).macs, seed)
+  tried: list[Candidate] = []
+  means = []
+  while (child := evolves.following(tried)[1]) is not None:
+    if tried and child.generation > tried[-1].generation:
+      ceiling = rules.bound(sum(one.spent for one in tried))
+      population = kept(tried, rules, ceiling)
+      means.append(sum(one.macs for one in population) / len(population))
+      assert means[-1] <= ceiling
+    whole = price(child.genome, site).macs
+    left = slimmed(child.genome, space, Bound(evolves.bound.price, share * whole), noise) if share < 1 else child.genome
+    macs = price(left, site).macs
+    fitness = 0.1 * math.log10(macs) + noise.gauss(0, 0.01)
+    tried.append(dataclasses.replace(child, ticket=left, macs=macs, fitness=fitness, spent=(whole + macs) // 2))
+  assert 0.7 * rules.target <= best(tried, rules.target, 1)[0].macs <= rules.target
+  assert means[-1] <= rules.target < means[0]
 
 
 def test_who_asks_while_a_generation_is_being_trained_waits():

@@ -11,6 +11,7 @@ from st_tf.arch.genome import price
 from st_tf.config import ConfigError
 from st_tf.methods import _candidate as candidate
 from st_tf.methods import _generations as generations
+from st_tf.methods import menas
 from st_tf.methods._generations import Search
 from st_tf.methods._pipeline import Pipeline
 from st_tf.methods._tuning import VARIABLES, Failed
@@ -107,9 +108,11 @@ def test_a_network_that_cannot_be_trained_is_a_failed_trial(tmp_path, made_up, c
 
 
 def test_when_all_trainings_fail_the_learning_rate_is_named(tmp_path, made_up):
-  made_up[0].extend(Failed('diverged', TrainingCost(1.0, 10**7, 1.0)) for _ in range(50))
-  with pytest.raises(ConfigError, match='At least one network can be trained. Received: [0-9]+ trials, all of which failed as their lines'):
-    search(tmp_path).run()
+  made_up[0].extend(Failed('diverged', TrainingCost(0.1, 1, 1.0)) for _ in range(50))
+  for _ in range(2):  # Given again, it trains nothing more.
+    with pytest.raises(ConfigError, match='At least one network of the first generation can be trained. Received: 4 that failed, as their'):
+      search(tmp_path).run()
+  assert len(made_up[1]) == 4
 
 
 def test_what_is_no_failure_of_a_network_ends_the_search(tmp_path, made_up):
@@ -168,9 +171,9 @@ def test_the_best_of_the_last_trainings_is_the_ticket_and_pays_for_all(tmp_path,
   found = search(tmp_path)
   tried = found.run()
   finals = {number: made_up_final(found, tried[number], score) for number, score in ((0, 0.3), (2, 0.6), (3, 0.6))}
-  ticket = found.charged(finals, tried)
+  ticket = found.charged(finals, tried, [TrainingCost(0.0, 50, 0.0)])
   training = ticket.provenance.training
-  assert training.macs == sum(one.spent for one in tried) + 3 * 1000 and training.epochs == 2 * len(tried) + 3
+  assert training.macs == sum(one.spent for one in tried) + 3 * 1000 + 50 and training.epochs == 2 * len(tried) + 3
   rows = ticket.provenance.trials
   assert [row.get('final') for row in rows[:4]] == [0.3, None, 0.6, 0.6]
   assert [row['number'] for row in rows if row.get('is_winner')] == [3] and ticket.arch == finals[2].arch
@@ -202,11 +205,21 @@ def test_the_space_follows_from_the_size_of_the_images(tmp_path):
   assert Search(tiny.four(64), tiny.config(**SETTINGS | {'space': '', 'target_macs': 1e8})).name == 'mobilenet3_mt'
 
 
-def test_a_budget_for_no_network_is_refused(tmp_path, made_up):
-  found = search(tmp_path)
-  found.evolves = dataclasses.replace(found.evolves, rules=dataclasses.replace(found.evolves.rules, budget=1000.0))
-  with pytest.raises(ConfigError, match='^--trials lasts for one network at least, with the look at its channels. Received: 9.'):
-    found.run()
+@pytest.mark.parametrize('seed', [0, 4])
+def test_a_budget_for_no_network_is_refused_before_anything_is_planned(seed):
+  few = {'space': 'mobilenet3_mt_small', 'population': 2, 'trials': 4, 'trial_epochs': 1, 'target_macs': 4e6, 'seed': seed}
+  with pytest.raises(ConfigError, match='^--trials lasts for one network at least, with the look at its channels. Received: 4. Raise it'):
+    menas.tells(tiny.task(), tiny.config(**SETTINGS | few))
+  assert menas.tells(tiny.task(), tiny.config(**SETTINGS | few, ticket_macs=1.0))
+
+
+def test_a_teacher_is_in_the_price_of_a_training_and_in_the_budget(tmp_path, monkeypatch):
+  alone = search(tmp_path)
+  monkeypatch.setattr(generations, 'teacher', lambda task, config: types.SimpleNamespace(macs=1000))
+  taught, genome = search(tmp_path), alone.evolves.space.member(5)
+  lessons = 2 * 96 * 1000  # One forward pass for each picture of two epochs.
+  assert taught.evolves.price(genome) - alone.evolves.price(genome) == lessons
+  assert taught.evolves.rules.budget - alone.evolves.rules.budget == 9 * lessons
 
 
 def test_a_target_that_all_meet_is_that_of_the_largest(tmp_path):

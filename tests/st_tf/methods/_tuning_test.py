@@ -155,6 +155,10 @@ def test_the_variables_of_keras_tuner_say_what_a_process_is():
   assert tuning.role({name: 'worker1', ip: '127.0.0.1', port: '8000'}) == 'worker'
   with pytest.raises(ConfigError, match=f'Received: {name}, {ip}. Set all, or none.'):
     tuning.role({name: 'worker1', ip: '127.0.0.1'})
+  assert tuning.role({name: 'host-1.local_2', ip: '127.0.0.1', port: '8000'}) == 'worker'
+  for odd in ('a/../..', '..', '.', '/tmp/x', 'a b', 'a\n', 'é', '.lock', 'x' * 101, 'chief/a'):
+    with pytest.raises(ConfigError, match='^Processes that share a search have names of up to 100 letters, .* Received: KERASTUNER_TUNER'):
+      tuning.role({name: odd, ip: '127.0.0.1', port: '8000'})
 
 
 def test_settings_that_a_search_does_not_know_are_refused(tmp_path):

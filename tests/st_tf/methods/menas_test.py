@@ -17,11 +17,13 @@ from st_tf.comparing.budget import spent, within
 from st_tf.config import ConfigError
 from st_tf.methods import menas
 from st_tf.methods._pipeline import Pipeline
-from st_tf.methods._tuning import VARIABLES
+from st_tf.methods._tuning import VARIABLES, Failed
 from st_tf.pruning.ranking import RankingError
+from st_tf.runs.continuing import DivergedError
 from st_tf.runs.workdir import Workdir
 from st_tf.search.evolution import Candidate
 from st_tf.ticket import Ticket
+from st_tf.ticket.facts import TrainingCost
 from tests import tiny
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -101,8 +103,8 @@ class Found:
   def continued(self, one):
     return one
 
-  def charged(self, finals, tried):
-    return finals
+  def charged(self, finals, tried, lost):
+    return dict.fromkeys((*finals, *(cost.macs for cost in lost)))
 
 
 @pytest.mark.parametrize(('refused', 'count', 'trained'), [(0, 1, [2]), (1, 1, [1]), (1, 2, [1, 0]), (2, 2, [0])])
@@ -116,8 +118,22 @@ def test_what_cannot_be_as_sparse_gives_way_to_the_next_best(monkeypatch, tmp_pa
   assert list(kept[0]) == trained and capsys.readouterr().out.count('is not trained to the end: as said') == refused
 
 
-def stages_that_refuse(times):
-  left = [RankingError('as said')] * times
+@pytest.mark.parametrize(('times', 'paid'), [(1, [1, 7]), (2, None)])
+def test_a_last_training_that_diverges_is_paid_for_and_gives_way_as_often_as_the_population_is_large(monkeypatch, tmp_path, times, paid):
+  failure, kept = Failed('diverged', TrainingCost(1.0, 7, 1.0)), []
+  failure.__cause__ = DivergedError('The loss is a finite number.')
+  stage = stages_that_refuse(times, failure)
+  monkeypatch.setattr(menas, 'Search', Found)
+  monkeypatch.setattr(Pipeline, 'stage', lambda self, config, draw, source: stage(source))
+  monkeypatch.setattr(Pipeline, 'keep', lambda self, drawn: kept.extend(drawn))
+  config = tiny.config(**SETTINGS)
+  with pytest.raises(DivergedError, match='^The loss is a finite number.$') if paid is None else contextlib.nullcontext():
+    menas.draw(tiny.task(), config, Workdir(tmp_path, config))
+  assert paid is None or list(kept[0]) == paid
+
+
+def stages_that_refuse(times, error=None):
+  left = [error or RankingError('as said')] * times
 
   def stage(one):
     if left:

@@ -67,7 +67,7 @@ def test_ranks_are_compared_where_three_were_trained_to_the_end():
     '5 networks were trained in 3 generations, each for a few epochs. Number 6 is the one of this page; it descends from 3'
   )
   # Ranks 1 2 4 3 against 1 3 2 4: one less six times 1 + 4 + 1, over 4 * 15.
-  assert text.endswith('the rank correlation (Spearman) is 0.40, n = 4.')
+  assert text.endswith('the rank correlation (Spearman) is 0.40, n = 4. It is of the best alone.')
   assert 'correlation' not in generations.told(EVOLVED[:2], 'top1')
   alike = [trial(number, 0, final=0.5) for number in range(1, 4)]
   assert 'is not defined, since all are alike, n = 3.' in generations.told(alike, 'top1')

@@ -1,5 +1,6 @@
 """Whatever chance decides, a genome stays a member of its space and within its bound."""
 
+import dataclasses
 import random
 
 from hypothesis import given
@@ -101,6 +102,17 @@ def test_mutations_change_every_kind_of_gene_and_the_depth():
       seen |= {name for (*_, new), (*_, old) in pairs for name in vars(new) if getattr(new, name) != getattr(old, name)}
     genome = child
   assert seen == {'stem', 'last', 'depth', 'kernel', 'hidden', 'width', 'gate', 'activation', 'skip'}
+
+
+@given(st.sampled_from(sorted(SITES)), st.integers(0))
+def test_a_change_of_depth_leaves_all_other_blocks_in_their_places(name, seed):
+  space, rng = SPACES[name], random.Random(seed)
+  genome = space.sample(rng)
+  for change in (breeding._deeper, breeding._shallower):
+    for stage, before in zip(change(genome, space, rng).stages, genome.stages):
+      assert abs(len(stage) - len(before)) <= 1
+      for block, other in zip(stage, before):
+        assert dataclasses.replace(block, skip=False) == dataclasses.replace(other, skip=False)
 
 
 def test_without_a_need_nothing_becomes_smaller():

@@ -5,6 +5,7 @@ import pytest
 from st_tf.arch.genome import Price, Site, price
 from st_tf.arch.spaces import SPACES
 from st_tf.arch.specs import HeadSpec
+from st_tf.search import evolution
 from st_tf.search.breeding import Bound, smallest
 from st_tf.search.evolution import Candidate, Rules, best, kept, parents, proposed
 
@@ -67,6 +68,12 @@ def test_children_have_parents_of_the_population_and_their_stages_an_origin_and_
   assert all(set(child.parents) <= allowed and len(child.origins) == 2 for child in children)
   assert all(max(child.origins) < len(child.parents) for child in children)
   assert len({child.genome for child in children} - {each.genome for each in tried_ones()}) == 40
+
+
+def test_where_chance_finds_no_new_genome_there_is_no_candidate(monkeypatch):
+  monkeypatch.setattr(evolution, '_born', lambda *given: (SPACE.member(2), (), ()))
+  assert proposed([], [], SPACE, RULES, BOUND, 0).genome == SPACE.member(2)
+  assert proposed([], [one(2, None)], SPACE, RULES, BOUND, 0) is None and proposed([one(2, 0.5)], [], SPACE, RULES, BOUND, 0) is None
 
 
 def test_without_evolution_and_in_the_first_generation_there_are_no_parents():
