@@ -112,6 +112,7 @@ def test_a_ticket_is_drawn_with_all_of_them(copy):
   assert (copy / 'run' / 'tickets' / 'sparsity_0.5' / 'ticket.json').is_file()
 
 
+@pytest.mark.slow
 def test_the_method_takes_part_in_comparisons(copy):
   said = run(
     copy, 'st_tf.compare', *CHOSEN, '--methods=supertickets,prune_only', '--sparsities=0.5', '--seeds=1', '--budget=3', '--dry_run'

@@ -153,6 +153,7 @@ def test_the_workdir_of_another_configuration_is_refused_by_the_flags_that_diffe
     run(finished, supernet, epochs=5)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_with_a_broken_checkpoint_ends_as_the_undisturbed_one(finished, supernet, tmp_path, monkeypatch, capsys):
   original = Trainer.train
 

@@ -36,6 +36,7 @@ def test_controls_come_after_the_ticket(ticket_folder, request_of, tmp_path):
   assert controls.ALL[0] == 'none' and controls.ALL[-1] == controls.DRAWN_HERE and set(controls.NAMES) == set(controls.ALL)
 
 
+@pytest.mark.slow
 def test_a_trained_networks_ticket_goes_to_other_classes_with_the_pixels_it_wants(trained_ticket, tmp_path):
   folder, source, _ = trained_ticket
   wanted = Request.of({'task': 'four', 'epochs': 1, 'batch_size': 16, 'recalibration_batches': 2})

@@ -114,6 +114,7 @@ def test_training_goes_on_where_as_many_pictures_have_been_seen_whatever_the_bat
     elastic.plan(dataclasses.replace(config, epochs=1), max(step, 1))
 
 
+@pytest.mark.slow
 def test_a_source_is_read_and_resized_once_for_a_plan_and_anew_once_it_has_changed(folder, tmp_path, monkeypatch):
   path = shutil.copytree(folder, tmp_path / 'ticket')
   read, resized, load, resizing = [], [], Ticket.load, elastic.resizing

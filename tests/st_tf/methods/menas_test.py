@@ -167,6 +167,7 @@ def whole(tmp_path_factory):
   return drawn(tmp_path_factory.mktemp('menas') / 'whole')
 
 
+@pytest.mark.slow
 def test_a_population_of_two_evolves_into_a_ticket(tmp_path):
   ticket = drawn(tmp_path / 'run', trials=3, ticket_macs=1.0)  # Without a look at channels, which costs time.
   rows = ticket.provenance.trials

@@ -125,6 +125,7 @@ def test_the_transformer_s_layers_cost_what_they_multiply(network):
   assert costs[f'{name}/attention'].params == 12 * 64 * 64 + 8 * 64 + 3 * 64
 
 
+@pytest.mark.slow
 def test_a_network_with_tokens_trains_all_of_its_weights(network):
   images = np.random.default_rng(0).normal(size=(4, 6, 10, 3)).astype(np.float32)
   before = {name: variable.numpy() for name, variable in named_variables(network).items() if variable.trainable}

@@ -248,6 +248,7 @@ def test_checkpoints_of_other_settings_are_refused(copied):
     tiny.draw(copied, **SHORT, optimizer='rmsprop')
 
 
+@pytest.mark.slow
 def test_a_full_disk_at_the_ticket_is_an_error_of_one_line_and_the_run_ends_later(copied, monkeypatch):
   def full(*args):
     raise OSError(28, 'No space left on device')

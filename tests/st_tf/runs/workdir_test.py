@@ -135,6 +135,7 @@ def test_tickets_are_named_by_their_sparsity(workdir):
   assert [path.name for path in workdir.tickets()] == ['sparsity_0', 'sparsity_0.5', 'sparsity_0.9', 'sparsity_0.95']
 
 
+@pytest.mark.slow
 def test_a_second_process_is_kept_out(tmp_path):
   workdir = Workdir(tmp_path, tiny.config())
   script = 'import sys\nfrom st_tf import command\nfrom tests import tiny\nfrom st_tf.runs.workdir import Workdir\n'

@@ -153,7 +153,7 @@ def interruptible():
 
 
 @pytest.mark.usefixtures('interruptible')
-@pytest.mark.parametrize('signal_number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('signal_number', [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_the_command_prints_its_address_and_ends_quietly(speck_folder, signal_number):
   command = [sys.executable, '-m', 'tflite.web', f'--ticket={speck_folder}', '--port=0', '--examples=0']
   with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)) as process:

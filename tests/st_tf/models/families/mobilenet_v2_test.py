@@ -12,6 +12,7 @@ def test_pixels_are_what_keras_makes_of_them():
   applications.pixels_are_those_of('mobilenet_v2', keras.applications.mobilenet_v2.preprocess_input)
 
 
+@pytest.mark.slow
 def test_network_and_files_are_those_of_keras(tmp_path, monkeypatch):
   build = functools.partial(keras.applications.MobileNetV2, alpha=0.35)
   applications.is_that_of_keras('mobilenet_v2:0.35', build, tmp_path, monkeypatch, keras.applications.mobilenet_v2.preprocess_input)
