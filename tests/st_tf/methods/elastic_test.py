@@ -175,7 +175,7 @@ def test_training_can_begin_at_step_0_with_the_first_weights_of_the_source(folde
   first, name = moving.first_values(Ticket.load(tmp_path / 'ticket')), 'stage1/branch0/block0/k3/expand/kernel'
   assert all(np.array_equal(ticket.early.values[name.replace('block0', block)], first[name]) for block in ('block0', 'block1'))
   with pytest.raises(ConfigError, match='Received: --stretched_weights=first and a ticket whose run began with the weights of'):
-    elastic.draw(tiny.task(), configured(tmp_path / 'run', stretched_weights='first'), None)
+    elastic.draw(tiny.task(), configured(tmp_path / 'run', stretched_weights='first', target_depth=4), None)
 
 
 @pytest.mark.parametrize(
