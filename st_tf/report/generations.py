@@ -12,6 +12,7 @@ from st_tf import plain, wording
 from st_tf.report import ink
 
 _FIELDS = {'number': int, 'generation': int, 'parents': list[int], 'macs': int, 'validation': float | None}
+_WIDTH = 11  # Inches: that of the page, so that letters are as large as elsewhere.
 _COLUMNS, _PANELS = 4, 12
 _LEAST_RANKED = 3  # Networks, from which on ranks can disagree in more than one way.
 _TOLD = 8  # Generations with ancestors, up to which there is room for more than their numbers.
@@ -45,7 +46,7 @@ def population(trials: Trials, metric: str) -> Figure | None:
   panels = _panels(sorted({trial['generation'] for trial in trials}))
   columns = min(_COLUMNS, len(panels))
   rows = -(-len(panels) // columns)
-  figure = ink.figure((1.9 * max(columns, 2) + 0.6, 1.7 * rows + 0.5))
+  figure = ink.figure((_WIDTH, 1.9 * rows + 0.5))
   grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
   for axes in grid.flat[len(panels) :]:
     axes.set_visible(False)
@@ -77,7 +78,7 @@ def family(trials: Trials, metric: str) -> Figure | None:
   for trial in tree:
     levels.setdefault(trial['generation'], []).append(trial)
   most = max(map(len, levels.values()))
-  figure = ink.figure((min(1.3 * len(levels) + 1.4, 11), 0.62 * most + 1.0))
+  figure = ink.figure((_WIDTH, 0.62 * most + 1.0))
   axes = ink.style(figure.subplots())
   places = {}
   for column, generation in enumerate(sorted(levels)):
