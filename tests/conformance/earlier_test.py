@@ -36,6 +36,7 @@ def test_a_configuration_says_what_it_said():
   assert (config.training.warmup, config.pruning.prune_end, config.pruning.prune_begin) == (epochs(1.25), epochs(1.5), share(0.2))
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_in_its_folder(begun, capsys):
   config = Config.from_json((begun / 'config.json').read_text())
   (path,) = drawing.draw_into(tiny.task(), config, Workdir(begun, Identity.of(config)), delivered=False)
