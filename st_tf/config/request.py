@@ -114,8 +114,8 @@ class Request:
   @property
   def sparsity(self) -> float | None:
     """The highest that somebody has named; None = nobody has."""
-    named = self.given.get('sparsity') or self.base.get('sparsity')
-    return (max(named) if isinstance(named, tuple | list) else named) if named else None
+    named = checked_settings({**self.base, **self.given}).get('sparsity')
+    return max(named) if named else None
 
 
 def _read(path: str) -> dict[str, Any]:

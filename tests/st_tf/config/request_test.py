@@ -92,3 +92,13 @@ def test_a_setting_of_a_stretching_is_refused_where_nothing_is_stretched(name):
 
 def test_settings_of_a_stretching_at_their_defaults_are_no_others():
   Request({'target_depth': 0}, Config().flat()).check_read(['gmp'])
+
+
+@pytest.mark.parametrize(('sparsity', 'highest'), [('85%', 0.85), ('0.8,90%', 0.9), ((0.5, 0.7), 0.7), (0.6, 0.6)])
+def test_the_highest_sparsity_is_a_number_however_it_is_written(sparsity, highest):
+  assert Request.of({'sparsity': sparsity}).sparsity == highest and Request.of({}).sparsity is None
+
+
+def test_every_share_of_menas_may_be_a_percentage():
+  evolution = Request.of({'ticket_macs': '70%', 'ticket_sparsity': '40%', 'largest_share': '25%'}).resolved().evolution
+  assert (evolution.ticket_macs, evolution.ticket_sparsity, evolution.largest_share) == (0.7, 0.4, 0.25)
