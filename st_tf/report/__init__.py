@@ -47,6 +47,7 @@ def write(
   if layers is None:
     layers = cost.of(ticket.network, ticket.masks).layers
   path = pathlib.Path(directory).absolute() / 'index.html'
+  of_ticket = pathlib.Path(model_file).absolute().parent if model_file else path.parent.parent
   content = _content(ticket, list(history), list(dense_history or ()), tickets, layers) | {
     **template.parts(),
     'samples': samples,
@@ -55,7 +56,7 @@ def write(
     'exports': exports,
     'tiles': page.tiles(ticket, exports),
     'copy': wording.size(pathlib.Path(model_file).stat().st_size) if model_file else '',
-    'folder': '/'.join(path.parent.parent.parts[-2:]),
+    'folder': '/'.join(of_ticket.parts[-2:]),
     'headline': page.headline(ticket, dense_history or ()),
   }
   path.parent.mkdir(parents=True, exist_ok=True)

@@ -186,3 +186,11 @@ def test_the_answer_is_bold_and_the_truth_is_not(tiny_ticket, layers, tmp_path):
   page = report.write(tmp_path, tiny_ticket, [], [wrong], layers=layers).read_text(encoding='utf-8')
   assert '<div class="guess answer"><span title="ring">' in page and '<div class="guess truth"><span title="star">' in page
   assert 'the truth is star' in page and '<b>star' not in page
+
+
+def test_the_command_names_the_folder_of_the_ticket_wherever_the_page_is(tiny_ticket, tmp_path):
+  folder = tmp_path / 'tickets' / 'sparsity_0.5'
+  folder.mkdir(parents=True)
+  (folder / 'model.tflite').write_bytes(b'.')
+  page = report.write(tmp_path / 'elsewhere', tiny_ticket, HISTORY, model_file=folder / 'model.tflite').read_text()
+  assert '--ticket=tickets/sparsity_0.5<' in page
