@@ -56,11 +56,11 @@ def compiled(model: keras.Model, optimizer: Any = None, **kwargs: Any) -> keras.
   return model
 
 
-def fit(model: keras.Model, callbacks: list, epochs: int = 4, **kwargs: Any) -> None:
+def fit(model: keras.Model, callbacks: list, epochs: int = 4, **kwargs: Any) -> keras.callbacks.History:
   """Trains on `examples`."""
   images, labels = examples()
   images = images.reshape(len(images), *model.input_shape[1:])
-  model.fit(images, labels, batch_size=BATCH, epochs=epochs, verbose=0, callbacks=callbacks, **kwargs)
+  return model.fit(images, labels, batch_size=BATCH, epochs=epochs, verbose=0, callbacks=callbacks, **kwargs)
 
 
 def zeros(model: keras.Model) -> int:

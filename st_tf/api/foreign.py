@@ -91,7 +91,7 @@ def network(path: str | pathlib.Path, given: Mapping[str, Any], task: Task | str
   notes = [f'pixels: {wanted.note}', *_sizes(model, seen, size), *notes]
   found = Network(name, wording.size(len(content)), size, classes, _shown(runner, task, wanted.normalisation, seen), tuple(notes))
   if classifies:
-    return _classifier(found, Outputs.of(model, output, len(task.labels)), of_labels, count, task), task
+    return _classifier(found, _outputs(model, output, task, name), of_labels, count, task), task
   infer = found.infer
   ordered = (lambda maps: maps[..., of_labels]) if of_labels is not None else (lambda maps: maps)
   return dataclasses.replace(found, infer=lambda images: ordered(single(infer(images)))), task
@@ -110,6 +110,13 @@ def _output(model: Model, wanted: str, name: str) -> int:
   if len(shapes) != 1:
     raise ModelFileError(f'One output is scored. Received: {len(shapes)} in {name} ({listed}). Choose one by --output.')
   return 0
+
+
+def _outputs(model: Model, output: int, task: Task, name: str) -> Outputs:
+  try:
+    return Outputs.of(model, output, len(task.labels))
+  except OutputsError as error:
+    raise OutputsError(f'{error} ({name})') from None
 
 
 def _sizes(model: Model, seen: Picture, size: tuple[int, int]) -> list[str]:

@@ -5,12 +5,17 @@ import dataclasses
 import numpy as np
 
 from st_tf.errors import UserError
-from tflite.file.flat import Model
+from tflite.file.flat import Model, Operation
 
 _PASSING = ('DEQUANTIZE', 'QUANTIZE', 'RESHAPE', 'SQUEEZE', 'CAST', 'EXPAND_DIMS')
 # A last operation after which numbers are logits, unless they are seen to be probabilities.
 _LAYERS, _SUMS = ('FULLY_CONNECTED', 'CONV_2D', 'BATCH_MATMUL'), ('MEAN', 'AVERAGE_POOL_2D', 'ADD', 'MUL', 'SUB')
 _LOGITS = (*_LAYERS, *_SUMS, 'LOG_SOFTMAX')
+# Sums of what these give are neither logits nor, unless they add up to 1, probabilities.
+_SHARES = ('SOFTMAX', 'LOGISTIC', 'LOG_SOFTMAX', 'TANH', 'L2_NORMALIZATION', 'EXP', 'ONE_HOT')
+# After these there is no number per class, or not in the order of the classes.
+_DECIDED = ('TOPK_V2', 'ARG_MAX', 'ARG_MIN', 'WHERE', 'UNIQUE', 'NON_MAX_SUPPRESSION_V4', 'NON_MAX_SUPPRESSION_V5')
+_DETECTIONS = 'CUSTOM TFLite_Detection_PostProcess'
 _LEAST = 1e-30
 _SUM = 1e-2  # How far probabilities that were rounded may be from 1 together.
 
@@ -29,6 +34,7 @@ class Outputs:
     classes: of the task.
     has_loss: whether what was seen so far has a loss.
     logit_seen: whether a single output has been seen to be a logit.
+    decided: whether all that was seen so far was 0 or 1, which says a class and not how sure it is.
   """
 
   kind: str
@@ -37,13 +43,25 @@ class Outputs:
   ending: str = ''
   has_loss: bool = True
   logit_seen: bool = False
+  decided: bool = True
 
   @classmethod
   def of(cls, model: Model, output: int, classes: int) -> 'Outputs':
-    """Those of a graph, for a task of so many classes."""
-    ending = ended(model, output)
+    """Those of a graph, for a task of so many classes.
+
+    Raises:
+      OutputsError: they have no number per class.
+    """
+    ending, tensor = ended(model, output), model.tensors[model.outputs[output]]
+    if ending in (*_DECIDED, _DETECTIONS) or tensor.type == 'BOOL':
+      raise OutputsError(
+        f'Outputs have a number per class, in the order of the classes. Received: what {ending or "an operation"} makes of them.'
+        ' Choose another by --output, or convert the network without that operation.'
+      )
     kind = {'SOFTMAX': 'probabilities', 'LOGISTIC': 'scores', 'LOG_SOFTMAX': 'logits'}.get(ending, '')
-    rounded = not model.tensors[model.outputs[output]].type.startswith('FLOAT') or _is_rounded(model, output)
+    rounded = not tensor.type.startswith('FLOAT') or _is_rounded(model, output)
+    if not tensor.type.startswith('FLOAT') and not tensor.scale:
+      ending = f'{ending or "nothing that is known"}, cut to {tensor.type}'
     return cls(kind, rounded, classes, ending)
 
   @property
@@ -72,8 +90,11 @@ class Outputs:
       self.kind = 'probabilities' if self._sums_to_one(values) else 'logits'
       self.ending = self.ending if self.kind == 'logits' else f'{self.ending}, and they add up to 1'
       self.has_loss = self.kind == 'probabilities' or self.ending in _LOGITS
+    elif self.kind == 'probabilities' and not self.rounded and len(values) and not self._sums_to_one(values):
+      self.kind, self.ending, self.has_loss = 'logits', f'{self.ending}, and they do not add up to 1', False
     if self.kind == 'probabilities':
-      self.has_loss = not self.rounded
+      self.decided = self.decided and bool(np.isin(values, (0, 1)).all())
+      self.has_loss = not self.rounded and not self.decided
       return np.log(np.maximum(values, _LEAST))
     self.has_loss = self.has_loss and self.kind != 'scores'
     return values
@@ -107,11 +128,30 @@ class Outputs:
 
 
 def ended(model: Model, output: int) -> str:
-  """The last operation before an output that does more than pass on; empty where there is none."""
-  maker = model.makers.get(model.outputs[output])
+  """The last operation before an output that does more than pass on, with what it sums where that is shares; empty where there is none."""
+  last = _maker(model, model.outputs[output])
+  if last is None:
+    return ''
+  seen, ahead = set(), [last]
+  while ahead:
+    operation = ahead.pop()
+    if operation.index in seen or operation.kind not in _SUMS:
+      continue
+    seen.add(operation.index)
+    before = [maker for index in operation.inputs if (maker := _maker(model, index))]
+    shares = next((maker.kind for maker in before if maker.kind in _SHARES), '')
+    if shares:
+      return f'{last.kind} of {shares}'
+    ahead += before
+  return last.kind
+
+
+def _maker(model: Model, tensor: int) -> Operation | None:
+  """The operation that makes a tensor, past those that only pass it on."""
+  maker = model.makers.get(tensor)
   while maker and maker.kind in _PASSING and maker.inputs:
     maker = model.makers.get(maker.inputs[0])
-  return maker.kind if maker else ''
+  return maker
 
 
 def _is_rounded(model: Model, output: int) -> bool:

@@ -1,6 +1,7 @@
 """Pruning with regrowth in an ordinary `fit`."""
 
 from collections.abc import Callable, Iterator
+import functools
 from typing import Any
 import warnings
 
@@ -37,6 +38,7 @@ class Regrowth(keras.callbacks.Callback):
     self.ranking = ranking
     self.floor = floor
     self._drive: Drive | None = None
+    self._told: int | None = None  # The step at which it was said that the schedule goes on.
 
   def on_train_begin(self, logs: dict | None = None) -> None:
     """Finds the wrappers, and looks ahead to what the schedule will ask for.
@@ -64,6 +66,10 @@ class Regrowth(keras.callbacks.Callback):
       if self.model.optimizer is not None and not self.model.optimizer.iterations.numpy():
         self.model.train_function = None  # It may have been refused while it was traced, and is no good then.
       self.model.train_function = _Step(self.model.make_train_function(), self._drive)
+    self._told = None
+    last = _last_of_fit(self.model)
+    if last is not None:
+      last.on_train_end = functools.partial(self._at_last, last)
 
   def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
     """Asks the schedule, ranks, and begins a step.
@@ -92,17 +98,22 @@ class Regrowth(keras.callbacks.Callback):
       self._drive.end(1)
 
   def on_train_end(self, logs: dict | None = None) -> None:
-    """Makes the sparsity exact where the schedule has not ended, and says so."""
+    """Makes the sparsity exact where the schedule has not ended, and says so; `fit` calls it again once others have put weights back."""
     self._drive.end()
     self._close(self._drive.step)
     step, end = self._drive.step, getattr(self._schedule, 'end_step', -1)
-    if step <= end:
+    if step <= end and step != self._told:
+      self._told = step
       warnings.warn(
         f'Training has ended after {step} steps, and the schedule goes on to step {end}: the sparsity is'
         f' {current_mask(self.model).sparsity:.4f}, and not {_target(self._schedule)}. A further fit with Regrowth goes on.',
         UserWarning,
         stacklevel=2,
       )
+
+  def _at_last(self, last: keras.callbacks.History, logs: dict | None = None) -> None:
+    del last.on_train_end  # It is handed to the caller of `fit`, who may want to store it.
+    self.on_train_end(logs)
 
   @property
   def _schedule(self) -> Any:
@@ -150,6 +161,12 @@ class _Step:
       return logs
     finally:  # Also where the data have ended, or somebody interrupts.
       self._drive.end(steps)
+
+
+def _last_of_fit(model: keras.Model) -> keras.callbacks.History | None:
+  """The callback that `fit` adds behind those it is given, of which none looks at weights after it; None in other loops."""
+  history = getattr(model, 'history', None)
+  return history if isinstance(history, keras.callbacks.History) and not hasattr(history, 'epoch') else None
 
 
 def _is_closed_after(schedule: Any, step: int) -> bool:

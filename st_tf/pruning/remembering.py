@@ -47,6 +47,7 @@ class RememberingPruning(RegrowthPruning):
     super().__init__(layer, pruning_schedule, *args, **({'dtype': layer.dtype_policy} | kwargs))
     self._name = layer.name  # Names of outputs are those of layers.
     self.supports_masking = layer.supports_masking
+    self._activity_regularizer = layer.activity_regularizer  # Keras asks the layer that is called for it, and that is this one.
     self.is_driven = False
 
   def build(self, input_shape: tf.TensorShape) -> None:

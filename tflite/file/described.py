@@ -49,17 +49,21 @@ def labels(content: bytes, graph: int = 0, output: int = 0, count: int = 0) -> t
     count: how many numbers it has; without metadata, a text of so many lines is taken for their names.
 
   Raises:
-    ModelFileError: the metadata or what is packed are damaged.
+    ModelFileError: the metadata or what is packed are damaged, or several files may be the labels.
   """
   try:
     files = [file for tensor in _tensors(content, graph, _OUTPUTS)[output : output + 1] for file in tensor.tables(6)]
     named = [(file.text(3), file.text(0)) for file in files if file.byte(2) in (AXIS_LABELS, _VALUE_LABELS)]
     packed = zipfile.ZipFile(io.BytesIO(content)) if zipfile.is_zipfile(io.BytesIO(content)) else None
     if packed is None:
+      if named:
+        raise ValueError(f'{min(named)[1]} is named, and not there')
       return None
     # Those of no language come first.
     name = min(named)[1] if named else _unnamed(packed, count)
     return (name, _text(packed, name)) if name else None
+  except ModelFileError:
+    raise
   except Exception as error:
     raise _damaged(error) from error
 
@@ -67,9 +71,14 @@ def labels(content: bytes, graph: int = 0, output: int = 0, count: int = 0) -> t
 def _unnamed(packed: zipfile.ZipFile, count: int) -> str:
   """The text with labels that was packed without metadata, by its name or its lines, of which a licence has others; '' = none."""
   texts = [name for name in packed.namelist() if name.lower().endswith('.txt')]
-  called = [name for name in texts if _LIKE_LABELS.search(name.rpartition('/')[2])]
+  called = [name for name in packed.namelist() if _LIKE_LABELS.search(name.rpartition('/')[2])]
   if called:
-    return called[0] if len(called) == 1 else ''
+    found = [name for name in called if name in texts]
+    if len(found) != 1:
+      raise ModelFileError(
+        f'Labels in a file are one text with a name per line. Received: {", ".join(called)}. Save the names of its outputs as text.'
+      )
+    return found[0]
   return texts[0] if len(texts) == 1 and len(_text(packed, texts[0]).rstrip().splitlines()) == count else ''
 
 

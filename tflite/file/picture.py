@@ -49,7 +49,7 @@ def picture(model: Model, name: str) -> Picture:
     if kind in ('FLOAT32', 'FLOAT16', 'UINT8', 'INT32', 'INT64') or (kind in _INTEGERS and tensors[0].scale > 0):
       return Picture(tuple(shape[1:3]), shape[3], kind, _held(tensors[0]))
     raise ModelFileError(
-      f'A picture is of floats, of bytes, or of integers with one scale. Received: {kind} without in {name}. Convert it with'
+      f'A picture is of floats, of bytes, or of integers with one scale. Received: {kind} without a scale in {name}. Convert it with'
       ' inference_input_type of float32 or uint8.'
     )
   reads = f'{list(shape)} {kind} in {name}'

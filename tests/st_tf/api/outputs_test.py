@@ -39,12 +39,33 @@ def test_logits_stay():
     (model('LOGISTIC'), PROBABILITIES, 'scores of each label by itself'),
     (model('TANH'), LOGITS, 'nothing is known, as it ends in TANH'),
     (model('CUSTOM theirs'), LOGITS, 'nothing is known'),
+    (model('SOFTMAX', 'MUL'), 100 * PROBABILITIES, 'nothing is known, as it ends in MUL of SOFTMAX'),
+    (model('LOGISTIC', 'MEAN', 'RESHAPE', 'ADD'), PROBABILITIES * 0.9, 'ends in ADD of LOGISTIC'),
+    (model('SOFTMAX'), PROBABILITIES * 0.5, 'ends in SOFTMAX, and they do not add up to 1'),
+    (model('ONE_HOT'), np.eye(3)[:2], 'rounds to whole steps'),
+    (model('SOFTMAX'), np.eye(3)[:2], 'rounds to whole steps'),
+    (model('FULLY_CONNECTED', 'CAST', number='INT32'), LOGITS * 2, 'ends in FULLY_CONNECTED, cut to INT32'),
   ],
 )
 def test_what_has_no_loss_has_the_same_order(given, values, note):
   outputs = Outputs.of(given, 0, 3)
   np.testing.assert_array_equal(outputs(values).argmax(-1), values.argmax(-1))
   assert not outputs.has_loss and note in outputs.note and 'no loss is said' in outputs.note
+
+
+def test_sums_of_layers_are_logits_and_averages_of_probabilities_are_probabilities():
+  assert Outputs.of(model('LOGISTIC', 'CONV_2D', 'MEAN', 'MUL'), 0, 3).ending == 'MUL'
+  averaged = Outputs.of(model('SOFTMAX', 'ADD', 'MUL'), 0, 3)
+  np.testing.assert_allclose(averaged(PROBABILITIES), np.log(PROBABILITIES))
+  assert averaged.has_loss and averaged.note.startswith('probabilities, as it ends in MUL of SOFTMAX, and they add up to 1')
+
+
+@pytest.mark.parametrize('kinds', [('TOPK_V2',), ('SOFTMAX', 'TOPK_V2', 'RESHAPE'), ('ARG_MAX', 'CAST'), ('CUSTOM TFLite_Detection_PostProcess',)])
+def test_outputs_that_are_no_number_per_class_are_refused(kinds):
+  with pytest.raises(OutputsError, match=r'a number per class, .* Received: what .*(TOPK|ARG_MAX|Detection).* makes of them\. Choose another'):
+    Outputs.of(model(*kinds), 0, 3)
+  with pytest.raises(OutputsError, match='Received: what GREATER makes of them'):
+    Outputs.of(model('GREATER', number='BOOL'), 0, 3)
 
 
 def test_one_number_for_two_classes_is_the_second_s():

@@ -107,7 +107,35 @@ def test_files_and_best_weights_within_a_training_strip_exactly(reactivation, re
     assert strips_exactly(saved) and zeros(saved) > 0
     if reactivation != 'soft_threshold':  # Under which weights cross the threshold between two rankings.
       assert zeros(saved) == current_mask(saved).zeros
-  assert current_mask(model).zeros == pruned_at(4)
+  assert zeros(model) == current_mask(model).zeros == pruned_at(4)
+
+
+class PutBack(keras.callbacks.Callback):
+  """Puts the weights of a step back once a training has ended, as callbacks do that keep the best."""
+
+  def __init__(self, at):
+    super().__init__()
+    self.at = at
+
+  def on_train_batch_end(self, batch, logs=None):
+    self.at -= 1
+    if not self.at:
+      self.weights = self.model.get_weights()
+
+  def on_train_end(self, logs=None):
+    self.model.set_weights(self.weights)
+
+
+@pytest.mark.parametrize('regrowth_first', [True, False])
+def test_weights_from_between_two_rankings_that_are_put_back_last_get_their_exact_sparsity(regrowth_first):
+  model, callbacks = wrapped(), [Regrowth(), PutBack(12)]
+  with pytest.warns(UserWarning, match='Training has ended after 12 steps') as found:
+    history = fit(model, callbacks if regrowth_first else callbacks[::-1])
+  assert len([warning for warning in found if 'Training has ended' in str(warning.message)]) == 1
+  assert step(model) == 12 and zeros(model) == current_mask(model).zeros == pruned_at(10) and strips_exactly(model)
+  assert 'on_train_end' not in vars(history)
+  fit(model, [Regrowth()], epochs=1)
+  assert zeros(model) == pruned_at(12)
 
 
 @pytest.mark.parametrize('after', [False, True])

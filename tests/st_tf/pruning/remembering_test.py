@@ -131,3 +131,12 @@ def test_masks_of_what_comes_before_go_through():
     wrapped = wrap(model, Cubic(0.5, 0, 10, 1))
   tokens = np.array([[1, 2, 0]])
   assert np.array_equal(wrapped(tokens), model(tokens))
+
+
+def test_what_a_layer_asks_of_its_outputs_is_asked_of_the_wrapper_s():
+  model = keras.Sequential([keras.Input([4]), keras.layers.Dense(3, activity_regularizer='l2')])
+  model.compile('sgd', 'mse')
+  other = wrap(model, Cubic(0.5, 0, 4, 2))
+  other.compile('sgd', 'mse')
+  values, wanted = np.ones([2, 4], np.float32), model(np.ones([2, 4], np.float32))
+  assert other.evaluate(values, wanted, verbose=0) == model.evaluate(values, wanted, verbose=0) > 0

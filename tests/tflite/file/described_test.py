@@ -45,13 +45,28 @@ def packed(**texts):
     ({'pets': 'a\nb\n', 'others': 'c\nd\n'}, None),
     ({'LICENSE': 'all\nrights\n', 'labelmap': 'a\nb\nc\n'}, 'labelmap'),
     ({'class_names': 'a\n'}, 'class_names'),
-    ({'labels_en': 'a\nb\n', 'labels_de': 'c\nd\n'}, None),
     ({'CLASSIFIER_README': 'text\n'}, None),
   ],
 )
 def test_a_text_behind_a_file_without_metadata_are_its_labels_by_its_name_or_its_lines(texts, found):
   labels = described.labels(packed(**texts), count=2)
   assert labels == (found and (f'assets/{found}.txt', texts[found].encode()))
+
+
+@pytest.mark.parametrize('names', [('labels_en.txt', 'labels_de.txt'), ('labels.csv',), ('class_names.json',), ('labelmap.pbtxt', 'a.txt')])
+def test_labels_of_which_nobody_knows_how_to_read_them_are_not_passed_over(names):
+  file = io.BytesIO(classifier())
+  file.seek(0, io.SEEK_END)
+  with zipfile.ZipFile(file, 'a') as archive:
+    for name in names:
+      archive.writestr(name, 'b\na\n')
+  with pytest.raises(ModelFileError, match=rf'one text with a name per line\. Received: {names[0]}.*Save the names'):
+    described.labels(file.getvalue(), count=2)
+
+
+def test_labels_that_are_named_and_cut_off_are_not_passed_over(content):
+  with pytest.raises(ModelFileError, match=r'Received: damaged ones \(ValueError: labels\.txt is named, and not there\)'):
+    described.labels(content[: content.rindex(b'PK\x03\x04')])
 
 
 def test_damaged_metadata_are_refused_or_read(content):
