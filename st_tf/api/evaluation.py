@@ -56,7 +56,7 @@ class Evaluation:
     examples: how many.
     seconds: time it took.
     scores: by name; fractions, except for the loss.
-    per_class: {label: {'count': n, score: value}}.
+    per_class: {label: {'count': n, score: value}}; without examples a class has no score.
     notes: what was taken for granted, as those of `Network`.
     sure: the 95% interval of the score that decides; None where it is not known.
   """
@@ -108,14 +108,18 @@ def scored(network: Network, task: Task, split: str, batch_size: int, wrong: str
   drawn = task.origins.get(split, '')
   scores, notes = dict(metrics.result()), (*network.notes, *([f'split: {drawn}'] if drawn else []))
   if network.read:
-    notes = (*notes, f'outputs: {network.read.note}')
+    ties = [f'ties: {network.read.of_ties}'] if network.read.of_ties else []
+    notes = (*notes, *ties, f'outputs: {network.read.note}')
     if not network.read.has_loss:
       scores.pop('loss', None)
+    if not network.read.has_top5:
+      scores.pop('top5', None)
   if wrong:
     notes = (*notes, _wrong(metrics, task, split, wrong, network.read is None or network.read.has_loss))
   sure = scoring.interval(metrics, task, _parts(task, split))
   examples = sum(task.sizes[part] for part in _parts(task, split))
-  return Evaluation(network.name, network.about, task.name, split, examples, seconds, scores, metrics.per_class(), notes, sure)
+  each = {label: entry if entry['count'] else {'count': 0} for label, entry in metrics.per_class().items()}
+  return Evaluation(network.name, network.about, task.name, split, examples, seconds, scores, each, notes, sure)
 
 
 def _wrong(found: mistakes.Mistakes, task: Task, split: str, path: str, are_shares: bool) -> str:
@@ -153,8 +157,8 @@ def lines(result: Evaluation, per_class: bool = False) -> list[str]:
   table = [f'{name:8} {value}' for name, value in facts if value] + ['', *_aligned(scores)]
   if per_class:
     metric = next(name for scores in result.per_class.values() for name in scores if name != 'count')
-    ranked = sorted(result.per_class.items(), key=lambda entry: (-entry[1][metric], entry[0]))
-    rows = [(label, wording.score(metric, entry[metric]), f'{entry["count"]:,}') for label, entry in ranked]
+    ranked = sorted(result.per_class.items(), key=lambda entry: (-entry[1].get(metric, -1), entry[0]))
+    rows = [(label, wording.score(metric, entry[metric]) if metric in entry else '–', f'{entry["count"]:,}') for label, entry in ranked]
     table += ['', *_aligned([('class', wording.score_name(metric), 'examples'), *rows])]
   return table
 

@@ -217,7 +217,9 @@ def _classifier(network: Network, read: Outputs, order: list[int] | None, count:
       found = read(np.asarray(infer(images)))
     except OutputsError as error:
       raise OutputsError(f'{error} ({network.name})') from None
-    return found if order is None else found[:, order]
+    found = found if order is None else found[:, order]
+    read.compare(found)
+    return found
 
   notes = network.notes
   if one:

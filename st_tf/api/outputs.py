@@ -17,6 +17,8 @@ _SHARES = ('SOFTMAX', 'LOGISTIC', 'LOG_SOFTMAX', 'TANH', 'L2_NORMALIZATION', 'EX
 _DECIDED = ('TOPK_V2', 'ARG_MAX', 'ARG_MIN', 'WHERE', 'UNIQUE', 'NON_MAX_SUPPRESSION_V4', 'NON_MAX_SUPPRESSION_V5')
 _DETECTIONS = 'CUSTOM TFLite_Detection_PostProcess'
 _LEAST = 1e-30
+_TOP = 5
+_FEW = 0.01  # Share of pictures whose ties hardly move a score.
 _SUM = 1e-2  # How far probabilities that were rounded may be from 1 together.
 
 
@@ -35,6 +37,7 @@ class Outputs:
     has_loss: whether what was seen so far has a loss.
     logit_seen: whether a single output has been seen to be a logit.
     decided: whether all that was seen so far was 0 or 1, which says a class and not how sure it is.
+    ties: of how many pictures the first class is as high as the second, and the fifth as the sixth; and of how many this was looked at.
   """
 
   kind: str
@@ -44,6 +47,7 @@ class Outputs:
   has_loss: bool = True
   logit_seen: bool = False
   decided: bool = True
+  ties: tuple[int, int, int] = (0, 0, 0)
 
   @classmethod
   def of(cls, model: Model, output: int, classes: int) -> 'Outputs':
@@ -71,6 +75,26 @@ class Outputs:
       return f'{self.kind or "logits"}, as it ends in {self.ending or "nothing that is known"}'
     why = {'probabilities': 'probabilities that the file rounds to whole steps', 'scores': 'scores of each label by itself'}
     return f'{why.get(self.kind, f"numbers of which nothing is known, as it ends in {self.ending}")}: no loss is said'
+
+  @property
+  def has_top5(self) -> bool:
+    """Whether the five first classes are told apart from the others."""
+    return self.ties[1] <= _FEW * self.ties[2]
+
+  @property
+  def of_ties(self) -> str:
+    """What is not known since numbers are alike, in words; empty where all are told apart."""
+    first, fifth, seen = self.ties
+    told = [f'two classes come first alike in {first:,} of {seen:,} pictures, and the earlier one is taken'] if first else []
+    if fifth:
+      told.append(f'the fifth and the sixth are alike in {fifth:,} of {seen:,}{"" if self.has_top5 else ", so that no top-5 is said"}')
+    return '; '.join(told)
+
+  def compare(self, values: np.ndarray) -> None:
+    """Counts ties among the numbers [n, classes] of the task."""
+    ranked = -np.sort(-values, -1)
+    found = [int((ranked[:, place - 1] == ranked[:, place]).sum()) if place < ranked.shape[1] else 0 for place in (1, _TOP)]
+    self.ties = tuple(map(sum, zip(self.ties, (*found, len(values)))))
 
   def __call__(self, outputs: np.ndarray) -> np.ndarray:
     """Log-probabilities up to a constant [n, classes], from outputs [n, ...].

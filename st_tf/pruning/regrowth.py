@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 import functools
+import numbers
 from typing import Any
 import warnings
 
@@ -31,12 +32,12 @@ class Regrowth(keras.callbacks.Callback):
 
   def __init__(self, ranking: str = 'erk', floor: float = 0.01):
     super().__init__()
-    if ranking not in RANKINGS:
+    if not isinstance(ranking, str) or ranking not in RANKINGS:
       raise PruningError(f'A ranking is one of {", ".join(RANKINGS)}. Received: {ranking!r}.{did_you_mean(str(ranking), RANKINGS)}')
-    if isinstance(floor, bool) or not isinstance(floor, (int, float)) or not 0 <= floor < 1:
+    if isinstance(floor, bool) or not isinstance(floor, numbers.Real) or not 0 <= floor < 1:
       raise PruningError(f'A floor is the fraction of its weights that a layer keeps, in [0, 1). Received: {floor!r}. Take 0.01.')
     self.ranking = ranking
-    self.floor = floor
+    self.floor = float(floor)
     self._drive: Drive | None = None
     self._told: int | None = None  # The step at which it was said that the schedule goes on.
 

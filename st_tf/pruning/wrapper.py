@@ -124,8 +124,8 @@ class RegrowthPruning(pruning_wrapper.PruneLowMagnitude):
     """How much of its gradient each weight gets."""
     if self.reactivation == 'masked':
       return mask
-    pruned = 1.0 - mask
-    return mask + (self.damping * self.open * pruned if self.reactivation == 'dense_gradient' else self.open * pruned)
+    pruned, is_open = 1.0 - mask, tf.cast(self.open, mask.dtype)  # Weights may be of half precision.
+    return mask + (self.damping * is_open * pruned if self.reactivation == 'dense_gradient' else is_open * pruned)
 
   def _threshold(self, index: int) -> Any:
     """The magnitude that separates kept from pruned; of a weight behind a scale it is the product that is compared."""

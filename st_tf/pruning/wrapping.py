@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 import warnings
 
+import numpy as np
 from tensorflow_model_optimization.python.core.sparsity.keras import pruning_wrapper
 from tensorflow_model_optimization.python.core.sparsity.keras.pruning_schedule import PruningSchedule
 import tf_keras as keras
@@ -56,7 +57,7 @@ def wrap(
 
   def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
     copy = _copied(layer)
-    return RememberingPruning(copy, schedule, reactivation, unit_slope=unit_slope) if layer.name in pruned else copy
+    return RememberingPruning(copy, schedule, reactivation, unit_slope=bool(unit_slope)) if layer.name in pruned else copy
 
   with model.distribute_strategy.scope():
     wrapped = keras.models.clone_model(model, clone_function=clone)
@@ -121,22 +122,30 @@ def _check_options(schedule: Any, reactivation: Any, skip: Any, unit_slope: Any)
       f'A schedule is one of tfmot or of st_tf.pruning. Received: {received}. Take for example'
       ' st_tf.pruning.Cubic(target_sparsity=0.9, begin_step=100, end_step=2000, frequency=50).'
     )
-  if reactivation not in REACTIVATIONS:
+  if not isinstance(reactivation, str) or reactivation not in REACTIVATIONS:
     raise PruningError(
       f'Reactivation is one of {", ".join(REACTIVATIONS)}. Received: {reactivation!r}.{did_you_mean(str(reactivation), REACTIVATIONS)}'
     )
-  if not callable(skip):
+  if isinstance(skip, type) or not callable(skip):
     raise PruningError(
-      f'skip is a function of a layer. Received: {skip!r}. Names of layers go into one: skip=lambda layer: layer.name in names.'
+      f'skip is a function of a layer. Received: {skip!r}. Names of layers go into one: skip=lambda layer: layer.name in names; classes too:'
+      ' skip=lambda layer: isinstance(layer, classes).'
     )
-  if not isinstance(unit_slope, bool):
+  if not isinstance(unit_slope, (bool, np.bool_)):
     raise PruningError(f'unit_slope is True or False. Received: {unit_slope!r}. Take True where a batch norm follows each pruned layer.')
 
 
 def _reason(layer: keras.layers.Layer, skip: Callable[[keras.layers.Layer], bool]) -> str | None:
   """Why a layer stays dense; '' = it does not, None = there is nothing to prune."""
   reason = why_dense(layer)
-  if reason == '' and skip(layer):
+  try:
+    is_left = reason == '' and bool(skip(layer))
+  except Exception as error:  # Whatever a function of others raises.
+    raise PruningError(
+      f'skip says of each layer whether it stays dense. Received: {type(error).__name__} ({error}) for {layer.name}. Let it take a layer and'
+      ' return True or False.'
+    ) from error
+  if is_left:
     return 'depthwise convolutions, which skip leaves out unless told otherwise' if skip is skip_depthwise else 'skip leaves them out'
   return reason
 

@@ -1,10 +1,13 @@
 """A network is scored on a task that fits it, and the table says on what."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from st_tf.api import evaluation
 from st_tf.api.evaluation import Evaluation, EvaluationError, Network
+from st_tf.api.outputs import Outputs
 from st_tf.task.confidence import interval
 
 RESULT = Evaluation(
@@ -51,6 +54,24 @@ def test_a_network_that_always_says_the_same_scores_that_class_only(shapes):
   assert result.sure == interval('top1', result.scores['top1'], result.examples)
   assert any(line.startswith('sure to  95% interval ') for line in evaluation.lines(result))
   assert result.scores['top1'] == pytest.approx(result.per_class[shapes.labels[0]]['count'] / result.examples)
+
+
+def test_a_class_without_examples_has_no_score(shapes, monkeypatch):
+  metrics = type(shapes.metrics())
+  first, second = shapes.labels[:2]
+  found = {first: {'count': 2, 'top1': 0.0}, second: {'count': 0, 'top1': 0.0}}
+  monkeypatch.setattr(metrics, 'per_class', lambda self: found)
+  result = evaluation.scored(_network(shapes), shapes, 'validation', 64)
+  assert result.per_class == {first: {'count': 2, 'top1': 0.0}, second: {'count': 0}}
+  assert [line.split()[-2:] for line in evaluation.lines(result, per_class=True)[-2:]] == [['0.0%', '2'], ['–', '0']]
+
+
+@pytest.mark.parametrize(('ties', 'said'), [((0, 0, 9), {'top1', 'top5', 'loss'}), ((2, 0, 9), {'top1', 'top5', 'loss'}), ((0, 3, 9), {'top1', 'loss'})])
+def test_a_score_that_ties_decide_is_not_said(shapes, ties, said):
+  read = Outputs('logits', False, 10, 'MEAN', ties=ties)
+  network = dataclasses.replace(_network(shapes), read=read)
+  result = evaluation.scored(network, shapes, 'validation', 64)
+  assert set(result.scores) == said and any(note.startswith('ties: ') for note in result.notes) == any(ties[:2])
 
 
 def test_a_network_for_other_images_is_refused(shapes):

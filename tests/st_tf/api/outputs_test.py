@@ -98,3 +98,19 @@ def test_one_number_of_which_nothing_is_known_is_refused(kinds, value):
 def test_what_is_no_number_is_counted(value):
   with pytest.raises(OutputsError, match='NaN or infinity for 1 of 2 pictures'):
     Outputs.of(model('RELU'), 0, 3)(np.array([[1, 2, 3], [1, value, 3]]))
+
+
+def test_classes_that_come_alike_are_counted():
+  outputs = Outputs.of(model('SOFTMAX', number='UINT8'), 0, 7)
+  outputs.compare(np.array([[0, 3, 3, 0, 0, 0, 0], [7, 6, 5, 4, 3, 2, 1]]))
+  assert outputs.ties == (1, 1, 2)
+  outputs.compare(np.array([[7, 6, 5, 4, 3, 3, 1]]))
+  assert not outputs.has_top5 and outputs.of_ties == (
+    'two classes come first alike in 1 of 3 pictures, and the earlier one is taken; the fifth and the sixth are alike in 2 of 3, so that no'
+    ' top-5 is said'
+  )
+  outputs.compare(np.tile(np.arange(7), (300, 1)))
+  assert outputs.has_top5 and outputs.of_ties.endswith('are alike in 2 of 303')
+  few = Outputs.of(model('SOFTMAX'), 0, 3)
+  few.compare(PROBABILITIES)
+  assert few.ties == (0, 0, 2) and few.has_top5 and not few.of_ties

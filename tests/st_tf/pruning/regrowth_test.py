@@ -179,6 +179,7 @@ def test_several_steps_between_two_calls_are_refused(together):
   [
     ({'ranking': 'lamb'}, "A ranking is one of global, macs, lamp, layer, erk. Received: 'lamb'. Did you mean lamp?"),
     ({'ranking': None}, 'Received: None'),
+    ({'ranking': np.array(['erk', 'lamp'])}, r'Received: array'),
     ({'floor': 1}, r'in \[0, 1\). Received: 1. Take 0.01'),
     ({'floor': float('nan')}, 'Received: nan'),
     ({'floor': '1%'}, "Received: '1%'"),
@@ -187,6 +188,10 @@ def test_several_steps_between_two_calls_are_refused(together):
 def test_options_that_are_none_are_refused(options, message):
   with pytest.raises(PruningError, match=message):
     Regrowth(**options)
+
+
+def test_a_floor_may_be_any_number():
+  assert Regrowth(floor=np.float32(0.25)).floor == Regrowth(floor=0.25).floor and Regrowth(floor=0).floor == 0
 
 
 def test_what_the_schedule_will_ask_for_is_looked_at_before_the_first_step():
@@ -275,6 +280,15 @@ def test_under_mixed_precision_weights_stay_single_and_layers_keep_their_policy(
     assert all(value.dtype == np.float32 for value in model.get_weights() if value.ndim)
   finally:
     keras.mixed_precision.set_global_policy('float32')
+
+
+@pytest.mark.parametrize(('number', 'reactivation'), [('float16', 'dense_gradient'), ('bfloat16', 'soft_threshold'), ('float64', 'masked')])
+def test_weights_of_other_precisions_are_pruned_in_these(number, reactivation):
+  model = keras.Sequential([keras.Input([6, 6, 3]), keras.layers.Flatten(), keras.layers.Dense(3, name='dense', dtype=number)])
+  model = wrap(model, Cubic(0.8, 0, 10, 2), reactivation, unit_slope=reactivation == 'soft_threshold')
+  fit(compiled(model), [Regrowth()], epochs=2)
+  assert zeros(model) == math.floor(0.8 * current_mask(model).size) and strips_exactly(model)
+  assert wrappers(model)[0].layer.kernel.dtype == number == wrappers(model)[0].dense(0).dtype
 
 
 def test_under_a_strategy_variables_are_mirrored_ones():
