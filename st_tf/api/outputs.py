@@ -14,7 +14,7 @@ _LOGITS = (*_LAYERS, *_SUMS, 'LOG_SOFTMAX')
 # Sums of what these give are neither logits nor, unless they add up to 1, probabilities.
 _SHARES = ('SOFTMAX', 'LOGISTIC', 'LOG_SOFTMAX', 'TANH', 'L2_NORMALIZATION', 'EXP', 'ONE_HOT')
 # After these there is no number per class, or not in the order of the classes.
-_DECIDED = ('TOPK_V2', 'ARG_MAX', 'ARG_MIN', 'WHERE', 'UNIQUE', 'NON_MAX_SUPPRESSION_V4', 'NON_MAX_SUPPRESSION_V5')
+_DECIDED = ('TOPK_V2', 'ARG_MAX', 'ARG_MIN', 'NON_MAX_SUPPRESSION_V4', 'NON_MAX_SUPPRESSION_V5')
 _DETECTIONS = 'CUSTOM TFLite_Detection_PostProcess'
 _LEAST = 1e-30
 _TOP = 5

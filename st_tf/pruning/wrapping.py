@@ -128,8 +128,8 @@ def _check_options(schedule: Any, reactivation: Any, skip: Any, unit_slope: Any)
     )
   if isinstance(skip, type) or not callable(skip):
     raise PruningError(
-      f'skip is a function of a layer. Received: {skip!r}. Names of layers go into one: skip=lambda layer: layer.name in names; classes too:'
-      ' skip=lambda layer: isinstance(layer, classes).'
+      f'skip is a function of a layer. Received: {skip!r}. Names of layers go into one: skip=lambda layer: layer.name in names; classes'
+      ' too: skip=lambda layer: isinstance(layer, classes).'
     )
   if not isinstance(unit_slope, (bool, np.bool_)):
     raise PruningError(f'unit_slope is True or False. Received: {unit_slope!r}. Take True where a batch norm follows each pruned layer.')
@@ -142,8 +142,8 @@ def _reason(layer: keras.layers.Layer, skip: Callable[[keras.layers.Layer], bool
     is_left = reason == '' and bool(skip(layer))
   except Exception as error:  # Whatever a function of others raises.
     raise PruningError(
-      f'skip says of each layer whether it stays dense. Received: {type(error).__name__} ({error}) for {layer.name}. Let it take a layer and'
-      ' return True or False.'
+      f'skip says of each layer whether it stays dense. Received: {type(error).__name__} ({error}) for {layer.name}. Let it take a layer'
+      ' and return True or False.'
     ) from error
   if is_left:
     return 'depthwise convolutions, which skip leaves out unless told otherwise' if skip is skip_depthwise else 'skip leaves them out'

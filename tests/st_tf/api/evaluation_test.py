@@ -66,7 +66,9 @@ def test_a_class_without_examples_has_no_score(shapes, monkeypatch):
   assert [line.split()[-2:] for line in evaluation.lines(result, per_class=True)[-2:]] == [['0.0%', '2'], ['–', '0']]
 
 
-@pytest.mark.parametrize(('ties', 'said'), [((0, 0, 9), {'top1', 'top5', 'loss'}), ((2, 0, 9), {'top1', 'top5', 'loss'}), ((0, 3, 9), {'top1', 'loss'})])
+@pytest.mark.parametrize(
+  ('ties', 'said'), [((0, 0, 9), {'top1', 'top5', 'loss'}), ((2, 0, 9), {'top1', 'top5', 'loss'}), ((0, 3, 9), {'top1', 'loss'})]
+)
 def test_a_score_that_ties_decide_is_not_said(shapes, ties, said):
   read = Outputs('logits', False, 10, 'MEAN', ties=ties)
   network = dataclasses.replace(_network(shapes), read=read)

@@ -254,6 +254,20 @@ def test_other_outputs_without_a_batch_are_refused(scored, outputs, message):
     scored(content, UNITS)
 
 
+def test_the_best_classes_by_themselves_are_no_scores_of_classes(scored):
+  content = converted({'serving_default': (lambda image: tf.math.top_k(tf.reduce_mean(image, (1, 2)), 3).values, (1, SIDE, SIDE, 3))})
+  with pytest.raises(OutputsError, match=r'a number per class, .* Received: what TOPK_V2 makes of them\. Choose another.*tflite\)'):
+    scored(content, UNITS)
+
+
+def test_a_share_of_a_hundred_has_no_loss(scored, expected):
+  content = converted(
+    {'serving_default': (lambda image: 100 * tf.nn.softmax(STRENGTH * tf.reduce_mean(image, (1, 2))), (1, SIDE, SIDE, 3))}
+  )
+  result = scored(content, UNITS)
+  assert result.scores == {'top1': pytest.approx(expected['top1'])} and 'as it ends in MUL of SOFTMAX' in result.notes[-1]
+
+
 def test_a_licence_behind_a_file_names_no_outputs(scored, expected):
   text = io.BytesIO(classifier())
   text.seek(0, io.SEEK_END)

@@ -60,9 +60,13 @@ def test_sums_of_layers_are_logits_and_averages_of_probabilities_are_probabiliti
   assert averaged.has_loss and averaged.note.startswith('probabilities, as it ends in MUL of SOFTMAX, and they add up to 1')
 
 
-@pytest.mark.parametrize('kinds', [('TOPK_V2',), ('SOFTMAX', 'TOPK_V2', 'RESHAPE'), ('ARG_MAX', 'CAST'), ('CUSTOM TFLite_Detection_PostProcess',)])
+@pytest.mark.parametrize(
+  'kinds', [('TOPK_V2',), ('SOFTMAX', 'TOPK_V2', 'RESHAPE'), ('ARG_MAX', 'CAST'), ('CUSTOM TFLite_Detection_PostProcess',)]
+)
 def test_outputs_that_are_no_number_per_class_are_refused(kinds):
-  with pytest.raises(OutputsError, match=r'a number per class, .* Received: what .*(TOPK|ARG_MAX|Detection).* makes of them\. Choose another'):
+  with pytest.raises(
+    OutputsError, match=r'a number per class, .* Received: what .*(TOPK|ARG_MAX|Detection).* makes of them\. Choose another'
+  ):
     Outputs.of(model(*kinds), 0, 3)
   with pytest.raises(OutputsError, match='Received: what GREATER makes of them'):
     Outputs.of(model('GREATER', number='BOOL'), 0, 3)
