@@ -6,6 +6,8 @@ import numbers
 from typing import Any
 import warnings
 
+import numpy as np
+import tensorflow as tf
 from tensorflow_model_optimization.python.core.sparsity.keras import pruning_wrapper
 import tf_keras as keras
 
@@ -40,6 +42,7 @@ class Regrowth(keras.callbacks.Callback):
     self.floor = float(floor)
     self._drive: Drive | None = None
     self._told: int | None = None  # The step at which it was said that the schedule goes on.
+    self._reached = (0, 0.0)  # Steps and sparsity, of which the model's own may be averaged.
 
   def on_train_begin(self, logs: dict | None = None) -> None:
     """Finds the wrappers, and looks ahead to what the schedule will ask for.
@@ -67,7 +70,7 @@ class Regrowth(keras.callbacks.Callback):
       if self.model.optimizer is not None and not self.model.optimizer.iterations.numpy():
         self.model.train_function = None  # It may have been refused while it was traced, and is no good then.
       self.model.train_function = _Step(self.model.make_train_function(), self._drive)
-    self._told = None
+    self._told, self._reached = None, (self._drive.step, current_mask(self.model).sparsity)
     last = _last_of_fit(self.model)
     if last is not None:
       last.on_train_end = functools.partial(self._at_last, last)
@@ -91,6 +94,7 @@ class Regrowth(keras.callbacks.Callback):
       self._rank(float(sparsity), may_return(self._schedule, step), _is_closed_after(self._schedule, step))
     if is_last(self._schedule, step):
       self._close(step)
+    self._reached = (step + 1, self._reached[1])
     self._drive.begin()
 
   def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
@@ -100,6 +104,7 @@ class Regrowth(keras.callbacks.Callback):
 
   def on_train_end(self, logs: dict | None = None) -> None:
     """Makes the sparsity exact where the schedule has not ended, and says so; `fit` calls it again once others have put weights back."""
+    self._part()
     self._drive.end()
     self._close(self._drive.step)
     step, end = self._drive.step, getattr(self._schedule, 'end_step', -1)
@@ -135,8 +140,21 @@ class Regrowth(keras.callbacks.Callback):
       for wrapper in self._drive.wrappers:
         wrapper.forget()
 
+  def _part(self) -> None:
+    """Ranks anew where masks are between 0 and 1: a callback has averaged all of the model's variables, and with them no weight is zero."""
+    wrappers = self._drive.wrappers
+    if all(np.isin(mask.numpy(), (0, 1)).all() for wrapper in wrappers for _, mask, _ in wrapper.pruning_vars):
+      return
+    for wrapper in wrappers:
+      for _, mask, _ in wrapper.pruning_vars:
+        mask.assign(tf.ones_like(mask))
+      wrapper.forget()
+      wrapper.pruning_step.assign(self._reached[0])
+    self._rank(self._reached[1], returning=True, closed=True)
+
   def _rank(self, sparsity: float, returning: bool, closed: bool) -> None:
     self._drive.end()
+    self._reached = (self._reached[0], sparsity)
     apply_ranking(self.model, sparsity, self.ranking, self.floor, returning=returning, closed=closed)
     for wrapper in self._drive.wrappers:
       wrapper.show()

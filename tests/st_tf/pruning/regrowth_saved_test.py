@@ -138,6 +138,28 @@ def test_weights_from_between_two_rankings_that_are_put_back_last_get_their_exac
   assert zeros(model) == pruned_at(12)
 
 
+class Averaged(keras.callbacks.Callback):
+  """Gives a model the mean of all of its variables after every step, as callbacks of averages do."""
+
+  def on_train_begin(self, logs=None):
+    self.seen = []
+
+  def on_train_batch_end(self, batch, logs=None):
+    self.seen.append(self.model.get_weights())
+
+  def on_train_end(self, logs=None):
+    self.model.set_weights([np.mean(values, 0).astype(values[0].dtype) for values in zip(*self.seen)])
+
+
+@pytest.mark.parametrize(('reactivation', 'regrowth_first'), [('soft_threshold', True), ('masked', False)])
+def test_averages_of_all_variables_get_the_sparsity_that_was_reached(reactivation, regrowth_first):
+  model, callbacks = wrapped(reactivation), [Regrowth(), Averaged()]
+  fit(model, callbacks if regrowth_first else callbacks[::-1], epochs=3)
+  assert step(model) == 18 and zeros(model) == current_mask(model).zeros == pruned_at(12) and strips_exactly(model)
+  fit(model, [Regrowth()], epochs=1)
+  assert step(model) == 24 and zeros(model) == pruned_at(12)
+
+
 @pytest.mark.parametrize('after', [False, True])
 def test_ctrl_c_leaves_a_model_that_strips_exactly_and_goes_on(after):
   model = wrapped('masked')
