@@ -111,8 +111,8 @@ def write_file(path: pathlib.Path, fill: Callable[[pathlib.Path], Any]) -> None:
 
 
 def remove(path: pathlib.Path) -> None:
-  """Removes a folder if it is there: under its name it is whole or gone. Of a link to one, the link goes."""
-  if path.is_symlink():
+  """Removes a folder, or a file in its place, if it is there: under its name it is whole or gone. Of a link to one, the link goes."""
+  if path.is_symlink() or path.is_file():
     path.unlink()
   elif path.exists():
     removed = _unforeseen(path, _REMOVED)

@@ -186,7 +186,7 @@ def test_fresh_that_dies_at_any_moment_can_be_given_again(tmp_path, monkeypatch)
     ticket = workdir.ticket_path(0.8)
     ticket.mkdir(parents=True)
     (ticket / 'ticket.json').write_text('{}')
-    workdir.finish()
+    folder.finish(workdir.path)
     assert workdir.is_finished
     workdir.close()
 
