@@ -80,8 +80,8 @@ def tidy(folder: pathlib.Path) -> None:
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
-  """Replaces the file at once."""
-  write_bytes(path, text.encode())
+  """Replaces the file at once; half characters, such as those of names that are no UTF-8, are written out: '\\udce9'."""
+  write_bytes(path, text.encode('utf-8', 'backslashreplace'))
 
 
 def write_bytes(path: pathlib.Path, content: bytes) -> None:

@@ -140,16 +140,19 @@ def unreadable(path: pathlib.Path, error: Exception) -> WorkdirError:
 
 
 def _is_as_noted(ticket: pathlib.Path, noted: str) -> bool:
-  return noted in (_said(ticket), plain.checksum(_facts(ticket)))
+  return noted in (_said(ticket), plain.checksum(_facts(ticket)[0]))
 
 
 def _said(ticket: pathlib.Path) -> str:
-  """A checksum of what a ticket says of itself, its scores aside, and of the files of its arrays."""
+  """A checksum of what a ticket says of itself, later scores aside, and of the files of its arrays."""
   arrays = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in ticket.glob('*.safetensors')}
-  return plain.checksum([_facts(ticket), arrays])
+  return plain.checksum([*_facts(ticket), arrays])
 
 
-def _facts(ticket: pathlib.Path) -> dict[str, Any]:
+def _facts(ticket: pathlib.Path) -> tuple[dict[str, Any], Any]:
+  """(all but scores, those of validation)."""
   facts = plain.read(ticket / FACTS)
   plain.check(facts, Mapping[str, Any], FACTS)
-  return {name: value for name, value in facts.items() if name != 'metrics'}
+  scores = facts.get('metrics', {})
+  plain.check(scores, Mapping[str, Any], 'metrics')
+  return {name: value for name, value in facts.items() if name != 'metrics'}, scores.get('validation')

@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 
+from st_tf.runs import folder
 from st_tf.runs.folder import WorkdirError
 from st_tf.runs.workdir import Workdir
 from st_tf.training.state import State
