@@ -80,8 +80,8 @@ def tidy(folder: pathlib.Path) -> None:
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
-  """Replaces the file at once."""
-  write_bytes(path, text.encode())
+  """Replaces the file at once; half characters, such as those of names that are no UTF-8, are written out: '\\udce9'."""
+  write_bytes(path, text.encode('utf-8', 'backslashreplace'))
 
 
 def write_bytes(path: pathlib.Path, content: bytes) -> None:
@@ -111,8 +111,8 @@ def write_file(path: pathlib.Path, fill: Callable[[pathlib.Path], Any]) -> None:
 
 
 def remove(path: pathlib.Path) -> None:
-  """Removes a folder if it is there: under its name it is whole or gone. Of a link to one, the link goes."""
-  if path.is_symlink():
+  """Removes a folder, or a file in its place, if it is there: under its name it is whole or gone. Of a link to one, the link goes."""
+  if path.is_symlink() or path.is_file():
     path.unlink()
   elif path.exists():
     removed = _unforeseen(path, _REMOVED)

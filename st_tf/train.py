@@ -14,7 +14,6 @@ from absl import flags as absl_flags
 from st_tf import command, quiet
 from st_tf.api.calls import check_shipping
 from st_tf.config import Identity, flags
-from st_tf.files import expanded
 from st_tf.runs import claimed
 
 
@@ -48,17 +47,15 @@ def main(argv: Sequence[str]) -> int:
   flags.parse(argv, values, __doc__)
   request, options = flags.request(values), flags.options_from(values, Options)
   request.check_there()
-  if options.workdir and not (options.fresh or options.dry_run):
-    claimed.check_same(options.workdir, request)
-  if options.workdir and not (options.stages or options.dry_run):
-    claimed.check_free(expanded(options.workdir).resolve())
+  if not options.dry_run:
+    claimed.check(options.workdir, request, options.fresh, asks_others=not options.stages)
   with quiet.imports():
     from st_tf.api import drawing, dry_run
     from st_tf.runs.process import Process
     from st_tf.runs.workdir import Workdir
   task, config = drawing.prepared(request, planned_only=options.dry_run)
   config = drawing.with_supernet(task, config)
-  path = pathlib.Path(options.workdir or drawing.default_workdir(config))
+  path = pathlib.Path(options.workdir or claimed.default_path(config))
   if options.dry_run:
     drawing.tell_of_few_steps(task, config)
     for line in dry_run.describe(task, config, path):

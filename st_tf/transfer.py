@@ -13,6 +13,7 @@ from absl import flags as absl_flags
 from st_tf import command, quiet
 from st_tf.api.transfer import GIVEN_BY_TICKET, GIVEN_BY_TRANSFER, check
 from st_tf.config import flags, named_files
+from st_tf.runs import claimed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +43,8 @@ def main(argv: Sequence[str]) -> int:
   check(request, options.controls)
   request.check_there()
   named_files.check_ticket(options.ticket)
+  if not options.dry_run:
+    claimed.check_transfer(options.workdir, request, options.ticket, options.fresh)
   with quiet.imports():
     from st_tf.api.transferring import Transfer
     from st_tf.runs.process import Process

@@ -66,6 +66,7 @@ def kept_model(model: Any, settings: Mapping[str, Any], workdir: str | os.PathLi
   Raises:
     UserError: it is no network that can be drawn from, a supernet is named too, or there is no folder.
   """
+  prepare_tensorflow()
   from st_tf.arch.presets import KERAS
   from st_tf.models import keras_files
 

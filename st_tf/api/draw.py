@@ -6,6 +6,8 @@ import pathlib
 from typing import TYPE_CHECKING, Any
 
 from st_tf.api.calls import call_of, check_shipping, kept_model, prepare_tensorflow, requested
+from st_tf.config import Identity
+from st_tf.runs import claimed
 from st_tf.task import Task
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def draw(
     deliver: whether tickets get test scores, model files and reports.
     ship: whether they get a file for phones and an Android project, too.
     config: a JSON file of settings, such as a run's config.json.
-    recipe: settings of the paper in the place of the defaults; `scale_with_batch` says whether its learning rate scales with the batch.
+    recipe: settings of the paper instead; `scale_with_batch` says whether its learning rate scales with the batch.
     **settings: every other setting of a run by the name of its flag: `supernet='mobile', sparsity=0.9, epochs=60`.
 
   Returns:
@@ -51,19 +53,19 @@ def draw(
     KeyboardInterrupt: by the user, after the step that was going on; the state is saved.
   """
   check_shipping(deliver, ship)
-  prepare_tensorflow()
-  from st_tf.api import drawing
-  from st_tf.api.interruptible import interruptible
-  from st_tf.config import Identity
-  from st_tf.runs.workdir import Workdir
-  from st_tf.ticket import Ticket
-
   if model is not None:
     settings['supernet'] = kept_model(model, settings, workdir)
   request = requested(task, settings, config, recipe, scale_with_batch)
+  claimed.check(workdir, request, fresh, asks_others=False)
+  prepare_tensorflow()
+  from st_tf.api import drawing
+  from st_tf.api.interruptible import interruptible
+  from st_tf.runs.workdir import Workdir
+  from st_tf.ticket import Ticket
+
   loaded, run = drawing.prepared(request, task if isinstance(task, Task) else None)
   run = drawing.with_supernet(loaded, run)
-  path, identity = workdir or drawing.default_workdir(run), Identity.of(run, loaded.contents)
+  path, identity = workdir or claimed.default_path(run), Identity.of(run, loaded.contents)
 
   def work(process: Any) -> list[pathlib.Path]:
     with contextlib.closing(Workdir(path, identity, process, fresh=fresh, stages=stages or None, wait=bool(stages))) as folder:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 import dataclasses
-import os
 import pathlib
 import time
 
@@ -117,12 +116,6 @@ def tell_of_few_steps(task: Task, config: Config) -> None:
   if steps < (_FEW_TRAINED if trained else _FEW_STEPS) and not config.origin:
     usual = 'a thousand is' if trained else 'thousands are'
     print(f'Only {steps} training steps; {usual} usual. Raise --epochs or lower --batch_size.', flush=True)
-
-
-def default_workdir(config: Config) -> pathlib.Path:
-  """Where a run goes that was not told: runs/ in the current folder."""
-  name = f'{config.task}-{config.method}-{pathlib.Path(config.supernet or config.origin).name.removesuffix(".json")}-{config.seed}'
-  return pathlib.Path('runs') / name.replace(':', '_').replace(os.sep, '_')
 
 
 def _problem(config: Config, recipe: str, planned_only: bool) -> Task:

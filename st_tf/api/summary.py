@@ -26,7 +26,7 @@ def summary(ticket: Ticket, path: pathlib.Path, history: Sequence[Mapping[str, A
     [
       '',
       f'Ticket at {ticket.sparsity:.0%} sparsity: {wording.score_name(metric)} {ticket.metrics["test"][metric]:.1%} on the test split'
-      f' ({ticket.metrics["validation"][metric]:.1%} on validation)',
+      + (f' ({ticket.metrics["validation"][metric]:.1%} on validation)' if 'validation' in ticket.metrics else ''),
       *_judged(ticket, history),
       f'  pruned      {cost.zeros:,} of {cost.prunable:,} prunable weights ({zeros:.2%})',
       f'  MACs        {cost.supernet_macs:,} -> {cost.macs:,} of the network -> {cost.nonzero_macs:,} non-zero',

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from st_tf.api.calls import call_of, prepare_tensorflow, requested
 from st_tf.config.request import Request
 from st_tf.errors import UserError
+from st_tf.runs import claimed
 from st_tf.task import Task
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def transfer(
     raise TransferError(f'A transfer begins with the folder of a ticket. Received: {type(ticket).__name__}. Save it, and give the folder.')
   request = requested(task, settings, config, recipe, scale_with_batch)
   check(request, controls, isinstance(task, Task))
+  claimed.check_transfer(workdir, request, os.fspath(ticket), fresh, asks_others=False)
   prepare_tensorflow()
   from st_tf.api.interruptible import interruptible
   from st_tf.api.transferring import Transfer

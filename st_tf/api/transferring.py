@@ -14,12 +14,11 @@ from st_tf.arch.graph import Graph
 from st_tf.config import Config, Identity
 from st_tf.config.request import Request
 from st_tf.methods import transfer
+from st_tf.runs import claimed
 from st_tf.runs.process import Process
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
 from st_tf.ticket import Ticket
-
-_DIGITS = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,8 +60,7 @@ class Transfer:
       dataclasses.replace(request, given={**request.given, 'init_from': str(path)}), task, chosen=('transfer',)
     )
     config = dataclasses.replace(config, method='transfer')
-    named = dataclasses.replace(config, init_from=ticket.fingerprint[:_DIGITS], supernet='')
-    root = pathlib.Path(root or drawing.default_workdir(named))
+    root = pathlib.Path(root or claimed.default_path_of_transfer(config, ticket.fingerprint))
     if controlled:
       controls.check_drawn_here(task, ticket, config, root / 'supernet.json')
     return cls(ticket, task, config, root, controls.ALL if controlled else (config.transfer.control,))

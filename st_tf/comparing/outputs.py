@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 import json
+import math
 import pathlib
 
 from st_tf import files, wording
@@ -95,6 +96,7 @@ def _values(row: Row, split: str) -> list[float | str]:
     row.sparsity,
     len(row.scores),
     row.mean,
+    row.interval[0] if row.interval else math.nan,
     *beside,
     costs['nonzero_macs'],
     costs['nonzero_params'],

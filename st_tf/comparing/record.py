@@ -11,9 +11,12 @@ from st_tf import files, plain
 from st_tf.comparing.entries import essential
 from st_tf.config import OF_THE_MACHINE, Config, Identity
 from st_tf.errors import UserError
+from st_tf.task import confidence
+from st_tf.task.confidence import Interval
 from st_tf.ticket import Ticket
 from st_tf.ticket.facts import TrainingCost
 
+_SPLITS = ('validation', 'test')
 COSTS = ('nonzero_macs', 'macs', 'nonzero_params', 'params')
 
 
@@ -33,6 +36,7 @@ class Record:
     size: bytes of the ticket's .tflite file, kernels without their zeros.
     examples: of the data it was trained and scored on, by split; none where that was not recorded.
     trimmed: units that had to go at the end of the search to meet its target.
+    intervals: 95% of the score that decides, by split; none where that was not recorded.
   """
 
   ticket: str
@@ -42,19 +46,27 @@ class Record:
   size: int
   examples: Mapping[str, int] = dataclasses.field(default_factory=dict)
   trimmed: int = 0
+  intervals: Mapping[str, Interval] = dataclasses.field(default_factory=dict)
 
   @classmethod
   def of(cls, ticket: Ticket, size: int) -> 'Record':
     """What a ticket says, and the size of its file."""
+    metrics, examples = {split: scores for split, scores in ticket.metrics.items() if split in _SPLITS}, ticket.provenance.examples
+    sure = {split: confidence.of(ticket.metrics, split, ticket.task.primary_metric, examples.get(split, 0)) for split in metrics}
     return cls(
       ticket=ticket.fingerprint,
-      metrics={split: scores for split, scores in ticket.metrics.items() if split in ('validation', 'test')},
+      metrics=metrics,
       cost={name: int(getattr(ticket.cost, name)) for name in COSTS},
       training=ticket.provenance.all_training,
       size=size,
-      examples=dict(ticket.provenance.examples),
+      examples=dict(examples),
       trimmed=ticket.provenance.trimmed,
+      intervals={split: found for split, found in sure.items() if found},
     )
+
+  def interval(self, split: str, metric: str) -> Interval | None:
+    """95% of the score that decides, by the pictures of a split; None where it is not known."""
+    return self.intervals.get(split) or confidence.interval(metric, self.metrics[split][metric], self.examples.get(split, 0))
 
 
 class Records:
@@ -140,7 +152,8 @@ def _read(path: pathlib.Path) -> tuple[str, Record]:
     settings = facts.pop('settings')
     plain.check(facts, Record, '')
     plain.check(settings, Mapping[str, Any], 'settings')
-    record = Record(**facts | {'training': TrainingCost(**facts['training'])})
+    intervals = {split: tuple(ends) for split, ends in facts.get('intervals', {}).items()}
+    record = Record(**facts | {'training': TrainingCost(**facts['training']), 'intervals': intervals})
     if set(COSTS) - set(record.cost):
       raise ValueError('without the costs of a network')
     return _key(Identity.of(Config.from_flat(settings)).portable()), record

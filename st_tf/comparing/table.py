@@ -10,6 +10,7 @@ from typing import Any
 from st_tf import wording
 from st_tf.comparing.record import COSTS, Record
 from st_tf.comparing.statistics import Difference, difference, mean_and_deviation
+from st_tf.task.confidence import Interval
 from st_tf.ticket.facts import TrainingCost
 
 TEST, VALIDATION = 'test', 'validation'
@@ -26,6 +27,7 @@ _VERDICTS = {
   'behind': 'is beyond the noise behind',
   'undecided': 'is not shown, by so few seeds, to be ahead of or behind',
 }
+_INTERVAL = '95% interval'
 _BESIDE = {TEST: ('Validation',), VALIDATION: ()}  # Columns beside the score.
 
 
@@ -76,6 +78,7 @@ class Row:
     sparsity: of its tickets.
     budget: what all trainings of a run together may have cost, in epochs of the supernet; 0 = --epochs each.
     scores: on the split that the table is of, by seed.
+    interval: 95% by the pictures of that split, whose mean over seeds it is, as all are scored on the same; None where it is not known.
     validation: mean on the validation split.
     costs: of the network: 'nonzero_macs', 'macs', 'nonzero_params', 'params'.
     size: bytes of the .tflite file.
@@ -91,6 +94,7 @@ class Row:
   sparsity: float
   budget: float
   scores: Mapping[int, float]
+  interval: Interval | None
   validation: float
   costs: Mapping[str, float]
   size: float
@@ -160,6 +164,7 @@ def _row(group: Sequence[Result], metric: str, rate: Rate, split: str) -> Row:
     sparsity=group[0].sparsity,
     budget=group[0].budget,
     scores={seed: record.metrics[split][metric] for seed, record in records.items()},
+    interval=_interval([record.interval(split, metric) for record in records.values()]),
     validation=mean([record.metrics['validation'][metric] for record in records.values()]),
     costs={name: mean([record.cost[name] for record in records.values()]) for name in COSTS},
     size=mean([record.size for record in records.values()]),
@@ -170,11 +175,15 @@ def _row(group: Sequence[Result], metric: str, rate: Rate, split: str) -> Row:
   )
 
 
+def _interval(found: Sequence[Interval | None]) -> Interval | None:
+  return tuple(mean_and_deviation(ends)[0] for ends in zip(*found)) if found and None not in found else None
+
+
 def columns(metric: str, split: str = TEST) -> list[str]:
   """Titles of the table for people."""
   score = wording.score_title(metric)
   return [
-    *('Method', 'Sparsity', 'Seeds', f'{score}, {split}', *_BESIDE[split], 'MACs, non-zero', 'Parameters, non-zero', '.tflite'),
+    *('Method', 'Sparsity', 'Seeds', f'{score}, {split}', _INTERVAL, *_BESIDE[split], 'MACs, non-zero', 'Parameters, non-zero', '.tflite'),
     *('Training, epochs', 'Training, MACs', 'Training, time', 'Learning rate'),
   ]
 
@@ -184,7 +193,7 @@ def cells(row: Row, metric: str, split: str = TEST) -> list[str]:
   among = f' (of {row.rate.tried})' if row.rate.tried > 1 else ''
   rate = f'{row.rate.chosen:g}' + (among if row.rate.scored else ' (no score)')
   if not row.scores:
-    return [row.name, wording.sparsity(row.sparsity), '0', 'failed', *['-'] * (6 + len(_BESIDE[split])), rate]
+    return [row.name, wording.sparsity(row.sparsity), '0', 'failed', *['-'] * (7 + len(_BESIDE[split])), rate]
   score = wording.score(metric, row.mean) + (f' ± {100 * row.deviation:.1f}' if len(row.scores) > 1 else ' (one run)')
   return [
     *(
@@ -192,6 +201,7 @@ def cells(row: Row, metric: str, split: str = TEST) -> list[str]:
       wording.sparsity(row.sparsity),
       str(len(row.scores)),
       score,
+      f'{100 * row.interval[0]:.1f} to {100 * row.interval[1]:.1f}%' if row.interval else '-',
       *(wording.score(metric, row.validation) for _ in _BESIDE[split]),
     ),
     *(wording.count(row.costs['nonzero_macs']), wording.count(row.costs['nonzero_params']), wording.size(round(row.size))),
@@ -289,6 +299,8 @@ def as_data(rows: Sequence[Row]) -> list[dict[str, Any]]:
       'seeds': len(row.scores),
       'score_mean': _plain(row.mean),
       'score_deviation': _plain(row.deviation),
+      'score_low': row.interval and row.interval[0],
+      'score_high': row.interval and row.interval[1],
       'validation_mean': _plain(row.validation),
       **{name: _plain(value) for name, value in row.costs.items()},
       'tflite_bytes': _plain(row.size),

@@ -5,7 +5,7 @@ who asks while a generation before is still being trained waits. A worker holds 
 what one has left that has died.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 import contextlib
 import dataclasses
 import json
@@ -21,6 +21,7 @@ from st_tf.arch.genome import Genome
 from st_tf.arch.spaces import Space
 from st_tf.config import ConfigError
 from st_tf.methods._tuning import OBJECTIVE, VARIABLES
+from st_tf.runs.folder import WorkdirError
 from st_tf.runs.lock import Lock
 from st_tf.search import evolution
 from st_tf.search.breeding import Bound
@@ -28,7 +29,7 @@ from st_tf.search.evolution import Candidate, Rules
 from st_tf.ticket.facts import TrainingCost
 
 _BETWEEN_ROUNDS = 3.0  # Seconds after which the chief looks again who is alive.
-_RECORD = {'ticket': str | None, 'macs': int, 'fitness': float | None, 'training': Mapping[str, Any], 'folder': str}
+_RECORD = {'ticket': str | None, 'macs': int, 'fitness': float | None, 'training': TrainingCost, 'folder': str}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,13 +75,19 @@ class Outcomes:
     """The outcome of a candidate.
 
     Raises:
-      ValueError: it is not there, or damaged.
+      WorkdirError: it is not there, or damaged.
     """
-    facts = plain.unsealed(plain.read(self._path(number)))
-    for name, kind in _RECORD.items():
-      plain.check(facts.get(name), kind, name)
-    genome = None if facts['ticket'] is None else Genome.from_text(facts['ticket'])
-    return Outcome(genome, facts['macs'], facts['fitness'], TrainingCost(**facts['training']), facts['folder'])
+    try:
+      facts = plain.unsealed(plain.read(self._path(number)))
+      for name, kind in _RECORD.items():
+        plain.check(facts.get(name), kind, name)
+      genome = None if facts['ticket'] is None else Genome.from_text(facts['ticket'])
+      return Outcome(genome, facts['macs'], facts['fitness'], TrainingCost(**facts['training']), facts['folder'])
+    except (ValueError, TypeError) as error:
+      raise WorkdirError(
+        f'A search reads what has become of its candidates. Received: {error} in {self._folder}. Give the same command again, to all'
+        ' processes that share the search: it starts anew and takes over what was trained.'
+      ) from error
 
   def _path(self, number: int) -> pathlib.Path:
     return self._folder / f'{number:04d}.json'
@@ -158,15 +165,22 @@ class EvolutionOracle(kt.Oracle):
     self._evolves, self._outcomes, self._workers = evolves, outcomes, workers
 
   def populate_space(self, trial_id: str) -> dict[str, Any]:
-    """The values of a trial: the genome, and where it comes from."""
-    status, child = self._evolves.following(self.tried(), [int(trial.trial_id) for trial in self.trials.values() if not _has_ended(trial)])
+    """The values of a trial: the genome, and where it comes from; none where of a candidate cannot be read what has become of it.
+
+    The search then ends in all processes, and says so: keras-tuner would never let go of its lock, and a chief wait forever.
+    """
+    try:
+      tried = self.tried()
+    except WorkdirError:
+      return {'status': 'STOPPED'}
+    status, child = self._evolves.following(tried, [int(trial.trial_id) for trial in self.trials.values() if not _has_ended(trial)])
     return {'status': status, 'values': values_of(child)} if child else {'status': status}
 
   def tried(self) -> list[Candidate]:
     """All candidates so far, with what has become of them.
 
     Raises:
-      ValueError: of one this cannot be read.
+      WorkdirError: of one this cannot be read.
     """
     return [candidate_of(self.trials[key], self._outcomes) for key in sorted(self.trials, key=int)]
 
@@ -237,7 +251,7 @@ def candidate_of(trial: Any, outcomes: Outcomes) -> Candidate:
   """The candidate that a trial of keras-tuner is; with its outcome, where it has ended.
 
   Raises:
-    ValueError: the outcome of one that has ended is not there, or damaged.
+    WorkdirError: the outcome of one that has ended is not there, or damaged.
   """
   values, number = trial.hyperparameters.values, int(trial.trial_id)
   parents, origins = (tuple(int(part) for part in values[name].split(',') if part) for name in ('parents', 'origins'))

@@ -178,7 +178,7 @@ class Search:
 
     try:
       return made()
-    except (ValueError, KeyError, TypeError, RuntimeError) as error:
+    except (ValueError, KeyError, TypeError, RuntimeError, WorkdirError) as error:
       print(f'warning: {folder} is damaged ({error}); the search starts anew and takes over what was trained.', file=sys.stderr)
       files.remove(folder)
       return made()

@@ -81,8 +81,8 @@ def _scores(ticket: Any) -> Iterator[str]:
     return
   yield from ('', f'| on test, by label | {wording.score_name(own)} | 95% interval | examples |', '|---|---|---|---|')
   for label, scores in metrics['per_class'].items():
-    count = int(scores.get('count', 0))
-    known = interval(own, scores[own], count) if ticket.kind == 'classification' else None
+    count = int(scores.get('count', 0)) if own in scores else 0
+    known = interval(own, scores[own], count) if count and ticket.kind == 'classification' else None
     yield f'| {_plain(label)} | {wording.score(own, scores[own]) if count else "–"} | {_range(known)} | {count:,} |'
 
 

@@ -45,8 +45,11 @@ class Checkpoints:
     except OSError as error:
       print(f'warning: no checkpoint at step {step}: {error}. The previous one stays.', file=sys.stderr)
       return False
-    for old in self._saved()[self._keep :]:
-      files.remove(old)
+    try:
+      for old in self._saved()[self._keep :]:
+        files.remove(old)
+    except OSError as error:
+      print(f'warning: an older checkpoint stays: {error}.', file=sys.stderr)
     return True
 
   def latest(self) -> State | None:

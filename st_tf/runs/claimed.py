@@ -1,5 +1,7 @@
 """Whether a run's folder is another run's, as far as its files say so before TensorFlow and pictures are loaded."""
 
+from collections.abc import Collection
+import dataclasses
 import os
 import pathlib
 
@@ -11,7 +13,68 @@ from st_tf.runs import folder, lock
 from st_tf.runs.folder import WorkdirError
 
 _STATE = 'state.json'
+_DIGITS = 8  # Of a ticket's fingerprint, in the name of a folder.
 _LATER = ('weights', 'supernet', 'pixels')  # Which a run writes down as what they came to.
+
+
+def default_path(config: Config) -> pathlib.Path:
+  """Where a run goes that was not told: runs/ in the current folder."""
+  name = f'{config.task}-{config.method}-{pathlib.Path(config.supernet or config.origin).name.removesuffix(".json")}-{config.seed}'
+  return pathlib.Path('runs') / name.replace(':', '_').replace(os.sep, '_')
+
+
+def default_path_of_transfer(config: Config, fingerprint: str) -> pathlib.Path:
+  """Where a moved ticket goes that was not told.
+
+  Args:
+    config: settings of the training there.
+    fingerprint: of the ticket.
+  """
+  return default_path(dataclasses.replace(config, method='transfer', init_from=fingerprint[:_DIGITS], supernet=''))
+
+
+def check(path: str | os.PathLike[str], request: Request, fresh: bool, asks_others: bool = True) -> None:
+  """Refuses a folder whose run has other settings, or that another process uses, where that is known already.
+
+  Args:
+    path: of the folder; '' = the default one, which is known where the network is.
+    request: what is wanted.
+    fresh: whether what is there is forgotten.
+    asks_others: whether processes are asked; not by one that may be in the folder itself, or that waits for others.
+
+  Raises:
+    WorkdirError: so it is.
+  """
+  config = request.resolved()
+  if not path and (not (config.supernet or config.init_from) or config.method == 'elastic'):  # The task's pictures decide.
+    return
+  path = path or default_path(config)
+  if not fresh:
+    check_same(path, request)
+  if asks_others:
+    check_free(files.expanded(path).resolve())
+
+
+def check_transfer(path: str | os.PathLike[str], request: Request, ticket: str, fresh: bool, asks_others: bool = True) -> None:
+  """As `check`, of the first training of a moved ticket.
+
+  Args:
+    path: of the folder for all of it; '' = the default one.
+    request: what is wanted.
+    ticket: its folder.
+    fresh: as of `check`.
+    asks_others: as of `check`.
+
+  Raises:
+    WorkdirError: so it is.
+  """
+  config = request.resolved()
+  root = files.expanded(path or default_path_of_transfer(config, named_files.digest('init_from', ticket))).resolve()
+  first = root / config.transfer.control
+  if not fresh:
+    check_same(first, request, request.given)  # Of a file the ticket's own settings take places.
+  if asks_others:
+    check_free(first)
 
 
 def check_free(path: pathlib.Path) -> None:
@@ -30,12 +93,13 @@ def check_free(path: pathlib.Path) -> None:
     return
 
 
-def check_same(path: str | os.PathLike[str], request: Request) -> None:
+def check_same(path: str | os.PathLike[str], request: Request, names: Collection[str] | None = None) -> None:
   """Refuses a folder whose run has other settings than those that are given; what is not given is looked at later.
 
   Args:
     path: of the folder.
     request: what is wanted.
+    names: settings that are looked at; None = all that are given, and those of the file beside them.
 
   Raises:
     WorkdirError: naming the settings.
@@ -48,7 +112,7 @@ def check_same(path: str | os.PathLike[str], request: Request) -> None:
   if not (folder.tickets(path) or _checkpoint(path)):
     return
   wanted, known = request.resolved().flat(), before.flat()
-  given = {*request.given, *request.base} - {*OF_THE_MACHINE, *named_files.SETTINGS, *_LATER}
+  given = {*(names if names is not None else (*request.given, *request.base))} - {*OF_THE_MACHINE, *named_files.SETTINGS, *_LATER}
   asked = {name: wanted[name] for name in given if name in known and wanted[name] != known[name]}
   if not asked or not _is_intact(path, before, digests):
     return

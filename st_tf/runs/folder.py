@@ -5,6 +5,7 @@ config.json  contents.json  metrics.jsonl  tensorboard/  checkpoints/STEP/  tick
 
 from collections.abc import Mapping
 import contextlib
+import hashlib
 import json
 import os
 import pathlib
@@ -60,10 +61,18 @@ def row_line(row: Mapping[str, Any]) -> str:
 
 
 def rows(path: pathlib.Path) -> list[dict[str, Any]]:
-  """Every row of metrics of the run in that folder; unfinished and damaged lines are left out."""
+  """Every row of metrics of the run in that folder; unfinished and damaged lines are left out.
+
+  Raises:
+    WorkdirError: something else is in the file's place.
+  """
   path = path / METRICS
   found = []
-  for line in path.read_bytes().splitlines() if path.exists() else []:
+  try:
+    lines = path.read_bytes().splitlines() if os.path.lexists(path) else []
+  except OSError as error:
+    raise unwritable(path, error) from error
+  for line in lines:
     with contextlib.suppress(ValueError):
       row = plain.unsealed(plain.parse(line))
       for name, kind in _ROW.items():
@@ -86,27 +95,64 @@ def early(path: pathlib.Path) -> dict[str, np.ndarray]:
 
 
 def finish(path: pathlib.Path) -> None:
-  """Notes that all tickets of the run in that folder are there, and what is in them."""
-  files.write_text(path / FINISHED, json.dumps({ticket.name: _said(ticket) for ticket in tickets(path)}) + '\n')
+  """Notes that all tickets of the run in that folder are there, and what is in them.
+
+  Raises:
+    WorkdirError: one cannot be read, or the note not be written.
+  """
+  try:
+    noted = {ticket.name: _said(ticket) for ticket in tickets(path)}
+  except (OSError, ValueError) as error:
+    raise unreadable(path, error) from error
+  try:
+    files.write_text(path / FINISHED, json.dumps(noted) + '\n')
+  except OSError as error:
+    raise unwritable(path / FINISHED, error) from error
 
 
 def is_finished(path: pathlib.Path) -> bool:
   """Whether the run in that folder has come to its end, and its tickets are still there as they were.
 
-  Scores may have come since. A search without tickets of its own has noted none. Runs of before have noted names alone.
+  Scores may have come since. A search without tickets of its own has noted none. Runs of before have noted names alone, or nothing of
+  arrays.
   """
   try:
     noted = plain.read(path / FINISHED)
     plain.check(noted, list[str] | Mapping[str, str], FINISHED)
     names = [name for name in noted if name.startswith(OF_SPARSITY) and os.sep not in name]
     there = len(names) == len(noted) and all((path / TICKETS / name / FACTS).is_file() for name in names)
-    return there and (isinstance(noted, list) or all(noted[name] == _said(path / TICKETS / name) for name in names))
-  except ValueError:
+    return there and (isinstance(noted, list) or all(_is_as_noted(path / TICKETS / name, noted[name]) for name in names))
+  except (OSError, ValueError):
     return False
 
 
+def unwritable(path: pathlib.Path, error: OSError) -> WorkdirError:
+  """What is said of a file of a run that cannot be written, or not be read."""
+  return WorkdirError(f'{path} is a file of a run. Received: {error}. Make room, or remove what is there, and give the same command again.')
+
+
+def unreadable(path: pathlib.Path, error: Exception) -> WorkdirError:
+  """What is said of a run in `path`, of whose tickets one cannot be read and is not drawn again."""
+  return WorkdirError(
+    f'A run ends with tickets that can be read. Received: {error} (in {path}). Remove the folder of that ticket, without which the run ends'
+    ' with its others, or start over, by --fresh.'
+  )
+
+
+def _is_as_noted(ticket: pathlib.Path, noted: str) -> bool:
+  return noted in (_said(ticket), plain.checksum(_facts(ticket)[0]))
+
+
 def _said(ticket: pathlib.Path) -> str:
-  """A checksum of what a ticket says of itself, its scores aside."""
+  """A checksum of what a ticket says of itself, later scores aside, and of the files of its arrays."""
+  arrays = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in ticket.glob('*.safetensors')}
+  return plain.checksum([*_facts(ticket), arrays])
+
+
+def _facts(ticket: pathlib.Path) -> tuple[dict[str, Any], Any]:
+  """(all but scores, those of validation)."""
   facts = plain.read(ticket / FACTS)
   plain.check(facts, Mapping[str, Any], FACTS)
-  return plain.checksum({name: value for name, value in facts.items() if name != 'metrics'})
+  scores = facts.get('metrics', {})
+  plain.check(scores, Mapping[str, Any], 'metrics')
+  return {name: value for name, value in facts.items() if name != 'metrics'}, scores.get('validation')

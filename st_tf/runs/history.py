@@ -9,7 +9,7 @@ import numpy as np
 
 from st_tf import files
 from st_tf.runs.board import Board
-from st_tf.runs.folder import BOARD, METRICS, WorkdirError, row_line, rows
+from st_tf.runs.folder import BOARD, METRICS, WorkdirError, row_line, rows, unwritable
 
 
 class History:
@@ -56,9 +56,16 @@ class History:
     self._board.rewrite(left)
 
   def retell(self, stages: Sequence[pathlib.Path]) -> None:
-    """Makes the rows those of the run's stages, one after the other; each names its stage."""
+    """Makes the rows those of the run's stages, one after the other; each names its stage.
+
+    Raises:
+      WorkdirError: something else is in the file's place.
+    """
     self._board.rewrite(())
-    (self._path / METRICS).unlink(missing_ok=True)
+    try:
+      (self._path / METRICS).unlink(missing_ok=True)
+    except OSError as error:
+      raise unwritable(self._path / METRICS, error) from error
     steps = epochs = 0
     for stage in stages:
       told = rows(stage)

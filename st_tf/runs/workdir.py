@@ -19,6 +19,7 @@ from st_tf.runs.checkpoints import Checkpoints
 from st_tf.runs.folder import WorkdirError
 from st_tf.runs.history import History
 from st_tf.runs.process import CALLED, Process
+from st_tf.ticket import Ticket, TicketError
 
 _COMPARED_BY = ('method', 'supernet', 'epochs', 'batch_size', 'learning_rate', 'sparsity', 'seed')
 
@@ -102,7 +103,16 @@ class Workdir:
     return folder.tickets(self.path)
 
   def finish(self) -> None:
-    """Notes that all tickets of the run are there."""
+    """Notes that all tickets of the run are there.
+
+    Raises:
+      WorkdirError: one of an earlier process cannot be read any more.
+    """
+    for path in self.tickets():
+      try:
+        Ticket.load(path)
+      except TicketError as error:
+        raise folder.unreadable(self.path, error) from error
     folder.finish(self.path)
 
   @property
@@ -135,8 +145,16 @@ class Workdir:
     self._lock.release()
 
   def keep_early(self, values: Mapping[str, np.ndarray]) -> None:
-    """Writes down the weights of an early moment, which a later stage goes back to."""
-    files.write_file(self.path / folder.EARLY, lambda unfinished: files.write_arrays(unfinished, values, with_digest=True))
+    """Writes down the weights of an early moment, which a later stage goes back to.
+
+    Raises:
+      WorkdirError: they cannot be written.
+    """
+    path = self.path / folder.EARLY
+    try:
+      files.write_file(path, lambda unfinished: files.write_arrays(unfinished, values, with_digest=True))
+    except OSError as error:
+      raise folder.unwritable(path, error) from error
 
   # Whose folder it is.
 

@@ -206,14 +206,20 @@ class Provenance:
     return _written(self, [field for field in dataclasses.fields(self) if getattr(self, field.name) != getattr(blank, field.name)])
 
 
-def check_metrics(metrics: Mapping[str, Any]) -> None:
+def check_metrics(metrics: Mapping[str, Any], primary: Any) -> None:
   """Refuses scores that are no numbers, or not by split, by class, and by split and baseline.
+
+  Args:
+    metrics: of a ticket.
+    primary: the score that decides, which every split has; nothing of a network that has not met a task.
 
   Raises:
     ValueError: naming the first.
   """
   for name in SPLITS:
     plain.check(metrics.get(name, {}), Mapping[str, float], f'metrics.{name}')
+    if primary and name in metrics and primary not in metrics[name]:
+      raise ValueError(f'metrics.{name} has no {plain.shortened(primary)}')
   for name in ('per_class', 'baselines', 'confusion', 'intervals'):
     plain.check(metrics.get(name, {}), Mapping[str, Mapping[str, float]], f'metrics.{name}')
 

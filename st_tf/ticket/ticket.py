@@ -231,7 +231,8 @@ class Ticket:
     except TicketError:
       raise
     except (KeyError, TypeError, OverflowError, AttributeError, ValueError, SpecError) as error:
-      raise TicketError(f'A ticket can be read back whole. Received: {path} ({error}). Copy it anew or draw it again.') from error
+      why = ' '.join(str(error).split())  # It may repeat a text of the file.
+      raise TicketError(f'A ticket can be read back whole. Received: {path} ({why}). Copy it anew or draw it again.') from error
     if ticket.fingerprint != facts.get('fingerprint'):
       raise TicketError(f"A ticket's weights match its fingerprint. Received: {path}, which was changed or damaged. Copy it anew.")
     return ticket
@@ -273,7 +274,7 @@ def _checked(facts: Mapping[str, Any]) -> dict[str, Any]:
   for name in ('survivors', 'task', 'metrics', 'cost', 'provenance'):
     if not isinstance(facts[name], dict):
       raise ValueError(f'{name} is {type(facts[name]).__name__}, not an object')
-  check_metrics(facts['metrics'])
+  check_metrics(facts['metrics'], facts['task'].get('primary_metric'))
   return {
     'survivors': _survivors(facts['survivors']),
     'task': TaskFacts.from_json(facts['task'], facts['head']['outputs']),

@@ -1,4 +1,4 @@
-from st_tf.errors import did_you_mean
+from st_tf.errors import UserError, did_you_mean
 
 KNOWN = ('epochs', 'batch_size', 'learning_rate')
 
@@ -15,3 +15,9 @@ def test_initials_find_their_name():
 def test_a_name_far_from_all_finds_none():
   assert did_you_mean('zzz', KNOWN) == ''
   assert did_you_mean('', KNOWN) == ''
+
+
+def test_a_message_that_repeats_a_long_text_is_shortened_in_its_middle():
+  error = UserError(f'A name is short. Received: {"x" * 100_000}. Choose another.')
+  assert 4000 < len(str(error)) < 4100 and str(error).startswith('A name is short.') and str(error).endswith('x. Choose another.')
+  assert str(UserError('short')) == 'short'

@@ -226,6 +226,17 @@ def test_files_have_the_rights_that_the_user_gives(tmp_path, umask, file, folder
   assert found == {'a.txt': file, 'a.safetensors': file, 'b.safetensors': file, 'folder': folder}
 
 
+def test_text_with_half_characters_is_written(tmp_path):
+  files.write_text(tmp_path / 'page.html', 'caf\udce9 \u05e9')
+  assert (tmp_path / 'page.html').read_text(encoding='utf-8') == 'caf\\udce9 \u05e9'
+
+
+def test_a_file_in_the_place_of_a_folder_is_replaced(tmp_path):
+  (tmp_path / 'folder').write_text('no folder')
+  files.write_folder(tmp_path / 'folder', lambda folder: (folder / 'a').write_text('1'))
+  assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob('*'))] == ['folder', 'folder/a']
+
+
 def test_what_is_half_removed_has_not_its_name(tmp_path, monkeypatch):
   (tmp_path / 'folder').mkdir()
 

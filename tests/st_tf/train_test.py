@@ -90,9 +90,10 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path):
   assert found.stderr.startswith('error: A supernet is one of') and found.stderr.count('\n') == 1
 
 
-def test_a_folder_of_another_run_is_one_line_before_tensorflow_is_loaded(tmp_path):
-  begun(tmp_path, epochs=30)
-  command = [sys.executable, '-m', 'st_tf.train', '--epochs=40', f'--workdir={tmp_path}']
+@pytest.mark.parametrize('given', ['--workdir=.', '--supernet=tiny'])
+def test_a_folder_of_another_run_is_one_line_before_tensorflow_is_loaded(tmp_path, given):
+  begun(tmp_path / ('' if 'workdir' in given else 'runs/cifar100-supertickets-tiny-0'), epochs=30)
+  command = [sys.executable, '-m', 'st_tf.train', '--epochs=40', given]
   environment = os.environ | {'PYTHONPATH': str(ROOT)}
   found = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path, env=environment)
   assert found.returncode == 2 and found.stdout == '' and found.stderr.count('\n') == 1

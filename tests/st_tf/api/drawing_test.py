@@ -25,17 +25,6 @@ from tflite.runtimes import wasm
 evaluate = importlib.import_module('st_tf.evaluate')
 
 
-@pytest.mark.parametrize(
-  ('settings', 'name'),
-  [
-    ({'task': 'shapes', 'supernet': 'tiny', 'seed': 3}, 'shapes-supertickets-tiny-3'),
-    ({'task': 'folder:some/place', 'supernet': 'nets/mine.json', 'method': 'dense'}, 'folder_some_place-dense-mine-0'),
-  ],
-)
-def test_the_default_workdir_is_named_by_the_run(settings, name):
-  assert drawing.default_workdir(tiny.config(**settings)).as_posix() == f'runs/{name}'
-
-
 def test_a_task_at_hand_is_not_looked_for():
   task = tiny.task()
   found, config = drawing.prepared(Request.of({'task': 'nowhere', 'epochs': 3}), task)

@@ -6,7 +6,7 @@ import pytest
 from st_tf import wording
 from st_tf.comparing.record import RecordError, Records
 from st_tf.config import Config, Identity, SearchConfig
-from st_tf.task import DataConfig
+from st_tf.task import DataConfig, confidence
 from tests import damage
 from tests.st_tf.comparing.table_test import EXAMPLES, record
 
@@ -37,6 +37,20 @@ def test_a_run_is_found_by_its_settings_wherever_its_data_lay(folder):
   assert records.find(having(data=DataConfig(data_dir='/elsewhere'))) == record(0.5, 60.0)
   assert records.find(having(seed=4)) is None
   assert '/somewhere' not in next(folder.iterdir()).read_text()
+
+
+def test_intervals_that_were_drawn_are_kept_and_those_of_shares_are_known_from_before(tmp_path):
+  drawn = dataclasses.replace(record(0.5, 60.0), intervals={'test': (0.25, 0.625)})
+  Records(tmp_path, EXAMPLES).keep(RUN, drawn)
+  found = Records(tmp_path, EXAMPLES).find(RUN)
+  assert found == drawn and found.interval('test', 'top1') == (0.25, 0.625)
+  assert found.interval('validation', 'top1') == confidence.interval('top1', 0.51, 20)
+  (path,) = tmp_path.iterdir()
+  before = written(path)
+  for wrong in ([0.1], [0.1, 'x'], 5, {'low': 0.1}, None):
+    path.write_text(json.dumps(before | {'intervals': {'test': wrong}}))
+    with pytest.raises(RecordError, match=r'intervals\.test'):
+      Records(tmp_path, EXAMPLES)
 
 
 def test_a_setting_that_came_later_counts_as_one_at_its_default(folder):

@@ -8,6 +8,7 @@ import pytest
 from st_tf.comparing import table
 from st_tf.comparing.record import Record
 from st_tf.comparing.table import Rate, Result, Row
+from st_tf.task import confidence
 from st_tf.ticket.facts import TrainingCost
 
 SCORES = {('a', 0.9): {0: 0.50, 1: 0.52, 2: 0.54}, ('b', 0.9): {0: 0.45, 1: 0.48, 2: 0.49}, ('c', 0.9): {0: 0.40}}
@@ -115,17 +116,35 @@ def test_networks_that_were_trimmed_are_told():
 def test_people_read_units_and_spreads():
   row, _, single = table.rows(results(), 'top1', RATES)
   assert table.cells(row, 'top1') == [
-    *('a', '90%', '3', '52.0% ± 2.0', '53.0%', '2.00 M', '30.0 k', '100.0 KB', '16.0', '4.00 G', '1 min 01 s', '0.1 (of 2)')
+    *('a', '90%', '3', '52.0% ± 2.0', '35.1 to 68.8%', '53.0%', '2.00 M', '30.0 k', '100.0 KB'),
+    *('16.0', '4.00 G', '1 min 01 s', '0.1 (of 2)'),
   ]
   assert table.cells(single, 'top1')[3] == '40.0% (one run)'
   assert len(table.columns('top1')) == len(table.cells(row, 'top1'))
+
+
+def test_the_interval_is_that_of_the_pictures_and_of_several_seeds_the_mean_of_its_ends():
+  row, _, single = table.rows(results(), 'top1', RATES)
+  assert single.interval == confidence.interval('top1', 0.4, EXAMPLES['test'])
+  each = [confidence.interval('top1', score, EXAMPLES['test']) for score in SCORES['a', 0.9].values()]
+  assert row.interval == pytest.approx([sum(ends) / 3 for ends in zip(*each)])
+  facts = table.as_data([row])[0]
+  assert (facts['score_low'], facts['score_high']) == row.interval and 'score_low,score_high' in table.as_csv([row])
+  drawn = [dataclasses.replace(result, record=dataclasses.replace(result.record, intervals={'test': (0.1, 0.7)})) for result in results()]
+  assert table.cells(table.rows(drawn, 'top1', RATES)[2], 'top1')[4] == '10.0 to 70.0%'
+
+
+def test_a_score_of_which_no_interval_is_known_has_none():
+  unknown = [dataclasses.replace(result, record=dataclasses.replace(result.record, examples={})) for result in results()]
+  (row, *_) = table.rows([*unknown[:2], *results()[2:]], 'top1', RATES)
+  assert row.interval is None and table.cells(row, 'top1')[4] == '-' and table.as_data([row])[0]['score_low'] is None
 
 
 def test_while_settings_are_chosen_the_table_is_of_the_validation_split():
   rows = table.rows(results(), 'top1', RATES, 'validation')
   assert rows[0].mean == pytest.approx(0.53) and rows[1].lead.mean == pytest.approx((0.05 + 0.04 + 0.05) / 3)
   titles, shown = table.columns('top1', 'validation'), table.cells(rows[0], 'top1', 'validation')
-  assert titles[3:5] == ['Top-1 accuracy, validation', 'MACs, non-zero'] and shown[3:5] == ['53.0% ± 2.0', '2.00 M']
+  assert titles[3:6] == ['Top-1 accuracy, validation', '95% interval', 'MACs, non-zero'] and shown[3:6:2] == ['53.0% ± 2.0', '2.00 M']
   assert len(shown) == len(titles) and 'test' not in table.markdown(rows, 'top1', 'validation')
 
 
@@ -163,4 +182,4 @@ def test_numbers_are_kept_in_full_for_programs():
 
 def test_an_empty_table_is_a_table():
   assert table.markdown([], 'top1').startswith('| Method |') and table.as_csv([]) == '\n' and table.rows([], 'top1', {}) == []
-  assert math.isnan(Row('a', 0.9, 0, {}, 0.0, {}, 0.0, TrainingCost(), Rate(0.1), ()).mean)
+  assert math.isnan(Row('a', 0.9, 0, {}, None, 0.0, {}, 0.0, TrainingCost(), Rate(0.1), ()).mean)

@@ -1,11 +1,13 @@
 """What the oracle of an evolution answers, what candidates leave on disk, and that the dead are found."""
 
 import dataclasses
+import json
 import math
 import pathlib
 import random
 import subprocess
 import sys
+import threading
 import time
 import types
 
@@ -18,6 +20,8 @@ from st_tf.arch.specs import HeadSpec
 from st_tf.config import ConfigError
 from st_tf.methods import _evolution as evolving
 from st_tf.methods._evolution import Evolution, EvolutionOracle, Outcome, Outcomes
+from st_tf.methods._tuning import OBJECTIVE
+from st_tf.runs.folder import WorkdirError
 from st_tf.search.breeding import Bound, slimmed, smallest
 from st_tf.search.evolution import Candidate, Rules, best, kept
 from st_tf.ticket.facts import TrainingCost
@@ -163,14 +167,19 @@ def test_an_outcome_survives_its_file(tmp_path):
   assert outcomes.read(0) == found and outcomes.read(11) == failed
 
 
-def test_a_damaged_or_missing_outcome_is_an_error(tmp_path):
+def test_a_damaged_or_missing_outcome_is_refused(tmp_path):
   outcomes = Outcomes(tmp_path)
   outcomes.write(0, Outcome(GENOME, 123, 0.25, TrainingCost(), 'folder'))
   path = tmp_path / '0000.json'
   path.write_text(path.read_text().replace('0.25', '0.75'))
   for number in (0, 1):
-    with pytest.raises(ValueError):
+    with pytest.raises(WorkdirError, match=r'what has become of its candidates\. Received: 000\d\.json|its checksum .* Give the same'):
       outcomes.read(number)
+  for training in ({'epochs': 1.0, 'surprise': 2}, [], 5, {'epochs': []}):
+    facts = {'ticket': None, 'macs': 1, 'fitness': None, 'training': training, 'folder': ''}
+    path.write_text(json.dumps(facts))
+    with pytest.raises(WorkdirError):
+      outcomes.read(0)
 
 
 def test_a_candidate_survives_what_keras_tuner_keeps_of_it(tmp_path):
@@ -212,6 +221,21 @@ def test_what_a_worker_that_has_died_was_training_goes_to_the_next(tmp_path, cap
   assert not found.ongoing_trials and not found.tuner_ids
   assert 'worker one has died; its trial goes to another one.' in capsys.readouterr().err
   assert found.create_trial('two').trial_id == first.trial_id
+
+
+def test_an_outcome_that_is_damaged_meanwhile_stops_the_search_and_nobody_waits_for_the_oracle(tmp_path):
+  found = oracle(tmp_path)
+  trial = found.create_trial('one')
+  found.update_trial(trial.trial_id, {OBJECTIVE: 0.5})
+  (tmp_path / 'candidates').mkdir()
+  (tmp_path / 'candidates' / '0000.json').write_text('{"ticket')
+  trial.status = 'COMPLETED'
+  found.end_trial(trial)
+  assert found.create_trial('one').status == 'STOPPED'
+  asked = threading.Thread(target=lambda: found.create_trial('two'), daemon=True)
+  asked.start()
+  asked.join(10)
+  assert not asked.is_alive() and not found.tuner_ids, 'a chief ends'
 
 
 def test_a_worker_without_a_lock_is_left_alone(tmp_path):

@@ -12,6 +12,7 @@ from st_tf.config import ConfigError
 from st_tf.methods import _candidate as candidate
 from st_tf.methods import _generations as generations
 from st_tf.methods import menas
+from st_tf.methods._evolution import Outcomes
 from st_tf.methods._generations import Search
 from st_tf.methods._pipeline import Pipeline
 from st_tf.methods._tuning import VARIABLES, Failed
@@ -128,6 +129,21 @@ def test_a_damaged_state_is_made_anew(tmp_path, made_up, capsys, path):
   state.write_text('{"ticket')
   assert search(tmp_path).run() == whole
   assert 'is damaged' in capsys.readouterr().err
+
+
+def test_a_candidates_file_that_is_damaged_meanwhile_is_one_message_and_the_search_goes_on_when_given_again(tmp_path, made_up, monkeypatch):
+  whole, write = search(tmp_path / 'whole').run(), Outcomes.write
+
+  def damaged(self, number, outcome):
+    write(self, number, outcome)
+    if number == 2:
+      (self._folder / '0002.json').write_bytes(b'\xff{')
+
+  with monkeypatch.context() as patch:
+    patch.setattr(Outcomes, 'write', damaged)
+    with pytest.raises(WorkdirError, match=r'^A search reads what has become of its candidates\. Received: 0002\.json: .* same command'):
+      search(tmp_path / 'cut').run()
+  assert search(tmp_path / 'cut').run() == whole
 
 
 def test_without_evolution_all_are_drawn_by_chance_at_no_more_cost(tmp_path, made_up):

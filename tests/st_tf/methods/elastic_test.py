@@ -21,6 +21,7 @@ from st_tf.config.request import Request
 from st_tf.errors import UserError
 from st_tf.methods import elastic
 from st_tf.models import families
+from st_tf.runs import claimed
 from st_tf.runs.cutting import cut
 from st_tf.runs.workdir import Workdir
 from st_tf.task import DataConfig
@@ -236,7 +237,7 @@ def test_settings_of_the_source_are_those_of_the_training_that_goes_on(folder, c
   task, config = drawing.prepared(Request.of(given), tiny.task())
   assert (config.epochs, config.batch_size, config.training.learning_rate, config.training.momentum) == (3, tiny.BATCH, 0.05, 0.8)
   assert config.pruning.sparsity == (0.5,) and 'epochs 3: as of the source' in capsys.readouterr().out
-  assert drawing.with_supernet(task, config).supernet == '' and drawing.default_workdir(config).name.endswith('-elastic-sparsity_0.5-0')
+  assert drawing.with_supernet(task, config).supernet == '' and claimed.default_path(config).name.endswith('-elastic-sparsity_0.5-0')
   with pytest.raises(ConfigError, match='--source brings weights and pixels. Received: --init_from=x too. Leave out one'):
     drawing.prepared(Request.of(given | {'init_from': 'x'}), tiny.task())
 

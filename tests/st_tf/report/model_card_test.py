@@ -23,6 +23,13 @@ def test_a_card_says_what_a_ticket_is_how_good_how_large_and_what_it_cannot_do(t
   assert '| format | size |\n|---|---|\n| float16 | 0.9 MB |' in text
 
 
+def test_a_class_without_a_score_has_none(tiny_ticket):
+  first, second, *_ = tiny_ticket.task.labels
+  metrics = {'test': {'top1': 0.75}, 'per_class': {first: {'count': 4, 'top1': 0.5}, second: {}}}
+  text = model_card.text(dataclasses.replace(tiny_ticket, metrics=metrics))
+  assert f'| {first} | 50.0% |' in text and f'| {second} | – |' in text
+
+
 def test_names_from_elsewhere_stay_text(tiny_ticket):
   labels = ('a|b', '<b>c</b>', '[d](e)', *tiny_ticket.task.labels[3:])
   task = dataclasses.replace(tiny_ticket.task, labels=labels, name='folder:a/x_y`z')

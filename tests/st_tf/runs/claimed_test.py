@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from st_tf import plain
 from st_tf.config import Config, Identity
 from st_tf.config.request import Request
 from st_tf.runs import claimed, folder, lock
@@ -24,6 +25,7 @@ def begun(path, **settings):
   (path / folder.CHECKPOINTS / '00000012').mkdir(parents=True)
   (path / folder.CHECKPOINTS / '00000012' / 'state.json').write_text(json.dumps({'config': identity.fingerprint}))
   (path / folder.CONFIG).write_text(identity.settings.to_json())
+  (path / folder.DIGESTS).write_text(json.dumps(plain.sealed(identity.digests)))
 
 
 def test_other_settings_than_the_runs_are_refused_by_its_configuration_alone(tmp_path):
@@ -53,13 +55,53 @@ def test_a_folder_without_anything_to_lose_is_anybodys(tmp_path):
   claimed.check_same(tmp_path, Request.of({'epochs': 40}))
 
 
+@pytest.mark.parametrize(
+  ('settings', 'name'),
+  [
+    ({'task': 'shapes', 'supernet': 'tiny', 'seed': 3}, 'shapes-supertickets-tiny-3'),
+    ({'task': 'folder:some/place', 'supernet': 'nets/mine.json', 'method': 'dense'}, 'folder_some_place-dense-mine-0'),
+  ],
+)
+def test_the_default_workdir_is_named_by_the_run(settings, name):
+  assert claimed.default_path(Config.from_flat(settings)).as_posix() == f'runs/{name}'
+
+
+def test_the_default_workdir_is_looked_at_where_the_network_says_which_it_is(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  begun(tmp_path / 'runs' / 'shapes-supertickets-tiny-0', supernet='tiny', epochs=30)
+  wanted = {'task': 'shapes', 'supernet': 'tiny'}
+  with pytest.raises(WorkdirError, match=r'--epochs=40 \(was 30\) in .*runs/shapes-supertickets-tiny-0'):
+    claimed.check('', Request.of(wanted | {'epochs': 40}), fresh=False)
+  claimed.check('', Request.of(wanted | {'epochs': 30}), fresh=False)
+  claimed.check('', Request.of(wanted | {'epochs': 40}), fresh=True)
+  claimed.check('', Request.of(wanted | {'epochs': 40, 'seed': 1}), fresh=False)
+  claimed.check('', Request.of({'task': 'shapes', 'epochs': 40}), fresh=False)
+
+
+def test_the_folder_of_a_moved_ticket_is_looked_at_in_its_first_training(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / 'ticket').mkdir()
+  (tmp_path / 'ticket' / 'ticket.json').write_text('{"fingerprint": "0123456789abcdef01"}')
+  moved = {'method': 'transfer', 'epochs': 30, 'init_from': str(tmp_path / 'ticket')}
+  for root in ('moved', 'runs/shapes-transfer-01234567-0'):
+    begun(tmp_path / root / 'none', **moved)
+  (tmp_path / 'config.json').write_text('{"method": "supertickets", "sparsity": [0.5], "epochs": 40}')
+  for path in ('moved', ''):
+    with pytest.raises(WorkdirError, match=r'--epochs=40 \(was 30\) in .*none\.'):
+      claimed.check_transfer(path, Request.of({'task': 'shapes', 'epochs': 40}), 'ticket', fresh=False)
+    claimed.check_transfer(path, Request.of({'task': 'shapes', 'epochs': 30}), 'ticket', fresh=False)
+    claimed.check_transfer(path, Request.of({'task': 'shapes'}, str(tmp_path / 'config.json')), 'ticket', fresh=False)
+    claimed.check_transfer(path, Request.of({'task': 'shapes', 'epochs': 40}), 'ticket', fresh=True)
+
+
 def test_a_folder_that_another_process_uses_is_refused_and_one_that_none_uses_is_not(tmp_path):
   claimed.check_free(tmp_path)
   with subprocess.Popen([sys.executable, '-c', HELD, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
     try:
       assert process.stdout.readline() == 'held\n'
       with pytest.raises(WorkdirError, match=rf'One process at a time uses a workdir\. Received: {tmp_path}, which another one uses'):
-        claimed.check_free(tmp_path)
+        claimed.check(tmp_path, Request.of({}), fresh=True)
+      claimed.check(tmp_path, Request.of({}), fresh=False, asks_others=False)
     finally:
       process.kill()
       process.wait()

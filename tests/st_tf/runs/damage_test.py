@@ -131,6 +131,29 @@ def test_what_no_run_has_noted_at_its_end_is_no_end(tmp_path, content):
   assert not folder.is_finished(tmp_path)
 
 
+@pytest.mark.parametrize('name', [folder.FINISHED, folder.METRICS, folder.EARLY])
+def test_a_folder_in_the_place_of_a_file_is_named(tmp_path, name):
+  workdir = Workdir(tmp_path, tiny.config())
+  (tmp_path / name).mkdir()
+  each = {
+    folder.FINISHED: [workdir.finish],
+    folder.METRICS: [workdir.history.rows, lambda: workdir.history.retell([])],
+    folder.EARLY: [lambda: workdir.keep_early({'a': np.zeros(2, np.float32)})],
+  }
+  for call in each[name]:
+    with pytest.raises(WorkdirError, match=rf'{name} is a file of a run\. Received: .*remove what is there, and give the same command'):
+      call()
+
+
+def test_an_older_checkpoint_that_cannot_be_removed_stays(tmp_path, monkeypatch, capsys):
+  made = Checkpoints(tmp_path, 1)
+  made.save(state(6))
+  with monkeypatch.context() as patch:
+    patch.setattr(files.shutil, 'rmtree', lambda path, **kwargs: (_ for _ in ()).throw(PermissionError(13, 'Permission denied')))
+    assert made.save(state(12))
+  assert 'an older checkpoint stays' in capsys.readouterr().err and made.latest().facts['step'] == 12
+
+
 def test_a_run_is_finished_while_its_tickets_say_what_they_said(tmp_path):
   ticket = tmp_path / folder.TICKETS / 'sparsity_0.5'
   ticket.mkdir(parents=True)
@@ -138,13 +161,45 @@ def test_a_run_is_finished_while_its_tickets_say_what_they_said(tmp_path):
   (ticket / folder.FACTS).write_text(json.dumps(facts))
   folder.finish(tmp_path)
   assert folder.is_finished(tmp_path)
-  (ticket / folder.FACTS).write_text(json.dumps(facts | {'metrics': {'test': {'top1': 0.4}}}, indent=1))
+  (ticket / folder.FACTS).write_text(json.dumps(facts | {'metrics': facts['metrics'] | {'test': {'top1': 0.4}}}, indent=1))
   assert folder.is_finished(tmp_path), 'scores may come later'
   said = (ticket / folder.FACTS).read_bytes()
-  kept = {name: value for name, value in facts.items() if name != 'metrics'}
   for changed in damage.flipped(said, 300):
     (ticket / folder.FACTS).write_bytes(changed)
     if folder.is_finished(tmp_path):
-      assert {name: value for name, value in plain.read(ticket / folder.FACTS).items() if name != 'metrics'} == kept
+      found = plain.read(ticket / folder.FACTS)
+      assert found | {'metrics': found['metrics']['validation']} == facts | {'metrics': facts['metrics']['validation']}
   (ticket / folder.FACTS).unlink()
   assert not folder.is_finished(tmp_path), 'half of a ticket is none'
+
+
+def test_a_run_is_finished_while_the_arrays_of_its_tickets_are_what_they_were(tmp_path):
+  ticket = tmp_path / folder.TICKETS / 'sparsity_0.5'
+  ticket.mkdir(parents=True)
+  (ticket / folder.FACTS).write_text('{"cost": {"params": 12}}')
+  arrays = ticket / 'weights.safetensors'
+  files.write_arrays(arrays, {'a/kernel': np.arange(6, dtype=np.float32)})
+  folder.finish(tmp_path)
+  whole = arrays.read_bytes()
+  for changed in (*damage.flipped(whole, 100), *damage.cut(whole, 9), b''):
+    arrays.write_bytes(changed)
+    assert not folder.is_finished(tmp_path)
+  arrays.unlink()
+  assert not folder.is_finished(tmp_path)
+  arrays.mkdir()
+  assert not folder.is_finished(tmp_path)
+  arrays.rmdir()
+  arrays.write_bytes(whole)
+  assert folder.is_finished(tmp_path)
+  (tmp_path / folder.FINISHED).write_text(json.dumps({'sparsity_0.5': plain.checksum({'cost': {'params': 12}})}))
+  assert folder.is_finished(tmp_path), 'as runs of before have noted it'
+
+
+def test_a_ticket_of_before_that_cannot_be_read_is_no_end_of_a_run(tmp_path):
+  workdir = Workdir(tmp_path, tiny.config())
+  (tmp_path / folder.TICKETS / 'sparsity_0.3').mkdir(parents=True)
+  (tmp_path / folder.TICKETS / 'sparsity_0.3' / folder.FACTS).write_text('{"format": ')
+  for finish in (workdir.finish, lambda: folder.finish(tmp_path)):
+    with pytest.raises(WorkdirError, match=r'A run ends with tickets that can be read\. Received: .*Remove the folder of that ticket'):
+      finish()
+  assert not (tmp_path / folder.FINISHED).exists()

@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 
+from st_tf.runs import folder
 from st_tf.runs.folder import WorkdirError
 from st_tf.runs.workdir import Workdir
 from st_tf.training.state import State
@@ -186,7 +187,7 @@ def test_fresh_that_dies_at_any_moment_can_be_given_again(tmp_path, monkeypatch)
     ticket = workdir.ticket_path(0.8)
     ticket.mkdir(parents=True)
     (ticket / 'ticket.json').write_text('{}')
-    workdir.finish()
+    folder.finish(workdir.path)
     assert workdir.is_finished
     workdir.close()
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from st_tf.ticket import Costs, Provenance, TaskFacts, TrainingCost
+from st_tf.ticket.facts import check_metrics
 from tests.conftest import ROOT
 
 RESULTS = sorted((ROOT / 'docs' / 'results').glob('*/ticket*.json'))
@@ -95,3 +96,11 @@ def test_a_task_with_a_wrong_part_is_refused_by_its_name(part, message):
 def test_a_task_that_lacks_a_part_is_refused():
   with pytest.raises(KeyError):
     TaskFacts.from_json({name: value for name, value in TASK.items() if name != 'deviation'}, 2)
+
+
+@pytest.mark.parametrize('metrics', [{'validation': {}}, {'test': {'top5': 0.5}}, {'validation': {'top1': 0.5}, 'test': {'tip1': 0.5}}])
+def test_a_split_without_the_score_that_decides_is_refused(metrics):
+  with pytest.raises(ValueError, match="has no 'top1'"):
+    check_metrics(metrics, 'top1')
+  check_metrics({'validation': {'top1': 0.5, 'loss': 1.0}}, 'top1')
+  check_metrics(metrics, '')
