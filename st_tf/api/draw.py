@@ -1,6 +1,5 @@
 """`st_tf.draw`: the command `train` for Python."""
 
-import contextlib
 import os
 import pathlib
 from typing import TYPE_CHECKING, Any
@@ -52,10 +51,9 @@ def draw(
   """
   check_shipping(deliver, ship)
   prepare_tensorflow()
-  from st_tf.api import drawing
+  from st_tf.api import drawing, together
   from st_tf.api.interruptible import interruptible
   from st_tf.config import Identity
-  from st_tf.runs.workdir import Workdir
   from st_tf.ticket import Ticket
 
   if model is not None:
@@ -66,7 +64,7 @@ def draw(
   path, identity = workdir or drawing.default_workdir(run), Identity.of(run, loaded.contents)
 
   def work(process: Any) -> list[pathlib.Path]:
-    with contextlib.closing(Workdir(path, identity, process, fresh=fresh, stages=stages or None, wait=bool(stages))) as folder:
+    with together.opened(path, run, identity, process, fresh=fresh, stages=stages or None) as folder:
       return drawing.draw_into(loaded, run, folder, deliver, ship)
 
   said = {'config': config, 'recipe': recipe, 'scale_with_batch': scale_with_batch} | settings

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from st_tf import workers
 from st_tf.config import ConfigError
 from st_tf.config.fields import check_all
 from st_tf.config.request import Request
@@ -73,6 +74,7 @@ def check(request: Request, tries_rates: bool) -> None:
   Raises:
     ConfigError: naming the setting.
   """
+  workers.check_alone('A comparison')
   for name, instead in (('method', '--methods'), ('sparsity', '--sparsities')):
     if name in request.given:
       raise ConfigError(f'A comparison takes {instead}. Received: --{name}. Write {instead}=...')
