@@ -1,4 +1,4 @@
-"""Starts a training on two workers of this machine, as a launcher does: a worker that ends by itself is not started again, a killed one is."""
+"""Starts a training on two workers of this machine, as a launcher does: one that was killed is started again."""
 
 from collections.abc import Callable, Mapping, Sequence
 import contextlib

@@ -19,8 +19,6 @@ _NO_CHARACTERS = ('Cc', 'Cs', 'Zl', 'Zp')  # Unicode's categories of control cha
 SPLITS = ('train', 'validation', 'test')
 EVERYTHING = 'all'  # Where examples are scored: those of all splits.
 KINDS = ('classification', 'segmentation', 'keypoints')
-
-
 _KINDS = {str: 'text', bool: 'true or false', int: 'a whole number', float: 'a number'}
 
 

@@ -124,8 +124,8 @@ def batches(task: Task, config: Config, epoch: int, start: int = 0) -> Any:
   if found.count > 1:
     if 'share' not in inspect.signature(task.dataset).parameters:
       raise TaskError(
-        f'On several workers each reads its part of a batch. Received: {task.name}, whose `dataset` has no `share`. Add it (st_tf.Task.dataset),'
-        ' or train on one worker.'
+        f'On several workers each reads its part of a batch. Received: {task.name}, whose `dataset` has no `share`.'
+        ' Add it (st_tf.Task.dataset), or train on one worker.'
       )
     share = {'share': (found.index, found.count)}
   return task.dataset('train', config.batch_size, training=True, seed=config.seed, epoch=epoch, start_batch=start, **share)
