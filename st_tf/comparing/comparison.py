@@ -7,10 +7,10 @@ import time
 from st_tf import wording
 from st_tf.api import delivery, drawing, dry_run
 from st_tf.comparing import budget, entries, outputs, possible, table
+from st_tf.comparing.cluster import launching
 from st_tf.comparing.entries import Cell, Entry, departures
 from st_tf.comparing.options import Options
 from st_tf.comparing.record import Record, Records
-from st_tf.comparing.cluster import launching
 from st_tf.comparing.runner import INTERRUPTED
 from st_tf.comparing.table import Rate, Result, Row
 from st_tf.comparing.work import Work

@@ -33,14 +33,12 @@ class Options:
   cluster: str = dataclasses.field(
     default='',
     metadata={
-      'help': 'Hand the trainings to a Ray cluster: its address, or auto for the one that this machine belongs to; as many at a time as have'
-      ' room there. Empty = train here.'
+      'help': 'Hand the trainings to a Ray cluster: its address, or auto for the one that this machine belongs to; as many at a time as'
+      ' have room there. Empty = train here.'
     },
   )
-  cpus_per_run: int = dataclasses.field(default=1, metadata={'help': 'With --cluster: processors that each training has.'})
-  gpus_per_run: float = dataclasses.field(
-    default=0.0, metadata={'help': 'With --cluster: GPUs that each training has; 0.5 = two share one.'}
-  )
+  cpus_per_run: int = dataclasses.field(default=1, metadata={'help': 'With --cluster: processors of each training.'})
+  gpus_per_run: float = dataclasses.field(default=0.0, metadata={'help': 'With --cluster: GPUs of each training; 0.5 = two share one.'})
   workdir: str = dataclasses.field(default='', metadata={'help': 'Folder for all of it; empty = runs/compare-TASK.'})
   out: str = dataclasses.field(
     default='', metadata={'help': 'Folder for table and page, where several comparisons share a workdir and its runs; empty = the workdir.'}
