@@ -105,7 +105,7 @@ def _connected(address: str) -> Any:
   try:
     ray.init(address=address, log_to_driver=False, logging_level='ERROR', ignore_reinit_error=True)
   except (ConnectionError, ValueError, RuntimeError) as error:
-    said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    said = (str(error).strip() or type(error).__name__).splitlines()[0]
     raise ConfigError(
       f'--cluster is the address of a Ray cluster, or auto. Received: {address} ({said:.200}). Start one by ray start.'
     ) from error
