@@ -37,7 +37,7 @@ $(STAMP): requirements.txt pyproject.toml
 	@echo 'Installing the pinned packages into $(VENV) (once; a few minutes, 2.8 GB)'
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || '$(PYTHON)' -m venv --clear '$(VENV)'
 	@# One call: pip compares the ranges of pyproject.toml with the lock.
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt --editable '.[test,site]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt --editable '.[test,site,cluster]'
 	@touch $@
 
 # Always from the start: a demo that continues a finished run would show nothing.

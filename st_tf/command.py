@@ -9,15 +9,19 @@ import pathlib
 import shlex
 import signal
 import sys
+import time
 import types
 from typing import Any, NoReturn
 
 from st_tf import quiet, terminal
 from st_tf.errors import Interrupted, NothingLeft, UserError
+from st_tf.workers import WorkerLost
 
 BAD_INPUT = 2
 INTERRUPTED = 130
 BROKEN_PIPE = 141
+_LOST = 75  # As sysexits.h has it of what may succeed later.
+_RESTARTS, _MOST_RESTARTS = 'ST_TF_RESTARTS', 20
 _OWN = ('tasks', 'tflite')
 
 
@@ -41,11 +45,30 @@ def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
   except KeyboardInterrupt:
     print('interrupted', file=sys.stderr)
     code = INTERRUPTED
+  except WorkerLost as reason:
+    code = _started_again(str(reason))
   except BrokenPipeError:
     # The interpreter flushes stdout once more when it ends, which would complain about the same pipe.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     code = BROKEN_PIPE
   sys.exit(code)
+
+
+def has_restarted() -> bool:
+  """Whether this command has started itself again, since another worker of its training was lost."""
+  return bool(os.environ.get(_RESTARTS))
+
+
+def _started_again(reason: str) -> int:
+  """Replaces the process by the same command, which goes on from the last checkpoint once all workers are back; gives up at some point."""
+  count = int(os.environ.get(_RESTARTS) or 0) + 1
+  if count > _MOST_RESTARTS:
+    print(f'error: {reason} That was the {_MOST_RESTARTS}th time; give the same command again when all workers are up.', file=sys.stderr)
+    return _LOST
+  print(f'{reason} Starting again from the last checkpoint, when all workers are back.', file=sys.stderr, flush=True)
+  time.sleep(1)  # A worker that is started again meets one that has let go of it.
+  os.environ[_RESTARTS] = str(count)
+  os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def prepare() -> None:

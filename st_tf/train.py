@@ -11,7 +11,7 @@ import pathlib
 
 from absl import flags as absl_flags
 
-from st_tf import command, quiet
+from st_tf import command, quiet, workers
 from st_tf.api.calls import check_shipping
 from st_tf.config import Identity, flags
 from st_tf.runs import claimed
@@ -47,24 +47,27 @@ def main(argv: Sequence[str]) -> int:
   flags.parse(argv, values, __doc__)
   request, options = flags.request(values), flags.options_from(values, Options)
   request.check_there()
+  place = workers.here()
   if not options.dry_run:
-    claimed.check(options.workdir, request, options.fresh, asks_others=not options.stages)
+    claimed.check(options.workdir, request, options.fresh, asks_others=place.is_chief and not options.stages)
   with quiet.imports():
-    from st_tf.api import drawing, dry_run
+    from st_tf.api import drawing, dry_run, together
     from st_tf.runs.process import Process
-    from st_tf.runs.workdir import Workdir
   task, config = drawing.prepared(request, planned_only=options.dry_run)
   config = drawing.with_supernet(task, config)
   path = pathlib.Path(options.workdir or claimed.default_path(config))
   if options.dry_run:
     drawing.tell_of_few_steps(task, config)
-    for line in dry_run.describe(task, config, path):
+    if place.count > 1:
+      print(f'workers: {place.count}, of each batch {config.batch_size // place.count} pictures each; the times below are of one alone')
+    for line in dry_run.describe(task, dataclasses.replace(config, strategy='one') if place.count > 1 else config, path):
       print(line, flush=True)
     return 0
   process = Process(command.line(argv), command.again(options.fresh), command.stopping)
-  identity = Identity.of(config, task.contents)
-  workdir = Workdir(path, identity, process, fresh=options.fresh, stages=options.stages or None, wait=bool(options.stages))
-  return command.drawn(lambda: drawing.draw_into(task, config, workdir, options.deliver, options.ship))
+  fresh = options.fresh and not command.has_restarted()  # What was forgotten then is not there any more.
+  opened = together.opened(path, config, Identity.of(config, task.contents), process, fresh=fresh, stages=options.stages or None)
+  with opened as workdir:
+    return command.drawn(lambda: drawing.draw_into(task, config, workdir, options.deliver, options.ship))
 
 
 if __name__ == '__main__':

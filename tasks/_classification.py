@@ -86,7 +86,15 @@ class ClassificationTask(Task):
         yield f'{self.name}: {split} has no picture of {", ".join(absent[:_SHOWN_LABELS])}{rest}, which {outcome}'
 
   def dataset(
-    self, split: str, batch_size: int, *, training: bool = False, seed: int = 0, epoch: int = 0, start_batch: int = 0
+    self,
+    split: str,
+    batch_size: int,
+    *,
+    training: bool = False,
+    seed: int = 0,
+    epoch: int = 0,
+    start_batch: int = 0,
+    share: tuple[int, int] = (0, 1),
   ) -> tf.data.Dataset:
     """As `Task.dataset`; targets are [batch, classes] float32, one-hot unless mixed.
 
@@ -99,7 +107,8 @@ class ClassificationTask(Task):
     if training:
       order = np.random.default_rng((seed, epoch, _ORDER)).permutation(order)
       draws = _augment.draw(seed, epoch, _GEOMETRY, (len(order), _augment.GEOMETRY_DRAWS))
-    batches = examples.images.batches(order[start_batch * batch_size :], batch_size, draws)
+    order, batch_size = _reading.of_worker(order[start_batch * batch_size :], batch_size, share)
+    batches = examples.images.batches(order, batch_size, draws)
     finish = self._finish(examples.labels, (seed, epoch) if training else None)
     return _reading.ahead(batches.map(finish, num_parallel_calls=_reading.PARALLEL))
 

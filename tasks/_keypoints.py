@@ -84,7 +84,15 @@ class KeypointTask(Task):
     self.notes = (f'{name}: {joints.mirror}', *notes, *origin_notes(name, origins))
 
   def dataset(
-    self, split: str, batch_size: int, *, training: bool = False, seed: int = 0, epoch: int = 0, start_batch: int = 0
+    self,
+    split: str,
+    batch_size: int,
+    *,
+    training: bool = False,
+    seed: int = 0,
+    epoch: int = 0,
+    start_batch: int = 0,
+    share: tuple[int, int] = (0, 1),
   ) -> tf.data.Dataset:
     """As `Task.dataset`; targets are a dictionary of
 
@@ -112,7 +120,8 @@ class KeypointTask(Task):
       return image, {'joints': tf.ensure_shape(joints, [len(self.labels), 3]), 'example': index + self._starts[split]}
 
     normalise = _statistics.normaliser(self.normalisation)
-    indices = tf.data.Dataset.from_tensor_slices(order[start_batch * batch_size :].astype(np.int64))
+    order, batch_size = _reading.of_worker(order[start_batch * batch_size :], batch_size, share)
+    indices = tf.data.Dataset.from_tensor_slices(order.astype(np.int64))
     examples = indices.map(read, num_parallel_calls=_reading.PARALLEL)
     return _reading.ahead(examples.batch(batch_size, drop_remainder=training))
 

@@ -2,12 +2,33 @@
 
 import os
 
+import numpy as np
 import tensorflow as tf
 
 from st_tf.task import SPLITS, TaskError
 
 PARALLEL = os.cpu_count() or 1
 _BATCHES_AHEAD = 2
+
+
+def of_worker(order: np.ndarray, batch_size: int, share: tuple[int, int]) -> tuple[np.ndarray, int]:
+  """(indices of one worker's part of every batch, how many that is a batch).
+
+  Args:
+    order: indices of all examples, in the order in which they are wanted.
+    batch_size: examples per batch of all workers.
+    share: (which of the workers, how many there are).
+
+  Raises:
+    TaskError: the batch is not for so many.
+  """
+  index, count = share
+  if count == 1:
+    return order, batch_size
+  if batch_size % count or not 0 <= index < count:
+    raise TaskError(f'A batch is shared evenly among workers. Received: {batch_size} for worker {index} of {count}.')
+  whole, mine = len(order) // batch_size * batch_size, batch_size // count
+  return order[:whole].reshape(-1, count, mine)[:, index].ravel(), mine
 
 
 def ahead(batches: tf.data.Dataset) -> tf.data.Dataset:

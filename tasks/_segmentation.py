@@ -87,7 +87,15 @@ class SegmentationTask(Task):
         )
 
   def dataset(
-    self, split: str, batch_size: int, *, training: bool = False, seed: int = 0, epoch: int = 0, start_batch: int = 0
+    self,
+    split: str,
+    batch_size: int,
+    *,
+    training: bool = False,
+    seed: int = 0,
+    epoch: int = 0,
+    start_batch: int = 0,
+    share: tuple[int, int] = (0, 1),
   ) -> tf.data.Dataset:
     """As `Task.dataset`; targets are [batch, height, width] int32 with classes or `IGNORED`.
 
@@ -101,7 +109,8 @@ class SegmentationTask(Task):
     if training:
       order = np.random.default_rng((seed, epoch, _ORDER)).permutation(len(images))
       draws = _augment.draw(seed, epoch, _GEOMETRY, (len(images), _masks.DRAWS))
-      batches = _masks.training_batches(images, order[start_batch * batch_size :], batch_size, draws, self.image_size)
+      order, batch_size = _reading.of_worker(order[start_batch * batch_size :], batch_size, share)
+      batches = _masks.training_batches(images, order, batch_size, draws, self.image_size)
     else:
       batches = _masks.scoring_batches(images, batch_size, self.image_size, self._overlap, start_batch)
     normalise = _statistics.normaliser(self.normalisation)

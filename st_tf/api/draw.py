@@ -1,6 +1,5 @@
 """`st_tf.draw`: the command `train` for Python."""
 
-import contextlib
 import os
 import pathlib
 from typing import TYPE_CHECKING, Any
@@ -58,9 +57,8 @@ def draw(
   request = requested(task, settings, config, recipe, scale_with_batch)
   claimed.check(workdir, request, fresh, asks_others=False)
   prepare_tensorflow()
-  from st_tf.api import drawing
+  from st_tf.api import drawing, together
   from st_tf.api.interruptible import interruptible
-  from st_tf.runs.workdir import Workdir
   from st_tf.ticket import Ticket
 
   loaded, run = drawing.prepared(request, task if isinstance(task, Task) else None)
@@ -68,7 +66,7 @@ def draw(
   path, identity = workdir or claimed.default_path(run), Identity.of(run, loaded.contents)
 
   def work(process: Any) -> list[pathlib.Path]:
-    with contextlib.closing(Workdir(path, identity, process, fresh=fresh, stages=stages or None, wait=bool(stages))) as folder:
+    with together.opened(path, run, identity, process, fresh=fresh, stages=stages or None) as folder:
       return drawing.draw_into(loaded, run, folder, deliver, ship)
 
   said = {'config': config, 'recipe': recipe, 'scale_with_batch': scale_with_batch} | settings

@@ -44,7 +44,8 @@ def prepared(
   config = request.resolved()
   request.check_read(chosen or (config.method,))
   starts.check(config.supernet, config.weights, config.pixels, config.padding)  # Told before data are read.
-  replicas.prepare(config.replicas)
+  if not planned_only:  # A plan is made by one worker.
+    replicas.prepare(config)
   task = task or _problem(config, request.recipe, planned_only)
   if request.recipe:
     recipes.check_fits(request.recipe, config.task, task.primary_metric)
@@ -80,6 +81,7 @@ def draw_into(task: Task, config: Config, workdir: Workdir, delivered: bool = Tr
 
 def _drawn(task: Task, config: Config, workdir: Workdir, delivered: bool, shipped: bool) -> list[pathlib.Path]:
   started = time.monotonic()
+  delivered = delivered and replicas.place(config).is_chief
   simple = Baselines(task)
   if not (workdir.is_finished or workdir.has_checkpoint):
     tell_of_few_steps(task, config)

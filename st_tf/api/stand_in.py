@@ -35,7 +35,15 @@ class StandIn(Task):
     self.sizes = dict(recipe.sizes) | {'train': wanted or have}
 
   def dataset(
-    self, split: str, batch_size: int, *, training: bool = False, seed: int = 0, epoch: int = 0, start_batch: int = 0
+    self,
+    split: str,
+    batch_size: int,
+    *,
+    training: bool = False,
+    seed: int = 0,
+    epoch: int = 0,
+    start_batch: int = 0,
+    share: tuple[int, int] = (0, 1),
   ) -> NoReturn:
     """Refuses; as all that follow.
 

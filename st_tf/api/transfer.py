@@ -3,6 +3,7 @@
 import os
 from typing import TYPE_CHECKING, Any
 
+from st_tf import workers
 from st_tf.api.calls import call_of, prepare_tensorflow, requested
 from st_tf.config.request import Request
 from st_tf.errors import UserError
@@ -81,6 +82,7 @@ def check(request: Request, controlled: bool, has_task: bool = False) -> None:
   Raises:
     TransferError: naming the setting.
   """
+  workers.check_alone('A transfer')
   given, config = request.given, request.resolved()
   if 'task' not in given and not request.recipe and not has_task:
     raise TransferError('--task is needed: what the ticket moves to. Received: none. Write --task=NAME.')

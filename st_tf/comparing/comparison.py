@@ -7,6 +7,7 @@ import time
 from st_tf import wording
 from st_tf.api import delivery, drawing, dry_run
 from st_tf.comparing import budget, entries, outputs, possible, table
+from st_tf.comparing.cluster import launching
 from st_tf.comparing.entries import Cell, Entry, departures
 from st_tf.comparing.options import Options
 from st_tf.comparing.record import Record, Records
@@ -46,7 +47,7 @@ class Comparison:
     self.task, self.base, self.options, self.chosen, self.root = task, base, options, chosen, root
     self._command, self._loading, self._simple = command, loading, Baselines(task)
     self._records = Records(expanded(options.records or root / _RECORDS), dict(task.sizes))
-    self._work = Work(root, self._records, self._measured, task.primary_metric, options.jobs)
+    self._work = Work(root, self._records, self._measured, task.primary_metric, *launching(root, options))
     self.rates = options.learning_rates or (base.training.learning_rate,)
     seeds = range(base.seed, base.seed + options.seeds)
     self.cells = entries.cells(chosen, options.sparsities, seeds, options.budget)

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from st_tf import workers
 from st_tf.config import ConfigError
 from st_tf.config.fields import check_all
 from st_tf.config.request import Request
@@ -29,6 +30,15 @@ class Options:
     },
   )
   jobs: int = dataclasses.field(default=1, metadata={'help': 'Runs at a time.'})
+  cluster: str = dataclasses.field(
+    default='',
+    metadata={
+      'help': 'Hand the trainings to a Ray cluster: its address, or auto for the one that this machine belongs to; as many at a time as'
+      ' have room there. Empty = train here.'
+    },
+  )
+  cpus_per_run: int = dataclasses.field(default=1, metadata={'help': 'With --cluster: processors of each training.'})
+  gpus_per_run: float = dataclasses.field(default=0.0, metadata={'help': 'With --cluster: GPUs of each training; 0.5 = two share one.'})
   workdir: str = dataclasses.field(default='', metadata={'help': 'Folder for all of it; empty = runs/compare-TASK.'})
   out: str = dataclasses.field(
     default='', metadata={'help': 'Folder for table and page, where several comparisons share a workdir and its runs; empty = the workdir.'}
@@ -54,11 +64,18 @@ class Options:
 
   def __post_init__(self):
     check_all(self)
-    for name in ('seeds', 'jobs'):
+    for name in ('seeds', 'jobs', 'cpus_per_run'):
       if getattr(self, name) < 1:
         raise ConfigError(f'--{name} is at least 1. Received: {getattr(self, name)}.')
     if len(set(self.learning_rates)) < len(self.learning_rates):
       raise ConfigError(f'--learning_rates are different ones. Received: {",".join(map(str, self.learning_rates))}. Leave one out.')
+    if self.gpus_per_run < 0:
+      raise ConfigError(f'--gpus_per_run is not negative. Received: {self.gpus_per_run:g}.')
+    if self.cluster and self.jobs > 1:
+      raise ConfigError(f'On a cluster as many run at a time as have room. Received: --cluster and --jobs={self.jobs}. Leave out --jobs.')
+    if not self.cluster and (self.cpus_per_run > 1 or self.gpus_per_run):
+      given = '--cpus_per_run' if self.cpus_per_run > 1 else '--gpus_per_run'
+      raise ConfigError(f'{given} goes with --cluster. Received: no --cluster. Leave it out, or write --cluster=auto.')
     if self.budget < 0:
       raise ConfigError(f'--budget is not negative. Received: {self.budget:g}.')
 
@@ -73,6 +90,7 @@ def check(request: Request, tries_rates: bool) -> None:
   Raises:
     ConfigError: naming the setting.
   """
+  workers.check_alone('A comparison')
   for name, instead in (('method', '--methods'), ('sparsity', '--sparsities')):
     if name in request.given:
       raise ConfigError(f'A comparison takes {instead}. Received: --{name}. Write {instead}=...')

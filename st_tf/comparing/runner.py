@@ -57,15 +57,12 @@ class Launcher:
     Raises:
       KeyboardInterrupt: all were stopped; the run has saved its state.
     """
-    config_file, log = self._root / 'configs' / f'{path.name}.json', log_of(self._root, path)
-    for file in (config_file, log):
-      file.parent.mkdir(parents=True, exist_ok=True)
-    files.write_text(config_file, config.to_json())
-    words = [sys.executable, '-m', 'st_tf.train', f'--config={config_file}', f'--workdir={path}', f'--stages={path.parent}', '--nodeliver']
+    words, log = words_of(self._root, config, path)
     before = log.stat().st_size if log.exists() else 0
     with open(log, 'a', encoding='utf-8') as output:
       # In a session of its own, so that Ctrl-C reaches it once, from `stop`.
-      process = subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT, env=self._environment(), start_new_session=True)
+      words, environment = [sys.executable, *words], os.environ | environment_of(self._threads)
+      process = subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
       self._running.add(process)
       if self._stopped:
         process.send_signal(signal.SIGTERM)
@@ -73,9 +70,7 @@ class Launcher:
       self._running.discard(process)
     if self._stopped:
       raise KeyboardInterrupt
-    if code == command.INTERRUPTED:
-      return INTERRUPTED
-    return '' if code == 0 else _reason(log.read_bytes()[before:].decode(errors='replace'), code)
+    return error_of(log, before, code)
 
   def stop(self) -> None:
     """Asks all processes to save and end."""
@@ -83,12 +78,42 @@ class Launcher:
     for process in list(self._running):
       process.send_signal(signal.SIGTERM)
 
-  def _environment(self) -> Mapping[str, str]:
-    threads = os.environ | dict.fromkeys(_THREADS, str(self._threads))
-    source = str(pathlib.Path(__file__).resolve().parents[2])
-    if source == sysconfig.get_path('purelib'):  # Installed, it is found; put first, it would come before the standard library.
-      return threads
-    return threads | {'PYTHONPATH': os.pathsep.join(filter(None, [source, os.environ.get('PYTHONPATH', '')]))}
+
+def words_of(root: pathlib.Path, config: Config, path: pathlib.Path) -> tuple[list[str], pathlib.Path]:
+  """(what Python is told to train a run, its log), after its settings were written down.
+
+  Args:
+    root: of the comparison.
+    config: the run's settings.
+    path: its workdir.
+  """
+  config_file, log = root / 'configs' / f'{path.name}.json', log_of(root, path)
+  for file in (config_file, log):
+    file.parent.mkdir(parents=True, exist_ok=True)
+  files.write_text(config_file, config.to_json())
+  return ['-m', 'st_tf.train', f'--config={config_file}', f'--workdir={path}', f'--stages={path.parent}', '--nodeliver'], log
+
+
+def environment_of(threads: int) -> dict[str, str]:
+  """What the environment of a training has beside that of its parent, when it may use so many threads."""
+  own = dict.fromkeys(_THREADS, str(threads))
+  source = str(pathlib.Path(__file__).resolve().parents[2])
+  if source == sysconfig.get_path('purelib'):  # Installed, it is found; put first, it would come before the standard library.
+    return own
+  return own | {'PYTHONPATH': os.pathsep.join(filter(None, [source, os.environ.get('PYTHONPATH', '')]))}
+
+
+def error_of(log: pathlib.Path, before: int, code: int) -> str:
+  """Why a training left no ticket, in one line; empty where it did.
+
+  Args:
+    log: what it said.
+    before: how long the log was before it began, in bytes.
+    code: with which its process ended.
+  """
+  if code == command.INTERRUPTED:
+    return INTERRUPTED
+  return '' if code == 0 else _reason(log.read_bytes()[before:].decode(errors='replace'), code)
 
 
 def log_of(root: pathlib.Path, path: pathlib.Path) -> pathlib.Path:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 import pathlib
 import sys
 import traceback
+from typing import Any
 
 import tqdm
 
@@ -25,13 +26,14 @@ class Work:
     records: of finished runs, which may be another machine's.
     measure: (folder of a ticket, split whose scores are wanted) -> its record.
     metric: the score that is told of a run.
+    launch: trains one run; see `runner.Launcher`.
     jobs: runs at a time.
   """
 
-  def __init__(self, root: pathlib.Path, records: Records, measure: Measure, metric: str, jobs: int):
+  def __init__(self, root: pathlib.Path, records: Records, measure: Measure, metric: str, launch: Any, jobs: int):
     self.records = records
     self._root, self._measure, self._metric, self._jobs = root, measure, metric, jobs
-    self._launch = runner.Launcher(root, jobs)
+    self._launch = launch
 
   def path(self, run: Identity) -> pathlib.Path:
     """The folder of a run."""

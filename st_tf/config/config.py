@@ -79,6 +79,7 @@ _NOT_NEGATIVE = (
 )
 
 
+STRATEGIES = ('auto', 'one', 'mirrored', 'multi_worker')
 PADDINGS = ('', 'symmetric', 'exact', 'kept')
 # Settings that were added: at their defaults a run is what it was without them.
 _LATER = (
@@ -104,6 +105,8 @@ _LATER = (
   'block_order',
   'shuffle_replicas',
   'stretched_weights',
+  'strategy',
+  'batch_norm',
   *(field.name for field in dataclasses.fields(EvolutionConfig)),
 )
 
@@ -135,7 +138,13 @@ class Config:
   batch_size: int = setting(128, 'Images per training step.')
   seed: int = setting(0, 'Seed of initialisation, data order, augmentation and dropout.')
   init_from: str = setting('', 'Start from the weights of a ticket folder or of an .npz with reference names.')
-  replicas: int = setting(1, 'Devices to train on (tf.distribute.MirroredStrategy when above 1).')
+  replicas: int = setting(1, 'Devices of this machine to train on (tf.distribute.MirroredStrategy when above 1).')
+  strategy: str = setting(
+    'auto',
+    'Devices that train together: one, mirrored (several of this machine), multi_worker (those of the workers that TF_CONFIG names);'
+    ' auto = as TF_CONFIG and --replicas say.',
+    STRATEGIES,
+  )
   keep_checkpoints: int = setting(2, 'Checkpoints kept.')
   search: SearchConfig = SearchConfig()
   pruning: PruningConfig = PruningConfig()
@@ -182,6 +191,8 @@ class Config:
     aimed = self.search.penalised == 'all' or self.search.has_target
     _require(aimed, '--penalised=least needs a target, by which units are counted.', 'none', ' Give --target_macs, or leave it out.')
     _require(self.batch_size % self.replicas == 0, '--batch_size is a multiple of --replicas.', f'{self.batch_size} for {self.replicas}')
+    alone = self.strategy != 'one' or self.replicas == 1
+    _require(alone, '--strategy=one trains on one device.', f'--replicas={self.replicas}', ' Leave one of them out.')
     transfer = self.transfer
     _require(transfer.input_stride in (0, 1, 2, 4), "--input_stride is 1, 2 or 4; 0 = the ticket's.", transfer.input_stride)
     contradicts = (transfer.reactivate and transfer.control != 'none') or (transfer.rewind and transfer.control in RANDOM)

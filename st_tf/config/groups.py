@@ -23,6 +23,7 @@ PRUNING_SCHEDULES = plugins.names('st_tf.pruning.schedules')
 OPTIMIZERS = ('sgd', 'rmsprop', 'adam', 'adamw')
 LEARNING_RATE_SCHEDULES = ('cosine', 'exponential', 'one_cycle', 'step', 'milestones')
 PRUNED_LAYERS = ('prune_depthwise', 'prune_stem', 'prune_classifier', 'prune_head', 'prune_skip')
+BATCH_NORMS = ('synchronized', 'per_replica')
 QUANTIZED = ('', 'int8')
 UNIT_SEARCHES = ('factors', 'scores')
 FACTOR_STEPS = ('proximal', 'subgradient')
@@ -159,6 +160,9 @@ class TrainingConfig:
     0.9999, 'Decay of the averaged weights per 4096 examples; 0 = no averages. Under soft_threshold they begin with the final mask.'
   )
   recalibration_batches: int = setting(16, 'Batches from which batch-norm statistics are recomputed before evaluation; 0 = off.')
+  batch_norm: str = setting(
+    'synchronized', 'On several devices: whether batch norms see the whole batch, or each device its own part.', BATCH_NORMS
+  )
   initial_deviation: float = setting(
     0.0, 'Standard deviation of the initial convolution kernels; 0 = that of He et al. (2015), by outputs.'
   )

@@ -30,6 +30,7 @@ from st_tf.runs.workdir import Workdir
 from st_tf.task import Task, TaskError
 from st_tf.task.scoring import readable
 from st_tf.ticket import Ticket
+from st_tf.training import replicas
 from st_tf.training.plan import Plan
 from st_tf.training.state import State
 from st_tf.training.trainer import Trainer
@@ -95,7 +96,7 @@ class Run:
     start = self.trainer.step - epoch * self.plan.steps_per_epoch
     if start == self.plan.steps_per_epoch:
       return
-    data = self.task.dataset('train', self.config.batch_size, training=True, seed=self.config.seed, epoch=epoch, start_batch=start)
+    data = replicas.batches(self.task, self.config, epoch, start)
     title = f'epoch {epoch + 1}/{self.config.epochs}'
     if not self.trainer.traces:
       print('Building the training step: the first one takes longest.', flush=True)
@@ -183,7 +184,7 @@ class Run:
   def calibration(self) -> Any:
     """The batches that batch-norm statistics are recalibrated with: always the same ones."""
     count = self.config.training.recalibration_batches
-    return self.task.dataset('train', self.config.batch_size, training=True, seed=self.config.seed, epoch=self.config.epochs).take(count)
+    return replicas.batches(self.task, self.config, self.config.epochs).take(count)
 
   # Searching and pruning.
 

@@ -19,8 +19,6 @@ _NO_CHARACTERS = ('Cc', 'Cs', 'Zl', 'Zp')  # Unicode's categories of control cha
 SPLITS = ('train', 'validation', 'test')
 EVERYTHING = 'all'  # Where examples are scored: those of all splits.
 KINDS = ('classification', 'segmentation', 'keypoints')
-
-
 _KINDS = {str: 'text', bool: 'true or false', int: 'a whole number', float: 'a number'}
 
 
@@ -217,7 +215,17 @@ class Task(abc.ABC):
     return task
 
   @abc.abstractmethod
-  def dataset(self, split: str, batch_size: int, *, training: bool = False, seed: int = 0, epoch: int = 0, start_batch: int = 0) -> Any:
+  def dataset(
+    self,
+    split: str,
+    batch_size: int,
+    *,
+    training: bool = False,
+    seed: int = 0,
+    epoch: int = 0,
+    start_batch: int = 0,
+    share: tuple[int, int] = (0, 1),
+  ) -> Any:
     """A finite `tf.data.Dataset` of (images [batch, height, width, 3] float32 normalised, targets).
 
     With `training` it is shuffled and augmented, keyed by (seed, epoch, example) so that the same call always gives
@@ -231,6 +239,7 @@ class Task(abc.ABC):
       seed: of order and augmentation.
       epoch: of order and augmentation.
       start_batch: batches to leave out at the start, for a run that continues inside an epoch.
+      share: of training on several workers, (which one's part of every batch, how many there are); asked of nobody else.
     """
 
   @abc.abstractmethod

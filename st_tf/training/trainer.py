@@ -94,8 +94,9 @@ class Trainer:
     self.meter = Meter(task.sizes['train'])
     self._schedule, self._scope = schedule, scope
     self._searching, self.teacher = searching, teacher
-    self._synchronized = synchronized or config.replicas > 1
-    self.strategy = replicas.strategy(config.replicas)
+    self.strategy = replicas.strategy(config)
+    several = self.strategy.num_replicas_in_sync > 1
+    self._synchronized = synchronized or (several and config.training.batch_norm == 'synchronized')
     with self.strategy.scope():
       self._build()
     self.groups = self.current_groups
@@ -143,7 +144,7 @@ class Trainer:
     """(mean loss, outputs [batch, ...]) of one training step.
 
     Args:
-      images: [batch, height, width, 3].
+      images: [batch, height, width, 3]; of several workers, this one's part of the batch.
       targets: as the task's loss wants them.
       learning_rate: of this step.
       strength: of the penalty on the factors.

@@ -1,5 +1,6 @@
 import time
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -38,3 +39,13 @@ def test_what_no_dataset_can_be_asked_for_is_said(asked, message):
   _reading.check('test', 1, 0)
   with pytest.raises(TaskError, match=message):
     _reading.check(*asked)
+
+
+def test_a_worker_reads_its_part_of_every_batch():
+  order = np.array([7, 3, 0, 9, 4, 1, 8, 2, 5, 6])
+  assert _reading.of_worker(order, 4, (0, 1)) == (order, 4)
+  parts = [_reading.of_worker(order, 4, (index, 2)) for index in range(2)]
+  assert [(part.tolist(), size) for part, size in parts] == [([7, 3, 4, 1], 2), ([0, 9, 8, 2], 2)]
+  for batch, share in ((4, (0, 3)), (4, (2, 2)), (4, (-1, 2))):
+    with pytest.raises(TaskError, match=rf'A batch is shared evenly among workers\. Received: 4 for worker {share[0]} of {share[1]}'):
+      _reading.of_worker(order, batch, share)

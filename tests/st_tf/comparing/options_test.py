@@ -14,6 +14,11 @@ from st_tf.config.request import Request
     ({'jobs': 0}, '--jobs is at least 1. Received: 0'),
     ({'learning_rates': (0.1, 0.1)}, '--learning_rates are different ones. Received: 0.1,0.1'),
     ({'budget': -1.0}, '--budget is not negative. Received: -1'),
+    ({'cluster': 'auto', 'jobs': 2}, 'On a cluster as many run at a time as have room. Received: --cluster and --jobs=2'),
+    ({'cpus_per_run': 0}, '--cpus_per_run is at least 1. Received: 0'),
+    ({'cpus_per_run': 2}, '--cpus_per_run goes with --cluster. Received: no --cluster'),
+    ({'gpus_per_run': 0.5}, '--gpus_per_run goes with --cluster. Received: no --cluster'),
+    ({'cluster': 'auto', 'gpus_per_run': -1.0}, '--gpus_per_run is not negative. Received: -1'),
   ],
 )
 def test_options_are_checked(given, message):

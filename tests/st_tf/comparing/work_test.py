@@ -12,14 +12,11 @@ RUNS = [Identity.of(Config(task='shapes', method=method)) for method in ('gmp', 
 
 
 @pytest.fixture
-def work(tmp_path, monkeypatch):
+def work(tmp_path):
   """Work whose trainings and measures are pretended; `launched` and `measured` tell of them."""
   launched, measured = [], []
 
   class Launcher:
-    def __init__(self, root, jobs):
-      pass
-
     def __call__(self, config, path):
       launched.append(config.method)
       if config.method in found.interrupted:
@@ -35,8 +32,7 @@ def work(tmp_path, monkeypatch):
       raise TicketError('A ticket is whole. Received: half of one.')
     return record(0.5, 60.0)
 
-  monkeypatch.setattr('st_tf.comparing.runner.Launcher', Launcher)
-  found = Work(tmp_path, Records(tmp_path / 'records', EXAMPLES), measure, 'top1', 1)
+  found = Work(tmp_path, Records(tmp_path / 'records', EXAMPLES), measure, 'top1', Launcher(), 1)
   found.interrupted, found.stopped = (), False
   found.broken, found.launched, found.measured = (), launched, measured
   return found

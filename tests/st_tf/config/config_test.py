@@ -28,6 +28,8 @@ OTHER_VALUES = {
     'factor': 'gamma',
     'penalised': 'least',
     'teacher': 'start',
+    'strategy': 'mirrored',
+    'batch_norm': 'per_replica',
     'teacher_pixels': 'units',
     'quantize': 'int8',
     'quantize_begin': share(0.7),

@@ -11,8 +11,10 @@ import tensorflow as tf
 
 from st_tf.arch import presets
 from st_tf.config import ConfigError
+from st_tf.task import TaskError
 from st_tf.ticket import Ticket
 from st_tf.training import replicas
+from st_tf.workers import WorkerLost
 from tests import tiny
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -43,7 +45,7 @@ def test_the_command_makes_its_own_logical_cpus_and_trains_a_transformer_on_them
 
 def test_more_replicas_than_devices_are_refused():
   with pytest.raises(ConfigError, match=r'--replicas is at most the number of devices, \d+ here\. Received: 64'):
-    replicas.strategy(64)
+    replicas.strategy(tiny.config(replicas=64, batch_size=64))
 
 
 def test_a_batch_that_cannot_be_shared_evenly_is_refused():
@@ -52,7 +54,72 @@ def test_a_batch_that_cannot_be_shared_evenly_is_refused():
 
 
 def test_one_replica_trains_on_whole_batches():
-  where, batch = replicas.strategy(1), tf.constant([[1.0], [2.0]])
+  where, batch = replicas.strategy(tiny.config()), tf.constant([[1.0], [2.0]])
   assert where.num_replicas_in_sync == 1
   assert replicas.spread(where, batch) is batch
   assert np.array_equal(replicas.gathered(where, batch), batch)
+
+
+def as_worker(monkeypatch, index=0, count=2):
+  cluster = {'worker': [f'host{number}:2222' for number in range(count)]}
+  monkeypatch.setenv('TF_CONFIG', json.dumps({'cluster': cluster, 'task': {'type': 'worker', 'index': index}}))
+
+
+def test_devices_train_together_as_the_environment_and_the_settings_say(monkeypatch):
+  assert [replicas.kind(tiny.config(replicas=count)) for count in (1, 2)] == ['one', 'mirrored']
+  assert replicas.place(tiny.config()).count == 1
+  as_worker(monkeypatch, 1)
+  assert replicas.kind(tiny.config()) == replicas.kind(tiny.config(strategy='multi_worker')) == 'multi_worker'
+  assert (replicas.place(tiny.config()).index, replicas.place(tiny.config()).count) == (1, 2)
+  assert replicas.kind(tiny.config(strategy='one')) == 'one' and replicas.place(tiny.config(strategy='one')).is_chief
+
+
+def test_settings_that_contradict_the_devices_are_refused(monkeypatch):
+  with pytest.raises(ConfigError, match=r'--strategy=one trains on one device\. Received: --replicas=2'):
+    tiny.config(strategy='one', replicas=2)
+  with pytest.raises(ConfigError, match=r'--strategy=mirrored trains on several devices\. Received: 0 GPUs\. Write --replicas=2'):
+    replicas.strategy(tiny.config(strategy='mirrored'))
+  with pytest.raises(ConfigError, match=r'multi_worker trains with the workers that TF_CONFIG names\. Received: one, or none'):
+    replicas.kind(tiny.config(strategy='multi_worker'))
+  as_worker(monkeypatch)
+  with pytest.raises(ConfigError, match=r'Each of several workers trains on the devices that it has\. Received: --replicas=2'):
+    replicas.kind(tiny.config(replicas=2))
+
+
+def test_the_parts_of_all_workers_are_the_batches(monkeypatch):
+  task, config = tiny.task(), tiny.config()
+  whole = [images.numpy() for images, _ in replicas.batches(task, config, epoch=1, start=2)]
+  assert len(whole) == tiny.STEPS_PER_EPOCH - 2 and len(whole[0]) == tiny.BATCH
+  parts = []
+  for index in range(2):
+    as_worker(monkeypatch, index)
+    parts.append([images.numpy() for images, _ in replicas.batches(task, config, epoch=1, start=2)])
+  assert [len(part) for part in parts[1]] == [tiny.BATCH // 2] * len(whole)
+  assert all(np.array_equal(np.concatenate(both), batch) for *both, batch in zip(*parts, whole))
+
+
+def test_a_task_that_gives_no_parts_of_batches_is_refused(monkeypatch):
+  class Old:
+    name = 'old'
+
+    def dataset(self, split, batch_size, *, training=False, seed=0, epoch=0, start_batch=0):
+      return [split]
+
+  assert replicas.batches(Old(), tiny.config(), 0) == ['train']
+  as_worker(monkeypatch)
+  with pytest.raises(TaskError, match=r'each reads its part of a batch\. Received: old, whose `dataset` has no `share`'):
+    replicas.batches(Old(), tiny.config(), 0)
+
+
+def test_one_device_agrees_with_itself():
+  where = replicas.strategy(tiny.config())
+  assert replicas.agreed(where, True) and not replicas.agreed(where, False)
+
+
+def test_the_loss_of_a_worker_is_told_from_other_faults():
+  gone = tf.errors.UnavailableError(None, None, 'Collective ops is aborted by: task 1 is unhealthy')
+  with pytest.raises(WorkerLost, match=r'A worker was lost while it slept \(Collective ops is aborted by: task 1 is unhealthy\)'):
+    with replicas.watched('while it slept'):
+      raise gone
+  with pytest.raises(tf.errors.InvalidArgumentError), replicas.watched('while it slept'):
+    raise tf.errors.InvalidArgumentError(None, None, 'shapes')
