@@ -193,7 +193,9 @@ def read_mask(path: pathlib.Path) -> Mask:
       raise TaskError(f'{RULE} Received: {path}, a {picture.format}, which does not keep numbers. Export the masks again, as PNG.')
     if picture.width * picture.height > LARGEST:
       raise TaskError(f'A mask has at most {LARGEST:,} pixels. Received: {picture.width:,} x {picture.height:,} of {path}. Cut it up.')
-    mask = _mask(picture) if getattr(picture, 'n_frames', 1) == 1 else f'{picture.n_frames} pictures in one file'
+    if getattr(picture, 'n_frames', 1) > 1:
+      raise TaskError(f'{RULE} Received: {picture.n_frames} pictures in {path}. Write one, with the numbers of all classes.')
+    mask = _mask(picture)
   if isinstance(mask, str):
     raise TaskError(f'{RULE} Received: {mask} of {path}. Write the number of its class into each pixel, not its colour.')
   return mask
