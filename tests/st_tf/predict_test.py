@@ -126,7 +126,7 @@ def test_of_several_pictures_a_line_each_is_said_and_the_broken_one_named_at_the
   said = capsys.readouterr()
   lines = said.out.splitlines()
   assert [line.split('  ')[0] for line in lines[:3]] == [str(picture), str(album / 'b,1.png'), str(album / 'more' / 'a.PNG')]
-  assert lines[0].split('  ')[1].endswith('%') and said.err.startswith('error: An image can be decoded. Received: ')
+  assert lines[0].split('  ')[1].endswith('%') and said.err.startswith(f'note: passed over in {album}: 1 .txt\nerror: An image can')
   assert 'broken.jpg' in said.err and lines[3] == f'Answers are in {out}'
   rows = list(csv.DictReader(out.open(encoding='utf-8')))
   assert [row['picture'] for row in rows] == [line.split('  ')[0] for line in lines[:3]] and {row['rank'] for row in rows} == {'1'}
