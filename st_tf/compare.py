@@ -14,7 +14,7 @@ import time
 from absl import flags as absl_flags
 
 from st_tf import command, quiet
-from st_tf.comparing.options import Options, check
+from st_tf.comparing.options import Options, check, check_recorded
 from st_tf.config import flags, named_files
 from st_tf.config.fields import shown
 
@@ -31,6 +31,7 @@ def main(argv: Sequence[str]) -> int:
   request, options = flags.request(values), flags.options_from(values, Options)
   check(request, values['learning_rates'].present)
   request.check_there()
+  check_recorded(options)
   started = time.monotonic()
   with quiet.imports():
     from st_tf.comparing.comparison import Comparison

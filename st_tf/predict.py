@@ -7,6 +7,7 @@ for joints wants a picture that one person fills. Of several pictures a line eac
 end.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 import csv
 import dataclasses
@@ -108,7 +109,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def pictures(name: str, among_others: bool = False) -> list[pathlib.Path]:
-  """The picture file of that name, or all in the folder of that name and in those in it, in order; says what HEIC files are passed over.
+  """The picture file of that name, or all in the folder of that name and in those in it, in order; says what is passed over.
 
   Args:
     name: of a file or folder.
@@ -122,12 +123,14 @@ def pictures(name: str, among_others: bool = False) -> list[pathlib.Path]:
     if not path.exists() and not among_others:
       raise UserError(f'An image is a file that exists. Received: {shown(name)}. Correct the path.')
     return [path]
-  found, unread = [], 0
+  found, others = [], Counter()
   for folder, names in walk(path):
     found += [pathlib.Path(folder, entry) for entry in names if entry.lower().endswith(SUFFIXES)]
-    unread += sum(entry.lower().endswith(HEIC_SUFFIXES) for entry in names)
-  if unread:
-    print(f'note: {unread:,} HEIC files in {shown(path)} are passed over. {CONVERT_HEIC}', file=sys.stderr)
+    others.update(pathlib.Path(entry).suffix.lower() or 'without an ending' for entry in names if not entry.lower().endswith(SUFFIXES))
+  if others:
+    counted = ', '.join(f'{count:,} {shown(ending)}' for ending, count in others.most_common(_SHOWN))
+    convert = f'. {CONVERT_HEIC}' if others.keys() & {*HEIC_SUFFIXES} else ''
+    print(f'note: passed over in {shown(path)}: {counted}{convert}', file=sys.stderr)
   if not found:
     raise UserError(f'A folder holds pictures ({", ".join(SUFFIXES)}). Received: none in {shown(path)}. Name another, or a picture file.')
   return found

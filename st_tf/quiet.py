@@ -14,7 +14,7 @@ from absl import logging as absl_logging
 
 _CPP_LOG = 'TF_CPP_MIN_LOG_LEVEL'
 _CPP_ERRORS_HIDDEN = '3'
-_NOISY = ('absl', 'google', 'h5py', 'keras', 'matplotlib', 'tensorboard', 'tensorflow', 'tensorflow_datasets', 'tf_keras')
+_NOISY = ('PIL', 'absl', 'google', 'h5py', 'keras', 'matplotlib', 'tensorboard', 'tensorflow', 'tensorflow_datasets', 'tf_keras')
 # What TensorFlow's libraries print while they load, before any log level holds.
 _LOADING = re.compile(rb'(WARNING: All log messages before absl::InitializeLog|[IW]\d{4} |To enable the following instructions)')
 

@@ -40,11 +40,12 @@ def chosen(data: Mapping[str, Any], wanted: str, source: str, like: str = '') ->
     category = _wanted(jointed, wanted, source)
   else:
     category = _only(jointed, people, source, like)
-  others = [entry for entry in jointed if entry is not category and people[entry['id']]]
-  if not others:
-    return category, ()
-  counted = ', '.join(f'{people[entry["id"]]:,} of {_name(entry)}' for entry in others)
-  return category, (f'{source}: {_name(category)} is learned; left out are {counted}',)
+  counted = [f'{people[entry["id"]]:,} of {_name(entry)}' for entry in jointed if entry is not category and people[entry['id']]]
+  strays = sorted(people.keys() - set(numbers))
+  if strays:
+    shown = ', '.join(map(str, strays[:3]))
+    counted.append(f'{sum(people[number] for number in strays):,} of a category that is not in the file ({shown})')
+  return category, (f'{source}: {_name(category)} is learned; left out are {", ".join(counted)}',) if counted else ()
 
 
 def name(category: Category) -> str:
@@ -72,9 +73,10 @@ def _only(jointed: Sequence[Category], people: Mapping[int, int], source: str, l
   if len(found) != 1:
     counted = ', '.join(f'{_name(entry)} with {people[entry["id"]]:,}' for entry in jointed)
     most = max(jointed, key=lambda entry: people[entry['id']])
+    is_named = bool(name(most)) and [name(entry) for entry in jointed].count(name(most)) == 1
     raise TaskError(
       f'One category is learned. Received: {len(jointed)} with joints in {source}: {counted} annotations. Say which, by name or number:'
-      f' --category={name(most) or most["id"]}.'
+      f' --category={name(most) if is_named else most["id"]}.'
     )
   return found[0]
 

@@ -49,12 +49,14 @@ def read(root: pathlib.Path, name: str, ignored: Sequence[str] = ()) -> Found:
   splits = _split_folders(root, name, notes)
   apart = _apart(root, name, notes) if splits['train'] == root else ()
   classes = {split: _classes(folder, apart) for split, folder in splits.items() if split not in ignored}
-  check_labels([label for found in classes.values() for label in found], name)
+  check_labels(dict.fromkeys(label for found in classes.values() for label in found), name)
   for split, found in classes.items():
     if not found and splits[split] != root:
       loose = count(splits[split])
       there = f'{_number(loose)} without labels in' if loose else 'an empty split'
-      raise TaskError(f'A split has at least one class folder. Received: {there} {shown(splits[split])}. Add class folders with images.')
+      raise TaskError(
+        f'A split has at least one class folder. Received: {there} {shown(splits[split])}. Add class folders with images, or remove it.'
+      )
   labels = sorted(classes['train'])
   train = splits['train']
   holds_pictures = any(count(folder) for class_folders in classes['train'].values() for folder in class_folders)
@@ -147,9 +149,20 @@ def _files(folder: pathlib.Path, classes: dict[str, list[pathlib.Path]], numbers
     paths = [path for class_folder in class_folders for path in pictures(class_folder, passed)]
     if not paths:
       there = ''.join(f', but {words}' for words in filter(None, map(passed.of, class_folders)))
-      raise TaskError(f'A class folder holds images ({", ".join(SUFFIXES)}). Received: none in {where}{there}. Add some or remove it.')
+      way_out = _way_out(class_folders[0]) if there else 'Add some or remove it.'
+      raise TaskError(f'A class folder holds images ({", ".join(SUFFIXES)}). Received: none in {where}{there}. {way_out}')
     pairs += [(path, numbers[label]) for path in paths]
   return pairs
+
+
+def _way_out(folder: pathlib.Path) -> str:
+  """What to do about a class folder that holds no pictures."""
+  if not count_below(folder):
+    return 'Convert them to JPEG or PNG, or remove it.'
+  split = split_of(folder.name)
+  if split:
+    return f'Where it is the {split} split, put the classes beside it into train; else move its pictures up, or remove it.'
+  return 'Move its pictures up, or remove it; where it is a split, call it train, validation or test.'
 
 
 def _number(of_pictures: int) -> str:

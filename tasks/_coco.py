@@ -10,10 +10,9 @@ import numpy as np
 from st_tf import plain
 from st_tf.files import expanded
 from st_tf.task import SPLITS, DataConfig, TaskError
-from tasks import _categories, _coco_pictures, _joints, _pixels, _splits
+from tasks import _categories, _coco_files, _coco_pictures, _joints, _pixels, _splits
 from tasks._people import Annotations, Detections, People, detected_people, true_people
 
-_PREFIX = 'person_keypoints_'
 # Draws for different purposes must not hang together: each has its own stream of the same seed.
 _STREAMS = {'validation': 1, 'test': 2}
 _IMAGE = {'id': int, 'file_name': str}
@@ -25,11 +24,11 @@ _KINDS = {int: 'a whole number', str: 'a text', list: 'a list', (int, float): 'a
 
 
 def read_folder(root: pathlib.Path, name: str, config: DataConfig) -> dict[str, People]:
-  """{split: people} of a folder with annotations/person_keypoints_{train,val}*.json and a folder of images for each.
+  """{split: people} of a folder with annotations/person_keypoints_{train,val,test}*.json and a folder of images for each.
 
-  The images of person_keypoints_train2017.json are in train2017, and so on. The val file is the test, as everywhere here when
-  there is no test; the validation is a tenth of the train file's pictures with labelled people, drawn by `config.data_seed`, so
-  that no picture is in two splits. Without a val file the test is drawn likewise.
+  The images of person_keypoints_train2017.json are in train2017, and so on. Without a test file the val file is the test, as
+  everywhere here; the validation is then a tenth of the train file's pictures with labelled people, drawn by `config.data_seed`, so
+  that no picture is in two splits. With neither the test is drawn likewise.
 
   `config.detections` has boxes for the test's pictures, and may have some for the validation's; otherwise, as always in
   training, boxes are the true ones.
@@ -49,39 +48,35 @@ def read_folder(root: pathlib.Path, name: str, config: DataConfig) -> dict[str, 
   """
   if not root.is_dir():
     raise TaskError(f'--task={name} reads a folder that exists. Received: {root}, which is {root.absolute()}. Correct the path.')
-  files = {part: _file(root, part) for part in ('train', 'val')}
-  if files['train'] is None:
-    raise TaskError(f'Annotations are a file annotations/{_PREFIX}train*.json. Received: {root}, which has none. Add it.')
+  files, notes = _coco_files.files(root)
   parts: dict[str, Annotations] = {}
-  for part, file in files.items():
-    if file:
-      like = parts['train'].category_name if parts else ''
-      parts[part] = annotations(file, root / file.stem.removeprefix(_PREFIX), config.category, like)
-  if 'val' in parts and parts['val'].joints != parts['train'].joints:
-    raise TaskError(
-      f"All annotation files have the same joints. Received: 'categories' of {parts['val'].source} that differ from those of"
-      f' {parts["train"].source}. Correct one of them.'
-    )
-  last = parts['val' if 'val' in parts else 'train']
-  found = detections(expanded(config.detections), last.category) if config.detections else None
+  for split, file in files.items():
+    like = parts['train'].category_name if parts else ''
+    parts[split] = annotations(file, _coco_files.pictures(file), config.category, like)
+    if parts[split].joints != parts['train'].joints:
+      raise TaskError(
+        f"All annotation files have the same joints. Received: 'categories' of {parts[split].source} that differ from those of"
+        f' {parts["train"].source}. Correct one of them.'
+      )
+  parts['train'] = dataclasses.replace(parts['train'], notes=(*parts['train'].notes, *notes))
+  found = detections(expanded(config.detections), parts.get('test', parts['train']).category) if config.detections else None
   parts = _looked_at(_centred(parts), found)
   train, pictures = parts['train'], {}
   with_people = np.unique(train.picture[train.labelled])
   tenth, rest = max(1, round(len(with_people) / 10)), with_people
-  for split in ('validation',) if 'val' in parts else ('test', 'validation'):
+  for split in (split for split in ('test', 'validation') if split not in parts):
     taken = np.random.default_rng((config.data_seed, _STREAMS[split])).permutation(len(rest))[:tenth]
     pictures[split], rest = rest[np.sort(taken)], np.delete(rest, taken)
-  whole = {split: (train, pictures[split]) for split in pictures} | {'train': (train, rest)}
-  if 'val' in parts:
-    whole['test'] = parts['val'], np.arange(len(parts['val'].pictures))
+  whole = {split: (each, np.arange(len(each.pictures))) for split, each in parts.items()}
+  whole |= {split: (train, pictures[split]) for split in pictures} | {'train': (train, rest)}
   splits = {split: true_people(*whole[split], split) for split in SPLITS}
   return splits | (_detected(splits, found) if found else {})
 
 
 def origins(splits: Mapping[str, People]) -> dict[str, str]:
   """Where the splits of `read_folder` come from, as of `_splits.origins`."""
-  own_test = splits['test'].annotations.source != splits['train'].annotations.source
-  return _splits.origins(('train', 'validation') if own_test else ('train',))
+  sources = {splits[split].annotations.source for split in SPLITS}
+  return _splits.origins({_coco_files.split_named(source) for source in sources})
 
 
 def annotations(path: pathlib.Path, images: pathlib.Path, wanted: str = '', like: str = '') -> Annotations:
@@ -135,6 +130,7 @@ def annotations(path: pathlib.Path, images: pathlib.Path, wanted: str = '', like
       f' {annotated.source}. Correct it.'
     )
   _pixels.check_units(annotated)
+  _pixels.check_boxes(annotated)
   return annotated
 
 
@@ -158,7 +154,7 @@ def _looked_at(parts: Mapping[str, Annotations], found: Detections | None) -> di
   """With what the files of all pictures say that have people to be seen, true or detected."""
   looked: dict[str, Annotations] = {}
   detected = found.picture_ids if found else np.zeros(0, np.int64)
-  for part in sorted(parts, reverse=True):  # A number that both files have is that of the val file's picture.
+  for part in reversed(list(parts)):  # A number that several files have is that of the test's picture.
     each = parts[part]
     needed = np.union1d(each.picture[each.labelled], np.flatnonzero(np.isin(each.picture_ids, detected)))
     detected = np.setdiff1d(detected, each.picture_ids)
@@ -185,13 +181,6 @@ def _detected(splits: Mapping[str, People], detected: Detections) -> dict[str, P
       f' {detected.source}.'
     )
   return {split: each for split, each in people.items() if len(each)}
-
-
-def _file(root: pathlib.Path, part: str) -> pathlib.Path | None:
-  files = sorted((root / 'annotations').glob(f'{_PREFIX}{part}*.json'))
-  if len(files) > 1:
-    raise TaskError(f'There is one annotation file {_PREFIX}{part}*.json. Received: {", ".join(map(str, files))}. Keep one of them there.')
-  return files[0] if files else None
 
 
 def _json(path: pathlib.Path) -> Any:
@@ -231,7 +220,7 @@ def _person(entry: Mapping[str, Any], count: int) -> Mapping[str, Any]:
     keypoints = [0] * 3 * count
   if not isinstance(keypoints, list) or not keypoints or any(keypoints[2::3]):
     return entry
-  return {**entry, 'keypoints': keypoints, 'area': entry.get('area') or 0}
+  return {**entry, 'keypoints': keypoints, 'area': entry.get('area') or 0, 'bbox': entry.get('bbox') or [0, 0, 0, 0]}
 
 
 def _check_people(people: Sequence[Mapping[str, Any]], indices: Mapping[int, int], source: str) -> None:
@@ -292,7 +281,8 @@ def _keypoints(people: Sequence[Mapping[str, Any]], count: int, source: str) -> 
       f' v = {keypoints[person, joint, 2]:g} of joint {joint + 1} in annotation {people[person]["id"]} of {source} ({len(bad)} such'
       ' joints). Correct it.'
     )
-  return keypoints
+  # What stands there means nothing, and might be of any size.
+  return np.where(keypoints[..., 2:] > 0, keypoints, 0)
 
 
 def _centred(parts: Mapping[str, Annotations]) -> dict[str, Annotations]:

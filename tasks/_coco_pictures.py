@@ -9,11 +9,12 @@ import unicodedata
 import numpy as np
 
 from st_tf.task import TaskError
-from st_tf.task.pictures import Header, header_of
+from st_tf.task.pictures import Header, header_of, shown
 from tasks import _picture_folders, _upright
 from tasks._people import Annotations
 
 UNKNOWN = 0  # A side that the file does not say.
+_LONGEST = 500  # Of paths in messages.
 
 
 def looked_at(annotations: Annotations, needed: np.ndarray) -> Annotations:
@@ -75,9 +76,12 @@ def _files(annotations: Annotations, needed: np.ndarray) -> list[pathlib.Path]:
   found = [_found(path, folders) for path in named]
   missing = [path for path, file in zip(named, found) if file is None]
   if missing:
+    named = missing[0].name.casefold()
+    near = next((name for name in folders.get(missing[0].parent, ()) if name.casefold() == named), '')
+    hint = f' Did you mean {shown(near)}?' if near else ''
     raise TaskError(
-      f'Every annotated image is a file that exists. Received: {missing[0]}, named by {annotations.source} ({len(missing)} such images).'
-      ' Add it or remove its annotations.'
+      f'Every annotated image is a file that exists. Received: {shown(missing[0])[:_LONGEST]}, named by {annotations.source}'
+      f' ({len(missing)} such images). Add it or remove its annotations.{hint}'
     )
   first: dict[pathlib.Path, int] = {}
   for index, file in zip(needed.tolist(), found):

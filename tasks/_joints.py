@@ -43,6 +43,11 @@ _LIMBS = (
 )
 _WORD = re.compile(r'[A-Z]+(?=[A-Z][a-z])|[A-Z]?[^\W\d_A-Z]+|[A-Z]+|\d+')  # Of names such as left_hip, LeftHip, hip.l or LHip.
 _GLUED = re.compile(r'^(left|right).|.(left|right)$')
+# Of names in other languages and abbreviations: who mirrors some pairs must not leave these where they are.
+_ELSEWHERE = re.compile(
+  r'左|右|왼|오른|(?<![^\W_])([lr]t|[lr][fbhm])(?![^\W_])'
+  r'|(?<![^\W\d_])(link|recht|gauche|droit|izq|derech|esquerd|direit|sinist|destr|dexter|лев|прав)'
+)
 _NUMBERED = re.compile(r'^[lr][\W_]*\d[\W_\d]*$|^\d[\W_\d]*[lr]$')  # L1 is a vertebra, unless there is an R1.
 _SIDES = {'left': 'left', 'l': 'left', 'right': 'right', 'r': 'right'}
 _TORSOS = (('left_shoulder', 'right_hip'), ('right_shoulder', 'left_hip'))
@@ -140,7 +145,7 @@ def unpaired(names: Sequence[str], pairs: Sequence[tuple[int, int]] | None = Non
   """The names that say a side, and are in none of the pairs; None = those that names make, which must not leave out any that seems to."""
   paired = {end for pair in (_by_names(names) if pairs is None else pairs) for end in pair}
   small = [name.lower() for name in names]
-  seem = [_NUMBERED] * any(_NUMBERED.search(small[end]) for end in paired) + [_GLUED] * (pairs is None and bool(paired))
+  seem = [_NUMBERED] * any(_NUMBERED.search(small[end]) for end in paired) + [_GLUED, _ELSEWHERE] * (pairs is None and bool(paired))
   return [
     name for index, name in enumerate(names) if index not in paired and (split(name)[0] or any(form.search(small[index]) for form in seem))
   ]

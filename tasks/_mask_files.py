@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from st_tf.task import TaskError
-from st_tf.task.pictures import LARGEST, decodable, open_rgb
+from st_tf.task.pictures import LARGEST, decodable, formats, open_rgb
 from tasks import _palettes, _picture_folders
 from tasks._masks import IGNORED, MaskedImages, Shape
 
@@ -188,11 +188,13 @@ def read_mask(path: pathlib.Path) -> Mask:
   Raises:
     TaskError: it cannot be read, or holds no numbers.
   """
-  with decodable(str(path), rule=RULE), Image.open(path) as picture:
+  with decodable(str(path), rule=RULE), Image.open(path, formats=formats()) as picture:
     if picture.format not in _FORMATS or picture.info.get('compression') in _LOSSY_TIFFS:
       raise TaskError(f'{RULE} Received: {path}, a {picture.format}, which does not keep numbers. Export the masks again, as PNG.')
     if picture.width * picture.height > LARGEST:
       raise TaskError(f'A mask has at most {LARGEST:,} pixels. Received: {picture.width:,} x {picture.height:,} of {path}. Cut it up.')
+    if getattr(picture, 'n_frames', 1) > 1:
+      raise TaskError(f'{RULE} Received: {picture.n_frames} pictures in {path}. Write one, with the numbers of all classes.')
     mask = _mask(picture)
   if isinstance(mask, str):
     raise TaskError(f'{RULE} Received: {mask} of {path}. Write the number of its class into each pixel, not its colour.')
@@ -223,7 +225,7 @@ def _look(pair: Pair) -> Seen:
   picture, mask = open_rgb(source, str(source)), read_mask(labels)
   size, other = (picture.height, picture.width), mask.numbers.shape
   if other != size:
-    with decodable(str(source), source), Image.open(source) as stored:
+    with decodable(str(source), source), Image.open(source, formats=formats()) as stored:
       turned = stored.size == other[::-1]
     way_out = (
       'The picture is turned by its EXIF: export the mask as the picture is seen.' if turned else 'Export it again from the same picture.'

@@ -5,15 +5,16 @@ which of the numbers in these are classes, and which void (pixels that count for
 """
 
 import codecs
+from collections.abc import Set
 import pathlib
 import unicodedata
 
 from st_tf.files import expanded
 from st_tf.task import DataConfig, Task, TaskError, refuse
-from st_tf.task.pictures import CONVERT_HEIC, HEIC_SUFFIXES, SUFFIXES
-from tasks import _mask_files, _numbering
+from st_tf.task.pictures import CONVERT_HEIC, HEIC_SUFFIXES, SUFFIXES, shown
+from tasks import _mask_files, _numbering, _twins
 from tasks._mask_files import Files, Pair
-from tasks._picture_folders import PassedOver, entries
+from tasks._picture_folders import PassedOver, count, entries
 from tasks._picture_folders import folders as folders_in
 from tasks._picture_folders import pictures as pictures_in
 from tasks._segmentation import SegmentationTask
@@ -24,6 +25,7 @@ _WHOLE = 512  # Longest side in pixels of pictures that are read as a whole, whe
 _WINDOW = (256, 256)
 _ADE_NAMES = 'objectInfo150.txt'
 _NAMES = 'classes.txt'
+_MOST_SHOWN = 6
 _MARKS = {codecs.BOM_UTF8: 'utf-8-sig', codecs.BOM_UTF16_LE: 'utf-16', codecs.BOM_UTF16_BE: 'utf-16'}  # What text files may begin with.
 
 
@@ -53,14 +55,16 @@ def load(root: pathlib.Path, name: str, config: DataConfig, classes: int = 0) ->
   passed = PassedOver(root)
   for side in ('images', 'annotations'):
     passed.add_loose(root / side, 'in no split')
-  survey = _mask_files.survey({split: _pairs(root, folder, passed) for split, folder in folders.items()})
+  pairs = {split: _pairs(root, folder, passed) for split, folder in folders.items()}
+  survey = _mask_files.survey(pairs)
   counts, masks = survey.counts, str(root / 'annotations')
-  if void is None and (classes or source == str(root / _ADE_NAMES)):
+  if void is None and (classes or source.casefold() == str(root / _ADE_NAMES).casefold()):
     numbering = _numbering.fixed(names or [f'class {number}' for number in range(1, classes + 1)])
   else:
     numbering = _numbering.numbering(counts.keys(), names, void, survey.of_voc, masks)
   splits = survey.files(numbering.classes, numbering.rule)
   notes = [*numbering.notes(name, counts, guessed=void is None and not classes), *passed.notes(name)]
+  notes += _twins.notes(name, {split: [(picture, 0) for picture, _ in part] for split, part in pairs.items()})
   own = _default_shape(splits)
   task = SegmentationTask(name, numbering.labels, splits, config, shape=shape(config, own), notes=notes)
   if own == _WINDOW:
@@ -77,7 +81,10 @@ def _split_folders(root: pathlib.Path) -> dict[str, str]:
   """{split: name of its folders}."""
   images, masks = sides = root / 'images', root / 'annotations'
   if not images.is_dir() or not masks.is_dir():
-    raise TaskError(f'The folder holds images/ and annotations/, each with training/ and validation/. Received: {root} without them.')
+    there = ', '.join(shown(folder.name) for folder in folders_in(root)[:_MOST_SHOWN])
+    way_out = f'which holds {there}. Rename or move these' if there else 'without them. Add them'
+    rule = 'The folder holds images/ and annotations/, each with training/ and validation/.'
+    raise TaskError(f'{rule} Received: {root}, {way_out}.')
   folders = {}
   for folder in sorted({entry.name for side in sides for entry in folders_in(side)}):
     there, other = (images, masks) if (images / folder).is_dir() else (masks, images)
@@ -90,7 +97,9 @@ def _split_folders(root: pathlib.Path) -> dict[str, str]:
       )
     folders[split] = folder
   if 'train' not in folders:
-    raise TaskError(f'There is a training split. Received: {images} without training/. Add it.')
+    loose = count(images)
+    there = f', but with {loose:,} pictures in no split. Move them into' if loose else '. Add'
+    raise TaskError(f'There is a training split. Received: {images} without training/{there} training/ and validation/.')
   return folders
 
 
@@ -113,9 +122,17 @@ def _pairs(root: pathlib.Path, folder: str, passed: PassedOver) -> list[Pair]:
       raise TaskError(f'Images are {", ".join(SUFFIXES)} files. Received: {other}, whose mask is {mask_files[stem]}. {way_out}')
     missing, there = (masks / f'{stem}.png', pictures[stem]) if stem in pictures else (images / stem, mask_files[stem])
     raise TaskError(
-      f'Every image has a mask of the same name, and every mask an image. Received: {there} without {missing}. Add it, or remove the other.'
+      f'Every image has a mask of the same name, and every mask an image. Received: {there} without {missing}. Add it, or remove the'
+      f' other.{_hint(stem, mask_files.keys() - pictures.keys() if stem in pictures else pictures.keys() - mask_files.keys())}'
     )
   return [(path, mask_files[stem]) for stem, path in pictures.items()]
+
+
+def _hint(stem: str, others: Set[str]) -> str:
+  """What may be meant among names without a partner: one in other letter cases, or one that says more, such as 7_mask of 7."""
+  small = stem.casefold()
+  near = [other for other in sorted(others) if other.casefold().startswith(small) or small.startswith(other.casefold())]
+  return f' Is {shown(near[0])} its name on the other side? Give both one name.' if near else ''
 
 
 def _by_name(folder: pathlib.Path, suffixes: tuple[str, ...], what: str, passed: PassedOver) -> dict[str, pathlib.Path]:
@@ -150,11 +167,14 @@ def _named(root: pathlib.Path, config: DataConfig) -> tuple[list[str], str]:
     return [name.strip() for name in config.class_names.split(',')], '--class_names'
   if config.class_names:
     return _lines(given), str(given)
-  if (root / _ADE_NAMES).is_file():
+  there = {entry.name.casefold(): root / entry.name for entry in entries(root) if entry.is_file()}
+  if _ADE_NAMES.casefold() in there:
+    path = there[_ADE_NAMES.casefold()]
     # Columns: number, ratio, train, val, synonyms; the first synonym is the name.
-    rows = [line.split('\t')[-1].split(',')[0].strip() for line in _lines(root / _ADE_NAMES)]
-    return rows[1:], str(root / _ADE_NAMES)
-  return (_lines(root / _NAMES), str(root / _NAMES)) if (root / _NAMES).is_file() else ([], '')
+    rows = [line.split('\t')[-1].split(',')[0].strip() for line in _lines(path)]
+    return rows[1:], str(path)
+  path = there.get(_NAMES)
+  return (_lines(path), str(path)) if path else ([], '')
 
 
 def _lines(path: pathlib.Path) -> list[str]:

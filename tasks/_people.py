@@ -145,9 +145,10 @@ def true_people(annotations: Annotations, pictures: np.ndarray, split: str) -> P
   rows = np.flatnonzero(annotations.labelled & np.isin(annotations.picture, pictures))
   if not len(rows):
     left_out = ', '.join(f'{count} {kind}' for kind, count in annotations.left_out.items())
+    noted = ''.join(f' ({note})' for note in annotations.notes)
     raise TaskError(
       f'A split has at least one person with a labelled joint. Received: an empty {split} split of {annotations.source}, which has'
-      f' {left_out}. Add people.'
+      f' {left_out}{noted}. Add people.'
     )
   names = [f'annotation {number} of {annotations.source}' for number in annotations.person_ids[rows]]
   picture = annotations.picture[rows]

@@ -6,6 +6,7 @@ from st_tf.task import TaskError
 from tasks._people import Annotations
 
 _FAR = 2.0  # Pixels: people are larger.
+_OUTSIDE = 0.5  # Shares of joints that lie outside of their picture are no further out.
 
 
 def check_units(annotations: Annotations) -> None:
@@ -16,7 +17,7 @@ def check_units(annotations: Annotations) -> None:
   """
   labelled = annotations.keypoints[..., 2] > 0
   places = annotations.keypoints[..., :2]
-  within_1 = ((places >= 0) & (places <= 1)).all(2)
+  within_1 = ((places >= -_OUTSIDE) & (places <= 1 + _OUTSIDE)).all(2)
   sizes = annotations.boxes[:, 2:].max(1, initial=0)
   single = annotations.labelled
   # One joint may lie in the corner of a picture; all those of a person do not, unless the person is that small.
@@ -34,6 +35,25 @@ def check_units(annotations: Annotations) -> None:
         f'{rule} Received: from 0 to 1 in annotation {annotations.person_ids[found.argmax()]} of {annotations.source} ({found.sum()} such'
         f' annotations). {way_out}.'
       )
+
+
+def check_boxes(annotations: Annotations) -> None:
+  """Refuses people none of whose labelled joints lies in their box, or outside by no more than its longer side.
+
+  Raises:
+    TaskError: there is one.
+  """
+  starts, sizes = annotations.boxes[:, None, :2], annotations.boxes[:, None, 2:]
+  places, labelled = annotations.keypoints[..., :2], annotations.keypoints[..., 2] > 0
+  outside = np.maximum(starts - places, places - starts - sizes).max(2) > sizes.max(2, initial=0)
+  apart = annotations.labelled & (annotations.boxes[:, 2:] > 0).all(1) & (outside | ~labelled).all(1)
+  if apart.any():
+    person = apart.argmax()
+    joint, box = places[person][labelled[person]][0].round(1).tolist(), annotations.boxes[person].round(1).tolist()
+    raise TaskError(
+      f"A person's joints lie in or near their box. Received: {joint} and others, a box of {box} (x, y, width, height), in annotation"
+      f' {annotations.person_ids[person]} of {annotations.source} ({apart.sum()} such annotations). Write both in pixels of the image.'
+    )
 
 
 def check_places(annotations: Annotations) -> None:

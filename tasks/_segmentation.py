@@ -53,7 +53,8 @@ class SegmentationTask(Task):
       TaskError: fewer than two classes, an empty split, or settings that fit no such task.
     """
     if len(labels) < 2:
-      raise TaskError(f'A segmentation task has at least two classes. Received: {list(labels)} in {name}. Add a class.')
+      way_out = 'Add a class, or say by --void which numbers count for nothing.'
+      raise TaskError(f'A segmentation task has at least two classes. Received: {list(labels)} in {name}. {way_out}')
     refuse(config, ('randaugment', 'mixup', 'detections', 'category'), 'segmentation')
     if not 0 <= config.window_overlap < 1:
       raise TaskError(f'--window_overlap lies in [0, 1). Received: {config.window_overlap:g}. Write a half as --window_overlap=0.5.')

@@ -19,11 +19,15 @@ _NAMES = {
   **dict.fromkeys(('validation', 'val', 'valid', 'dev'), 'validation'),
   **dict.fromkeys(('test', 'testing'), 'test'),
 }
+# Words that stand beside them and say nothing.
+_BESIDE = r'(?:(?:data)?sets?|data|images?|imgs?|pictures?|pics?|photos?|files?|splits?|folders?|(?:19|20)\d\d)*'
+_NAMED = re.compile(f'{_BESIDE}({"|".join(_NAMES)}){_BESIDE}')
 
 
 def split_of(name: str) -> str | None:
-  """The split that a folder or a file's part of this name is, in any letter case, also as 'training_set'; None where it is none."""
-  return _NAMES.get(re.sub('[ _-]*set$', '', name.casefold()))
+  """The split that a folder or a file's part of this name is, in any letter case, also as 'training_set' or 'val2017'; or None."""
+  found = _NAMED.fullmatch(re.sub(r'[\W_]+', '', name.casefold()))
+  return _NAMES[found[1]] if found else None
 
 
 class Part(Sized, Protocol):

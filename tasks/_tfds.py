@@ -30,6 +30,7 @@ _MAX_BYTES = 8 * 2**30  # What a set may take in memory.
 _STRIDE = 32  # The networks halve a picture up to five times.
 _PROBE_SECONDS = 3
 _AGAIN = 'It is in the prepared set at {}: prepare that again, or write its pictures to files and use --task=folder:PATH.'
+_OTHERWISE = 'Write its pictures to files and use --task=folder:PATH, or give them to st_tf.Task.from_datasets in Python.'
 _MIRROR = 'https://storage.googleapis.com'  # Where tensorflow-datasets keeps prepared data and many originals.
 
 
@@ -53,7 +54,7 @@ def load(task_name: str, name: str, config: DataConfig) -> Task:
     size = side(config, -(-shape[0] // _STRIDE) * _STRIDE if in_memory else _DEFAULT_SIDE)
     parts = _parts(builder)
     if 'train' not in parts:
-      raise TaskError(f'A set has a train split. Received: {sorted(builder.info.splits)} in {name}.')
+      raise TaskError(f'A set has a train split. Received: {", ".join(sorted(builder.info.splits))} in {name}. {_OTHERWISE}')
     _check_memory(builder, name, size, in_memory)
     read = _read_arrays if in_memory else _read_encoded
     try:
@@ -126,7 +127,8 @@ def _keys(builder: tfds.core.DatasetBuilder, name: str) -> tuple[str, str]:
   images = [key for key in candidates if isinstance(features[key], tfds.features.Image) and features[key].dtype == np.uint8]
   labels = [key for key in candidates if isinstance(features[key], tfds.features.ClassLabel)]
   if len(images) != 1 or len(labels) != 1:
-    raise TaskError(f'--task=tfds:NAME takes a set of 8-bit images with one class each. Received: {name!r} with {features}.')
+    rule, there = '--task=tfds:NAME takes a set of 8-bit images with one class each.', re.sub(r'\s+', ' ', str(features))
+    raise TaskError(f'{rule} Received: {name!r} with {there:.300}. {_OTHERWISE}')
   return images[0], labels[0]
 
 

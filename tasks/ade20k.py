@@ -7,6 +7,7 @@ from st_tf.files import expanded
 from st_tf.task import DataConfig, Task, TaskError
 from tasks import _mask_folder
 
+READS_DATA_DIR = True
 CLASSES = 150
 
 

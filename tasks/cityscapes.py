@@ -38,6 +38,7 @@ CLASSES = (
   (33, 'bicycle'),
 )
 NUMBERS = 34
+READS_DATA_DIR = True
 _SPLITS = {'train': 'train', 'validation': 'val'}
 _IMAGE, _MASK = '_leftImg8bit.png', '_gtFine_labelIds.png'
 _WINDOW = (512, 1024)

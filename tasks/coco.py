@@ -11,6 +11,7 @@ from tasks._joints import COCO_SIGMAS
 from tasks._keypoints import KeypointTask
 from tasks._sizes import shape
 
+READS_DATA_DIR = True
 _SHAPE = (256, 192)  # As in the paper's recipe.
 
 

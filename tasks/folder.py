@@ -11,7 +11,7 @@ import numpy as np
 
 from st_tf.files import expanded
 from st_tf.task import DataConfig, Task
-from tasks import _class_folders, _picture_folders
+from tasks import _class_folders, _picture_folders, _twins
 from tasks._classification import ClassificationTask
 from tasks._images import EncodedImages
 from tasks._sizes import side
@@ -38,8 +38,7 @@ def load(argument: str, config: DataConfig) -> Task:
     paths = [path for path, _ in pairs]
     sizes[split] = [next(looked) for _ in pairs]
     splits[split] = Examples(EncodedImages(paths, [str(path) for path in paths], size), np.asarray([label for _, label in pairs]))
-  task = ClassificationTask(
-    name, found.labels, splits, config, size=size, default_supernet='mobile', statistics=PHOTOGRAPHS, notes=found.notes
-  )
+  notes = (*found.notes, *_twins.notes(name, found.files))
+  task = ClassificationTask(name, found.labels, splits, config, size=size, default_supernet='mobile', statistics=PHOTOGRAPHS, notes=notes)
   task.picture_sizes = tuple(sizes['train'])
   return task

@@ -31,6 +31,7 @@ from tasks._sizes import side
 from tasks._splits import Examples, check_labels, stratified
 from tasks._statistics import PHOTOGRAPHS
 
+READS_DATA_DIR = True
 VALIDATION = 10_000
 SMALLEST_AREA = 0.08  # As is usual since Szegedy et al., CVPR 2015, section 6.
 _SIDE = 224

@@ -81,6 +81,9 @@ def scored(path: pathlib.Path, task: Task, batch_size: int, simple: Baselines | 
   ticket.metrics.update({'confusion': confused} if confused else {})
   simple = simple or Baselines(task)
   ticket.metrics['baselines'] = {split: simple.scores(split) for split in ('validation', 'test')}
+  ticket.metrics[confidence.OF_BASELINES] = {
+    split: {name: confidence.written(found) for name, found in simple.intervals(split).items()} for split in ('validation', 'test')
+  }
   if named:
     (path / REPORT).mkdir(exist_ok=True)
     mistakes.write(path / REPORT / WRONG, metrics.found(_short(task.names('test'))))

@@ -106,9 +106,10 @@ def _drawn(task: Task, config: Config, workdir: Workdir, delivered: bool, shippe
 
 
 def to_beat(task: Task, simple: Baselines, split: str = 'validation') -> str:
-  """What a network has to beat on the images of a split, in a line; '' where nothing is known."""
-  scores, metric = simple.scores(split), task.primary_metric
-  return f'{wording.score_name(metric)} on {split}: {verdict.beaten(scores, metric)}' if scores else ''
+  """What a network has to beat on the images of a split, in a line, with 95% intervals; '' where nothing is known."""
+  scores, intervals, metric = simple.scores(split), simple.intervals(split), task.primary_metric
+  how = f'; in brackets 95% intervals, {task.scored(split):,} examples' if intervals else ''
+  return f'{wording.score_name(metric)} on {split}: {verdict.beaten(scores, metric, intervals)}{how}' if scores else ''
 
 
 def tell_of_few_steps(task: Task, config: Config) -> None:

@@ -42,9 +42,8 @@ def summary(ticket: Ticket, path: pathlib.Path, history: Sequence[Mapping[str, A
 
 
 def _judged(ticket: Ticket, history: Sequence[Mapping[str, Any]]) -> list[str]:
-  metric, words = ticket.task.primary_metric, verdict.range_of(ticket, 'test')
-  simple = verdict.beaten(ticket.metrics.get('baselines', {}).get('test', {}), metric)
-  lines = {'sure to': words, 'to beat': simple, 'verdict': verdict.verdict(ticket, history)}
+  sure, simple = verdict.range_of(ticket, 'test'), verdict.to_beat(ticket, 'test')
+  lines = {'sure to': sure, 'to beat': simple, 'verdict': verdict.verdict(ticket, history)}
   return [f'  {name:<10}  {line}' for name, line in lines.items() if line]
 
 

@@ -1,6 +1,7 @@
 """What is compared, as flags or in Python."""
 
 import dataclasses
+import os
 
 from st_tf import workers
 from st_tf.config import ConfigError
@@ -78,6 +79,21 @@ class Options:
       raise ConfigError(f'{given} goes with --cluster. Received: no --cluster. Leave it out, or write --cluster=auto.')
     if self.budget < 0:
       raise ConfigError(f'--budget is not negative. Received: {self.budget:g}.')
+
+
+def check_recorded(options: Options) -> None:
+  """Refuses to collect from a folder that is not there, before TensorFlow is loaded.
+
+  Args:
+    options: what is compared.
+
+  Raises:
+    ConfigError: naming the folder.
+  """
+  given = options.records or options.workdir
+  if options.collect and given and not os.path.isdir(os.path.expanduser(given)):
+    name = 'records' if options.records else 'workdir'
+    raise ConfigError(f'--collect makes a table of recorded runs. Received: --{name}={given}, where no folder is. Correct the path.')
 
 
 def check(request: Request, tries_rates: bool) -> None:

@@ -74,7 +74,7 @@ def _scores(ticket: Any) -> Iterator[str]:
   yield from ('', '## Scores', '', f'| | {wording.score_name(metric)} | 95% interval | examples | to beat |', '|---|---|---|---|---|')
   for split in there:
     count, score = ticket.provenance.examples.get(split, 0), metrics[split][metric]
-    simple = _plain(verdict.beaten(metrics.get('baselines', {}).get(split, {}), metric))
+    simple = _plain(verdict.to_beat(ticket, split))
     yield f'| {split} | {wording.score(metric, score)} | {_range(verdict.interval(ticket, split))} | {count:,} | {simple} |'
   own = page.class_metric(metrics.get('per_class', {}))
   if not own or len(metrics['per_class']) > _MOST_LABELS:

@@ -38,11 +38,12 @@ class Tile:
 
 @dataclasses.dataclass(frozen=True)
 class Level:
-  """One bar of a comparison: what, how much in words, and as a fraction of the largest."""
+  """One bar of a comparison: what, how much in words, as a fraction of the largest, and how sure that is, in words."""
 
   title: str
   value: str
   fraction: float
+  sure: str = ''
 
 
 def headline(ticket: Any, dense_history: Sequence[Mapping[str, Any]] = ()) -> str:
@@ -108,8 +109,11 @@ def beaten(ticket: Any) -> list[tuple[str, list[Level]]]:
     return []
   values = {**simple, 'this ticket': ticket.metrics[split][metric]}
   most = max(*values.values(), 1e-9)
-  levels = [Level(name, wording.score(metric, value), max(value, 0) / most) for name, value in values.items()]
-  return [(f'{wording.score_title(metric)} on {split} images, and what it has to beat', levels)]
+  intervals = {**verdict.intervals_of_baselines(ticket, split), 'this ticket': verdict.interval(ticket, split)}
+  sure = {name: f'{100 * found[0]:.1f} to {100 * found[1]:.1f}%' for name, found in intervals.items() if found}
+  levels = [Level(name, wording.score(metric, value), max(value, 0) / most, sure.get(name, '')) for name, value in values.items()]
+  how = ', with 95% intervals' if sure else ''
+  return [(f'{wording.score_title(metric)} on {split} images, and what it has to beat{how}', levels)]
 
 
 def course(history: Sequence[Mapping[str, Any]]) -> str:

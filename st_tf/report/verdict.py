@@ -1,6 +1,7 @@
 """What to make of a training, in words: what its score has to beat, and whether it learned too little, or pictures by heart."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from st_tf import wording
@@ -29,9 +30,28 @@ def interval(ticket: Any, split: str) -> tuple[float, float] | None:
   return confidence.of(ticket.metrics, split, ticket.task.primary_metric, ticket.provenance.examples.get(split, 0))
 
 
-def beaten(scores: Mapping[str, float], metric: str) -> str:
-  """Baselines of a split in a line: 'chance 10.0%, linear model 41.2%'."""
-  return ', '.join(f'{name} {wording.score(metric, value)}' for name, value in scores.items())
+def beaten(scores: Mapping[str, float], metric: str, intervals: Mapping[str, confidence.Interval] = MappingProxyType({})) -> str:
+  """Baselines of a split in a line, with their 95% intervals where these are known: 'chance 10.0%, linear model 41.2% (38.1 to 44.3%)'.
+
+  Args:
+    scores: of each.
+    metric: name of the score.
+    intervals: of each that has one.
+  """
+  sure = {name: f' ({100 * low:.1f} to {100 * high:.1f}%)' for name, (low, high) in intervals.items()}
+  return ', '.join(f'{name} {wording.score(metric, value)}{sure.get(name, "")}' for name, value in scores.items())
+
+
+def to_beat(ticket: Any, split: str) -> str:
+  """Baselines of a split as a ticket knows them, as `beaten`; '' where it does not."""
+  scores = ticket.metrics.get('baselines', {}).get(split, {})
+  return beaten(scores, ticket.task.primary_metric, intervals_of_baselines(ticket, split))
+
+
+def intervals_of_baselines(ticket: Any, split: str) -> dict[str, confidence.Interval]:
+  """The 95% intervals of a split's baselines, of those that have one."""
+  found = ticket.metrics.get(confidence.OF_BASELINES, {}).get(split, {})
+  return {name: (ends['low'], ends['high']) for name, ends in found.items()}
 
 
 def verdict(ticket: Any, history: Sequence[Mapping[str, Any]]) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from st_tf.task import Task, features
-from st_tf.task.scoring import readable
+from st_tf.task.confidence import Interval
+from st_tf.task.scoring import interval, readable
 
 CHANCE, COMMONEST, POSE, LINEAR = 'chance', 'most frequent class', 'mean pose', 'linear model'
 
@@ -39,6 +40,7 @@ class Baselines:
     self._task = task
     self._answers: Mapping[str, Answer] = {}
     self._scores: dict[str, dict[str, float]] = {}
+    self._intervals: dict[str, dict[str, Interval]] = {}
 
   def scores(self, split: str) -> dict[str, float]:
     """The task's primary metric of each, by name; none of a task whose targets are its own.
@@ -47,22 +49,33 @@ class Baselines:
       split: which examples; of one with more than 20,000 only chance is known.
     """
     if split not in self._scores:
-      self._scores[split] = self._measured(split)
+      self._scores[split], self._intervals[split] = self._measured(split)
     return self._scores[split]
 
-  def _measured(self, split: str) -> dict[str, float]:
+  def intervals(self, split: str) -> dict[str, Interval]:
+    """The 95% interval of each of `scores` that has one: chance is known, and has none.
+
+    Args:
+      split: which examples.
+    """
+    self.scores(split)
+    return self._intervals[split]
+
+  def _measured(self, split: str) -> tuple[dict[str, float], dict[str, Interval]]:
     task = self._task
     if not _is_known(task):
-      return {}
+      return {}, {}
     found = {CHANCE: 1 / len(task.labels)} if task.primary_metric == 'top1' else {}
     if task.scored(split) > _SCORED:
-      return found
+      return found, {}
     self._answers = self._answers or _FITTED[task.semantics['kind']](task)
     metrics = {name: task.metrics() for name in self._answers}
     for images, targets in readable(task.dataset(split, _BATCH).as_numpy_iterator()):
       for name, answer in self._answers.items():
         metrics[name].update(targets, task.answers(answer, images))
-    return found | {name: scores.result()[task.primary_metric] for name, scores in metrics.items()}
+    intervals = {name: interval(scores, task, (split,)) for name, scores in metrics.items()}
+    found |= {name: scores.result()[task.primary_metric] for name, scores in metrics.items()}
+    return found, {name: known for name, known in intervals.items() if known}
 
 
 def _is_known(task: Task) -> bool:

@@ -10,6 +10,7 @@ LEVEL = 0.95
 ROUNDS = 1000  # Sets of pictures that are drawn: the ends of an interval then vary by some percent of its width.
 LEAST_PICTURES = 10  # Of fewer the sets that can be drawn from them are too much alike.
 INTERVALS = 'intervals'  # Where a ticket's metrics have what was drawn while the pictures were there: {split: {'low', 'high'}}.
+OF_BASELINES = 'baseline_intervals'  # Likewise, {split: {baseline: {'low', 'high'}}}.
 _SHARES = ('top1', 'top5')  # Scores that are shares of examples, each right or wrong.
 
 Interval = tuple[float, float]

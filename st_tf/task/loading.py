@@ -60,9 +60,11 @@ def check(name: str, config: DataConfig) -> None:
     written = f'{kind}:{"PATH" if takes_folder else "ARGUMENT"}' if _takes_argument(kind) else kind
     raise TaskError(f'This task is written {written}. Received: {name!r}.')
   root = expanded(pathlib.Path(config.data_dir, argument))
-  if takes_folder and not os.path.isdir(root):
+  reads_folder = bool(config.data_dir) and plugins.constant('tasks', kind, 'READS_DATA_DIR', False)
+  if (takes_folder or reads_folder) and not os.path.isdir(root):
     found = 'a file, which is to be unpacked first' if os.path.exists(root) else f'which is {root.absolute()}'
-    raise TaskError(f'--task={kind}:PATH names a folder that exists. Received: {root}, {found}. Correct the path, or --data_dir.')
+    rule, path = (f'--task={kind}:PATH names', 'the path, or --data_dir') if takes_folder else (f'--task={kind} reads', '--data_dir')
+    raise TaskError(f'{rule} a folder that exists. Received: {root}, {found}. Correct {path}.')
 
 
 def _with_data(task: Task, config: DataConfig) -> Task:

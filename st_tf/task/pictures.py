@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 import contextlib
 import dataclasses
+import functools
 import io
 import os
 import pathlib
@@ -27,6 +28,8 @@ _RUBBISH = {
 LARGEST = 120_000_000
 # Modes whose conversion to RGB keeps the picture. Others (16 or 32 bits of grey) would be clipped to white.
 MODES = ('1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'RGBX', 'CMYK', 'YCbCr', 'HSV')
+# What files may hold, whatever they are called: pictures alone. Pillow would hand others on to programs, as EPS to Ghostscript.
+_FORMATS = ('AVIF', 'BMP', 'DIB', 'GIF', 'ICO', 'JPEG', 'JPEG2000', 'PCX', 'PNG', 'PPM', 'QOI', 'SGI', 'TGA', 'TIFF', 'WEBP')
 _OF_MEMORY = re.compile(' <_io[^>]*>')  # What Pillow calls contents that are no file.
 _LARGE = 16_000_000  # Of which several at a time would take too much memory: they are decoded one after the other.
 _ONE_AT_A_TIME = threading.Lock()
@@ -151,6 +154,13 @@ def decodable(name: str, item: pathlib.Path | bytes = b'', rule: str = 'An image
     raise TaskError(f'{rule} Received: {shown(name)} ({reason}). {_way_out(item)}') from error
 
 
+@functools.cache
+def formats() -> tuple[str, ...]:
+  """What this Pillow may read files as, by its names."""
+  Image.init()
+  return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
 def shown(name: str | pathlib.Path) -> str:
   """A file's name on one line, in characters that every message can carry: others are written out, as '\\n'."""
   return ''.join(each if each.isprintable() else each.encode('unicode_escape').decode() for each in str(name))
@@ -195,7 +205,9 @@ def _decoded(picture: Image.Image, name: str, side: int) -> Image.Image:
 
 @contextlib.contextmanager
 def _opened(item: pathlib.Path | bytes, name: str) -> Iterator[Image.Image]:
-  with decodable(name, item), Image.open(io.BytesIO(item) if isinstance(item, bytes) else item) as picture:
+  if not isinstance(item, bytes) and os.path.exists(item) and not os.path.isfile(item):  # A pipe would be waited for.
+    raise TaskError(f'An image is a file. Received: {shown(name)}, which is none. Replace or remove it.')
+  with decodable(name, item), Image.open(io.BytesIO(item) if isinstance(item, bytes) else item, formats=formats()) as picture:
     yield picture
 
 

@@ -1,7 +1,7 @@
 """What a training method must know about a problem."""
 
 import abc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 import dataclasses
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +16,7 @@ from st_tf.task.metrics import Metrics
 from st_tf.task.normalisation import Normalisation
 
 _NO_CHARACTERS = ('Cc', 'Cs', 'Zl', 'Zp')  # Unicode's categories of control characters, halves of some, separators of lines.
+_TURNING = '\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069'  # They show what stands beside them in another order.
 SPLITS = ('train', 'validation', 'test')
 EVERYTHING = 'all'  # Where examples are scored: those of all splits.
 KINDS = ('classification', 'segmentation', 'keypoints')
@@ -324,7 +325,7 @@ def refuse(config: DataConfig, fields: Sequence[str], kind: str) -> None:
       raise TaskError(f'--{field} means nothing to {kind}. Received: --{field}={value}. Leave it out.')
 
 
-def check_labels(labels: Sequence[str], source: str) -> None:
+def check_labels(labels: Iterable[str], source: str) -> None:
   """Refuses names that reports, files for phones and terminals cannot all show.
 
   Args:
@@ -332,19 +333,22 @@ def check_labels(labels: Sequence[str], source: str) -> None:
     source: what messages call the task.
 
   Raises:
-    TaskError: one has characters that are none of UTF-8, or control characters such as line breaks.
+    TaskError: one has characters that are none of UTF-8, or control characters such as line breaks; or two look alike.
   """
+  seen: dict[str, str] = {}
   for label in labels:
-    if any(unicodedata.category(character) in _NO_CHARACTERS for character in label):
+    if any(unicodedata.category(character) in _NO_CHARACTERS or character in _TURNING for character in label):
       raise TaskError(
         'Names of tasks, classes and joints are text of one line, in UTF-8 and without control characters. Received:'
         f' {ascii(label)} in {source}. Rename it.'
       )
+    look = _as_seen(label)
+    if look in seen:
+      raise TaskError(f'No two names look alike. Received: {ascii(seen[look])} and {ascii(label)} in {source}. Rename or join them.')
+    seen[look] = label
 
 
-def most_likely(logits: np.ndarray, labels: Sequence[str], top: int) -> list[tuple[str, float]]:
-  """The `top` most likely labels with their probabilities, from logits [classes]."""
-  exponentials = np.exp(logits.astype(np.float64) - logits.max())
-  probabilities = exponentials / exponentials.sum()
-  order = np.argsort(-probabilities, kind='stable')[:top]
-  return [(labels[i], float(probabilities[i])) for i in order]
+def _as_seen(label: str) -> str:
+  """A name without what nobody sees: the form of its letters in Unicode, marks of no width, how many blanks there are and of which kind."""
+  text = unicodedata.normalize('NFC', label)
+  return ' '.join(''.join(each for each in text if unicodedata.category(each) != 'Cf').split())

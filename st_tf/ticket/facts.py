@@ -9,7 +9,7 @@ import re
 from typing import Any, Self
 
 from st_tf import plain
-from st_tf.task import KINDS, SPLITS, Normalisation
+from st_tf.task import KINDS, SPLITS, Normalisation, confidence
 
 _COLOUR = re.compile('#[0-9a-fA-F]{6}')
 
@@ -207,7 +207,7 @@ class Provenance:
 
 
 def check_metrics(metrics: Mapping[str, Any], primary: Any) -> None:
-  """Refuses scores that are no numbers, or not by split, by class, and by split and baseline.
+  """Refuses scores that are no numbers, or not by split, by class, and by split and baseline, and intervals without ends.
 
   Args:
     metrics: of a ticket.
@@ -222,6 +222,12 @@ def check_metrics(metrics: Mapping[str, Any], primary: Any) -> None:
       raise ValueError(f'metrics.{name} has no {plain.shortened(primary)}')
   for name in ('per_class', 'baselines', 'confusion', 'intervals'):
     plain.check(metrics.get(name, {}), Mapping[str, Mapping[str, float]], f'metrics.{name}')
+  of_baselines = metrics.get(confidence.OF_BASELINES, {})
+  plain.check(of_baselines, Mapping[str, Mapping[str, Mapping[str, float]]], f'metrics.{confidence.OF_BASELINES}')
+  for intervals in (metrics.get(confidence.INTERVALS, {}), *of_baselines.values()):
+    for name, ends in intervals.items():
+      if ends and not {'low', 'high'} <= ends.keys():
+        raise ValueError(f'the interval of {name} in metrics has not both ends')
 
 
 def _check_semantics(semantics: Mapping[str, Any], outputs: int) -> None:

@@ -64,7 +64,8 @@ class Ticket:
     task: what it knows of its task.
     sparsity: fraction of the prunable weights that was asked for.
     metrics: scores per split, by name; 'per_class' and 'confusion' of the test split; 'baselines' of a split by name, the primary score of
-      each; 'intervals' of a split, 'low' and 'high', where the primary score is no share of right examples.
+      each; 'intervals' of a split, 'low' and 'high', where the primary score is no share of right examples; 'baseline_intervals' of a
+      split by baseline, likewise.
     cost: parameters and MACs.
     provenance: where it comes from.
     early: what its last training began with, where that is a training's early weights; None = something else.

@@ -126,7 +126,7 @@ def test_of_several_pictures_a_line_each_is_said_and_the_broken_one_named_at_the
   said = capsys.readouterr()
   lines = said.out.splitlines()
   assert [line.split('  ')[0] for line in lines[:3]] == [str(picture), str(album / 'b,1.png'), str(album / 'more' / 'a.PNG')]
-  assert lines[0].split('  ')[1].endswith('%') and said.err.startswith('error: An image can be decoded. Received: ')
+  assert lines[0].split('  ')[1].endswith('%') and said.err.startswith(f'note: passed over in {album}: 1 .txt\nerror: An image can')
   assert 'broken.jpg' in said.err and lines[3] == f'Answers are in {out}'
   rows = list(csv.DictReader(out.open(encoding='utf-8')))
   assert [row['picture'] for row in rows] == [line.split('  ')[0] for line in lines[:3]] and {row['rank'] for row in rows} == {'1'}
@@ -134,12 +134,14 @@ def test_of_several_pictures_a_line_each_is_said_and_the_broken_one_named_at_the
 
 
 def test_what_systems_leave_is_no_picture_and_heic_is_named(album, picture, capsys):
-  for name in ('@eaDir/b.jpg/SYNOPHOTO.jpg', '.thumbs/a.png', '._a.png', 'phone.HEIC'):
+  for name in ('@eaDir/b.jpg/SYNOPHOTO.jpg', '.thumbs/a.png', '._a.png', 'phone.HEIC', 'c/x.gif', 'c/y.gif', 'list'):
     (album / name).parent.mkdir(parents=True, exist_ok=True)
     (album / name).write_bytes(picture.read_bytes())
   (album / 'a folder.jpg').mkdir()
   assert [path.name for path in predict.pictures(str(album))] == ['b,1.png', 'broken.jpg', 'a.PNG']
-  assert '1 HEIC files in' in capsys.readouterr().err
+  note = capsys.readouterr().err
+  assert f'note: passed over in {album}: 2 .gif, 1 ' in note and '1 .heic' in note and '1 without an ending' in note
+  assert '. HEIC is not read; convert it to JPEG' in note
 
 
 def test_answers_are_written_as_json_too(folder, album, tmp_path):

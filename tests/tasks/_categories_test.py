@@ -36,6 +36,11 @@ def test_a_category_is_asked_for_by_name_or_number_and_the_others_are_counted(wa
   assert chosen(data(DOG, PERSON, people=[1, 9, 9]), wanted) == (1, ("a.json: 1 'person' is learned; left out are 2 of 9 'dog'",))
 
 
+def test_annotations_of_no_category_are_counted():
+  note = "a.json: 1 'person' is learned; left out are 1 of 9 'dog', 3 of a category that is not in the file (5, 7)"
+  assert chosen(data(DOG, PERSON, TREE, people=[1, 7, 9, 5, 7, 4]), 'person') == (1, (note,))
+
+
 def test_names_go_before_numbers_and_may_be_written_in_another_form_of_unicode():
   assert chosen(data((1, '2', ['a']), (2, '1', ['a'])), '2')[0] == 1
   assert chosen(data(DOG, (3, 'b\u00e9b\u00e9', ['a'])), 'be\u0301be\u0301')[0] == 3
@@ -50,6 +55,7 @@ def test_names_go_before_numbers_and_may_be_written_in_another_form_of_unicode()
       r"2 with joints in a\.json: 9 'dog' with 1, 1 'person' with 2 .* number: --category=person\.",
     ),
     (data(DOG, PERSON), '', r'One category is learned\. Received: 2 with joints'),
+    (data(DOG, (2, 'dog', ['a']), people=[9, 2, 2]), '', r'number: --category=2\.'),
     (data((9, None, ['a']), (1, None, ['a'])), '', r'9 with 0, 1 with 0 annotations\. .*--category=9\.'),
     (data(DOG, PERSON), 'dgo', r"Received: 'dgo', of which a\.json has none\. It has 9 'dog', 1 'person'\. Did you mean dog\?"),
     (data(DOG, TREE), 'tree', r"Received: 'tree', of which a\.json has none\. It has 9 'dog'\."),

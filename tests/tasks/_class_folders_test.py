@@ -141,9 +141,14 @@ def test_strays_beside_the_classes_of_train_are_counted_and_change_nothing(tmp_p
     (['ant/1.jpg', 'ant/more/2.jpg', 'ant/rest/3.jpg'], r"Received: \['ant'\] in ROOT\. Add a folder per class\."),
     (
       ['ant/1.jpg', 'bee/1.heic', 'bee/2.HEIC'],
-      r'Received: none in ROOT/bee, but 2 \.heic\. HEIC is not read; convert it to JPEG.*\)\. Add',
+      r'Received: none in ROOT/bee, but 2 \.heic\. HEIC is not read; convert it to JPEG.*\)\. Convert them to JPEG or PNG, or remove it',
     ),
-    (['ant/1.jpg', 'bee/more/1.jpg'], r'Received: none in ROOT/bee, but 1 in subfolders\. Add some or remove it'),
+    (['ant/1.jpg', 'bee/1.tif'], r'Received: none in ROOT/bee, but 1 \.tif\. Convert them to JPEG or PNG, or remove it'),
+    (['ant/1.jpg', 'bee/1.jpg', 'test/bee/1.jpg'], r'ROOT/test, but 1 in subfolders\. Where it is the test split, put the classes beside'),
+    (
+      ['ant/1.jpg', 'bee/more/1.jpg'],
+      r'Received: none in ROOT/bee, but 1 in subfolders\. Move its pictures up, or remove it; where it is a split, call it',
+    ),
     (
       ['train/ant/1.jpg', 'train/bee/1.jpg', 'test/unknown/1.jpg'],
       r'ROOT/test/unknown\. .* If the pictures in test have no labels, remove it',

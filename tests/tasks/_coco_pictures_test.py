@@ -132,4 +132,7 @@ def test_files_that_are_missing_or_cut_off_are_named(tmp_path):
   found.pictures[1].unlink()
   with pytest.raises(TaskError, match=r'is a file that exists\. Received: .*b\.jpg, named by people\.json \(1 such images\)'):
     looked_at(found)
+  found.pictures[0].with_name('B.JPG').touch()
+  with pytest.raises(TaskError, match=r'b\.jpg, named by .* Add it or remove its annotations\. Did you mean B\.JPG\?'):
+    looked_at(found)
   assert _coco_pictures.looked_at(found, np.arange(1)).shapes.tolist() == [[40, 60]] * 2

@@ -104,9 +104,9 @@ def test_a_joint_far_outside_its_image_is_named(tmp_path, place):
 def test_joints_near_their_image_and_those_of_nobody_are_read(tmp_path):
   data = content()
   # The longer side of the boxes is 30: as far a joint may lie outside. Unlabelled joints and crowds are not looked at.
-  data['annotations'][0]['keypoints'] = [90, 10.5, 2, 20, -30, 2, 2000, 0, 0]
+  data['annotations'][0]['keypoints'] = [90, 10.5, 2, 20, -25, 2, 2000, 0, 0]
   data['annotations'][1].update(keypoints=[2000, 0, 2] * 3, iscrowd=1)
-  assert parsed(tmp_path, data).keypoints[0].tolist() == [[90, 10.5, 2], [20, -30, 2], [2000, 0, 0]]
+  assert parsed(tmp_path, data).keypoints[0].tolist() == [[90, 10.5, 2], [20, -25, 2], [0, 0, 0]]
 
 
 def test_people_of_other_categories_do_not_disturb(tmp_path):
@@ -308,6 +308,10 @@ def without(person, *keys, **changes):
     lambda data: without(data['annotations'][0], 'keypoints', 'num_keypoints'),
     lambda data: without(data['annotations'][0], keypoints=[], num_keypoints=0, area=None),
     lambda data: without(data['annotations'][0], 'area', keypoints=[0] * 9),
+    lambda data: without(data['annotations'][0], 'keypoints', 'bbox', iscrowd=1),
+    lambda data: without(data['annotations'][0], 'bbox', keypoints=[0] * 9),
+    lambda data: without(data['annotations'][0], keypoints=[], num_keypoints=0, bbox=[]),
+    lambda data: without(data['annotations'][0], keypoints=[1e300, -5, 0] * 3),
   ],
 )
 def test_an_annotation_without_joints_labels_nobody(tmp_path, change):

@@ -61,11 +61,14 @@ def test_a_side_is_read_however_it_is_written(left, right):
   assert made(left, 'nose', right).pairs == ((0, 2),)
 
 
-@pytest.mark.parametrize('alone', ['left_hand', 'HandR', 'rightfoot'])
+@pytest.mark.parametrize(
+  'alone', ['left_hand', 'HandR', 'rightfoot', '左手', 'LF_paw', 'rt.hand', 'linkes_auge', 'mano_derecha', 'левый_глаз']
+)
 def test_with_one_side_alone_images_are_not_mirrored(alone):
   found = made('lefteye', 'righteye', 'l_hip', 'r_hip', alone)
   assert found.pairs is None and f'not mirrored: {alone!r} has no other side' in found.mirror
   assert made('left_eye', 'l_eye', 'right_eye').pairs is None, 'which of two left eyes'
+  assert made('l_hip', 'r_hip', 'pedestrian_head', 'blink', 'bolt').pairs == ((0, 1),)
 
 
 def test_a_letter_and_a_number_are_a_side_only_where_the_other_one_is_there():

@@ -183,6 +183,13 @@ def test_files_that_are_no_pictures_or_lose_numbers_are_named(tmp_path):
   assert dataclasses.is_dataclass(whole)
 
 
+@pytest.mark.parametrize('kind', ['tif', 'png'])
+def test_masks_of_several_pictures_are_refused(tmp_path, kind):
+  Image.new('L', (8, 6), 1).save(tmp_path / f'a.{kind}', save_all=True, append_images=[Image.new('L', (8, 6), 2)])
+  with pytest.raises(TaskError, match=r'one whole number per pixel .* Received: 2 pictures in .*a\.(tif|png)\. Write one, with'):
+    _mask_files.read_mask(tmp_path / f'a.{kind}')
+
+
 @pytest.mark.parametrize('number', [1 << 16, 2**31 - 1])
 def test_numbers_of_more_than_16_bits_are_refused(tmp_path, number):
   Image.new('RGB', (2, 1)).save(tmp_path / 'a.jpg')

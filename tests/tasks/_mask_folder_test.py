@@ -236,6 +236,48 @@ def test_missing_folders_and_names_are_refused(tmp_path):
     opened(fill(tmp_path), class_names='no_such.txt')
 
 
+@pytest.mark.parametrize('folder', ['annotations', 'images'])
+@pytest.mark.parametrize('name', ['3_mask', '3_L', '3.jpg'])
+def test_a_partner_that_is_called_otherwise_is_pointed_at(tmp_path, folder, name):
+  fill(tmp_path)
+  file = next((tmp_path / folder / 'training').glob('3.*'))
+  file.rename(file.with_name(f'{name}{file.suffix}'))
+  with pytest.raises(TaskError, match=rf'Every image has a mask .* Is {name} its name on the other side\? Give both one name'):
+    opened(tmp_path)
+
+
+def test_a_partner_in_other_letter_cases_is_pointed_at(tmp_path):
+  fill(tmp_path)
+  (tmp_path / 'images/training/3.jpg').rename(tmp_path / 'images/training/Three.jpg')
+  (tmp_path / 'annotations/training/3.png').rename(tmp_path / 'annotations/training/three.png')
+  with pytest.raises(TaskError, match=r'Three\.jpg without .*Three\.png\. .* Is three its name'):
+    opened(tmp_path)
+
+
+def test_folders_of_another_layout_are_named(tmp_path):
+  fill(tmp_path)
+  (tmp_path / 'annotations').rename(tmp_path / 'masks')
+  with pytest.raises(TaskError, match=r'Received: .*, which holds images, masks\. Rename or move these\.'):
+    opened(tmp_path)
+  (tmp_path / 'masks').rename(tmp_path / 'annotations')
+  for kind in ('images', 'annotations'):
+    shutil.rmtree(tmp_path / kind / 'validation')
+    (tmp_path / kind / 'training').rename(tmp_path / kind / 'other')
+  shutil.move(tmp_path / 'images/other/3.jpg', tmp_path / 'images')
+  for kind in ('images', 'annotations'):
+    shutil.rmtree(tmp_path / kind / 'other')
+  with pytest.raises(TaskError, match=r'images without training/, but with 1 pictures in no split\. Move them into training/'):
+    opened(tmp_path)
+
+
+def test_a_list_of_names_is_found_in_any_letter_case_and_one_picture_in_two_splits_is_told_of(tmp_path):
+  fill(tmp_path)
+  (tmp_path / 'Classes.TXT').write_text('a\nb\nc\n')
+  shutil.copy(tmp_path / 'images/training/3.jpg', tmp_path / 'images/validation/1.jpg')
+  task = opened(tmp_path)
+  assert list(task.labels) == ['a', 'b', 'c'] and any('1 picture is there in two splits' in note for note in task.notes)
+
+
 @pytest.mark.parametrize(('names', 'number'), [('a,,b', 2), ('a, ,b', 2), ('a,b,', 3), (',', 1)])
 def test_a_class_without_a_name_is_refused(tmp_path, names, number):
   message = rf'A class has a name that is not empty\. Received: none for number {number} in --class_names\. Name it'

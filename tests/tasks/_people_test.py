@@ -78,9 +78,9 @@ def test_the_box_of_somebody_who_is_left_out_is_not_looked_at():
 def test_a_split_without_a_labelled_joint_is_refused_with_what_it_has():
   with pytest.raises(
     TaskError,
-    match=r'at least one person with a labelled joint\. Received: an empty test split of people\.json, .* 1 crowds, 3 people without',
+    match=r'with a labelled joint\. Received: an empty test split of people\.json, .* 1 crowds, 3 people without .* \(7 of a dog\)\. Add',
   ):
-    both(keypoints=np.zeros((4, 2, 3)))
+    both(keypoints=np.zeros((4, 2, 3)), notes=('7 of a dog',))
 
 
 def test_overlap_by_hand():

@@ -103,10 +103,11 @@ def test_labels_that_are_none_are_refused_with_source_and_index(labels, message)
 @pytest.mark.parametrize(
   ('names', 'split'),
   [
-    (('train', 'Training', 'TRAIN', 'train_set', 'trainset', 'Training Set'), 'train'),
-    (('val', 'valid', 'Validation', 'dev', 'DEV', 'val-set'), 'validation'),
-    (('test', 'Testing', 'testset'), 'test'),
-    (('trains', 'set', '', 'unlabelled', 'all', 'tests', 'sunset'), None),
+    (('train', 'Training', 'TRAIN', 'train_set', 'trainset', 'Training Set', 'train2017', 'TrainImages', 'images-train'), 'train'),
+    (('val', 'valid', 'Validation', 'dev', 'DEV', 'val-set', 'val 2017', 'validation_data'), 'validation'),
+    (('test', 'Testing', 'testset', 'test_dataset', 'Test.Photos', 'test_images_2019'), 'test'),
+    (('trains', 'set', '', 'unlabelled', 'all', 'tests', 'sunset', 'images', 'latest', 'devices', ' '), None),
+    (('trainval2017', 'train2', 'train_test', '2017'), None),
   ],
 )
 def test_splits_are_known_by_what_others_call_them(names, split):

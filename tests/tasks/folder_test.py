@@ -10,7 +10,7 @@ CLASSES = ('ant', 'bee')
 
 def fill(folder, count, classes=CLASSES, suffixes=('.png',)):
   """`count` pictures per class, of various sizes and, in turn, of the given kinds."""
-  rng = np.random.default_rng(0)
+  rng = np.random.default_rng(len(classes))
   for name in classes:
     (folder / name).mkdir(parents=True)
     for index in range(count):
@@ -189,3 +189,9 @@ def test_pictures_of_another_size_are_those_that_are_read_at_it(tmp_path):
     (images, targets), (wanted, _) = (next(iter(each.dataset('train', 4, training=training))) for each in (other, expected))
     np.testing.assert_array_equal(images, wanted)
   assert next(iter(task.dataset('train', 4)))[0].shape == (4, 96, 96, 3)
+
+
+def test_a_picture_in_two_splits_is_told_of(tmp_path):
+  for split in ('train', 'test'):
+    fill(tmp_path / split, 3)
+  assert any('6 pictures are there in two splits' in note for note in open_folder(tmp_path).notes)

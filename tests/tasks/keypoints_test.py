@@ -113,6 +113,7 @@ def test_a_box_outside_its_image_is_named(tmp_path):
   data = json.loads(file.read_text())
   for person in data['annotations']:
     person['bbox'] = [70, 5, 10, 10]
+    person['keypoints'][:3] = [69, 10, 2]  # Near it.
   file.write_text(json.dumps(data))
   with pytest.raises(
     TaskError, match=rf'has an area inside its image\. Received: \[70\.0, 5\.0, 10\.0, 10\.0\] of annotation \d+ of {file}'

@@ -18,6 +18,8 @@ from tflite import exports
 from tflite.file.formats import Format
 from tflite.file.runner import Runner
 
+SCORES = {'validation', 'test', 'per_class', 'confusion', 'baselines', 'baseline_intervals'}
+
 
 @pytest.fixture(scope='module')
 def delivered(tmp_path_factory):
@@ -38,8 +40,9 @@ def test_every_ticket_gets_its_test_scores_its_model_and_its_report(delivered):
   workdir, tickets = delivered
   for path, ticket in zip(workdir.tickets(), tickets, strict=True):
     saved = Ticket.load(path)
-    assert saved.metrics == ticket.metrics and set(saved.metrics) == {'validation', 'test', 'per_class', 'confusion', 'baselines'}
+    assert saved.metrics == ticket.metrics and set(saved.metrics) == SCORES
     assert set(saved.metrics['per_class']) == set(tiny.LABELS)
+    assert set(saved.metrics['baseline_intervals']['test']) == set(saved.metrics['baselines']['test']) - {'chance'} != set()
     assert (path / 'model.tflite').stat().st_size > 1000
     assert '<html' in (path / 'report' / 'index.html').read_text()
     assert '## Scores' in (path / 'README.md').read_text()
@@ -53,7 +56,7 @@ def test_wrong_test_pictures_are_listed_in_the_report_where_they_have_names(deli
   dataclasses.replace(tickets[0], metrics={'validation': tickets[0].metrics['validation']}).save(tmp_path / 'ticket')
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(delivery, 'convert', lambda *args, **settings: (tmp_path / 'ticket' / 'model.tflite').write_bytes(b'x'))
-    delivery.deliver([tmp_path / 'ticket'], task, workdir, 10, types.SimpleNamespace(scores=lambda split: {}))
+    delivery.deliver([tmp_path / 'ticket'], task, workdir, 10, types.SimpleNamespace(scores=lambda split: {}, intervals=lambda split: {}))
   listed = mistakes.read(tmp_path / 'ticket' / 'report' / 'wrong.csv')
   assert len(listed) == round(24 * (1 - tickets[0].metrics['test']['top1'])) > 0 and listed[0].picture.startswith('photos/test/<b>')
   page = (tmp_path / 'ticket' / 'report' / 'index.html').read_text()
@@ -161,7 +164,7 @@ def test_an_int8_file_that_cannot_be_is_told_and_the_rest_is_there(rounded, monk
 def test_scores_of_maps_have_intervals_from_their_pictures_and_the_model_card_shows_them(name, tmp_path):
   ticket, task = tiny.map_ticket(name, tiny.SPECK_MAPS)
   dataclasses.replace(ticket, provenance=dataclasses.replace(ticket.provenance, examples=dict(task.sizes))).save(tmp_path)
-  found = delivery.scored(tmp_path, task, 10, types.SimpleNamespace(scores=lambda split: {'chance': 0.0}))
+  found = delivery.scored(tmp_path, task, 10, types.SimpleNamespace(scores=lambda split: {'chance': 0.0}, intervals=lambda split: {}))
   assert set(found.metrics['intervals']) == {'validation', 'test'} and Ticket.load(tmp_path).metrics == found.metrics
   for split, ends in found.metrics['intervals'].items():
     assert 0 <= ends['low'] <= found.metrics[split][task.primary_metric] <= ends['high'] < 0.6

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -49,6 +50,8 @@ def test_the_time_is_that_of_all_stages(network_file, monkeypatch):
 def test_the_plan_names_sizes_events_and_time(network_file):
   text = plan(network_file, target_macs=0.7)
   assert '96 train, 24 validation, 24 test; 8x8 pixels, 3 outputs' in text
+  beat = re.search(r'\n  to beat     top-1 accuracy on validation: (.*); in brackets 95% intervals, 24 examples\n', text)
+  assert re.fullmatch(r'chance 33.3%, most frequent class 33.3% \(18.0 to 53.3%\), linear model [\d.]+% \([\d.]+ to [\d.]+%\)', beat[1])
   assert '4 epochs of 6 steps of 16 images = 24 steps' in text
   assert 'target' in text and '(70%); the penalty is steered' in text
   assert 'cubic, soft_threshold, erk ranking' in text and '80% at step 18' in text

@@ -2,7 +2,7 @@
 
 import pytest
 
-from st_tf.comparing.options import Options, check
+from st_tf.comparing.options import Options, check, check_recorded
 from st_tf.config import ConfigError
 from st_tf.config.request import Request
 
@@ -42,3 +42,12 @@ def test_what_contradicts_a_comparison_is_refused(given, tries, message):
 
 def test_one_learning_rate_for_all_is_fine():
   check(Request.of({'learning_rate': 0.1}), False)
+
+
+@pytest.mark.parametrize('name', ['workdir', 'records'])
+def test_what_is_collected_from_no_folder_is_refused(tmp_path, name):
+  check_recorded(Options(**{name: str(tmp_path)}, collect=True))
+  gone = {name: str(tmp_path / 'gone')}
+  check_recorded(Options(**gone))
+  with pytest.raises(ConfigError, match=rf'--collect makes a table .* Received: --{name}=.*gone, where no folder is\. Correct the path'):
+    check_recorded(Options(**gone, collect=True))

@@ -96,6 +96,17 @@ def test_reductions_are_fractions_of_the_supernet():
   assert found == {'MACs per image': [1, 0.5, 0.05], 'Parameters': [1, 0.8, 0.2]}
 
 
+def test_a_score_and_its_baselines_have_their_intervals(tiny_ticket):
+  metrics = {'test': {'top1': 0.75}, 'baselines': {'test': {'chance': 0.1, 'linear model': 0.5}}}
+  provenance = dataclasses.replace(tiny_ticket.provenance, examples={'test': 100})
+  ticket = dataclasses.replace(tiny_ticket, metrics=metrics, provenance=provenance)
+  ((title, levels),) = page.beaten(ticket)
+  assert [level.sure for level in levels] == ['', '', '65.7 to 82.5%'] and title.endswith('what it has to beat, with 95% intervals')
+  metrics['baseline_intervals'] = {'test': {'linear model': {'low': 0.4, 'high': 0.6}}}
+  ((_, levels),) = page.beaten(ticket)
+  assert [level.sure for level in levels] == ['', '40.0 to 60.0%', '65.7 to 82.5%']
+
+
 def test_a_tile_is_shown_for_what_is_known(tiny_ticket):
   titles = [tile.title for tile in page.tiles(tiny_ticket)]
   assert titles == ['Top-1 accuracy, test', 'Top-1 accuracy, validation', 'Sparsity', 'Training time']

@@ -2,7 +2,7 @@ import types
 
 import pytest
 
-from st_tf.report.verdict import beaten, range_of, scored_split, verdict
+from st_tf.report.verdict import beaten, range_of, scored_split, to_beat, verdict
 
 
 def _ticket(score: float = 0.8, baselines=None, split: str = 'test'):
@@ -53,7 +53,16 @@ def test_nothing_is_said_of_what_is_not_known():
 
 def test_how_sure_a_score_is():
   assert range_of(_ticket(), 'test') == '95% interval 71.1 to 86.7%, 100 examples'
-  assert beaten({'chance': 0.1, 'linear model': 0.412}, 'top1') == 'chance 10.0%, linear model 41.2%'
+  scores = {'chance': 0.1, 'linear model': 0.412}
+  assert beaten(scores, 'top1') == 'chance 10.0%, linear model 41.2%'
+  assert beaten(scores, 'top1', {'linear model': (0.3814, 0.443)}) == 'chance 10.0%, linear model 41.2% (38.1 to 44.3%)'
+
+
+def test_what_a_ticket_has_to_beat_is_said_with_the_intervals_that_it_knows():
+  ticket = _ticket(baselines={'chance': 0.1, 'linear model': 0.5})
+  assert to_beat(ticket, 'test') == 'chance 10.0%, linear model 50.0%' and to_beat(ticket, 'validation') == ''
+  ticket.metrics['baseline_intervals'] = {'test': {'linear model': {'low': 0.4, 'high': 0.6}}}
+  assert to_beat(ticket, 'test') == 'chance 10.0%, linear model 50.0% (40.0 to 60.0%)'
 
 
 def test_a_ticket_is_judged_by_the_epoch_before_it_was_cut():

@@ -53,6 +53,15 @@ def test_a_folder_is_looked_for_where_the_data_are(tmp_path):
     task.check('folder:photos', DataConfig())
 
 
+@pytest.mark.parametrize('name', ['ade20k', 'cityscapes', 'coco', 'imagenet'])
+def test_the_folder_of_a_published_set_is_looked_for_before_anything_is_loaded(tmp_path, name):
+  task.check(name, DataConfig(data_dir=str(tmp_path)))
+  with pytest.raises(
+    TaskError, match=rf'--task={name} reads a folder that exists\. Received: .*gone, which is .*gone\. Correct --data_dir\.'
+  ):
+    task.check(name, DataConfig(data_dir=str(tmp_path / 'gone')))
+
+
 def test_a_task_from_outside_the_project_is_found_by_its_module_path(tmp_path, monkeypatch):
   package = tmp_path / 'outside_package'
   package.mkdir()
@@ -73,11 +82,19 @@ def test_a_missing_import_inside_a_users_task_is_not_taken_for_a_missing_task(tm
     task.load('module:needs_more', DataConfig())
 
 
-@pytest.mark.parametrize('label', ['a\nb', 'a\x1b[31m', '\udcff', 'a\u2028b', '\x7f', '\r'])
+@pytest.mark.parametrize('label', ['a\nb', 'a\x1b[31m', '\udcff', 'a\u2028b', '\x7f', '\r', 'a\u202eb', '\u2067a'])
 def test_names_that_cannot_be_shown_are_refused(label):
   with pytest.raises(TaskError, match=r'text of one line, in UTF-8 and without control characters\. Received: .* in folder:x\. Rename it'):
     check_labels(['fine', label], 'folder:x')
-  check_labels(['straße', '鳥', 'a b', "l'été"], 'folder:x')
+  check_labels(['straße', '鳥', 'a b', "l'été", ' c', 'C', '👩\u200d👧', 'می\u200cخواهم'], 'folder:x')
+
+
+@pytest.mark.parametrize('other', ['cat', ' cat', 'cat ', 'cat\u200b', '\ufeffcat', 'c\u00adat', 'cat\u00a0'])
+def test_names_that_look_alike_are_refused(other):
+  with pytest.raises(TaskError, match=r"No two names look alike\. Received: 'cat' and '.*' in folder:x\. Rename or join them"):
+    check_labels(['dog', 'cat', other], 'folder:x')
+  with pytest.raises(TaskError, match='No two names look alike'):
+    check_labels(['caf\u00e9', 'cafe\u0301'], 'x')
 
 
 @pytest.mark.parametrize('name', ['folder:/photos/caf\udce9', 'folder:a\nb'])

@@ -2,6 +2,7 @@
 
 from concurrent import futures
 import io
+import os
 import struct
 import time
 import zlib
@@ -215,7 +216,7 @@ def test_whatever_a_decoder_raises_names_the_file(tmp_path, monkeypatch, error):
 
 
 def test_an_error_without_words_is_named_by_its_kind(monkeypatch):
-  monkeypatch.setattr('PIL.Image.open', lambda *_: (_ for _ in ()).throw(MemoryError()))
+  monkeypatch.setattr('PIL.Image.open', lambda *_, **__: (_ for _ in ()).throw(MemoryError()))
   with pytest.raises(TaskError, match=r'Received: a\.png \(MemoryError\)'):
     open_rgb(b'', 'a.png')
 
@@ -301,3 +302,21 @@ def test_colours_of_sixteen_bits_keep_their_high_ones():
   header = struct.pack('>IIBBBBB', 4, 5, 16, 2, 0, 0, 0)
   data = b'\x89PNG\r\n\x1a\n' + _chunk(b'IHDR', header) + _chunk(b'IDAT', zlib.compress(rows)) + _chunk(b'IEND', b'')
   np.testing.assert_array_equal(open_rgb(data, 'deep.png'), deep >> 8)
+
+
+def test_what_is_handed_on_to_a_program_is_no_picture(monkeypatch):
+  started = []
+  monkeypatch.setattr('subprocess.check_call', lambda *arguments, **_: started.append(arguments))
+  monkeypatch.setattr('PIL.EpsImagePlugin.has_ghostscript', lambda: True)
+  data = b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n'
+  with pytest.raises(TaskError, match=r'An image can be decoded\. Received: x\.jpg \(cannot identify'):
+    open_rgb(data, 'x.jpg')
+  assert not started and 'EPS' not in pictures.formats() and {'JPEG', 'PNG', 'WEBP'} <= {*pictures.formats()}
+
+
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path):
+  os.mkfifo(tmp_path / 'pipe.jpg')
+  for path in (tmp_path / 'pipe.jpg', tmp_path):
+    for look in (open_rgb, header_of):
+      with pytest.raises(TaskError, match=r'An image is a file\. Received: x\.jpg, which is none\. Replace or remove it\.'):
+        look(path, 'x.jpg')

@@ -211,6 +211,9 @@ def test_facts_that_are_no_ticket_are_refused(folder, text):
     {'task': {}},
     {'task': 'cifar100'},
     {'metrics': []},
+    {'metrics': {'test': {'top1': 0.5}, 'intervals': {'test': {'low': 0.4}}}},
+    {'metrics': {'baseline_intervals': {'test': {'linear model': {'high': 0.4}}}}},
+    {'metrics': {'baseline_intervals': {'test': {'linear model': [0.2, 0.4]}}}},
   ],
 )
 def test_facts_with_a_wrong_part_are_refused(folder, facts):

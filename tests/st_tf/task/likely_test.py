@@ -1,0 +1,13 @@
+import numpy as np
+
+from st_tf.task import most_likely
+
+
+def test_probabilities_are_a_softmax():
+  found = most_likely(np.log([1.0, 6.0, 3.0]), ['a', 'b', 'c'], 2)
+  assert [label for label, _ in found] == ['b', 'c']
+  np.testing.assert_allclose([share for _, share in found], [0.6, 0.3])
+
+
+def test_large_logits_do_not_overflow():
+  assert most_likely(np.float32([1e4, 0]), ['a', 'b'], 1) == [('a', 1.0)]
