@@ -14,6 +14,7 @@ from st_tf.arch.specs import HeadSpec
 from st_tf.errors import UserError, did_you_mean
 from st_tf.task.metrics import Metrics
 from st_tf.task.normalisation import Normalisation
+from st_tf.task.sample import Sample
 
 _NO_CHARACTERS = ('Cc', 'Cs', 'Zl', 'Zp')  # Unicode's categories of control characters, halves of some, separators of lines.
 _TURNING = '\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069'  # They show what stands beside them in another order.
@@ -90,28 +91,6 @@ class DataConfig:
       value = getattr(self, field.name)
       if type(value) is not field.type and not (field.type is float and type(value) is int):
         raise TaskError(f'--{field.name} is {_KINDS[field.type]}. Received: {value!r:.60}. Its default is {field.default!r}.')
-
-
-@dataclasses.dataclass(frozen=True)
-class Sample:
-  """One image and what a network says about it, for people.
-
-  Attributes:
-    pictures: (caption, [height, width, 3] uint8), the image itself first.
-    truth: what the image shows, in words; empty where a picture says it.
-    guesses: (label, share), largest first.
-    legend: (label, '#rrggbb') of what colours in the pictures mean.
-  """
-
-  pictures: tuple[tuple[str, np.ndarray], ...]
-  truth: str = ''
-  guesses: tuple[tuple[str, float], ...] = ()
-  legend: tuple[tuple[str, str], ...] = ()
-
-  @property
-  def is_right(self) -> bool | None:
-    """Whether the first guess is the truth; None where the truth is no word."""
-    return bool(self.guesses) and self.guesses[0][0] == self.truth if self.truth else None
 
 
 class Task(abc.ABC):
