@@ -107,6 +107,7 @@ def test_the_help_lists_them(copy):
     assert f' {name}, ' in said or f'({name}, ' in said, name
 
 
+@pytest.mark.slow
 def test_a_ticket_is_drawn_with_all_of_them(copy):
   run(copy, 'st_tf.train', *CHOSEN, '--method=prune_only', '--sparsity=0.5', '--nodeliver', '--workdir=run')
   assert (copy / 'run' / 'tickets' / 'sparsity_0.5' / 'ticket.json').is_file()

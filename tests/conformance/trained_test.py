@@ -72,6 +72,7 @@ def test_several_sparsities_are_a_ticket_each(trained_file, tmp_path):
   assert [ticket.cost.zeros for ticket in (low, high)] == [int(share * low.cost.prunable) for share in (0.5, 0.8)]
 
 
+@pytest.mark.slow
 def test_a_winning_ticket_goes_back_to_early_weights_of_the_units_that_are_left(trained_file, folder):
   (ticket,) = drawn(trained_file, folder, 'search_then_lottery')
   (searched,) = drawn(trained_file, folder, 'search_only')

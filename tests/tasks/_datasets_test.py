@@ -221,7 +221,9 @@ def test_what_makes_no_task_is_said_before_training(changes, message):
     Task.from_datasets(**{'train': LABELLED} | changes)
 
 
-@pytest.mark.parametrize('kind', ['classification', 'segmentation', 'keypoints'])
+@pytest.mark.parametrize(
+  'kind', ['classification', *(pytest.param(kind, marks=pytest.mark.slow) for kind in ('segmentation', 'keypoints'))]
+)
 def test_a_ticket_is_drawn_from_arrays(tmp_path, kind):
   given = {'classification': coloured, 'segmentation': halves, 'keypoints': dots}[kind](60)
   task = Task.from_datasets(given, kind=kind, name='mine')

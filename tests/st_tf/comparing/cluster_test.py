@@ -3,6 +3,7 @@ import importlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -40,17 +41,12 @@ def test_a_task_is_the_same_process_and_is_asked_to_save(tmp_path):
     'import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: (print("saved"), sys.exit(130)))\nprint("there", flush=True)\n'
     'time.sleep(60)'
   )
-
-  def interrupt():
-    while 'there' not in log.read_text():
-      time.sleep(0.05)
-    os.kill(os.getpid(), signal.SIGINT)
-
-  waiting = threading.Thread(target=interrupt)
-  waiting.start()
-  with pytest.raises(KeyboardInterrupt):
-    cluster._trained(['-c', patient], str(log), {})
-  waiting.join()
+  task = f'from st_tf.comparing import cluster\ncluster._trained(["-c", {patient!r}], {str(log)!r}, {{}})'
+  process = subprocess.Popen([sys.executable, '-c', task], stderr=subprocess.PIPE, text=True)  # As Ray's: it has the signal to itself.
+  while 'there' not in log.read_text():
+    time.sleep(0.05)
+  process.send_signal(signal.SIGINT)
+  assert process.communicate(timeout=30)[1].rstrip().endswith('KeyboardInterrupt')
   assert log.read_text().endswith('there\nsaved\n')
 
 

@@ -130,6 +130,7 @@ def test_a_network_that_cannot_become_small_enough_is_refused(nursery, tmp_path,
     nursery.finished(Beginning(EACH), tiny.task(), config, Workdir(tmp_path / 'run', config))
 
 
+@pytest.mark.slow
 def test_a_network_above_the_target_is_narrowed_before_its_last_training(nursery, parent, tmp_path, monkeypatch):
   monkeypatch.setattr(candidate, 'train_to_the_end', lambda run: None)
   genome = candidate.genome_of(parent.arch, EACH)

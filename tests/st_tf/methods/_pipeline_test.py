@@ -164,6 +164,7 @@ def test_an_interrupted_pipeline_goes_on_inside_its_stage(shared, speck, tmp_pat
   assert ticket.fingerprint == shared[1]['search_prune_retrain'].fingerprint
 
 
+@pytest.mark.slow
 def test_weights_go_back_to_what_they_were_after_that_step_of_the_first_training(speck, tmp_path, monkeypatch):
   given = config('lottery', prune_rounds=1, rewind_to=0.25, supernet=str(speck))
   seen, starts, step = {}, [], Run.step

@@ -49,6 +49,7 @@ def drawn(path, config):
   return elastic.draw(tiny.task(), config, Workdir(path, config))
 
 
+@pytest.mark.slow
 def test_training_goes_on_under_the_stretched_mask_from_the_step_of_the_early_weights(folder, tmp_path, monkeypatch):
   source, config, steps, begun = Ticket.load(folder), configured(folder), [], {}
   train = elastic.Trainer.train
