@@ -1,4 +1,4 @@
-"""Sparse or dense: how a file's kernels are stored, decided by measurement where a runtime executes sparsely."""
+"""Sparse or dense: how kernels are stored, by measurement where a runtime executes sparsely, else by what such runtimes require."""
 
 from collections.abc import Callable
 import dataclasses
@@ -56,9 +56,7 @@ def store(encoded: Callable[[bool], bytes], number_format: str, choice: str, ima
   if wasm.missing():
     if choice == 'always':
       return Stored(encoded(True), True, False, f'sparse, as --sparse=always asks for; not seen to run sparsely. {wasm.missing()}')
-    return Stored(
-      encoded(False), False, None, f'dense, since nothing here executes sparsely, so nothing could be measured. {wasm.missing()}'
-    )
+    return _foretold(encoded)
   dense, sparse = encoded(False), encoded(True)
   try:
     return _measured(dense, sparse, choice, images, tolerance)
@@ -66,6 +64,14 @@ def store(encoded: Callable[[bool], bytes], number_format: str, choice: str, ima
     if choice == 'always':
       raise
     return Stored(dense, False, None, f'dense, since the sparse file failed. {error}{_obstacle(sparse)}')
+
+
+def _foretold(encoded: Callable[[bool], bytes]) -> Stored:
+  """The better storage by what runtimes require, where none is here that could be asked."""
+  sparse = encoded(True)
+  if diagnose(read(sparse, 'the sparse file')).sparse:
+    return Stored(sparse, True, False, f'sparse, as runtimes that skip zeros require it; not timed here. {wasm.missing()}')
+  return Stored(encoded(False), False, None, f'dense, since runtimes would not skip its zeros; not timed here{_obstacle(sparse)}')
 
 
 def _timed(dense: bytes, reason: str, images: np.ndarray) -> Stored:

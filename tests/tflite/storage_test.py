@@ -8,6 +8,7 @@ import pytest
 from st_tf.errors import UserError
 from tests.sparse_graphs import CASES, files
 from tflite import storage
+from tflite.file import sparse_rules
 from tflite.runtimes.measured import Measured
 
 IMAGES = np.zeros((1, 4, 4, 3), np.float32)
@@ -32,7 +33,6 @@ def store(monkeypatch, choice: str, milliseconds=None, number_format='float32', 
     ('never', 5.0, b'dense', None, '--sparse=never'),
     ('auto', 5.0, b'sparse', True, r'2\.00 times as fast in wasm .*10 ms dense, 5 ms sparse'),
     ('auto', 9.8, b'dense', None, r'not clearly faster: 1\.02 times.*CONCATENATION 9'),
-    ('auto', None, b'dense', None, r'nothing could be measured\. No browser'),
     ('always', 5.0, b'sparse', True, r'2\.00 times'),
     ('always', 20.0, b'sparse', False, r'although only 0\.50 times'),
     ('always', None, b'sparse', False, r'not seen to run sparsely\. No browser'),
@@ -75,3 +75,15 @@ def test_the_obstacle_is_the_doctor_s_first_finding():
   case = next(case for case in CASES if case.name == '7x7 depthwise')
   assert '7x7 depthwise convolution' in storage._obstacle(next(files(case)))
   assert storage._obstacle(next(files(CASES[0]))) == ''
+
+
+@pytest.mark.parametrize('is_sparse', [True, False])
+def test_without_a_runtime_the_rules_decide(monkeypatch, is_sparse):
+  told = sparse_rules.Diagnosis(is_sparse, (1, 1), 0.9, ())
+  monkeypatch.setattr(storage, 'read', lambda content, name: content)
+  monkeypatch.setattr(storage, 'diagnose', lambda content: {b'sparse': told}[content])
+  found = store(monkeypatch, 'auto')
+  assert (found.sparse, found.verified, found.milliseconds) == ((True, False, None) if is_sparse else (False, None, None))
+  assert found.content == (b'sparse' if is_sparse else b'dense')
+  said = r'sparse, as runtimes that skip zeros require it; not timed here\. No browser' if is_sparse else r'dense, since .* CONCATENATION 9'
+  assert re.match(said, found.reason), found.reason
