@@ -99,6 +99,7 @@ def export(ticket: Any, task: Any, options: Options) -> exports.Exported:
   from tflite import convert, deployment, storage
   from tflite.file.encode import encode
   from tflite.file.runner import Runner
+  from tflite.runtimes import wasm
 
   chosen, model = FORMATS[options.format], ticket.network
   network, to_units = deployment.of_ticket(ticket), deployment.normalisation_of(ticket).to_units
@@ -106,7 +107,8 @@ def export(ticket: Any, task: Any, options: Options) -> exports.Exported:
   with stage('Reading pictures'):
     samples = as_trained(_images(task, 'validation', options.samples))
     calibration = to_units(as_trained(_images(task, 'train', _CALIBRATION_IMAGES))) if options.format == 'int8' else None
-  with stage(f'Converting to {options.format}{", and timing it stored dense and sparse" if options.sparse == "auto" else ""}'):
+  timed = ', and timing it stored dense and sparse' if options.sparse == 'auto' and not wasm.missing() else ''
+  with stage(f'Converting to {options.format}{timed}'):
     stored = storage.store(
       lambda sparse: encode(network.function, model.input_shape[1:], options.format, sparse, calibration, network.variables),
       options.format,
