@@ -70,7 +70,7 @@ def verdict(ticket: Any, history: Sequence[Mapping[str, Any]]) -> str:
     if best >= (found[0] if found else ticket.metrics[split][metric]):
       count = ticket.provenance.examples.get(split, 0)
       few = f' {count:,} {split} examples are few to tell by.' if found and count < _TELLING else ''
-      begin = '' if ticket.provenance.config.get('weights') not in (None, '', 'none') else ', begin with a trained network (--weights)'
+      begin = '' if _began_trained(ticket) else ', begin with a trained network (--weights)'
       return (
         f'Not shown to be better than the {name}, which has {wording.score(metric, best)}.{few} Train longer (--epochs){begin}, or get more'
         ' pictures.'
@@ -84,11 +84,17 @@ def verdict(ticket: Any, history: Sequence[Mapping[str, Any]]) -> str:
     f'{wording.score_name(shared)} is {wording.percent(learned)} on training images, augmented, and {wording.percent(new)} on validation'
   )
   if learned >= new + _BY_HEART:
-    return f'Too few pictures: {both}. More of them, or a trained network to begin with (--weights), help most.'
+    other = '' if _began_trained(ticket) else ', or a trained network to begin with (--weights),'
+    return f'Too few pictures: {both}. More of them{other} help most.'
   config = ticket.provenance.config
   if learned <= new + _AS_LOW and learned < _KNOWN and not (config.get('mixup') or config.get('randaugment')):
     return f'Under-fitted: {both}. It could learn more: raise --epochs or --learning_rate, or lower --sparsity.'
   return f'Neither under-fitted nor known by heart: {both}.'
+
+
+def _began_trained(ticket: Any) -> bool:
+  """Whether its run began with weights that were trained elsewhere."""
+  return ticket.provenance.config.get('weights') not in (None, '', 'none')
 
 
 def _last_epoch(ticket: Any, history: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -88,3 +88,10 @@ def test_advice_fits_what_was_done_and_how_much_was_scored():
   ticket.provenance.examples = {'test': 400}
   ticket.metrics['baselines']['test']['linear model'] = 0.5
   assert verdict(ticket, []).endswith('which has 50.0%. Train longer (--epochs), or get more pictures.')
+
+
+def test_a_trained_network_is_not_advised_to_who_has_one():
+  ticket = _ticket()
+  assert verdict(ticket, _history(0.99, 0.7)).endswith('More of them, or a trained network to begin with (--weights), help most.')
+  ticket.provenance.config = {'weights': 'imagenet.npz'}
+  assert verdict(ticket, _history(0.99, 0.7)).endswith('on validation. More of them help most.')
