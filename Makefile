@@ -34,7 +34,7 @@ $(STAMP): requirements.txt pyproject.toml
 	  || { echo "Python 3.11 or later is needed. Received: $$('$(PYTHON)' --version). Set PYTHON=..."; exit 1; }
 	@'$(PYTHON)' -c 'import ensurepip, venv' 2>/dev/null \
 	  || { echo "Python's venv and ensurepip are needed. Received: a $(PYTHON) without them. On Debian: apt-get install python3-venv"; exit 1; }
-	@echo 'Installing the pinned packages into $(VENV) (once; a few minutes, 2.8 GB)'
+	@echo 'Installing the pinned packages into $(VENV) (once; a few minutes, 3.3 GB)'
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || '$(PYTHON)' -m venv --clear '$(VENV)'
 	@# One call: pip compares the ranges of pyproject.toml with the lock.
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt --editable '.[test,site,cluster]'

@@ -171,9 +171,12 @@ def check_place(path: pathlib.Path) -> None:
     raise ExportError(f'--out is a .tflite file. Received: {path}. Write --out={path}.tflite.')
   if not path.parent.is_dir():
     raise ExportError(f'A file is written into an existing folder. Received: {path}. Create {path.parent} first.')
-  for file in (path, exports.facts_path(path)):
-    if file.exists():
-      raise ExportError(f'An export overwrites nothing. Received: {file}, which exists. Choose another --out, or remove it.')
+  there = [str(file) for file in (path, exports.facts_path(path)) if file.exists()]
+  if there:
+    verb, them = ('exists', 'it') if len(there) == 1 else ('exist', 'both')
+    raise ExportError(
+      f'An export overwrites nothing. Received: {" and ".join(there)}, which {verb}. Choose another --out, or remove {them}.'
+    )
 
 
 def lines(facts: exports.Exported, path: pathlib.Path) -> list[str]:

@@ -7,7 +7,7 @@ from st_tf.errors import UserError
 from st_tf.ticket import Ticket
 from st_tf.wording import shown_path
 from tflite import doctor, export, exports
-from tflite.android import given, template
+from tflite.android import given, template, written
 from tflite.file import flat, sparse_rules
 
 FORMAT = 'float16'
@@ -25,17 +25,20 @@ def ship(path: pathlib.Path, ticket: Ticket) -> Iterator[str]:
   if not file.is_file():
     yield f'  {FORMAT:<10}  no such file was written, and so no app'
     return
-  content = file.read_bytes()
+  content, facts = file.read_bytes(), exports.known(file, ticket.fingerprint)
   first, *others = doctor.lines(sparse_rules.diagnose(flat.read(content, str(file))))
   yield f'  on phones   {first}'
   yield from (f'            {line}' for line in others)
+  if facts and not facts['wasm_milliseconds']:
+    yield f'              {facts["storage"]}'
   app = path / _APP
-  if not app.exists():
-    try:
+  try:
+    content, repeats = given.model(file, ticket)
+    if not app.exists() or (app / template.MODEL).read_bytes() != content:
+      written.check(app)
       template.check(ticket)
-      content, repeats = given.model(file, ticket)
-      template.write(app, ticket, content, exports.known(file, ticket.fingerprint) or None, repeats=repeats)
-    except UserError as error:
-      yield f'  app         none. {error}'
-      return
+      template.write(app, ticket, content, facts or None, repeats=repeats)
+  except (UserError, OSError) as error:
+    yield f'  app         {"that of another file" if app.exists() else "none"}. {error}'
+    return
   yield f'  app         {shown_path(app)}; its README.md says how to build it'

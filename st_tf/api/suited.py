@@ -119,8 +119,8 @@ def _otherwise(task: Task, config: Config) -> str:
     return ''
   lite = families.named(TRAINED[0]).file_of
   return (
-    f' Or begin with {TRAINED[0]}, whose weights are one file that is put there by hand, {families.at(TRAINED[0])}: {lite}. Where it lies'
-    ' there it is what runs on photographs begin with, without --weights and --supernet.'
+    f' Or begin with {TRAINED[0]}, by --weights=FILE.npz alone: {lite}. Put at {families.at(TRAINED[0])} it is what runs on photographs'
+    ' begin with, without --weights.'
   )
 
 

@@ -108,10 +108,9 @@ def beaten(ticket: Any) -> list[tuple[str, list[Level]]]:
   if not simple:
     return []
   values = {**simple, 'this ticket': ticket.metrics[split][metric]}
-  most = max(*values.values(), 1e-9)
   intervals = {**verdict.intervals_of_baselines(ticket, split), 'this ticket': verdict.interval(ticket, split)}
   sure = {name: f'{100 * found[0]:.1f} to {100 * found[1]:.1f}%' for name, found in intervals.items() if found}
-  levels = [Level(name, wording.score(metric, value), max(value, 0) / most, sure.get(name, '')) for name, value in values.items()]
+  levels = [Level(name, wording.score(metric, value), min(max(value, 0), 1), sure.get(name, '')) for name, value in values.items()]
   how = ', with 95% intervals' if sure else ''
   return [(f'{wording.score_title(metric)} on {split} images, and what it has to beat{how}', levels)]
 

@@ -194,17 +194,18 @@ def test_what_cannot_be_exported_is_said(arguments, message, tmp_path, monkeypat
   [
     ('nowhere/model.tflite', r'existing folder\. Received: nowhere/model\.tflite\. Create nowhere first'),
     ('there.tflite', r'An export overwrites nothing\. Received: there\.tflite, which exists'),
-    ('model.tflite', r'An export overwrites nothing\. Received: model\.export\.json, which exists'),
+    ('model.tflite', r'An export overwrites nothing\. Received: model\.export\.json, which exists\. .* or remove it'),
+    ('two.tflite', r'Received: two\.tflite and two\.export\.json, which exist\. .* or remove both'),
     ('ticket.json', r'--out is a \.tflite file\. Received: ticket\.json'),
   ],
 )
 def test_nothing_is_overwritten(speck_folder, out, message, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
-  for name in ('there.tflite', 'model.export.json', 'ticket.json'):
+  for name in ('there.tflite', 'model.export.json', 'ticket.json', 'two.tflite', 'two.export.json'):
     (tmp_path / name).write_text('mine')
   with pytest.raises(UserError, match=message):
     run(speck_folder, f'--out={out}')
-  assert {entry.read_text() for entry in tmp_path.iterdir()} == {'mine'} and len(list(tmp_path.iterdir())) == 3
+  assert {entry.read_text() for entry in tmp_path.iterdir()} == {'mine'} and len(list(tmp_path.iterdir())) == 5
 
 
 @pytest.mark.parametrize(

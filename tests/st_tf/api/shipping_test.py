@@ -28,6 +28,19 @@ def test_a_file_is_looked_at_and_an_app_put_beside_it_once(folder, speck_ticket,
   monkeypatch.chdir('/')
   monkeypatch.setattr('tflite.android.template.write', None)
   assert list(shipping.ship(folder, speck_ticket))[:-1] == lines[:-1], 'an app that is there stays'
+  monkeypatch.undo()
+  (app / 'app/src/main/assets/model.tflite').write_bytes(b'of another file')
+  assert list(shipping.ship(folder, speck_ticket))[-1].startswith('  app         that of another file. A project that was changed since')
+  shutil.rmtree(app)
+  shipping_of_before = export.Options(ticket=str(folder), format='float16', sparse='always')
+  list(shipping.ship(folder, speck_ticket))
+  for name in ('model_float16.tflite', 'model_float16.export.json'):
+    (folder / name).unlink()
+  monkeypatch.setattr(wasm, 'missing', lambda: 'No browser in this test.')
+  export.export(speck_ticket, shapes, shipping_of_before)
+  renewed = list(shipping.ship(folder, speck_ticket))
+  assert renewed[-1].endswith('its README.md says how to build it') and any('not seen to run sparsely' in line for line in renewed)
+  assert (app / 'app/src/main/assets/model.tflite').read_bytes() == (folder / 'model_float16.tflite').read_bytes()
   shutil.rmtree(app)
 
   def refuse(ticket):
