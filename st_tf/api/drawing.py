@@ -101,7 +101,7 @@ def _drawn(task: Task, config: Config, workdir: Workdir, delivered: bool, shippe
     for path, ticket in zip(paths, deliver(paths, task, workdir, config.batch_size, simple, formats)):
       print(summary(ticket, path, workdir.history.rows()))
       print(''.join(f'{line}\n' for line in (ship(path, ticket) if shipped else ())), end='', flush=True)
-  print(f'Done in {time.monotonic() - started:.0f} s.')
+  print(f'Done in {wording.duration(time.monotonic() - started)}.')
   return paths
 
 

@@ -214,6 +214,8 @@ def ticket_rows(tickets: Sequence[Any], metric: str) -> list[dict[str, Any]]:
 
 def _span(epochs: Sequence[int]) -> str:
   first, last = min(epochs), max(epochs)
+  if not last:
+    return 'before the first epoch'
   return f'epoch {first}' if first == last else f'epochs {first} to {last}'
 
 

@@ -67,6 +67,8 @@ def test_what_training_has_cost_is_told_in_units(tiny_ticket):
 
 
 def test_the_course_of_the_run_is_counted():
+  begun = [{'event': 'shrink', 'epoch': 0}, *(row for row in HISTORY if row['event'] == 'epoch')]
+  assert page.course(begun) == 'The run took 3 epochs and shrank 1 time (before the first epoch).'
   assert page.course(HISTORY) == 'The run took 3 epochs, pruned 2 times (epochs 2 to 3) and shrank 1 time (epoch 3).'
   assert page.course(HISTORY[:1]) == 'The run took 1 epoch.'
 
