@@ -117,9 +117,7 @@ def test_weights_that_cannot_be_fetched_name_the_other_start(monkeypatch, cache)
   for settings in ({'weights': 'imagenet'}, {'weights': 'imagenet', 'supernet': 'mobilenet_v2'}):
     with pytest.raises(SpecError) as error:
       suited.suited(photographs(400), Request.of(settings))
-    said = (
-      'no answer. Or begin with efficientnet_lite0, by --weights=FILE.npz alone: an .npz file with arrays by the names of the'
-    )
+    said = 'no answer. Or begin with efficientnet_lite0, by --weights=FILE.npz alone: an .npz file with arrays by the names of the'
     assert said in str(error.value) and f'Put at {cache}/' in str(error.value)
 
 
