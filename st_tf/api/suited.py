@@ -28,6 +28,7 @@ _PHOTOGRAPHS = ('mobile', 'mobile_dense')  # Presets that tasks of photographs h
 # Of a network that is trained already (docs/results/clothing).
 FINE_TUNING = {
   'unit_search': ('scores', 'its weights say what a unit is worth'),
+  'unit_multiple': (8, 'kernels are fastest at such numbers of units'),
   'target_macs': (0.4, 'units before zeros, at equal weights left'),
   'sparsity': ((0.85,), 'of the weights of the units that are left'),
   'ranking': ('global', 'trained weights of all layers compare'),
@@ -82,7 +83,7 @@ def suited(task: Task, request: Request, jobs: int = 1) -> tuple[Task, Config]:
     own = _fitting(task, presets.supernet(name), request, jobs, lambda batch: from_scratch(task, batch) if name in _PHOTOGRAPHS else {})
     return task, _told(request, task, own | sized, {}, note)
   begun = starts.of(dataclasses.replace(config, supernet=name, weights=weights), task.head, task.image_size)
-  first = {'unit_search': ('scores', 'it is searched before the first step')}
+  first = {'unit_search': ('scores', 'it is searched before the first step'), 'unit_multiple': FINE_TUNING['unit_multiple']}
   own = _fitting(
     task, begun.graph, request, jobs, lambda batch: fine_tuning(task, batch) if begun.values else from_scratch(task, batch) | first
   )
@@ -249,6 +250,7 @@ def _told(request: Request, task: Task, own: Reasoned, further: Mapping[str, Any
   method = methods.named(config.method)
   unread = {*SEARCH_SETTINGS, *PRUNING_SETTINGS} - set(method.reads) | ({'sparsity'} if method.keeps_everything else set())
   unread |= {'target_macs'} if config.search.target_latency_ms else set()
+  unread |= {'unit_multiple'} if config.search.unit_search != 'scores' else set()
   kept = {name: why for name, why in told.items() if name not in unread}
   values = config.flat()
   reasons = [f'{name} {_shown(values[name])}: {why}' for name, why in kept.items()]

@@ -87,6 +87,7 @@ _LATER = (
   'pixels',
   'padding',
   'unit_search',
+  'unit_multiple',
   'search_residual',
   'factor',
   'factor_rate',
@@ -188,6 +189,8 @@ class Config:
     _require(named, f'--cost is macs or {PREFIX}FILE.', repr(cost), hint)
     limited = not self.search.target_latency_ms or cost.startswith(PREFIX)
     _require(limited, '--target_latency_ms needs a table.', f'--cost={cost}', f' Write --cost={PREFIX}FILE.')
+    multiple = self.search.unit_multiple
+    _require(multiple >= 1 and multiple & (multiple - 1) == 0, '--unit_multiple is a power of 2, such as 8; 1 = any number.', multiple)
     aimed = self.search.penalised == 'all' or self.search.has_target
     _require(aimed, '--penalised=least needs a target, by which units are counted.', 'none', ' Give --target_macs, or leave it out.')
     _require(self.batch_size % self.replicas == 0, '--batch_size is a multiple of --replicas.', f'{self.batch_size} for {self.replicas}')

@@ -69,6 +69,11 @@ class SearchConfig:
     ' pictures, before the first step, which suits trained weights.',
     UNIT_SEARCHES,
   )
+  unit_multiple: int = setting(
+    1,
+    'With scores: layers keep multiples of so many units, a power of 2; of half as many where they have less than four times as many, and'
+    ' so on.',
+  )
   search_residual: bool = setting(False, 'With scores: search the channels that skips join too, which go from all layers along the skips.')
   cost: str = setting('macs', "What the penalty charges for a unit: 'macs', or latency:FILE with a table by tflite.latency_table.")
   factor: str = setting(

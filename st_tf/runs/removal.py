@@ -33,7 +33,13 @@ def remove_least_valuable(trainer: Trainer) -> dict[str, Any]:
   check_target(trainer)
   groups, channels, values, found = removable(trainer), analyse(trainer.arch), trainer.values(), observed(trainer)
   alive = scores.least_valuable(
-    channels, groups, lambda: Reconstruction(channels, groups, values, found), target(trainer), charged(trainer), of_a_graph(trainer)
+    channels,
+    groups,
+    lambda: Reconstruction(channels, groups, values, found),
+    target(trainer),
+    charged(trainer),
+    of_a_graph(trainer),
+    trainer.config.search.unit_multiple,
   )
   trainer.network.give(compensated(channels, values, found, alive))
   before, in_ms = trainer.macs, {'latency_ms_before': trainer.price()} if trainer.cost_model.table else {}

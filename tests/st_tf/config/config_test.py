@@ -25,6 +25,7 @@ OTHER_VALUES = {
     'pixels': 'bytes',
     'padding': 'exact',
     'unit_search': 'scores',
+    'unit_multiple': 4,
     'factor': 'gamma',
     'penalised': 'least',
     'teacher': 'start',

@@ -31,7 +31,7 @@ def trained(tmp_path_factory):
 
 
 def request(trained, **changes):
-  own = {'supernet': f'keras:{trained[0]}', 'pixels': 'signed', 'epochs': 1, 'target_macs': 0.6}
+  own = {'supernet': f'keras:{trained[0]}', 'pixels': 'signed', 'epochs': 1, 'target_macs': 0.6, 'unit_multiple': 1}
   return Request.of(tiny.SETTINGS | own | changes)
 
 
@@ -224,6 +224,15 @@ def test_milliseconds_that_follow_macs_remove_what_macs_remove_and_are_told(trai
   shrink, *epochs = [row for row in workdir.history.rows() if row['event'] in ('shrink', 'epoch')]
   assert (shrink['latency_ms_before'], shrink['latency_ms_after']) == (pytest.approx(whole), ticket.provenance.latency['milliseconds'])
   assert [row['latency_ms'] for row in epochs] == [ticket.provenance.latency['milliseconds']]
+
+
+def test_layers_keep_numbers_of_units_that_kernels_like(trained, finished, tmp_path):
+  run = started(trained, tmp_path / 'run', unit_multiple=4)
+  left = {name: len(units) for name, units in run.trainer.survivors.items() if name.startswith('expand')}
+  assert all(count % (4 if count >= 16 else 2) == 0 for count in left.values() if count >= 8), left
+  assert run.trainer.macs <= 0.6 * run.trainer.initial['macs'] and left != {
+    name: len(units) for name, units in Ticket.load(finished[3][0]).survivors.items() if name.startswith('expand')
+  }
 
 
 def test_units_of_a_slow_layer_go_first(trained, finished, tmp_path):

@@ -119,3 +119,43 @@ def test_a_unit_that_says_nothing_goes_first(model, images):
   found = scores.scores(channels, weights, deviations(moments(model, graph, images)))
   kept = scores.least_valuable(channels, (group,), fixed(found), channels.macs() - 1)
   assert np.flatnonzero(~kept['expand']).tolist() == [5]
+
+
+@pytest.mark.parametrize(
+  ('count', 'multiple', 'pieces'),
+  [(70, 8, [6, 8, 8, 8, 8, 8]), (33, 8, [1, 8, 4, 4, 4, 2, 2]), (9, 8, [1, 2, 1, 1, 1, 1, 1, 1]), (5, 1, [1, 1, 1, 1, 1]), (40, 2, [2, 2])],
+)
+def test_units_go_in_pieces_that_leave_multiples_and_smaller_ones_of_smaller_groups(count, multiple, pieces):
+  found = []
+  for _ in pieces:
+    found.append(scores.piece(count, multiple))
+    count -= found[-1]
+  assert found == pieces
+
+
+def test_multiples_are_left_of_the_units_that_are_worth_most(model):
+  channels = analyse(graph_of(model))
+  expand, last = scores.candidates(channels)
+  score = np.zeros(channels.units)
+  score[expand.ids] = [8, 1, 7, 2, 6, 3, 5, 4]
+  score[last.ids] = 100
+  target = channels.macs() - channels.unit_macs(expand)[0]
+  kept = scores.least_valuable(channels, (expand, last), fixed(score), target, multiple=2)
+  assert np.flatnonzero(kept['expand']).tolist() == [0, 2, 4, 5, 6, 7] and kept['last'].all() and channels.macs(kept) < target
+  every = scores.least_valuable(channels, (expand, last), fixed(score), 0, multiple=8)
+  assert every['expand'].sum() == 0 and every['last'].sum() == 1, 'a target is met whatever the multiple'
+
+
+def test_what_goes_is_what_goes_one_by_one_where_any_number_is_wanted():
+  graph = networks.inverted()
+  channels = analyse(Graph((*graph.nodes, networks.conv('after', 'sum', 4, 5)), ('after',)))
+  groups = scores.candidates(channels, residual=True)
+  score = RNG.uniform(1, 2, channels.units)
+  order, price = [], np.concatenate([channels.unit_macs(group) for group in groups])
+  ids = np.concatenate([group.ids for group in groups])
+  order = ids[np.argsort(np.square(score[ids]) / price)]
+  for gone in range(1, len(ids)):
+    alive = {group.name: ~np.isin(group.ids, order[:gone]) for group in groups}
+    if all(units.any() for units in alive.values()):
+      kept = scores.least_valuable(channels, groups, fixed(score), channels.macs(alive))
+      assert {name: units.tolist() for name, units in kept.items()} == {name: units.tolist() for name, units in alive.items()}

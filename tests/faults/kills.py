@@ -1,0 +1,113 @@
+"""Trains one run whose process is killed at random moments, again and again, until it has its tickets.
+
+  python -m tests.faults.kills --workdir=FOLDER [--seed=0] [--log=FILE] -- --flag=value ...
+
+The flags are those of `st_tf.train`. First the same run is trained beside it, in FOLDER_undisturbed; its writing into the folder sets the pace:
+each life lasts for a random number of writes, and for a random time up to a fifth of a second more. All lives are forks of one process that has
+imported everything, so that one takes seconds. Prints how many were killed, as JSON.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import signal
+import sys
+import time
+import traceback
+from typing import NoReturn
+
+import numpy as np
+
+_LIVES = 60  # About so many are wanted.
+_MOST = 400
+_LINGERING = 0.2  # Seconds.
+_CHANGES = ('os.rename', 'os.remove', 'os.mkdir', 'os.rmdir')
+
+
+def main() -> int:
+  """The command."""
+  options = argparse.ArgumentParser()
+  options.add_argument('--workdir', type=pathlib.Path, required=True)
+  options.add_argument('--seed', type=int, default=0)
+  options.add_argument('--log', type=pathlib.Path, default=pathlib.Path(os.devnull))
+  options.add_argument('flags', nargs='*')
+  given = options.parse_args()
+  _import_all()
+  undisturbed = given.workdir.with_name(f'{given.workdir.name}_undisturbed')
+  code, writes = _life(given.flags, undisturbed, given.log)
+  if code:
+    return code
+  random = np.random.default_rng(given.seed)
+  longest, killed = max(2, 2 * writes // _LIVES), []
+  for _ in range(_MOST):
+    code, lived = _life(given.flags, given.workdir, given.log, int(random.integers(1, longest)), random.uniform(0, _LINGERING))
+    if code != -signal.SIGKILL:
+      break
+    killed.append(lived)
+  print(json.dumps({'writes': writes, 'killed': len(killed), 'code': code}))
+  return int(code != 0)
+
+
+def _import_all() -> None:
+  """Without running an operation: TensorFlow's threads would not be in the forks."""
+  from st_tf import command
+
+  command.prepare()
+  import st_tf.api.delivery
+  import st_tf.api.draw
+  import st_tf.train
+  import tests.tiny
+  import tflite.export  # noqa: F401
+
+
+def _life(flags: list[str], workdir: pathlib.Path, log: pathlib.Path, writes: int = 0, lingers: float = 0.0) -> tuple[int, int]:
+  """(exit code, writes) of one process of the command, which is killed some time after so many writes; 0 = never."""
+  reading, writing = os.pipe()
+  pid = os.fork()
+  if not pid:
+    os.close(reading)
+    _train(flags, workdir, log, writing)
+  os.close(writing)
+  seen = 0
+  while said := os.read(reading, 1 if writes else 4096):
+    seen += len(said)
+    if seen == writes:
+      time.sleep(lingers)
+      os.kill(pid, signal.SIGKILL)
+      break
+  os.close(reading)
+  return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), seen
+
+
+def _train(flags: list[str], workdir: pathlib.Path, log: pathlib.Path, writing: int) -> NoReturn:
+  """The command in this process, which ends with it; each change of the folder is a byte for whoever reads."""
+  own = f'{workdir}{os.sep}'
+
+  def hear(event: str, args: tuple) -> None:
+    opened = event == 'open' and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR)
+    if (opened or event in _CHANGES) and isinstance(args[0], str | os.PathLike) and os.fspath(args[0]).startswith(own):
+      os.write(writing, b'.')
+
+  from st_tf import command, train
+
+  file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+  os.dup2(file, 1)
+  os.dup2(file, 2)
+  sys.argv = ['train', *flags, f'--workdir={workdir}']
+  sys.addaudithook(hear)
+  signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+  code = 1
+  try:
+    command.run(train.main)
+  except SystemExit as error:
+    code = int(error.code)
+  except BaseException:
+    traceback.print_exc()
+  sys.stdout.flush()
+  sys.stderr.flush()
+  os._exit(code)
+
+
+if __name__ == '__main__':
+  sys.exit(main())
