@@ -41,7 +41,10 @@ class Options:
   )
   sparse: str = dataclasses.field(
     default='auto',
-    metadata={'help': 'Whether kernels are stored without their zeros; auto = where that measures faster.', 'choices': STORAGES},
+    metadata={
+      'help': 'Whether kernels are stored without their zeros; auto = where that is faster: as measured, else as the doctor expects.',
+      'choices': STORAGES,
+    },
   )
   out: str = dataclasses.field(default='', metadata={'help': 'File to write; empty = TICKET/model_FORMAT.tflite.'})
   samples: int = dataclasses.field(default=32, metadata={'help': 'Validation images on which file and ticket are compared.'})
@@ -80,10 +83,24 @@ def main(argv: Sequence[str]) -> None:
   facts = export(ticket, task, options)
   for line in lines(facts, options.path):
     print(line)
+  tell_unseen(facts, options.sparse)
   written = exports.beside(options.path.parent, ticket.fingerprint)
   if len(written) > 1:
     print('\nfiles of this ticket', *exports.lines(written), sep='\n')
-  if facts.sparse_verified is False:
+
+
+def tell_unseen(facts: exports.Exported, choice: str) -> None:
+  """Says what could not be timed and why, and warns of a file that was made sparse against what is known.
+
+  Args:
+    facts: of the file.
+    choice: one of `STORAGES`, as it was asked for.
+  """
+  from tflite.runtimes import wasm
+
+  if facts.wasm_milliseconds is None and wasm.missing():
+    print(f'time     not measured. {wasm.missing()}')
+  if facts.sparse_verified is False and choice == 'always':
     print(f'warning: {facts.storage}', file=sys.stderr)
 
 

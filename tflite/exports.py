@@ -9,7 +9,7 @@ from st_tf import plain, wording
 
 _ENDING = '.export.json'
 # What of the facts is shown here.
-_SHOWN = ('ticket', 'format', 'sparse', 'bytes', 'gzipped', 'validation', 'ticket_validation', 'wasm_milliseconds')
+_SHOWN = ('ticket', 'format', 'sparse', 'bytes', 'gzipped', 'validation', 'ticket_validation', 'wasm_milliseconds', 'storage')
 _HEAD = ('format', 'kernels', 'validation', 'ticket', 'size', 'gzipped', 'in wasm', 'file')
 
 

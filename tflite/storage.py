@@ -55,7 +55,7 @@ def store(encoded: Callable[[bool], bytes], number_format: str, choice: str, ima
     return _timed(encoded(False), f'dense, since no runtime executes {number_format} sparsely', images)
   if wasm.missing():
     if choice == 'always':
-      return Stored(encoded(True), True, False, f'sparse, as --sparse=always asks for; not seen to run sparsely. {wasm.missing()}')
+      return Stored(encoded(True), True, False, 'sparse, as --sparse=always asks for; not seen to run sparsely')
     return _foretold(encoded)
   dense, sparse = encoded(False), encoded(True)
   try:
@@ -70,7 +70,7 @@ def _foretold(encoded: Callable[[bool], bytes]) -> Stored:
   """The better storage by what runtimes require, where none is here that could be asked."""
   sparse = encoded(True)
   if diagnose(read(sparse, 'the sparse file')).sparse:
-    return Stored(sparse, True, False, f'sparse, as runtimes that skip zeros require it; not timed here. {wasm.missing()}')
+    return Stored(sparse, True, False, 'sparse, since the doctor expects runtimes to skip its zeros; not timed here')
   return Stored(encoded(False), False, None, f'dense, since runtimes would not skip its zeros; not timed here{_obstacle(sparse)}')
 
 

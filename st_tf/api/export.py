@@ -27,7 +27,8 @@ def export(
     ticket: folder of the ticket.
     out: file to write; '' = TICKET/model_FORMAT.tflite.
     format: 'float32', 'float16' or 'int8'; the file reads and gives float32.
-    sparse: 'auto', 'always' or 'never': whether kernels are stored without their zeros; auto = where that measures faster.
+    sparse: 'auto', 'always' or 'never': whether kernels are stored without their zeros; auto = where that is faster: as measured,
+      else as the doctor expects.
     samples: validation images on which file and ticket are compared.
     task: whose images these are; '' = the ticket's own.
     **data: settings of `DataConfig` that replace those of the training, such as `data_dir`.

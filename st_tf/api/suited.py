@@ -121,7 +121,7 @@ def _otherwise(task: Task, config: Config) -> str:
   lite = families.named(TRAINED[0]).file_of
   return (
     f' Or begin with {TRAINED[0]}, by --weights=FILE.npz alone: {lite}. Put at {families.at(TRAINED[0])} it is what runs on photographs'
-    ' begin with, without --weights.'
+    ' begin with, without --weights and --supernet.'
   )
 
 

@@ -38,7 +38,7 @@ class Tile:
 
 @dataclasses.dataclass(frozen=True)
 class Level:
-  """One bar of a comparison: what, how much in words, as a fraction of the largest, and how sure that is, in words."""
+  """One bar of a comparison: what, how much in words, as a fraction of a whole bar, and how sure that is, in words."""
 
   title: str
   value: str

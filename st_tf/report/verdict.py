@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from st_tf import wording
+from st_tf.arch import presets
 from st_tf.task import confidence
 
 _AS_LOW = 0.02  # A training score that is no further above validation's says that more can be learned.
@@ -94,7 +95,9 @@ def verdict(ticket: Any, history: Sequence[Mapping[str, Any]]) -> str:
 
 def _began_trained(ticket: Any) -> bool:
   """Whether its run began with weights that were trained elsewhere."""
-  return ticket.provenance.config.get('weights') not in (None, '', 'none')
+  config = ticket.provenance.config
+  is_file = str(config.get('supernet', '')).startswith(presets.KERAS) and config.get('weights') != 'none'
+  return is_file or bool(config.get('init_from') or config.get('source')) or config.get('weights') not in (None, '', 'none')
 
 
 def _last_epoch(ticket: Any, history: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

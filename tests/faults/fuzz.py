@@ -2,8 +2,8 @@
 
   python -m tests.faults.fuzz [--inputs=5000] [--first=0] [--parser=NAME ...] [--keep=FOLDER] [--out=TABLE.md]
 
-Ends with exit code 1 where one does something else, and says which; the input is then in the folder of --keep. Inputs are numbered: `--first=N
---inputs=1` tries one again.
+Ends with exit code 1 where one does something else, and says which; the input is then in the folder of --keep. Inputs are
+numbered: `--first=N --inputs=1` tries one again.
 """
 
 import argparse

@@ -2,9 +2,9 @@
 
   python -m tests.faults.kills --workdir=FOLDER [--seed=0] [--log=FILE] -- --flag=value ...
 
-The flags are those of `st_tf.train`. First the same run is trained beside it, in FOLDER_undisturbed; its writing into the folder sets the pace:
-each life lasts for a random number of writes, and for a random time up to a fifth of a second more. All lives are forks of one process that has
-imported everything, so that one takes seconds. Prints how many were killed, as JSON.
+The flags are those of `st_tf.train`. First the same run is trained beside it, in FOLDER_undisturbed; its writing into the folder
+sets the pace: each life lasts for a random number of writes, and for a random time up to a fifth of a second more. All lives are
+forks of one process that has imported everything, so that one takes seconds. Prints how many were killed, as JSON.
 """
 
 import argparse
@@ -54,10 +54,6 @@ def _import_all() -> None:
   from st_tf import command
 
   command.prepare()
-  import st_tf.api.delivery
-  import st_tf.api.draw
-  import st_tf.train
-  import tests.tiny
   import tflite.export  # noqa: F401
 
 

@@ -188,7 +188,7 @@ def _detections(folder: pathlib.Path) -> Parser:
 
 
 def _exported(folder: pathlib.Path) -> Parser:
-  facts = {'ticket': 'abc', 'format': 'int8', 'sparse': False, 'bytes': 12, 'gzipped': 9, 'wasm_milliseconds': [2.5, None]}
+  facts = {'ticket': 'abc', 'format': 'int8', 'sparse': False, 'storage': 'so', 'bytes': 12, 'gzipped': 9, 'wasm_milliseconds': [2.5, None]}
   (folder / 'model.tflite').write_bytes(b'')
   content = json.dumps(facts | {'validation': {'top1': 0.8}, 'ticket_validation': {'top1': 0.8}}).encode()
   return Parser(

@@ -64,7 +64,8 @@ def test_sparse_without_a_runtime_that_could_tell_is_written_with_a_warning(spec
   monkeypatch.setattr(wasm, 'missing', lambda: 'No browser in this test.')
   run(speck_folder, '--sparse=always', f'--out={tmp_path / "model.tflite"}')
   found = capsys.readouterr()
-  assert '\nwarning: sparse, as --sparse=always asks for; not seen to run sparsely. No browser' in found.err
+  assert '\nwarning: sparse, as --sparse=always asks for; not seen to run sparsely\n' in found.err
+  assert '\ntime     not measured. No browser in this test.\n' in found.out
   stages = [line.split()[0] for line in found.err.splitlines() if line.endswith('.')][:5]
   assert stages == ['Reading', 'Converting', 'Comparing', 'Scoring', 'Scoring']
   assert json.loads((tmp_path / 'model.export.json').read_text())['sparse_verified'] is False

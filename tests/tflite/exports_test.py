@@ -6,7 +6,7 @@ import pytest
 
 from tflite import exports
 
-FACTS = {'ticket': 'abc', 'validation': {'top1': 0.812}, 'ticket_validation': {'top1': 0.82}}
+FACTS = {'ticket': 'abc', 'validation': {'top1': 0.812}, 'ticket_validation': {'top1': 0.82}, 'storage': 'as measured'}
 
 
 @pytest.fixture

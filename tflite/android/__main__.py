@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 import dataclasses
 import pathlib
 import re
-import sys
 import tempfile
 from typing import Any
 
@@ -113,8 +112,7 @@ def _exported(ticket: Any, given: Mapping[str, Any], how: export.Options) -> tup
     facts = export.export(ticket, task, file)
     content = file.path.read_bytes()
   print('\n'.join(export.lines(facts, file.path)[1:]))
-  if facts.sparse_verified is False:
-    print(f'warning: {facts.storage}', file=sys.stderr)
+  export.tell_unseen(facts, how.sparse)
   return content, dataclasses.asdict(facts)
 
 

@@ -22,8 +22,8 @@ _HEADS = {'classification': 'classification', 'segmentation': 'dense', 'keypoint
 _PROJECT = pathlib.Path(__file__).with_name('project')
 # What Gradle and Android Studio leave where somebody has opened the template itself.
 _MADE = shutil.ignore_patterns('.gradle', '.idea', '.kotlin', 'build', 'local.properties')
-_BUILD = 'app/build.gradle.kts'
-_APPLICATION_ID = 'applicationId = "org.supertickets.app"'
+BUILD = 'app/build.gradle.kts'
+APPLICATION_ID = 'applicationId = "org.supertickets.app"'
 
 
 def write(
@@ -58,8 +58,8 @@ def write(
       (folder / name).parent.mkdir(parents=True, exist_ok=True)
       (folder / name).write_bytes(content)
     if application_id:
-      build = (folder / _BUILD).read_text(encoding='utf-8')
-      (folder / _BUILD).write_text(build.replace(_APPLICATION_ID, f'applicationId = "{application_id}"'), encoding='utf-8')
+      build = (folder / BUILD).read_text(encoding='utf-8')
+      (folder / BUILD).write_text(build.replace(APPLICATION_ID, f'applicationId = "{application_id}"'), encoding='utf-8')
 
     for name in written.KEPT:
       if (path / name).is_dir():

@@ -22,11 +22,12 @@ def record(folder: pathlib.Path) -> None:
   (folder / RECORD).write_text(json.dumps(plain.sealed(_digests(folder)), indent=1) + '\n', encoding='utf-8')
 
 
-def check(path: pathlib.Path) -> None:
+def check(path: pathlib.Path, instead: str = 'Choose another --out') -> None:
   """Refuses a place whose project would take something away that somebody else has put there.
 
   Args:
     path: of the project, which may be there as it was written.
+    instead: what the caller can do to leave it alone.
 
   Raises:
     UserError: something else is there, or a project that was changed since.
@@ -34,7 +35,7 @@ def check(path: pathlib.Path) -> None:
   if path.is_symlink() or (path.exists() and not (path / RECORD).is_file()):
     raise UserError(
       f'A project replaces nothing but one that this command wrote. Received: {path}, which exists and is none, or of an earlier version.'
-      ' Choose another --out, or remove it.'
+      f' {instead}, or remove it.'
     )
   if not path.exists():
     if not path.parent.is_dir():
@@ -44,13 +45,13 @@ def check(path: pathlib.Path) -> None:
     noted = plain.unsealed(plain.read(path / RECORD))
     there = _digests(path)
   except (OSError, ValueError) as error:
-    raise UserError(f'{path / RECORD} is what this command wrote. Received: {error}. Choose another --out, or remove {path}.') from error
+    raise UserError(f'{path / RECORD} is what this command wrote. Received: {error}. {instead}, or remove {path}.') from error
   changed = sorted(name for name in {*noted, *there} if noted.get(name) != there.get(name))
   if changed:
     names = ', '.join(changed[:_SHOWN]) + (f' and {len(changed) - _SHOWN} more' if len(changed) > _SHOWN else '')
     raise UserError(
       f'A project that was changed since it was written is not replaced. Received: {path}, where {names} {_differ(changed)} not what was'
-      ' written. Choose another --out, or move your changes away and remove it.'
+      f' written. {instead}, or move your changes away and remove it.'
     )
 
 

@@ -119,6 +119,7 @@ def test_weights_that_cannot_be_fetched_name_the_other_start(monkeypatch, cache)
       suited.suited(photographs(400), Request.of(settings))
     said = 'no answer. Or begin with efficientnet_lite0, by --weights=FILE.npz alone: an .npz file with arrays by the names of the'
     assert said in str(error.value) and f'Put at {cache}/' in str(error.value)
+    assert str(error.value).endswith('is what runs on photographs begin with, without --weights and --supernet.')
 
 
 def test_settings_of_a_file_keep_the_size_that_they_had():

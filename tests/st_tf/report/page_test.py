@@ -103,6 +103,7 @@ def test_a_score_and_its_baselines_have_their_intervals(tiny_ticket):
   provenance = dataclasses.replace(tiny_ticket.provenance, examples={'test': 100})
   ticket = dataclasses.replace(tiny_ticket, metrics=metrics, provenance=provenance)
   ((title, levels),) = page.beaten(ticket)
+  assert [level.fraction for level in levels] == [0.1, 0.5, 0.75], 'of all that there is, and not of the best'
   assert [level.sure for level in levels] == ['', '', '65.7 to 82.5%'] and title.endswith('what it has to beat, with 95% intervals')
   metrics['baseline_intervals'] = {'test': {'linear model': {'low': 0.4, 'high': 0.6}}}
   ((_, levels),) = page.beaten(ticket)

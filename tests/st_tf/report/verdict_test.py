@@ -93,5 +93,10 @@ def test_advice_fits_what_was_done_and_how_much_was_scored():
 def test_a_trained_network_is_not_advised_to_who_has_one():
   ticket = _ticket()
   assert verdict(ticket, _history(0.99, 0.7)).endswith('More of them, or a trained network to begin with (--weights), help most.')
-  ticket.provenance.config = {'weights': 'imagenet.npz'}
-  assert verdict(ticket, _history(0.99, 0.7)).endswith('on validation. More of them help most.')
+  brings = ({'supernet': 'keras:mine.keras', 'weights': ''}, {'init_from': 'ticket'}, {'source': 'ticket'})
+  for config in ({'weights': 'imagenet.npz'}, *brings):
+    ticket.provenance.config = config
+    assert verdict(ticket, _history(0.99, 0.7)).endswith('on validation. More of them help most.'), config
+  for config in ({'supernet': 'keras:mine.keras', 'weights': 'none'}, {'supernet': 'mobile', 'weights': '', 'init_from': '', 'source': ''}):
+    ticket.provenance.config = config
+    assert '(--weights)' in verdict(ticket, _history(0.99, 0.7)), config
