@@ -50,7 +50,7 @@ def here(environment: Mapping[str, str] | None = None) -> Place:
     cluster, task = found.get('cluster') or {}, found.get('task') or {}
     addresses = {kind: list(cluster[kind]) for kind in cluster}
     kind, index = str(task.get('type', '')), int(task.get('index', 0))
-  except (ValueError, TypeError, AttributeError, RecursionError) as error:
+  except (ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError) as error:
     raise _refused(f'{text[:80]!r} ({type(error).__name__})') from None
   if not any(addresses.values()):
     return Place()

@@ -25,20 +25,19 @@ def mutated(seeds: Sequence[bytes], number: int) -> bytes:
   """Input `number` of those that come from some right ones; the same whenever it is asked for."""
   random = np.random.default_rng(number)
   content = seeds[random.integers(len(seeds))]
-  kind = random.random()
-  if kind < 0.6:
-    content = _structured(content, random)
-  for _ in range(0 if kind < 0.4 else int(random.integers(1, 5))):
+  structured = _structured(content, random) if random.random() < 0.6 else None
+  content = structured or content
+  for _ in range(0 if structured and random.random() < 0.6 else int(random.integers(1, 5))):
     content = _CHANGES[random.integers(len(_CHANGES))](content, random, seeds)
   return content
 
 
-def _structured(content: bytes, random: np.random.Generator) -> bytes:
-  """JSON in which some values are others, gone, twice there or deep inside; as it is where it is no JSON."""
+def _structured(content: bytes, random: np.random.Generator) -> bytes | None:
+  """JSON in which some values are others, gone, or twice there; None of what is no JSON."""
   try:
     facts = json.loads(content)
   except ValueError:
-    return content
+    return None
   for _ in range(int(random.integers(1, 4))):
     facts = _changed(facts, random)
   return json.dumps(facts).encode()
