@@ -2,9 +2,10 @@
 
   python -m tests.faults.kills --workdir=FOLDER [--seed=0] [--log=FILE] -- --flag=value ...
 
-The flags are those of `st_tf.train`. First the same run is trained beside it, in FOLDER_undisturbed; its writing into the folder
-sets the pace: each life lasts for a random number of writes, and for a random time up to a fifth of a second more. All lives are
-forks of one process that has imported everything, so that one takes seconds. Prints how many were killed, as JSON.
+The flags are those of `st_tf.train`. First the same run is trained beside it, in FOLDER_undisturbed; its writing sets the pace:
+most lives last for a random number of writes of what the run goes on from, and for a random time up to a fifth of a second more,
+the others for a random time. All are forks of one process that has imported everything, so that one takes seconds. Prints how many
+were killed, as JSON.
 """
 
 import argparse
@@ -22,6 +23,8 @@ import numpy as np
 _LIVES = 60  # About so many are wanted.
 _MOST = 400
 _LINGERING = 0.2  # Seconds.
+_BY_TIME, _LONGEST = 0.15, 3.0  # The share of lives that end by the clock, and after how many seconds at most.
+_KEPT = ('checkpoints', 'tickets', 'metrics')  # What of a run's folder counts.
 _CHANGES = ('os.rename', 'os.remove', 'os.mkdir', 'os.rmdir')
 
 
@@ -41,7 +44,8 @@ def main() -> int:
   random = np.random.default_rng(given.seed)
   longest, killed = max(2, 2 * writes // _LIVES), []
   for _ in range(_MOST):
-    code, lived = _life(given.flags, given.workdir, given.log, int(random.integers(1, longest)), random.uniform(0, _LINGERING))
+    by_time, writes_left, waits = random.random() < _BY_TIME, int(random.integers(1, longest)), random.uniform(0, 1)
+    code, lived = _life(given.flags, given.workdir, given.log, 0 if by_time else writes_left, waits * (_LONGEST if by_time else _LINGERING))
     if code != -signal.SIGKILL:
       break
     killed.append(lived)
@@ -57,8 +61,8 @@ def _import_all() -> None:
   import tflite.export  # noqa: F401
 
 
-def _life(flags: list[str], workdir: pathlib.Path, log: pathlib.Path, writes: int = 0, lingers: float = 0.0) -> tuple[int, int]:
-  """(exit code, writes) of one process of the command, which is killed some time after so many writes; 0 = never."""
+def _life(flags: list[str], workdir: pathlib.Path, log: pathlib.Path, writes: int | None = None, waits: float = 0.0) -> tuple[int, int]:
+  """(exit code, writes) of one process of the command, which is killed some seconds after so many writes; None = never."""
   reading, writing = os.pipe()
   pid = os.fork()
   if not pid:
@@ -66,19 +70,18 @@ def _life(flags: list[str], workdir: pathlib.Path, log: pathlib.Path, writes: in
     _train(flags, workdir, log, writing)
   os.close(writing)
   seen = 0
-  while said := os.read(reading, 1 if writes else 4096):
+  while seen != writes and (said := os.read(reading, 4096 if writes is None else 1)):
     seen += len(said)
-    if seen == writes:
-      time.sleep(lingers)
-      os.kill(pid, signal.SIGKILL)
-      break
+  if seen == writes:
+    time.sleep(waits)
+    os.kill(pid, signal.SIGKILL)
   os.close(reading)
   return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), seen
 
 
 def _train(flags: list[str], workdir: pathlib.Path, log: pathlib.Path, writing: int) -> NoReturn:
   """The command in this process, which ends with it; each change of the folder is a byte for whoever reads."""
-  own = f'{workdir}{os.sep}'
+  own = tuple(f'{workdir}{os.sep}{name}' for name in _KEPT)
 
   def hear(event: str, args: tuple) -> None:
     opened = event == 'open' and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR)
