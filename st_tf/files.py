@@ -167,6 +167,8 @@ def read_npz(path: str | pathlib.Path) -> dict[str, np.ndarray]:
     ValueError: the file is missing, damaged, or no `.npz` of plain arrays.
   """
   try:
+    if os.path.isfile(path) and not zipfile.is_zipfile(path):
+      raise ValueError('no .npz file, or one that is cut off')
     archive = np.load(path, allow_pickle=False)
     if not isinstance(archive, np.lib.npyio.NpzFile):
       raise ValueError('one array without a name')

@@ -62,10 +62,17 @@ def captured_stderr() -> Iterator[IO[bytes]]:
   """Sends standard error of the whole process, C++ included, to the temporary file it gives, which `last_line` reads.
 
   TFLite's converter and interpreter log through the file descriptor, where neither Python's logging nor a variable set
-  after the first import reaches them. Not for use while other threads have something to say.
+  after the first import reaches them. Not for use while other threads have something to say. What TensorFlow tells in Python
+  of files that it writes meanwhile, which a notebook would show, is left out.
   """
-  with tempfile.TemporaryFile() as log, _stderr_goes_to(log):
-    yield log
+  logger = logging.getLogger('tensorflow')
+  before = logger.level
+  logger.setLevel(max(before, logging.WARNING))
+  try:
+    with tempfile.TemporaryFile() as log, _stderr_goes_to(log):
+      yield log
+  finally:
+    logger.setLevel(before)
 
 
 def last_line(log: IO[bytes]) -> str:

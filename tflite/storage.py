@@ -12,6 +12,7 @@ from tflite.file.sparse_rules import diagnose
 from tflite.runtimes import wasm
 from tflite.runtimes.measured import speedup
 
+NEVER = 'dense, as --sparse=never asks for'  # Why, where nothing else was asked.
 WORTHWHILE = 1.1  # Ratios of measured times are uncertain by some percent.
 _ROUNDS = 15
 
@@ -50,7 +51,7 @@ def store(encoded: Callable[[bool], bytes], number_format: str, choice: str, ima
     UserError: the sparse file does not run, or says something else than the dense one.
   """
   if choice == 'never':
-    return Stored(encoded(False), False, None, 'dense, as --sparse=never asks for')
+    return Stored(encoded(False), False, None, NEVER)
   if choice == 'auto' and not FORMATS[number_format].runs_sparsely:
     return _timed(encoded(False), f'dense, since no runtime executes {number_format} sparsely', images)
   if wasm.missing():

@@ -8,7 +8,7 @@ from st_tf import plain
 from st_tf.errors import UserError
 from st_tf.ticket import Ticket
 from st_tf.wording import shown_path
-from tflite import doctor, export, exports
+from tflite import doctor, export, exports, storage
 from tflite.android import given, template, written
 from tflite.file import flat, sparse_rules
 from tflite.runtimes import wasm
@@ -34,18 +34,20 @@ def ship(path: pathlib.Path, ticket: Ticket) -> Iterator[str]:
   try:
     first, *others = doctor.lines(sparse_rules.diagnose(flat.read(file.read_bytes(), str(file))))
   except (UserError, OSError) as error:
-    yield f'  on phones   not known, and no app. {error}'
+    yield f'  on phones   not known, and no app is written. {error} {_again("To write it anew", file)}'
     return
   yield f'  on phones   {first}'
   if not facts or facts['sparse']:  # Of a file that is dense with reason, the reason follows.
     yield from (f'            {line}' for line in others)
-  if facts and not facts['wasm_milliseconds']:
-    yield f'              {facts["storage"]}. {wasm.missing() or _again(file)}'
+  if facts:
+    untimed = not facts['wasm_milliseconds'] and facts['storage'] != storage.NEVER
+    way = f'. {wasm.missing() or _again("To time it", file)}' if untimed else ''
+    yield f'              {facts["storage"]}{way}'
   yield f'  app         {_app(path / _APP, file, ticket, facts)}'
 
 
-def _again(file: pathlib.Path) -> str:
-  return f'To time it, remove {shown_path(file)} and {shown_path(exports.facts_path(file))}, and give the same command.'
+def _again(what: str, file: pathlib.Path) -> str:
+  return f'{what}, remove {shown_path(file)} and {shown_path(exports.facts_path(file))}, and give the same command.'
 
 
 def _app(app: pathlib.Path, file: pathlib.Path, ticket: Ticket, facts: Mapping[str, Any]) -> str:
@@ -55,7 +57,8 @@ def _app(app: pathlib.Path, file: pathlib.Path, ticket: Ticket, facts: Mapping[s
   try:
     content, repeats = given.model(file, ticket)
     held = app / template.MODEL
-    if held.is_file() and held.read_bytes() == content:
+    same = held.is_file() and held.read_bytes() == content
+    if same and (not facts or not _is_own(app) or plain.read(app / template.FACTS) == facts):
       return there
     written.check(app, f'Make one elsewhere, by {made}')
     if is_there and not _is_own(app):
@@ -64,7 +67,7 @@ def _app(app: pathlib.Path, file: pathlib.Path, ticket: Ticket, facts: Mapping[s
     template.write(app, ticket, content, facts or None, repeats=repeats)
   except (UserError, OSError) as error:
     return f'{"not renewed" if is_there else "none"}. {error}'
-  return f'{there}{". It was renewed, since the file is another" if is_there else ""}'
+  return f'{there}{". It was renewed, with the file and what is known of it" if is_there else ""}'
 
 
 def _is_own(app: pathlib.Path) -> bool:

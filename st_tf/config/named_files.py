@@ -11,7 +11,7 @@ from typing import Any
 from st_tf import files, plain
 from st_tf.arch.latency import PREFIX
 from st_tf.arch.presets import FAMILIES, KERAS, PRESETS
-from st_tf.errors import UserError
+from st_tf.errors import UserError, did_you_mean
 from st_tf.files import expanded
 
 SETTINGS = ('supernet', 'cost', 'class_names', 'detections', 'init_from', 'weights', 'teacher', 'source')
@@ -64,7 +64,9 @@ def check_there(settings: Mapping[str, Any]) -> None:
     name = _file_of(setting, settings[setting])
     if name and not _PORTABLE.search(name) and not os.path.exists(os.path.expanduser(name)):
       path = os.path.abspath(os.path.expanduser(name))
-      raise UserError(f'--{setting} names a file that is there. Received: {settings[setting]}, which is {path}. Correct the path.')
+      received = settings[setting] if settings[setting] == path else f'{settings[setting]}, which is {path}'
+      hint = did_you_mean(name, _OF_FAMILIES) if setting == 'weights' else ''
+      raise UserError(f'--{setting} names a file that is there. Received: {received}.{hint or " Correct the path."}')
 
 
 def _file_of(setting: str, text: str) -> str:

@@ -9,6 +9,8 @@ from st_tf.task import DataConfig, Normalisation, Task
 from st_tf.task.normalisation import Affine
 from st_tf.ticket import TaskFacts, Ticket, TicketError
 
+_TOLD = 4  # Labels that a message names.
+
 
 def task_of(ticket: Ticket, given: Mapping[str, Any], other: Task | str = '') -> Task:
   """The ticket's own task, or another one with the same labels.
@@ -27,10 +29,19 @@ def task_of(ticket: Ticket, given: Mapping[str, Any], other: Task | str = '') ->
   task = _loaded(ticket, given, other) if isinstance(other, str) else other
   if list(task.labels) != list(ticket.task.labels):
     raise TicketError(
-      f'A ticket is scored on the labels it was trained for, those of {ticket.task.name}. Received: others, from {task.name}.'
-      ' Choose a --task with the same labels in the same order.'
+      f'A ticket is scored on the labels it was trained for, those of {ticket.task.name}. Received: {_apart(task, ticket)}, from'
+      f' {task.name}. Choose a --task with the same labels in the same order.'
     )
   return task
+
+
+def _apart(task: Task, ticket: Ticket) -> str:
+  """In what the labels of a task differ from those of a ticket."""
+  own, others = list(ticket.task.labels), list(task.labels)
+  missing, further = ([name for name in one if name not in other] for one, other in ((own, others), (others, own)))
+  named = (('without', missing), ('with also', further))
+  said = [f'{what} {", ".join(map(repr, names[:_TOLD]))}{" and more" * (len(names) > _TOLD)}' for what, names in named if names]
+  return ' and '.join(said) or 'the same in another order'
 
 
 def _loaded(ticket: Ticket, given: Mapping[str, Any], name: str) -> Task:

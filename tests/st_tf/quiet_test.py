@@ -1,5 +1,6 @@
 """What libraries say while they load is dropped, what native code prints is kept, and the next line is seen again."""
 
+import logging
 import os
 
 import pytest
@@ -61,3 +62,14 @@ def test_a_command_says_once_that_it_loads_tensorflow(monkeypatch, capfd):
     with quiet.imports():
       pass
   assert capfd.readouterr() == ('', 'Loading TensorFlow.\n')
+
+
+def test_what_tensorflow_tells_of_files_is_left_out_while_something_is_converted(caplog, monkeypatch):
+  logger = logging.getLogger('tensorflow')
+  monkeypatch.setattr(logger, 'propagate', True)
+  monkeypatch.setattr(logger, 'level', logging.INFO)
+  with quiet.captured_stderr():
+    logger.info('Assets written')
+    logger.warning('a warning')
+  logger.info('afterwards')
+  assert caplog.messages == ['a warning', 'afterwards'] and logger.level == logging.INFO

@@ -59,7 +59,7 @@ def test_an_app_follows_the_file_as_long_as_nobody_has_made_another_of_it(folder
   shipped(folder, speck_ticket)
   other = exported(sparse='always')
   lines = shipped(folder, speck_ticket)
-  assert lines[-1].endswith(f'{BUILT}. It was renewed, since the file is another') and held(folder) == other
+  assert lines[-1].endswith(f'{BUILT}. It was renewed, with the file and what is known of it') and held(folder) == other
   (folder / 'android' / 'README.md').write_text('mine')
   before = exported()
   said = shipped(folder, speck_ticket)[-1]
@@ -100,6 +100,23 @@ def test_what_was_not_timed_says_what_is_missing_now_and_how_to_time_it_later(fo
   assert 'To time it, remove ' in line and line.endswith('model_float16.export.json, and give the same command.')
 
 
+def test_an_app_has_what_is_known_of_its_file_now(folder, exported, speck_ticket):
+  exported()
+  shipped(folder, speck_ticket)
+  facts = folder / 'model_float16.export.json'
+  facts.write_text(json.dumps(json.loads(facts.read_text()) | {'wasm_milliseconds': [2.0, 1.0], 'storage': 'sparse: measured'}))
+  lines = shipped(folder, speck_ticket)
+  assert any(line.strip() == 'sparse: measured' for line in lines) and lines[-1].endswith('with the file and what is known of it')
+  assert json.loads((folder / 'android' / 'model.export.json').read_text()) == json.loads(facts.read_text())
+  assert shipped(folder, speck_ticket)[-1].endswith(BUILT)
+
+
+def test_a_file_that_was_asked_to_be_dense_is_not_to_be_made_again(folder, exported, speck_ticket):
+  exported(sparse='never')
+  (line,) = [line for line in shipped(folder, speck_ticket) if 'as --sparse=never asks for' in line]
+  assert line.strip() == 'dense, as --sparse=never asks for'
+
+
 def test_a_file_that_is_dense_with_reason_is_not_advised_to_be_sparse(folder, exported, speck_ticket):
   exported()
   said = '\n'.join(shipped(folder, speck_ticket))
@@ -110,7 +127,7 @@ def test_a_damaged_file_ends_no_delivery(folder, exported, speck_ticket, monkeyp
   exported()
   (folder / 'model_float16.tflite').write_bytes(b'')
   (line,) = shipped(folder, speck_ticket)
-  assert line.startswith('  on phones   not known, and no app. ')
+  assert line.startswith('  on phones   not known, and no app is written. ') and 'To write it anew, remove ' in line
   exported()
 
   def refuse(ticket):

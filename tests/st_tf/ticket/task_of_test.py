@@ -31,10 +31,13 @@ def test_its_own_task_has_its_data_settings_and_another_has_its_own(tiny_ticket,
 def test_other_labels_are_refused(tiny_ticket, shapes, monkeypatch):
   monkeypatch.setattr(task_of.tasks, 'load', lambda *arguments: shapes)
   other = dataclasses.replace(tiny_ticket, task=dataclasses.replace(tiny_ticket.task, labels=tuple('abcdefghij')))
-  with pytest.raises(
-    TicketError, match='A ticket is scored on the labels it was trained for, those of shapes. Received: others, from shapes'
-  ):
+  said = "Received: without 'a', 'b', 'c', 'd' and more and with also 'arrow', 'circle', 'crescent', 'cross' and more, from shapes"
+  with pytest.raises(TicketError, match=f'A ticket is scored on the labels it was trained for, those of shapes. {said}'):
     task_of.task_of(other, {})
+  for labels, received in ((shapes.labels[::-1], 'the same in another order'), ((*shapes.labels, 'hat'), "without 'hat'")):
+    other = dataclasses.replace(tiny_ticket, task=dataclasses.replace(tiny_ticket.task, labels=tuple(labels)))
+    with pytest.raises(TicketError, match=f'Received: {received}, from shapes'):
+      task_of.task_of(other, {})
 
 
 def test_a_ticket_brings_no_code_and_takes_the_users(tiny_ticket, shapes, monkeypatch):
