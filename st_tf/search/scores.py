@@ -110,7 +110,7 @@ def piece(count: int, multiple: int) -> int:
   """How many of a group's `count` units go together.
 
   Kernels are fastest at multiples of what a processor works on at once: at 96 pixels a training step of EfficientNet-Lite0 with three
-  fifths of its units takes 1.8 times as long where their numbers are any as where they are multiples of 8. Of groups with less than four
+  fifths of its units takes 1.7 times as long where their numbers are any as where they are multiples of 8. Of groups with less than four
   times as many the units go in halves of that, and so on.
 
   Args:

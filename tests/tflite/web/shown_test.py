@@ -20,6 +20,7 @@ def export(folder, number_format, content, sparse=True, size=0, fingerprint=''):
     'validation': {'top1': 0.5},
     'ticket_validation': {'top1': 0.5},
     'wasm_milliseconds': None,
+    'storage': 'as asked for',
   }
   file.write_bytes(content)
   exports.facts_path(file).write_text(json.dumps(facts))
