@@ -9,7 +9,7 @@ from typing import Any
 
 from st_tf import files, plain
 from st_tf.comparing.entries import essential
-from st_tf.config import OF_THE_MACHINE, Config, Identity
+from st_tf.config import OF_THE_MACHINE, Config, Identity, named_files
 from st_tf.errors import UserError
 from st_tf.task import confidence
 from st_tf.task.confidence import Interval
@@ -156,7 +156,9 @@ def _read(path: pathlib.Path) -> tuple[str, Record]:
     record = Record(**facts | {'training': TrainingCost(**facts['training']), 'intervals': intervals})
     if set(COSTS) - set(record.cost):
       raise ValueError('without the costs of a network')
-    return _key(Identity.of(Config.from_flat(settings)).portable()), record
+    config = Config.from_flat(settings)
+    named_files.check_portable(config.flat())
+    return _key(Identity.of(config).portable()), record
   except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
     raise RecordError(
       f'A folder of records holds what comparisons have written. Received: {path} ({error}). Remove it; its run is then done again.'

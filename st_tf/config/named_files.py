@@ -192,6 +192,21 @@ def portable(text: str, digest: str) -> str:
   return f'{prefix}{name}#{digest}'
 
 
+def check_portable(settings: Mapping[str, Any]) -> None:
+  """Refuses settings that name a file by its place, as those that `portable` has written never do.
+
+  Args:
+    settings: by name.
+
+  Raises:
+    ValueError: naming the first.
+  """
+  for setting in sorted(SETTINGS):
+    name = _file_of(setting, settings[setting])
+    if name.startswith('~') or os.path.basename(name) != name:
+      raise ValueError(f'{setting} is {settings[setting]!r:.60}, a place on some machine')
+
+
 def without_folder(text: str) -> str:
   """The value of a setting, of a file with its whole path the name only: 'latency:table.json'."""
   if pathlib.Path(text).is_absolute():

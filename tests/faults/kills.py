@@ -3,7 +3,7 @@
   python -m tests.faults.kills --workdir=FOLDER [--seed=0] [--log=FILE] -- --flag=value ...
 
 The flags are those of `st_tf.train`. First the same run is trained beside it, in FOLDER_undisturbed; its writing sets the pace:
-most lives last for a random number of writes of what the run goes on from, and for a random time up to a fifth of a second more,
+most lives last for a random number of writes of what the run goes on from, and for a random time up to a tenth of a second more,
 the others for a random time. All are forks of one process that has imported everything, so that one takes seconds. Prints how many
 were killed, as JSON.
 """
@@ -23,9 +23,9 @@ import numpy as np
 
 from st_tf import command
 
-_LIVES = 66  # About so many are wanted.
+_LIVES = 90  # About so many are wanted, of which some outlive theirs by several writes.
 _MOST = 400
-_LINGERING = 0.2  # Seconds.
+_LINGERING = 0.1  # Seconds.
 _BY_TIME, _LONGEST = 0.15, 3.0  # The share of lives that end by the clock, and after how many seconds at most.
 _KEPT = ('checkpoints', 'tickets', 'metrics')  # What of a run's folder counts.
 _CHANGES = ('os.rename', 'os.remove', 'os.mkdir', 'os.rmdir')

@@ -15,17 +15,17 @@ from st_tf import files, plain, workers
 from st_tf.arch import block_maps, genome, specs
 from st_tf.arch.graph import Graph
 from st_tf.arch.latency import LatencyTable
-from st_tf.comparing.record import Records
+from st_tf.comparing.record import Record, Records
 from st_tf.config import Config, Identity
 from st_tf.config.config import parse
 from st_tf.errors import UserError
 from st_tf.runs import folder as runs
 from st_tf.runs.checkpoints import Checkpoints
 from st_tf.ticket import Ticket
+from st_tf.ticket.facts import TrainingCost
 from st_tf.training.state import State
 from tasks._coco import annotations, detections
 from tests import graphs, networks, tiny
-from tests.st_tf.comparing.table_test import EXAMPLES, record
 from tflite import exports
 from tflite.deploy.emit import emit
 from tflite.file import described, flat, pixels, sparse_rules
@@ -129,12 +129,15 @@ def _latency(folder: pathlib.Path) -> Parser:
 
 
 def _record(folder: pathlib.Path) -> Parser:
-  Records(folder, EXAMPLES).keep(Identity.of(tiny.config()), record(0.5, 60.0))
+  scores, examples = {'test': {'top1': 0.5}, 'validation': {'top1': 0.51}}, {'train': 100, 'validation': 20, 'test': 30}
+  cost = {'nonzero_macs': 2_000_000, 'macs': 9_000_000, 'nonzero_params': 30_000, 'params': 90_000}
+  kept = Record('0f3a', scores, cost, TrainingCost(16.0, 4_000_000_000, 60.0), 100_000, examples)
+  Records(folder, examples).keep(Identity.of(tiny.config()), kept)
   (path,) = folder.iterdir()
   sealed = path.read_bytes()
   path.unlink()
   facts = plain.unsealed(json.loads(sealed))
-  return Parser(_written(folder, 'record.json', lambda path: Records(folder, EXAMPLES)), [sealed, json.dumps(facts).encode()])
+  return Parser(_written(folder, 'record.json', lambda path: Records(folder, examples)), [sealed, json.dumps(facts).encode()])
 
 
 def _checkpoint(folder: pathlib.Path) -> Parser:

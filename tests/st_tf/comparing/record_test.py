@@ -147,3 +147,13 @@ def test_a_record_that_was_changed_is_refused_and_one_of_before_is_read(folder):
     except RecordError:
       refused += 1
   assert refused > 100
+
+
+@pytest.mark.parametrize('changes', [{'init_from': '/etc/passwd'}, {'cost': 'latency:../table.json'}, {'weights': '~/weights.npz'}])
+def test_a_record_that_names_a_place_on_some_machine_is_refused_and_nothing_read(folder, changes, monkeypatch):
+  (path,) = folder.iterdir()
+  facts = written(path)
+  path.write_text(json.dumps(facts | {'settings': facts['settings'] | changes}))
+  monkeypatch.setattr('st_tf.config.named_files.digest', None)
+  with pytest.raises(RecordError, match=rf'{next(iter(changes))} is .*, a place on some machine'):
+    Records(folder, EXAMPLES)
