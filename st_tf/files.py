@@ -26,6 +26,7 @@ _REPLACED = '.replaced'
 _REMOVED = '.removed'
 _LEFT = re.compile(r'\.(?:(?P<replaced>.+)\.replaced|.+\.[0-9a-f]{8}\.(?:removed|unfinished(?:\.\w+)?))')
 _DIGEST = 'digest'
+_NPZ = (b'PK\x03\x04', b'PK\x05\x06')  # How such files begin; the second of them is empty.
 
 
 def expanded(path: str | os.PathLike[str]) -> pathlib.Path:
@@ -167,12 +168,10 @@ def read_npz(path: str | pathlib.Path) -> dict[str, np.ndarray]:
     ValueError: the file is missing, damaged, or no `.npz` of plain arrays.
   """
   try:
-    if os.path.isfile(path) and not zipfile.is_zipfile(path):
-      raise ValueError('no .npz file, or one that is cut off')
-    archive = np.load(path, allow_pickle=False)
-    if not isinstance(archive, np.lib.npyio.NpzFile):
-      raise ValueError('one array without a name')
-    with archive:
+    with open(path, 'rb') as file:
+      if file.read(len(_NPZ[0])) not in _NPZ:  # Of anything else NumPy says how to load it unsafely.
+        raise ValueError('no .npz file')
+    with np.load(path, allow_pickle=False) as archive:
       found = {name: archive[name] for name in archive.files}
   # Compressions that zipfile has not (NotImplementedError), passwords (RuntimeError), headers that are no Python (SyntaxError and others).
   except (OSError, EOFError, zipfile.BadZipFile, zlib.error, *_BAD_CONTENT) as error:

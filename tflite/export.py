@@ -98,7 +98,7 @@ def tell_unseen(facts: exports.Exported, choice: str) -> None:
   """
   from tflite.runtimes import wasm
 
-  if facts.wasm_milliseconds is None and wasm.missing():
+  if facts.wasm_milliseconds is None and choice != 'never' and wasm.missing():
     print(f'time     not measured. {wasm.missing()}')
   if facts.sparse_verified is False and choice == 'always':
     print(f'warning: {facts.storage}', file=sys.stderr)

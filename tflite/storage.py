@@ -12,7 +12,7 @@ from tflite.file.sparse_rules import diagnose
 from tflite.runtimes import wasm
 from tflite.runtimes.measured import speedup
 
-NEVER = 'dense, as --sparse=never asks for'  # Why, where nothing else was asked.
+UNTIMED = 'not timed here'  # In the reasons of files whose storage nobody has asked for and no time has decided.
 WORTHWHILE = 1.1  # Ratios of measured times are uncertain by some percent.
 _ROUNDS = 15
 
@@ -51,7 +51,7 @@ def store(encoded: Callable[[bool], bytes], number_format: str, choice: str, ima
     UserError: the sparse file does not run, or says something else than the dense one.
   """
   if choice == 'never':
-    return Stored(encoded(False), False, None, NEVER)
+    return Stored(encoded(False), False, None, 'dense, as --sparse=never asks for')
   if choice == 'auto' and not FORMATS[number_format].runs_sparsely:
     return _timed(encoded(False), f'dense, since no runtime executes {number_format} sparsely', images)
   if wasm.missing():
@@ -71,8 +71,8 @@ def _foretold(encoded: Callable[[bool], bytes]) -> Stored:
   """The better storage by what runtimes require, where none is here that could be asked."""
   sparse = encoded(True)
   if diagnose(read(sparse, 'the sparse file')).sparse:
-    return Stored(sparse, True, False, 'sparse, since the doctor expects runtimes to skip its zeros; not timed here')
-  return Stored(encoded(False), False, None, f'dense, since runtimes would not skip its zeros; not timed here{_obstacle(sparse)}')
+    return Stored(sparse, True, False, f'sparse, since the doctor expects runtimes to skip its zeros; {UNTIMED}')
+  return Stored(encoded(False), False, None, f'dense, since runtimes would not skip its zeros; {UNTIMED}{_obstacle(sparse)}')
 
 
 def _timed(dense: bytes, reason: str, images: np.ndarray) -> Stored:

@@ -40,8 +40,7 @@ def ship(path: pathlib.Path, ticket: Ticket) -> Iterator[str]:
   if not facts or facts['sparse']:  # Of a file that is dense with reason, the reason follows.
     yield from (f'            {line}' for line in others)
   if facts:
-    untimed = not facts['wasm_milliseconds'] and facts['storage'] != storage.NEVER
-    way = f'. {wasm.missing() or _again("To time it", file)}' if untimed else ''
+    way = f'. {wasm.missing() or _again("To time it", file)}' if storage.UNTIMED in facts['storage'] else ''
     yield f'              {facts["storage"]}{way}'
   yield f'  app         {_app(path / _APP, file, ticket, facts)}'
 

@@ -276,3 +276,10 @@ def test_an_archive_of_arrays_is_read_without_pickles(tmp_path):
   np.savez(path, a=np.array([{}], object))
   with pytest.raises(ValueError, match='pickle'):
     files.read_npz(path)
+
+
+@pytest.mark.parametrize('content', [b'', b'<!doctype html><title>Sign in</title>', b'\x80\x04K\x01.', b'\x93NUMPY\x01\x00'])
+def test_what_does_not_begin_as_npz_is_said_to_be_none_and_nobody_is_told_to_trust_it(tmp_path, content):
+  (tmp_path / 'weights.npz').write_bytes(content)
+  with pytest.raises(ValueError, match=r'^no \.npz file$'):
+    files.read_npz(tmp_path / 'weights.npz')

@@ -96,6 +96,14 @@ def test_a_file_that_is_not_there_is_refused_by_its_setting(tmp_path, monkeypatc
   named_files.check_there(settings)
 
 
+def test_weights_that_are_nearly_those_of_a_family_are_named(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  with pytest.raises(UserError, match=r'Received: imagnet, which is .*/imagnet\. Did you mean imagenet\?$'):
+    named_files.check_there(Config().flat() | {'weights': 'imagnet'})
+  with pytest.raises(UserError, match=r'Received: /gone/w\.npz\. Correct the path\.$'):
+    named_files.check_there(Config().flat() | {'weights': '/gone/w.npz'})
+
+
 def test_what_names_no_file_is_not_looked_for():
   named_files.check_there(Config().flat() | {'weights': 'imagenet', 'teacher': 'start', 'cost': 'macs', 'supernet': 'tiny'})
 

@@ -42,6 +42,14 @@ def fixed(score):
   return lambda: scores.Fixed(np.square(score))
 
 
+def scored(channels, of_expand):
+  """(the expansion, the last convolution, scores of all units): those of the last are the highest."""
+  expand, last = scores.candidates(channels)
+  score = np.zeros(channels.units)
+  score[expand.ids], score[last.ids] = of_expand, 100
+  return expand, last, score
+
+
 def values(model):
   return {name: variable.numpy() for name, variable in read(model)[1].items()}
 
@@ -74,10 +82,7 @@ def test_units_that_a_skip_joins_are_candidates_where_they_are_asked_for():
 
 def test_units_of_the_least_squared_score_per_mac_go_until_the_target_is_met(model):
   channels = analyse(graph_of(model))
-  expand, last = scores.candidates(channels)
-  score = np.zeros(channels.units)
-  score[expand.ids] = [1, 2, 3, 4, 5, 6, 7, 8]
-  score[last.ids] = 100
+  expand, last, score = scored(channels, [1, 2, 3, 4, 5, 6, 7, 8])
   kept = scores.least_valuable(channels, (expand, last), fixed(score), channels.macs() - 3 * channels.unit_macs(expand)[0])
   assert kept['expand'].tolist() == [False] * 3 + [True] * 5 and kept['last'].all()
   assert channels.macs(kept) == channels.macs() - 3 * channels.unit_macs(expand)[0]
@@ -135,10 +140,7 @@ def test_units_go_in_pieces_that_leave_multiples_and_smaller_ones_of_smaller_gro
 
 def test_multiples_are_left_of_the_units_that_are_worth_most(model):
   channels = analyse(graph_of(model))
-  expand, last = scores.candidates(channels)
-  score = np.zeros(channels.units)
-  score[expand.ids] = [8, 1, 7, 2, 6, 3, 5, 4]
-  score[last.ids] = 100
+  expand, last, score = scored(channels, [8, 1, 7, 2, 6, 3, 5, 4])
   target = channels.macs() - channels.unit_macs(expand)[0]
   kept = scores.least_valuable(channels, (expand, last), fixed(score), target, multiple=2)
   assert np.flatnonzero(kept['expand']).tolist() == [0, 2, 4, 5, 6, 7] and kept['last'].all() and channels.macs(kept) < target
