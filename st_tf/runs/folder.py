@@ -4,7 +4,6 @@ config.json  contents.json  metrics.jsonl  tensorboard/  checkpoints/STEP/  tick
 """
 
 from collections.abc import Mapping
-import contextlib
 import hashlib
 import json
 import os
@@ -66,20 +65,31 @@ def rows(path: pathlib.Path) -> list[dict[str, Any]]:
   Raises:
     WorkdirError: something else is in the file's place.
   """
+  return whole_rows(path)[0]
+
+
+def whole_rows(path: pathlib.Path) -> tuple[list[dict[str, Any]], int]:
+  """Rows of metrics as `rows` reads them, and how many lines are none: damaged, or unfinished as a run was killed.
+
+  Raises:
+    WorkdirError: something else is in the file's place.
+  """
   path = path / METRICS
-  found = []
+  found, damaged = [], 0
   try:
     lines = path.read_bytes().splitlines() if os.path.lexists(path) else []
   except OSError as error:
     raise unwritable(path, error) from error
   for line in lines:
-    with contextlib.suppress(ValueError):
+    try:
       row = plain.unsealed(plain.parse(line))
       for name, kind in _ROW.items():
         if name in row or name == 'step':
           plain.check(row.get(name), kind, name)
       found.append(row)
-  return found
+    except ValueError:
+      damaged += 1
+  return found, damaged
 
 
 def early(path: pathlib.Path) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from st_tf import files
 from st_tf.runs.board import Board
-from st_tf.runs.folder import BOARD, METRICS, WorkdirError, row_line, rows, unwritable
+from st_tf.runs.folder import BOARD, METRICS, WorkdirError, row_line, rows, unwritable, whole_rows
 
 
 class History:
@@ -22,7 +22,7 @@ class History:
   """
 
   def __init__(self, path: pathlib.Path, again: str, settings: Mapping[str, Any] | None = None):
-    self._path, self._again = path, again
+    self._path, self._again, self._said = path, again, False
     self._board = Board(path / BOARD, settings or {})
 
   def record(self, row: Mapping[str, Any]) -> None:
@@ -39,8 +39,16 @@ class History:
     self._board.histogram(list(values.values()), epoch)
 
   def rows(self) -> list[dict[str, Any]]:
-    """Every row so far; unfinished lines are left out."""
-    return rows(self._path)
+    """Every row so far; unfinished lines are left out, and damaged ones, which is said once."""
+    found, damaged = whole_rows(self._path)
+    if damaged and not self._said:
+      self._said = True
+      print(
+        f'warning: {damaged} of {damaged + len(found)} lines of {self._path / METRICS} cannot be read (damaged, or unfinished as the run'
+        ' was stopped): curves and the time that training took leave them out. Tickets and checkpoints do not depend on them.',
+        file=sys.stderr,
+      )
+    return found
 
   def rewind(self, step: int) -> None:
     """Forgets the rows after `step`: the run is about to live through them again.

@@ -54,6 +54,24 @@ def test_an_unfinished_last_line_is_left_out_and_goes_with_the_rewind(history, t
   assert [json.loads(line)['step'] for line in (tmp_path / 'metrics.jsonl').read_text().splitlines()] == [3, 7]
 
 
+def test_damaged_lines_are_counted_once_and_never_lost_without_a_word(history, tmp_path, capsys):
+  for step in (3, 6, 9):
+    history.record({'event': 'epoch', 'step': step})
+  whole = (tmp_path / 'metrics.jsonl').read_bytes()
+  for at in range(0, len(whole), 7):
+    damaged = bytearray(whole)
+    damaged[at] ^= 1 << at % 8
+    (tmp_path / 'metrics.jsonl').write_bytes(damaged)
+    again = History(tmp_path, 'the same call')
+    left = [row['step'] for row in again.rows()]
+    again.rows()
+    said = capsys.readouterr().err
+    assert left == [3, 6, 9] and not said or len(left) < 3 and said.count('cannot be read') == 1, at
+  again.rewind(9)
+  assert [row['step'] for row in History(tmp_path, 'the same call').rows()] == left
+  assert not capsys.readouterr().err
+
+
 def test_rows_that_cannot_be_written_anew_are_an_error_of_one_line(history, monkeypatch):
   def full(*args, **kwargs):
     raise OSError(errno.ENOSPC, 'No space left on device')
