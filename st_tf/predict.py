@@ -28,6 +28,7 @@ from st_tf.task.pictures import CONVERT_HEIC, HEIC_SUFFIXES, SUFFIXES, open_rgb,
 
 _BAR_COLUMNS = 24
 _SHOWN = 5
+_AT_ONCE = 8  # Photographs in memory.
 _SHARES = {'segmentation': 'Share of the picture', 'keypoints': 'Confidence'}
 _TABLES = ('.csv', '.json')
 
@@ -155,12 +156,7 @@ def _say_several(paths: Sequence[pathlib.Path], ticket: Any, options: Options) -
   broken, drawn = [], set()
   if folder:
     folder.mkdir(exist_ok=True)
-  for path in paths:
-    try:
-      prediction = ticket.predict(open_rgb(path, str(path)))
-    except UserError as error:
-      broken.append(str(error))
-      continue
+  for path, prediction in _predictions(paths, ticket, broken):
     said = ', '.join(f'{label} {share:.1%}' for label, share in prediction.guesses[: options.top or 1])
     print(f'{shown(path)}  {said}', flush=True)
     if folder:
@@ -170,6 +166,19 @@ def _say_several(paths: Sequence[pathlib.Path], ticket: Any, options: Options) -
     yield path, prediction.guesses
   for message in broken:
     print(f'error: {message}', file=sys.stderr)
+
+
+def _predictions(paths: Sequence[pathlib.Path], ticket: Any, broken: list[str]) -> Iterator[tuple[pathlib.Path, Any]]:
+  """(path, prediction) of every picture that can be read, a few pictures at a time; what is said of the others joins `broken`."""
+  for start in range(0, len(paths), _AT_ONCE):
+    read = []
+    for path in paths[start : start + _AT_ONCE]:
+      try:
+        read.append((path, open_rgb(path, str(path))))
+      except UserError as error:
+        broken.append(str(error))
+    found = ticket.predict([picture for _, picture in read])
+    yield from zip([path for path, _ in read], found, strict=True)
 
 
 def _stems(stem: str) -> Iterator[str]:

@@ -133,6 +133,23 @@ def test_of_several_pictures_a_line_each_is_said_and_the_broken_one_named_at_the
   assert f'{float(rows[0]["share"]):.1%}' in lines[0] and rows[0]['label'] in lines[0]
 
 
+def test_many_pictures_are_said_in_order_the_same_one_again_too(folder, picture, album, tmp_path, capsys):
+  out, other = tmp_path / 'seen.csv', tmp_path / 'other.png'
+  Image.open(picture).transpose(Image.Transpose.ROTATE_90).save(other)
+  assert (
+    predict.main(
+      ['predict', f'--ticket={folder}', *[str(picture), str(other), str(picture)] * 3, str(album / 'broken.jpg'), f'--out={out}']
+    )
+    == 1
+  )
+  rows = list(csv.DictReader(out.open(encoding='utf-8')))
+  assert [row['picture'] for row in rows] == [str(picture), str(other), str(picture)] * 3
+  predict.main(['predict', f'--ticket={folder}', str(other), '--top=1', f'--out={out}'])
+  alone = next(csv.DictReader(out.open(encoding='utf-8')))
+  assert all(row['label'] == alone['label'] and float(row['share']) == pytest.approx(float(alone['share']), abs=2e-6) for row in rows[1::3])
+  capsys.readouterr()
+
+
 def test_what_systems_leave_is_no_picture_and_heic_is_named(album, picture, capsys):
   for name in ('@eaDir/b.jpg/SYNOPHOTO.jpg', '.thumbs/a.png', '._a.png', 'phone.HEIC', 'c/x.gif', 'c/y.gif', 'list'):
     (album / name).parent.mkdir(parents=True, exist_ok=True)
