@@ -22,6 +22,7 @@ INTERRUPTED = 130
 BROKEN_PIPE = 141
 _LOST = 75  # As sysexits.h has it of what may succeed later.
 _RESTARTS, _MOST_RESTARTS = 'ST_TF_RESTARTS', 20
+_FORGOTTEN = 'ST_TF_FORGOTTEN'
 _OWN = ('tasks', 'tflite')
 
 
@@ -54,9 +55,14 @@ def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
   sys.exit(code)
 
 
-def has_restarted() -> bool:
-  """Whether this command has started itself again, since another worker of its training was lost."""
-  return bool(os.environ.get(_RESTARTS))
+def has_forgotten() -> bool:
+  """Whether this command has started itself again, since another worker was lost, after it had forgotten what --fresh says."""
+  return bool(os.environ.get(_FORGOTTEN))
+
+
+def note_forgotten() -> None:
+  """Notes that what --fresh forgets is gone: what is there from now on stays, also where this command starts itself again."""
+  os.environ[_FORGOTTEN] = '1'
 
 
 def _started_again(reason: str) -> int:

@@ -47,27 +47,33 @@ def main(argv: Sequence[str]) -> int:
   flags.parse(argv, values, __doc__)
   request, options = flags.request(values), flags.options_from(values, Options)
   request.check_there()
-  place = workers.here()
   if not options.dry_run:
-    claimed.check(options.workdir, request, options.fresh, asks_others=place.is_chief and not options.stages)
+    claimed.check(options.workdir, request, options.fresh, asks_others=workers.here().is_chief and not options.stages)
   with quiet.imports():
     from st_tf.api import drawing, dry_run, together
     from st_tf.runs.process import Process
+    from st_tf.training import replicas
   task, config = drawing.prepared(request, planned_only=options.dry_run)
   config = drawing.with_supernet(task, config)
   path = pathlib.Path(options.workdir or claimed.default_path(config))
   if options.dry_run:
     drawing.tell_of_few_steps(task, config)
-    if place.count > 1:
-      print(f'workers: {place.count}, of each batch {config.batch_size // place.count} pictures each; the times below are of one alone')
-    for line in dry_run.describe(task, dataclasses.replace(config, strategy='one') if place.count > 1 else config, path):
+    workers_of_it = replicas.place(config).count
+    if workers_of_it > 1:
+      print(f'workers: {workers_of_it}, which share each batch of {config.batch_size}; the times below are of one alone')
+    for line in dry_run.describe(task, dataclasses.replace(config, strategy=replicas.ONE) if workers_of_it > 1 else config, path):
       print(line, flush=True)
     return 0
   process = Process(command.line(argv), command.again(options.fresh), command.stopping)
-  fresh = options.fresh and not command.has_restarted()  # What was forgotten then is not there any more.
+  fresh = options.fresh and not command.has_forgotten()
   opened = together.opened(path, config, Identity.of(config, task.contents), process, fresh=fresh, stages=options.stages or None)
-  with opened as workdir:
-    return command.drawn(lambda: drawing.draw_into(task, config, workdir, options.deliver, options.ship))
+
+  def draw() -> None:
+    with opened as workdir:
+      command.note_forgotten()
+      drawing.draw_into(task, config, workdir, options.deliver, options.ship)
+
+  return command.drawn(draw)
 
 
 if __name__ == '__main__':

@@ -49,6 +49,8 @@ def here(environment: Mapping[str, str] | None = None) -> Place:
     found = json.loads(text)
     cluster, task = found.get('cluster') or {}, found.get('task') or {}
     addresses = {kind: list(cluster[kind]) for kind in cluster}
+    if any(isinstance(found, str) for found in cluster.values()):
+      raise TypeError('an address, and no list of them')
     kind, index = str(task.get('type', '')), int(task.get('index', 0))
   except (ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError) as error:
     raise _refused(f'{text[:80]!r} ({type(error).__name__})') from None

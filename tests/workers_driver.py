@@ -18,18 +18,27 @@ _SECONDS = 420
 _POLL_SECONDS = 0.2
 
 
-def train(folder: pathlib.Path, flags: Sequence[str], kill: Callable[[], int | None] = lambda: None) -> list[tuple[int, str]]:
+def train(
+  folder: pathlib.Path,
+  flags: Sequence[str],
+  kill: Callable[[], int | None] = lambda: None,
+  stop: bool = False,
+  others: Sequence[str] = (),
+) -> list[tuple[int, str]]:
   """(exit code, output) of each worker.
 
   Args:
     folder: for their output.
     flags: of the command.
     kill: asked until it names a worker, once, which is then killed and started again.
+    stop: whether that one is asked to stop instead, and not started again.
+    others: further flags of all workers but the first.
   """
+  each = [[*flags, *(others if index else ())] for index in range(WORKERS)]
   addresses = [f'localhost:{port}' for port in _free_ports()]
   logs = [folder / f'worker_{index}.log' for index in range(WORKERS)]
   with contextlib.ExitStack() as stack:
-    processes = [stack.enter_context(_worker(index, addresses, flags, log)) for index, log in enumerate(logs)]
+    processes = [stack.enter_context(_worker(index, addresses, each[index], log)) for index, log in enumerate(logs)]
     started, chosen = time.monotonic(), None
     while any(process.poll() is None for process in processes):
       if time.monotonic() - started > _SECONDS:
@@ -37,9 +46,10 @@ def train(folder: pathlib.Path, flags: Sequence[str], kill: Callable[[], int | N
           process.kill()
         raise TimeoutError('\n'.join(log.read_text() for log in logs))
       if chosen is None and (chosen := kill()) is not None:
-        processes[chosen].send_signal(signal.SIGKILL)
-        processes[chosen].wait()
-        processes[chosen] = stack.enter_context(_worker(chosen, addresses, flags, logs[chosen]))
+        processes[chosen].send_signal(signal.SIGTERM if stop else signal.SIGKILL)
+        if not stop:
+          processes[chosen].wait()
+          processes[chosen] = stack.enter_context(_worker(chosen, addresses, each[chosen], logs[chosen]))
       time.sleep(_POLL_SECONDS)
     return [(process.returncode, log.read_text()) for process, log in zip(processes, logs)]
 

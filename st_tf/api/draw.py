@@ -1,13 +1,14 @@
 """`st_tf.draw`: the command `train` for Python."""
 
 import os
-import pathlib
 from typing import TYPE_CHECKING, Any
 
 from st_tf.api.calls import call_of, check_shipping, kept_model, prepare_tensorflow, requested
 from st_tf.config import Identity
+from st_tf.errors import UserError
 from st_tf.runs import claimed
 from st_tf.task import Task
+from st_tf.workers import WorkerLost
 
 if TYPE_CHECKING:
   from st_tf.ticket import Ticket
@@ -65,10 +66,12 @@ def draw(
   run = drawing.with_supernet(loaded, run)
   path, identity = workdir or claimed.default_path(run), Identity.of(run, loaded.contents)
 
-  def work(process: Any) -> list[pathlib.Path]:
-    with together.opened(path, run, identity, process, fresh=fresh, stages=stages or None) as folder:
-      return drawing.draw_into(loaded, run, folder, deliver, ship)
+  def work(process: Any) -> list['Ticket']:
+    try:
+      with together.opened(path, run, identity, process, fresh=fresh, stages=stages or None) as folder:
+        return [Ticket.load(found) for found in drawing.draw_into(loaded, run, folder, deliver, ship)]
+    except WorkerLost as lost:
+      raise UserError(f'{lost} Start the program again on all workers: the same call goes on from the last checkpoint.') from lost
 
   said = {'config': config, 'recipe': recipe, 'scale_with_batch': scale_with_batch} | settings
-  paths = interruptible(work, call_of('draw', task, said), fresh)
-  return max((Ticket.load(path) for path in paths), key=lambda ticket: ticket.sparsity)
+  return max(interruptible(work, call_of('draw', task, said), fresh), key=lambda ticket: ticket.sparsity)

@@ -50,7 +50,10 @@ def prepared(
   if request.recipe:
     recipes.check_fits(request.recipe, config.task, task.primary_metric)
   print(''.join(f'{note}\n' for note in (*request.notes, *task.notes)), end='', flush=True)
-  return suited(task, request, jobs)
+  task, config = suited(task, request, jobs)
+  if not planned_only:
+    replicas.check_batch(config)
+  return task, config
 
 
 def with_supernet(task: Task, config: Config) -> Config:

@@ -218,12 +218,15 @@ def _fitting(
     own = dict(choose(usual)) | {'batch_size': (usual, f'there are {pictures:,} pictures')}
   config = request.resolved({**task.settings, **{name: value for name, (value, _) in own.items()}})
   network, batch = (arch, task.head, (*task.image_size, 3)), config.batch_size
-  fits = memory.largest_batch(*network, batch, jobs, comfortable=not given)
+  workers = replicas.place(config).count
+  share = math.ceil(batch / workers)
+  found = memory.largest_batch(*network, share, jobs, comfortable=not given)
+  fits = batch if found == share else found * workers
   if fits == batch or replicas.has_gpu() or isinstance(task, StandIn):  # Of a plan without data no step is taken.
     return own
   pixels, here = 'x'.join(map(str, task.image_size)), f'{memory.machine() / 1e9:.1f} GB'
   here = f'{here} that {jobs} trainings share' if jobs > 1 else f'{here} that are here'
-  takes = f'{memory.of_step(*network, batch) / 1e9:.1f} GB of the {here}'
+  takes = f'{memory.of_step(*network, share) / 1e9:.1f} GB of the {here}'
   if given or not fits:
     smaller = f'--batch_size={fits}, or a smaller --image_size' if fits else 'a smaller --image_size, or a smaller --supernet'
     raise ConfigError(

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 import contextlib
 import dataclasses
+import hashlib
+import json
 import os
 import pathlib
 import shutil
@@ -12,13 +14,17 @@ import tensorflow as tf
 
 from st_tf import files
 from st_tf.config import Config, ConfigError, Identity
-from st_tf.errors import UserError
+from st_tf.errors import Interrupted, UserError
 from st_tf.runs import lock
 from st_tf.runs.process import Lines, Process
 from st_tf.runs.workdir import Workdir
 from st_tf.training import replicas
+from st_tf.workers import WorkerLost
 
 _OWN_WORKERS = ('tuner', 'menas')  # Whose trainings are handed to processes by keras-tuner.
+_ENDED = 'worker_{}_ended.txt'
+_STATES = ('state.json', 'finished.json')  # Of checkpoints, and of runs.
+_STATE = 'the state'
 
 
 @contextlib.contextmanager
@@ -45,7 +51,7 @@ def opened(
     stages: folder of the trainings that runs of several are made of.
 
   Raises:
-    UserError: the folder cannot be used, or several workers do not suit the run.
+    UserError: the folder cannot be used, several workers do not suit the run, or another worker ended, which says why.
     WorkerLost: another worker does not answer.
   """
   place = replicas.place(config)
@@ -56,32 +62,44 @@ def opened(
   if stages or config.method in _OWN_WORKERS:
     given = '--stages' if stages else f'--method={config.method}, which hands its trainings to processes of their own'
     raise ConfigError(f'Several workers train one network at a time. Received: {given}. Leave it out, or train on one worker.')
-  where = replicas.strategy(config)
-  process = dataclasses.replace(process, stopping=_agreeing(process.stopping, where))
-  with replicas.watched('while it trained'):
-    yield from _chief(path, identity, process, fresh, where) if place.is_chief else _other(path, identity, process, place.index, where)
-    replicas.agreed(where, False)  # Whoever ends first would be taken for lost.
-
-
-def _chief(
-  path: str | os.PathLike[str], identity: Identity, process: Process, fresh: bool, where: tf.distribute.Strategy
-) -> Iterator[Workdir]:
+  where, shared, stopped = replicas.strategy(config), files.expanded(path).resolve(), []
+  process = dataclasses.replace(process, stopping=_agreeing(process.stopping, where, stopped))
   try:
-    found = Workdir(path, identity, process, fresh=fresh)
+    with replicas.watched('while it trained'):
+      try:
+        yield from (
+          _chief(shared, identity, process, fresh, where) if place.is_chief else _other(shared, identity, process, place.index, where)
+        )
+      except Interrupted:
+        if stopped:  # By agreement: so the others are here too.
+          replicas.agreed(where, False)
+        raise
+      replicas.agreed(where, False)  # Whoever ends first would be taken for lost.
+  except WorkerLost as lost:
+    reason = _reason(shared)
+    if reason is None:
+      raise
+    raise reason from lost
+
+
+def _chief(shared: pathlib.Path, identity: Identity, process: Process, fresh: bool, where: tf.distribute.Strategy) -> Iterator[Workdir]:
+  try:
+    found = Workdir(shared, identity, process, fresh=fresh)
   except UserError:
     replicas.agreed(where, True)
     raise
   with contextlib.closing(found):
+    for old in shared.glob(_ENDED.format('*')):
+      old.unlink()
     replicas.agreed(where, False)
     if replicas.agreed(where, False):
       raise ConfigError(f'All workers see the folder of the run. Received: {found.path}, which one of them does not. Take a shared one.')
-    yield found
+    _check_alike(found, identity, where)
+    with _telling(shared, 0):
+      yield found
 
 
-def _other(
-  path: str | os.PathLike[str], identity: Identity, process: Process, index: int, where: tf.distribute.Strategy
-) -> Iterator[Workdir]:
-  shared = files.expanded(path).resolve()
+def _other(shared: pathlib.Path, identity: Identity, process: Process, index: int, where: tf.distribute.Strategy) -> Iterator[Workdir]:
   if replicas.agreed(where, False):
     raise UserError(f'A run begins with its chief. Received: worker 0 could not use {shared}. It says why.')
   with tempfile.TemporaryDirectory(prefix='st_tf_worker_') as kept:
@@ -94,13 +112,54 @@ def _other(
     print(f'Worker {index} trains along; worker 0 writes {shared}.', flush=True)
     with open(os.devnull, 'w') as nowhere, contextlib.redirect_stdout(nowhere):
       with contextlib.closing(Workdir(copy, identity, dataclasses.replace(process, bar=Lines))) as found:
-        yield found
+        _check_alike(found, identity, where)
+        with _telling(shared, index):
+          yield found
+
+
+def _check_alike(found: Workdir, identity: Identity, where: tf.distribute.Strategy) -> None:
+  """Refuses to begin where another worker would train something else; all of them do.
+
+  Raises:
+    ConfigError: it has other settings, or another state.
+  """
+  settings = {name: json.dumps(value, sort_keys=True) for name, value in identity.decisive().items()}
+  states = sorted(path for path in found.path.rglob('*.json') if path.name in _STATES)
+  told = b''.join(path.relative_to(found.path).as_posix().encode() + path.read_bytes() for path in states)
+  other = replicas.differing(where, settings | {_STATE: hashlib.sha256(told).hexdigest()})
+  flags = ', '.join(f'--{name}={settings[name]}' for name in other if name != _STATE)
+  if flags:
+    raise ConfigError(
+      f'All workers train the same run. Received: {flags} here, something else on another worker. Give all of them the same command; what'
+      ' is chosen by the machine (a batch that fits into its memory, trained weights at hand) has to be said.'
+    )
+  if other:
+    raise ConfigError(f'All workers go on from the same state. Received: folders {found.path.name} that differ. Take one that all see.')
+
+
+@contextlib.contextmanager
+def _telling(shared: pathlib.Path, index: int) -> Iterator[None]:
+  """Leaves a note of what ends this worker in the run's folder, for the others, who only see that it is gone."""
+  try:
+    yield
+  except (UserError, Interrupted, KeyboardInterrupt) as error:
+    with contextlib.suppress(OSError):
+      files.write_text(shared / _ENDED.format(index), str(error) or 'It was stopped.')
+    raise
+
+
+def _reason(shared: pathlib.Path) -> UserError | None:
+  """What another worker has said that it ended by, if it did."""
+  for note in sorted(shared.glob(_ENDED.format('*'))):
+    with contextlib.suppress(OSError):
+      return UserError(f'All workers train to the end. Received: another one has ended ({note.stem.replace("_", " ")}): {note.read_text()}')
+  return None
 
 
 def _agreeing(
-  stopping: Callable[[], contextlib.AbstractContextManager[Callable[[], str]]], where: tf.distribute.Strategy
+  stopping: Callable[[], contextlib.AbstractContextManager[Callable[[], str]]], where: tf.distribute.Strategy, stopped: list[str]
 ) -> Callable[[], contextlib.AbstractContextManager[Callable[[], str]]]:
-  """As `stopping`, of which all workers hear when one of them is asked to stop."""
+  """As `stopping`, of which all workers hear when one of them is asked to stop, which is noted in `stopped`."""
 
   @contextlib.contextmanager
   def together() -> Iterator[Callable[[], str]]:
@@ -108,7 +167,10 @@ def _agreeing(
 
       def answer() -> str:
         own = asked()
-        return (own or 'another worker was stopped') if replicas.agreed(where, bool(own)) else ''
+        if replicas.agreed(where, bool(own)):
+          stopped.append(own or 'another worker was stopped')
+          return stopped[-1]
+        return ''
 
       yield answer
 

@@ -1,6 +1,8 @@
 """Runs trainings as tasks of a Ray cluster: each is the same process as on one machine, wherever there is room for it."""
 
 from collections.abc import Mapping, Sequence
+import contextlib
+import ctypes
 import os
 import pathlib
 import signal
@@ -13,6 +15,8 @@ from st_tf.comparing.options import Options
 from st_tf.config import Config, ConfigError
 
 _AT_A_TIME = 256  # That wait for room on the cluster.
+_POLL_SECONDS = 1.0
+_PR_SET_PDEATHSIG = 1  # Of <sys/prctl.h>.
 
 
 class Launcher:
@@ -57,9 +61,11 @@ class Launcher:
     before = log.stat().st_size if log.exists() else 0
     reference = self._task.remote(words, str(log), runner.environment_of(self._cpus))
     self._running.add(reference)
+    if self._stopped:  # Since it was asked above.
+      self._ray.cancel(reference)
     try:
       return runner.error_of(log, before, self._ray.get(reference))
-    except (self._ray.exceptions.TaskCancelledError, self._ray.exceptions.RayTaskError) as error:
+    except self._ray.exceptions.RayError as error:
       if self._stopped:
         raise KeyboardInterrupt from error
       return f'the cluster says: {str(error).strip().splitlines()[-1]}'
@@ -88,13 +94,29 @@ def _trained(words: Sequence[str], log: str, environment: Mapping[str, str]) -> 
   """The exit code of a training, on the node that the task is on; asked to stop it lets the training save."""
   with open(log, 'a', encoding='utf-8') as output:
     here = os.environ | environment
-    process = subprocess.Popen([sys.executable, *words], stdout=output, stderr=subprocess.STDOUT, env=here, start_new_session=True)
+    command = [sys.executable, *words]
+    process = subprocess.Popen(
+      command, stdout=output, stderr=subprocess.STDOUT, env=here, start_new_session=True, preexec_fn=_ends_with_its_parent
+    )
     try:
-      return process.wait()
+      return _code(process)
     except KeyboardInterrupt:
       process.send_signal(signal.SIGTERM)
       process.wait()
       raise
+
+
+def _code(process: subprocess.Popen[bytes]) -> int:
+  """Waits for its exit code. Ray cancels a task by an exception, which comes between two calls only."""
+  while True:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+      return process.wait(_POLL_SECONDS)
+
+
+def _ends_with_its_parent() -> None:
+  """Asks Linux to send SIGTERM to this process when the one that started it dies: a task that Ray starts again is alone in its folder."""
+  with contextlib.suppress(OSError, AttributeError):
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _connected(address: str) -> Any:

@@ -70,8 +70,8 @@ class Options:
         raise ConfigError(f'--{name} is at least 1. Received: {getattr(self, name)}.')
     if len(set(self.learning_rates)) < len(self.learning_rates):
       raise ConfigError(f'--learning_rates are different ones. Received: {",".join(map(str, self.learning_rates))}. Leave one out.')
-    if self.gpus_per_run < 0:
-      raise ConfigError(f'--gpus_per_run is not negative. Received: {self.gpus_per_run:g}.')
+    if self.gpus_per_run < 0 or (self.gpus_per_run > 1 and not float(self.gpus_per_run).is_integer()):
+      raise ConfigError(f'--gpus_per_run is a number of whole GPUs, or a share of one. Received: {self.gpus_per_run:g}.')
     if self.cluster and self.jobs > 1:
       raise ConfigError(f'On a cluster as many run at a time as have room. Received: --cluster and --jobs={self.jobs}. Leave out --jobs.')
     if not self.cluster and (self.cpus_per_run > 1 or self.gpus_per_run):

@@ -21,6 +21,7 @@ from st_tf.runs.start import fresh, load_weights
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
 from st_tf.ticket import Ticket
+from st_tf.training import replicas
 from st_tf.training.meter import STEP_PASSES
 from st_tf.training.plan import Plan, pruning_alone, training_alone
 from st_tf.training.trainer import Trainer
@@ -81,22 +82,25 @@ def _exchange(run: Run, gradients: dict[str, np.ndarray], fraction: float) -> No
 
 def _gradients(trainer: Trainer) -> Callable[[tf.Tensor, tf.Tensor], dict[str, np.ndarray]]:
   """A function of a batch: the gradient of its loss with respect to every prunable weight, alive or not, at the masked network."""
-  weights = first_mask.weights(trainer)
+  weights, where = first_mask.weights(trainer), trainer.strategy
 
-  @tf.function
-  def compute(images: tf.Tensor, targets: tf.Tensor) -> list[tf.Tensor]:
+  def part(images: tf.Tensor, targets: tf.Tensor) -> list[tf.Tensor]:
     with tf.GradientTape(watch_accessed_variables=False) as tape:
       tape.watch(list(weights.values()))
       outputs = trainer.model(images, training=True)
       loss = tf.reduce_mean(trainer.task.loss(targets, outputs, trainer.config.training.label_smoothing))
     return tape.gradient(loss, list(weights.values()), unconnected_gradients='zero')
 
+  @tf.function
+  def compute(images: tf.Tensor, targets: tf.Tensor) -> list[tf.Tensor]:
+    return [where.reduce(tf.distribute.ReduceOp.MEAN, each, axis=None) for each in where.run(part, (images, targets))]
+
   def gradients(images: tf.Tensor, targets: tf.Tensor) -> dict[str, np.ndarray]:
     # The pass through the network leaves no trace: statistics and counters are put back.
     kept = {name: variable.numpy() for name, variable in trainer.variables.items() if name not in trainer.trainable}
     for wrapper in wrappers(trainer.model):
       wrapper.open.assign(1.0)
-    values = [gradient.numpy() for gradient in compute(images, targets)]
+    values = [gradient.numpy() for gradient in compute(*(replicas.spread(where, values) for values in (images, targets)))]
     for wrapper in wrappers(trainer.model):
       wrapper.open.assign(0.0)
     for name, value in kept.items():

@@ -315,7 +315,7 @@ class Run:
 
   def _kept(self, error: TaskError) -> TaskError:
     """The state is saved where there is one; what is to be said of a picture that cannot be read."""
-    if not self.trainer.step:
+    if not self.trainer.step or not replicas.place(self.config).is_chief:
       return error
     self._save()
     return kept(error, self._where(), self._process.again)

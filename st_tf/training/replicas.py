@@ -1,8 +1,9 @@
 """Training on several devices, of one machine or of several."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 import contextlib
 import functools
+import hashlib
 import inspect
 import os
 from typing import Any
@@ -50,16 +51,12 @@ def prepare(config: Config) -> None:
   """Readies the devices, before TensorFlow is used: logical CPUs where GPUs are too few, or the other workers, for which it waits.
 
   Raises:
-    ConfigError: TensorFlow has been used before with other devices, or the batch is not for so many.
+    ConfigError: TensorFlow has been used before with other devices.
     WorkerLost: another worker went while all waited for each other.
   """
   if kind(config) == WORKERS:
     with watched('while the workers waited for each other'):
-      found = _together()
-    if config.batch_size % found.num_replicas_in_sync:
-      raise ConfigError(
-        f'--batch_size is a multiple of the devices of all workers. Received: {config.batch_size} for {found.num_replicas_in_sync}.'
-      )
+      _together()
     return
   replicas = config.replicas
   if len(tf.config.list_physical_devices('GPU')) < replicas <= (os.cpu_count() or 1) and replicas > 1:
@@ -72,6 +69,17 @@ def prepare(config: Config) -> None:
           f'--replicas on processors is settled before TensorFlow is used. Received: {replicas} in a process that has used it.'
           ' Start the program or the kernel again, and draw with it first.'
         ) from error
+
+
+def check_batch(config: Config) -> None:
+  """Refuses a batch that several workers cannot share evenly.
+
+  Raises:
+    ConfigError: naming how many devices there are.
+  """
+  devices = strategy(config).num_replicas_in_sync if kind(config) == WORKERS else 1
+  if config.batch_size % devices:
+    raise ConfigError(f'--batch_size is a multiple of the devices of all workers. Received: {config.batch_size} for {devices}.')
 
 
 def has_gpu() -> bool:
@@ -151,7 +159,38 @@ def gathered(where: tf.distribute.Strategy, outputs: Any) -> np.ndarray:
 
 def agreed(where: tf.distribute.Strategy, said: bool) -> bool:
   """Whether any worker says so; waits until each has been asked, so that all are at the same point afterwards."""
-  return bool(where.reduce(tf.distribute.ReduceOp.SUM, where.run(lambda: tf.constant(float(said))), axis=None) > 0)
+  return bool(_sums(where)([tf.constant(float(said))])[0] > 0)
+
+
+def differing(where: tf.distribute.Strategy, values: Mapping[str, str]) -> list[str]:
+  """The names, the same ones on all workers, whose values are not the same everywhere; every worker has the same answer.
+
+  Raises:
+    ConfigError: the names differ already.
+  """
+  if not _is_alike(where, ['\n'.join(sorted(values))])[0]:
+    raise ConfigError('All workers run the same version. Received: another one on one of them. Install the same everywhere.')
+  alike = _is_alike(where, [values[name] for name in sorted(values)])
+  return [name for name, same in zip(sorted(values), alike, strict=True) if not same]
+
+
+def _is_alike(where: tf.distribute.Strategy, texts: Sequence[str]) -> list[bool]:
+  """Of each text whether all workers have the same: then all of them, or none, have any bit of its digest."""
+  digests = [np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint8) for text in texts]
+  bits = tf.constant(np.unpackbits(digests, axis=1), tf.float32)
+  totals = _sums(where)([bits])[0].numpy()
+  return [bool(same) for same in np.all((totals == 0) | (totals == where.num_replicas_in_sync), axis=1)]
+
+
+@functools.lru_cache(maxsize=1)
+def _sums(where: tf.distribute.Strategy) -> Callable[[list[tf.Tensor]], list[tf.Tensor]]:
+  """A function of tensors: their sums over all replicas. Built once, since each new collective takes memory that stays."""
+
+  @tf.function
+  def total(values: list[tf.Tensor]) -> list[tf.Tensor]:
+    return [where.reduce(tf.distribute.ReduceOp.SUM, where.run(tf.identity, (value,)), axis=None) for value in values]
+
+  return total
 
 
 @contextlib.contextmanager

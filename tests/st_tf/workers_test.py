@@ -35,6 +35,7 @@ def test_the_place_is_that_of_the_process(monkeypatch):
     ('[]', r"Received: '\[\]' \(AttributeError\)"),
     ('[' * 100_000, r'RecursionError'),
     ('{"cluster": {"worker": 3}}', r'TypeError'),
+    ('{"cluster": {"worker": "one:2222"}, "task": {"type": "worker", "index": 7}}', r'TypeError'),
     ('{"cluster": [3], "task": {"type": "worker"}}', r'IndexError'),
     ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": Infinity}}', r'OverflowError'),
     ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": "x"}}', r'ValueError'),

@@ -41,13 +41,30 @@ def test_a_task_is_the_same_process_and_is_asked_to_save(tmp_path):
     'import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: (print("saved"), sys.exit(130)))\nprint("there", flush=True)\n'
     'time.sleep(60)'
   )
-  task = f'from st_tf.comparing import cluster\ncluster._trained(["-c", {patient!r}], {str(log)!r}, {{}})'
-  process = subprocess.Popen([sys.executable, '-c', task], stderr=subprocess.PIPE, text=True)  # As Ray's: it has the signal to itself.
-  while 'there' not in log.read_text():
-    time.sleep(0.05)
-  process.send_signal(signal.SIGINT)
-  assert process.communicate(timeout=30)[1].rstrip().endswith('KeyboardInterrupt')
+  # Ray interrupts the main thread as this does, without a signal.
+  cancelled = (
+    'import _thread, pathlib, threading, time\nfrom st_tf.comparing import cluster\ndef cancel():\n'
+    f'  while "there" not in pathlib.Path({str(log)!r}).read_text(): time.sleep(0.05)\n  _thread.interrupt_main()\n'
+    f'threading.Thread(target=cancel).start()\ncluster._trained(["-c", {patient!r}], {str(log)!r}, {{}})'
+  )
+  started = time.monotonic()
+  process = subprocess.run([sys.executable, '-c', cancelled], stderr=subprocess.PIPE, text=True, timeout=50)
+  assert process.stderr.rstrip().endswith('KeyboardInterrupt') and time.monotonic() - started < 50
   assert log.read_text().endswith('there\nsaved\n')
+
+
+def test_a_training_ends_with_the_task_that_started_it(tmp_path):
+  log = tmp_path / 'log.txt'
+  log.touch()
+  patient = 'import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)'
+  task = f'from st_tf.comparing import cluster\ncluster._trained(["-c", {patient!r}], {str(log)!r}, {{}})'
+  process = subprocess.Popen([sys.executable, '-c', task])
+  while not log.read_text().endswith('\n'):
+    time.sleep(0.05)
+  process.kill()
+  process.wait()
+  psutil.wait_procs([found for found in psutil.process_iter() if found.pid == int(log.read_text())], timeout=20)
+  assert not psutil.pid_exists(int(log.read_text()))
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from st_tf.config.request import Request
     ({'cpus_per_run': 0}, '--cpus_per_run is at least 1. Received: 0'),
     ({'cpus_per_run': 2}, '--cpus_per_run goes with --cluster. Received: no --cluster'),
     ({'gpus_per_run': 0.5}, '--gpus_per_run goes with --cluster. Received: no --cluster'),
-    ({'cluster': 'auto', 'gpus_per_run': -1.0}, '--gpus_per_run is not negative. Received: -1'),
+    ({'cluster': 'auto', 'gpus_per_run': -1.0}, '--gpus_per_run is a number of whole GPUs, or a share of one. Received: -1'),
+    ({'cluster': 'auto', 'gpus_per_run': 1.5}, 'or a share of one. Received: 1.5'),
   ],
 )
 def test_options_are_checked(given, message):

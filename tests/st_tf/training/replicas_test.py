@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 import json
 import os
 import pathlib
@@ -114,6 +115,41 @@ def test_a_task_that_gives_no_parts_of_batches_is_refused(monkeypatch):
 def test_one_device_agrees_with_itself():
   where = replicas.strategy(tiny.config())
   assert replicas.agreed(where, True) and not replicas.agreed(where, False)
+  assert replicas.differing(where, {'seed': '0', 'epochs': '4'}) == []
+
+
+def test_texts_are_alike_where_all_workers_have_every_bit_or_none_has_it(monkeypatch):
+  class Two:
+    num_replicas_in_sync = 2
+
+  def with_other(name: str, value: str) -> list[str]:
+    # The other worker has the same names, and one value of its own.
+    ours = {'seed': '0', 'epochs': '4'}
+    theirs = ours | {name: value}
+    asked = iter((['\n'.join(sorted(theirs))], [theirs[key] for key in sorted(theirs)]))
+
+    def sums(where):
+      def total(values):
+        digests = [np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint8) for text in next(asked)]
+        return [values[0] + np.unpackbits(digests, axis=1)]
+
+      return total
+
+    monkeypatch.setattr(replicas, '_sums', sums)
+    return replicas.differing(Two(), ours)
+
+  assert with_other('seed', '0') == [] and with_other('seed', '5') == ['seed'] and with_other('epochs', '40') == ['epochs']
+  with pytest.raises(ConfigError, match=r'All workers run the same version\. Received: another one'):
+    with_other('sead', '0')
+
+
+def test_a_batch_is_shared_evenly_by_all_workers(monkeypatch):
+  replicas.check_batch(tiny.config(batch_size=15))
+  as_worker(monkeypatch, count=3)
+  monkeypatch.setattr(replicas, '_together', lambda: type('Strategy', (), {'num_replicas_in_sync': 3}))
+  replicas.check_batch(tiny.config(batch_size=15))
+  with pytest.raises(ConfigError, match=r'multiple of the devices of all workers\. Received: 16 for 3'):
+    replicas.check_batch(tiny.config(batch_size=16))
 
 
 def test_the_loss_of_a_worker_is_told_from_other_faults():
