@@ -1,6 +1,6 @@
 """One training step as one traced function: gradients, optimizer, factors, frozen weights, averages."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 import contextlib
 
 import numpy as np
@@ -77,7 +77,7 @@ class TrainingStep:
     """
     self._optimizer.learning_rate.assign(learning_rate)
     scalars = (tf.constant(value, tf.float32) for value in (learning_rate, strength, average_decay))
-    with self._strategy.scope():
+    with self._strategy.scope(), as_written():
       loss, outputs = self._function(images, targets, *scalars, quantized)
     return float(loss), outputs
 
@@ -149,3 +149,19 @@ class TrainingStep:
 
   def _assign(self, factors, value):
     self._strategy.extended.update(factors, lambda variable, new: variable.assign(new), args=(value,))
+
+
+@contextlib.contextmanager
+def as_written() -> Iterator[None]:
+  """Within it functions run without TensorFlow's graph optimizer.
+
+  It rewrites what is done once, before the first step; of a supernet's training that takes longer than many steps, and they are as fast
+  without it (docs/train_step.md).
+  """
+  optimizer, name = tf.config.optimizer, 'disable_meta_optimizer'
+  before = optimizer.get_experimental_options().get(name, False)
+  optimizer.set_experimental_options({name: True})
+  try:
+    yield
+  finally:
+    optimizer.set_experimental_options({name: before})

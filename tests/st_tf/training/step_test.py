@@ -1,5 +1,6 @@
 """One training step of a two-block network, by hand."""
 
+import contextlib
 import functools
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from st_tf.task import DataConfig
+from st_tf.training import step
 from tests import tiny
 
 RATE, STRENGTH, DECAY = 0.1, 2.0, 3.0
@@ -199,3 +201,25 @@ def test_steps_that_round_go_on_from_a_state_bit_for_bit_and_keep_zeros():
   for name, kept in trainer.mask.items():
     assert not trainer.values()[name][~kept].any()
     assert not np.array_equal(first.arrays[f'value/{name}'], plain.arrays[f'value/{name}'])
+
+
+def test_a_step_is_taken_as_it_is_written_and_to_the_same_weights(monkeypatch):
+  seen, original = [], step.as_written
+
+  def watched():
+    seen.append(tf.config.optimizer.get_experimental_options())
+    return contextlib.nullcontext()
+
+  found = []
+  for around in (original, watched):
+    monkeypatch.setattr(step, 'as_written', around)
+    trainer = tiny.trainer(tiny.SPECK, momentum=0.9)
+    tiny.train(trainer, 2, RATE, STRENGTH)
+    found.append(trainer.values())
+  assert len(seen) == 2 and not any(options.get('disable_meta_optimizer') for options in seen), 'what follows a step is as it was'
+  for name, value in found[0].items():
+    np.testing.assert_allclose(found[1][name], value, atol=1e-6 * max(1, np.abs(value).max()), err_msg=name)
+  with pytest.raises(KeyError), original():
+    assert tf.config.optimizer.get_experimental_options()['disable_meta_optimizer']
+    raise KeyError
+  assert not tf.config.optimizer.get_experimental_options().get('disable_meta_optimizer')
