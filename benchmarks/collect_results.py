@@ -1,6 +1,7 @@
 """Collects a finished run for docs/results: facts, curve, report without pictures of the data, and a summary.
 
 python benchmarks/collect_results.py --workdir=RUN --dense=DENSE_RUN --further=FINE_TUNED_RUN --out=docs/results/NAME
+python benchmarks/collect_results.py --trained=RUN --out=docs/results/NAME
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,17 +25,25 @@ class Options:
   workdir: str = dataclasses.field(default='', metadata={'help': 'Folder of the finished run.'})
   dense: str = dataclasses.field(default='', metadata={'help': 'Folder of the dense run beside it.'})
   further: str = dataclasses.field(default='', metadata={'help': 'Folder of a run that trained one of its tickets further; empty = none.'})
+  trained: str = dataclasses.field(
+    default='', metadata={'help': 'Alone: folder of a run from trained weights, whose facts and curve are put beside what is in --out.'}
+  )
   out: str = dataclasses.field(default='', metadata={'help': 'Folder to write into.'})
   notes: str = dataclasses.field(default='', metadata={'help': 'A sentence about the machine.'})
 
   def __post_init__(self):
-    if not (self.workdir and self.dense and self.out):
-      raise flags.FlagError('--workdir, --dense and --out are needed. Received: not all of them.')
+    if not (self.out and (self.trained or (self.workdir and self.dense))):
+      raise flags.FlagError('--out is needed, and --workdir with --dense, or --trained. Received: not all of them.')
 
 
 def main(argv: Sequence[str]) -> None:
   """Runs the command."""
   options = flags.read_options(argv, Options, __doc__)
+  if options.trained:
+    run, out = pathlib.Path(options.trained), pathlib.Path(options.out)
+    _write_facts(out, {f'ticket_{path.name}_trained': ticket for path, ticket in _tickets(run).items()})
+    shutil.copy(run / 'metrics.jsonl', out / 'metrics_trained.jsonl')
+    return
   with quiet.imports():
     from st_tf import report
     from st_tf.ticket import MODEL
@@ -55,7 +64,13 @@ def main(argv: Sequence[str]) -> None:
   named = [(f'ticket_{found.name}', drawn) for found, drawn in tickets.items()]
   named += [(f'ticket_{found.name}_further', drawn) for found, drawn in further.items()]
   named += [('ticket_dense', drawn) for drawn in dense_tickets.values()]
-  for name, drawn in named:
+  _write_facts(out, dict(named))
+  (out / 'README.md').write_text('\n'.join(_summary(tickets, dense_tickets, further, options.notes)) + '\n', encoding='utf-8')
+  print(f'{out}: {", ".join(sorted(file.name for file in out.iterdir()))}')
+
+
+def _write_facts(out: pathlib.Path, tickets: dict) -> None:
+  for name, drawn in tickets.items():
     facts = {
       'fingerprint': drawn.fingerprint,
       'sparsity': drawn.sparsity,
@@ -65,8 +80,6 @@ def main(argv: Sequence[str]) -> None:
       'survivors': drawn.survivors,
     }
     (out / f'{name}.json').write_text(json.dumps(facts, indent=1) + '\n', encoding='utf-8')
-  (out / 'README.md').write_text('\n'.join(_summary(tickets, dense_tickets, further, options.notes)) + '\n', encoding='utf-8')
-  print(f'{out}: {", ".join(sorted(file.name for file in out.iterdir()))}')
 
 
 def _tickets(run: pathlib.Path) -> dict:
