@@ -29,6 +29,8 @@ def load(argument: str, config: DataConfig) -> Task:
 
 def _draw(stream: int, count: int, size: int, seed: int) -> Arrays:
   kinds = np.arange(count) % len(_drawing.KINDS)
-  drawings = [_drawing.draw(_drawing.KINDS[kind], size, np.random.default_rng((seed, stream, index))) for index, kind in enumerate(kinds)]
-  masks = np.stack([np.where(drawing.mask, kind + 1, 0) for drawing, kind in zip(drawings, kinds)]).astype(np.int32)
-  return Arrays(np.stack([drawing.image for drawing in drawings]), masks)
+  images, masks = np.empty((count, size, size, 3), np.uint8), np.empty((count, size, size), np.int32)
+  for index, kind in enumerate(kinds):
+    drawing = _drawing.draw(_drawing.KINDS[kind], size, np.random.default_rng((seed, stream, index)))
+    images[index], masks[index] = drawing.image, np.where(drawing.mask, kind + 1, 0)
+  return Arrays(images, masks)
