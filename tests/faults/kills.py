@@ -1,8 +1,9 @@
-"""Trains one run whose process is killed at random moments, again and again, until it has its tickets.
+"""Gives one command whose process is killed at random moments, again and again, until it comes to its end.
 
-  python -m tests.faults.kills --workdir=FOLDER [--seed=0] [--log=FILE] -- --flag=value ...
+  python -m tests.faults.kills --workdir=FOLDER [--seed=0] [--log=FILE] -- --flag=value ... --workdir={}
+  python -m tests.faults.kills --workdir=FOLDER --command=tflite.export --by_time=0.9 --seconds=0 --kept= -- --out={}/a.tflite ...
 
-The flags are those of `st_tf.train`. First the same run is trained beside it, in FOLDER_undisturbed; its writing sets the pace:
+The flags are those of the command, with {} for the folder. First it is given beside it, in FOLDER_undisturbed; its writing sets the pace:
 most lives last for a random number of writes of what the run goes on from, and for a random time up to a tenth of a second more,
 the others for a random time. All are forks of one process that has imported everything, so that one takes seconds. Prints how many
 were killed, as JSON.
@@ -23,11 +24,9 @@ import numpy as np
 
 from st_tf import command
 
-_LIVES = 90  # About so many are wanted, of which some outlive theirs by several writes.
 _MOST = 400
 _LINGERING = 0.1  # Seconds.
-_BY_TIME, _LONGEST = 0.15, 3.0  # The share of lives that end by the clock, and after how many seconds at most.
-_KEPT = ('checkpoints', 'tickets', 'metrics')  # What of a run's folder counts.
+_SOMEWHAT_MORE = 1.3
 _CHANGES = ('os.rename', 'os.remove', 'os.mkdir', 'os.rmdir')
 
 
@@ -36,19 +35,26 @@ def main() -> int:
   options = argparse.ArgumentParser()
   options.add_argument('--workdir', type=pathlib.Path, required=True)
   options.add_argument('--seed', type=int, default=0)
+  options.add_argument('--command', default='st_tf.train')
+  options.add_argument('--lives', type=int, default=90, help='About so many are wanted, of which some outlive theirs by several writes.')
+  options.add_argument('--by_time', type=float, default=0.15, help='Share of lives that end by the clock.')
+  options.add_argument('--seconds', type=float, default=3.0, help='After how many at most; 0 = somewhat more than the whole takes.')
+  options.add_argument('--kept', default='checkpoints,tickets,metrics', help='What of the folder counts, by how it begins.')
   options.add_argument('--log', type=pathlib.Path, default=pathlib.Path(os.devnull))
   options.add_argument('flags', nargs='*')
   given = options.parse_args()
-  _import_all()
+  _import_all(given.command)
   undisturbed = given.workdir.with_name(f'{given.workdir.name}_undisturbed')
-  code, writes = _life(given.flags, undisturbed, given.log)
+  started = time.monotonic()
+  code, writes = _life(given, undisturbed)
+  seconds = given.seconds or _SOMEWHAT_MORE * (time.monotonic() - started)
   if code:
     return code
   random = np.random.default_rng(given.seed)
-  longest, killed = max(2, 2 * writes // _LIVES), []
+  longest, killed = max(2, 2 * writes // given.lives), []
   for _ in range(_MOST):
-    by_time, writes_left, waits = random.random() < _BY_TIME, int(random.integers(1, longest)), random.uniform(0, 1)
-    code, lived = _life(given.flags, given.workdir, given.log, 0 if by_time else writes_left, waits * (_LONGEST if by_time else _LINGERING))
+    by_time, writes_left, waits = random.random() < given.by_time, int(random.integers(1, longest)), random.uniform(0, 1)
+    code, lived = _life(given, given.workdir, 0 if by_time else writes_left, waits * (seconds if by_time else _LINGERING))
     if code != -signal.SIGKILL:
       break
     killed.append(lived)
@@ -56,20 +62,20 @@ def main() -> int:
   return int(code != 0)
 
 
-def _import_all() -> None:
+def _import_all(own: str) -> None:
   """Without running an operation: TensorFlow's threads would not be in the forks."""
   command.prepare()
-  for name in ('st_tf.train', 'st_tf.api.draw', 'st_tf.api.delivery', 'tflite.export', 'tests.tiny'):
+  for name in (own, 'st_tf.train', 'st_tf.api.draw', 'st_tf.api.delivery', 'tflite.export', 'tests.tiny'):
     importlib.import_module(name)
 
 
-def _life(flags: list[str], workdir: pathlib.Path, log: pathlib.Path, writes: int | None = None, waits: float = 0.0) -> tuple[int, int]:
+def _life(given: argparse.Namespace, folder: pathlib.Path, writes: int | None = None, waits: float = 0.0) -> tuple[int, int]:
   """(exit code, writes) of one process of the command, which is killed some seconds after so many writes; None = never."""
   reading, writing = os.pipe()
   pid = os.fork()
   if not pid:
     os.close(reading)
-    _train(flags, workdir, log, writing)
+    _run(given, folder, writing)
   os.close(writing)
   seen = 0
   while seen != writes and (said := os.read(reading, 4096 if writes is None else 1)):
@@ -81,26 +87,25 @@ def _life(flags: list[str], workdir: pathlib.Path, log: pathlib.Path, writes: in
   return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), seen
 
 
-def _train(flags: list[str], workdir: pathlib.Path, log: pathlib.Path, writing: int) -> NoReturn:
+def _run(given: argparse.Namespace, folder: pathlib.Path, writing: int) -> NoReturn:
   """The command in this process, which ends with it; each change of the folder is a byte for whoever reads."""
-  own = tuple(f'{workdir}{os.sep}{name}' for name in _KEPT)
+  own = tuple(f'{folder}{os.sep}{name}' for name in given.kept.split(','))
 
   def hear(event: str, args: tuple) -> None:
     opened = event == 'open' and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR)
     if (opened or event in _CHANGES) and isinstance(args[0], str | os.PathLike) and os.fspath(args[0]).startswith(own):
       os.write(writing, b'.')
 
-  from st_tf import train
-
-  file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+  folder.mkdir(exist_ok=True)
+  file = os.open(given.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
   os.dup2(file, 1)
   os.dup2(file, 2)
-  sys.argv = ['train', *flags, f'--workdir={workdir}']
+  sys.argv = [given.command.rpartition('.')[2], *(flag.replace('{}', str(folder)) for flag in given.flags)]
   sys.addaudithook(hear)
   signal.signal(signal.SIGPIPE, signal.SIG_IGN)
   code = 1
   try:
-    command.run(train.main)
+    command.run(sys.modules[given.command].main)
   except SystemExit as error:
     code = int(error.code)
   except BaseException:

@@ -1,5 +1,6 @@
-"""One run, killed at fifty random moments and more: its tickets, scores, files and history are those of a run that nobody disturbed."""
+"""Commands, killed at random moments: what they leave in the end is what they leave when nobody disturbs them."""
 
+from collections.abc import Sequence
 import json
 import pathlib
 import subprocess
@@ -22,19 +23,52 @@ SETTINGS = {
 }
 
 
+def killed(folder: pathlib.Path, flags: Sequence[str], *how: str) -> int:
+  """How often the command with these flags was killed before it came to its end in folder/run."""
+  command = [sys.executable, '-m', 'tests.faults.kills', f'--workdir={folder / "run"}', f'--log={folder / "log"}', *how, '--', *flags]
+  found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+  assert found.returncode == 0, f'{found.stderr[-2000:]}\n{(folder / "log").read_text()[-3000:]}'
+  return json.loads(found.stdout.splitlines()[-1])['killed']
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_fifty_kills_at_random_moments_change_nothing(tmp_path):
   supernet = tmp_path / 'supernet.json'
   supernet.write_text(presets.to_text(tiny.SPECK))
-  flags = [f'--{name}={value}' for name, value in (tiny.SETTINGS | SETTINGS | {'supernet': supernet}).items()]
-  workdir, log = tmp_path / 'run', tmp_path / 'log'
-  command = [sys.executable, '-m', 'tests.faults.kills', f'--workdir={workdir}', f'--log={log}', '--', *flags]
-  found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-  assert found.returncode == 0, f'{found.stderr[-2000:]}\n{log.read_text()[-3000:]}'
-  assert json.loads(found.stdout.splitlines()[-1])['killed'] >= 50
-  killed, expected = result(workdir), result(tmp_path / 'run_undisturbed')
+  settings = tiny.SETTINGS | SETTINGS | {'supernet': supernet, 'workdir': '{}'}
+  assert killed(tmp_path, [f'--{name}={value}' for name, value in settings.items()]) >= 50
+  ours, expected = result(tmp_path / 'run'), result(tmp_path / 'run_undisturbed')
   assert [row['event'] for row in expected['rows']].count('shrink') >= 1
   for part, value in expected.items():
-    assert killed[part] == value, part
-  assert 'broken' not in log.read_text()
+    assert ours[part] == value, part
+  assert 'broken' not in (tmp_path / 'log').read_text()
+
+
+@pytest.fixture(scope='module')
+def ticket(tmp_path_factory):
+  folder = tmp_path_factory.mktemp('source') / 'ticket'
+  tiny.draw(folder.with_name('run'), tiny.SPECK, epochs=1)[0].save(folder)
+  return folder
+
+
+@pytest.mark.slow
+def test_a_killed_export_leaves_no_half_of_a_file(ticket, tmp_path):
+  flags = [f'--ticket={ticket}', '--task=module:tests.tiny', '--out={}/model.tflite', '--format=float16', '--sparse=never']
+  assert killed(tmp_path, flags, '--command=tflite.export', '--by_time=0.9', '--seconds=0', '--kept=') >= 2
+  ours, expected = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ('run', 'run_undisturbed'))
+  assert ours['model.tflite'] == expected['model.tflite'] and set(ours) == set(expected) == {'model.tflite', 'model.export.json'}
+  assert json.loads(ours['model.export.json'])
+
+
+@pytest.mark.slow
+def test_a_killed_move_goes_on(ticket, tmp_path):
+  settings = {'task': 'module:tests.tiny', 'epochs': 6, 'batch_size': tiny.BATCH, 'workdir': '{}', 'ticket': ticket}
+  kept = ','.join(f'none/{name}' for name in ('checkpoints', 'tickets', 'metrics'))
+  how = ('--command=st_tf.transfer', '--lives=20', f'--kept={kept},transfer')
+  assert killed(tmp_path, [f'--{name}={value}' for name, value in settings.items()], *how) >= 8
+  ours, expected = (result(tmp_path / name / 'none') for name in ('run', 'run_undisturbed'))
+  for part, value in expected.items():
+    assert ours[part] == value, part
+  tables = [json.loads((tmp_path / name / 'transfer.json').read_text())['ticket'] for name in ('run', 'run_undisturbed')]
+  assert tables[0] == tables[1]
