@@ -80,6 +80,12 @@ def tidy(folder: pathlib.Path) -> None:
       rest.unlink(missing_ok=True)
 
 
+def forget_unfinished(path: pathlib.Path) -> None:
+  """Removes what deaths left of the file that was being written to `path`, which nobody else may be writing."""
+  for rest in path.parent.glob(f'.{glob.escape(path.name)}.????????{_UNFINISHED}*'):
+    rest.unlink(missing_ok=True)
+
+
 def write_text(path: pathlib.Path, text: str) -> None:
   """Replaces the file at once; half characters, such as those of names that are no UTF-8, are written out: '\\udce9'."""
   write_bytes(path, text.encode('utf-8', 'backslashreplace'))

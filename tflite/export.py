@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from st_tf import command, quiet, wording
+from st_tf import command, files, quiet, wording
 from st_tf.config import flags, named_files
 from st_tf.config.fields import check_all
 from st_tf.errors import UserError
@@ -161,6 +161,8 @@ def export(ticket: Any, task: Any, options: Options) -> exports.Exported:
     ticket_validation={metric: expected},
   )
   check_place(options.path)  # Minutes have passed.
+  for file in (exports.facts_path(options.path), options.path):
+    files.forget_unfinished(file)
   convert.replace(exports.facts_path(options.path), (json.dumps(dataclasses.asdict(facts), indent=1) + '\n').encode())
   convert.replace(options.path, content)
   return facts

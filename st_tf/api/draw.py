@@ -1,5 +1,7 @@
 """`st_tf.draw`: the command `train` for Python."""
 
+from collections.abc import Iterator
+import contextlib
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -62,16 +64,23 @@ def draw(
   from st_tf.api.interruptible import interruptible
   from st_tf.ticket import Ticket
 
-  loaded, run = drawing.prepared(request, task if isinstance(task, Task) else None)
+  with _told_of_a_loss():
+    loaded, run = drawing.prepared(request, task if isinstance(task, Task) else None)
   run = drawing.with_supernet(loaded, run)
   path, identity = workdir or claimed.default_path(run), Identity.of(run, loaded.contents)
 
   def work(process: Any) -> list['Ticket']:
-    try:
-      with together.opened(path, run, identity, process, fresh=fresh, stages=stages or None) as folder:
-        return [Ticket.load(found) for found in drawing.draw_into(loaded, run, folder, deliver, ship)]
-    except WorkerLost as lost:
-      raise UserError(f'{lost} Start the program again on all workers: the same call goes on from the last checkpoint.') from lost
+    with _told_of_a_loss(), together.opened(path, run, identity, process, fresh=fresh, stages=stages or None) as folder:
+      return [Ticket.load(found) for found in drawing.draw_into(loaded, run, folder, deliver, ship)]
 
   said = {'config': config, 'recipe': recipe, 'scale_with_batch': scale_with_batch} | settings
   return max(interruptible(work, call_of('draw', task, said), fresh), key=lambda ticket: ticket.sparsity)
+
+
+@contextlib.contextmanager
+def _told_of_a_loss() -> Iterator[None]:
+  """A program is not started again by itself, as a command is, where another worker was lost."""
+  try:
+    yield
+  except WorkerLost as lost:
+    raise UserError(f'{lost} Start the program again on all workers: the same call goes on from the last checkpoint.') from lost

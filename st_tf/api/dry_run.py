@@ -23,6 +23,7 @@ from st_tf.runs.target import check_sparsity, check_target, initial, limited, re
 from st_tf.task import Task
 from st_tf.task.baselines import Baselines
 from st_tf.task.scoring import readable
+from st_tf.training import replicas
 from st_tf.training.plan import Plan, training_alone
 from st_tf.training.trainer import Trainer
 
@@ -83,6 +84,9 @@ def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]
   yield from _pruning_lines(trainer, plan, method.pruning)
   if without_data:
     yield '  time        not measured, since no data was read; --data_dir=FOLDER reads some'
+    return
+  if takes > memory.machine() and not replicas.has_gpu():  # Of several workers, each of which takes its part.
+    yield f'  time        not measured, since one process takes the whole batch here, about {takes / 1e9:.1f} GB'
     return
   first, seconds = _seconds(trainer, plan)
   steps = round(epochs * plan.steps_per_epoch)

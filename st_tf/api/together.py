@@ -24,7 +24,6 @@ from st_tf.workers import WorkerLost
 _OWN_WORKERS = ('tuner', 'menas')  # Whose trainings are handed to processes by keras-tuner.
 _ENDED = 'worker_{}_ended.txt'
 _STATES = ('state.json', 'finished.json')  # Of checkpoints, and of runs.
-_STATE = 'the state'
 
 
 @contextlib.contextmanager
@@ -62,98 +61,131 @@ def opened(
   if stages or config.method in _OWN_WORKERS:
     given = '--stages' if stages else f'--method={config.method}, which hands its trainings to processes of their own'
     raise ConfigError(f'Several workers train one network at a time. Received: {given}. Leave it out, or train on one worker.')
-  where, shared, stopped = replicas.strategy(config), files.expanded(path).resolve(), []
+  where, notes, stopped = replicas.strategy(config), _Notes(files.expanded(path).resolve(), place.index), []
   process = dataclasses.replace(process, stopping=_agreeing(process.stopping, where, stopped))
+  worker = _chief(notes, identity, process, fresh, where) if place.is_chief else _other(notes, identity, process, where)
   try:
     with replicas.watched('while it trained'):
       try:
-        yield from (
-          _chief(shared, identity, process, fresh, where) if place.is_chief else _other(shared, identity, process, place.index, where)
-        )
+        yield from worker
       except Interrupted:
         if stopped:  # By agreement: so the others are here too.
+          notes.forget()
           replicas.agreed(where, False)
         raise
       replicas.agreed(where, False)  # Whoever ends first would be taken for lost.
   except WorkerLost as lost:
-    reason = _reason(shared)
+    reason = notes.reason()
     if reason is None:
       raise
     raise reason from lost
 
 
-def _chief(shared: pathlib.Path, identity: Identity, process: Process, fresh: bool, where: tf.distribute.Strategy) -> Iterator[Workdir]:
+def _chief(notes: '_Notes', identity: Identity, process: Process, fresh: bool, where: tf.distribute.Strategy) -> Iterator[Workdir]:
   try:
-    found = Workdir(shared, identity, process, fresh=fresh)
+    found = Workdir(notes.shared, identity, process, fresh=fresh)
   except UserError:
     replicas.agreed(where, True)
     raise
-  with contextlib.closing(found):
-    for old in shared.glob(_ENDED.format('*')):
-      old.unlink()
+  with contextlib.closing(found), notes.of_what_ends():
     replicas.agreed(where, False)
+    _check_settings(identity, where)
     if replicas.agreed(where, False):
       raise ConfigError(f'All workers see the folder of the run. Received: {found.path}, which one of them does not. Take a shared one.')
-    _check_alike(found, identity, where)
-    with _telling(shared, 0):
-      yield found
+    _check_state(found, where)
+    yield found
 
 
-def _other(shared: pathlib.Path, identity: Identity, process: Process, index: int, where: tf.distribute.Strategy) -> Iterator[Workdir]:
+def _other(notes: '_Notes', identity: Identity, process: Process, where: tf.distribute.Strategy) -> Iterator[Workdir]:
+  shared = notes.shared
   if replicas.agreed(where, False):
     raise UserError(f'A run begins with its chief. Received: worker 0 could not use {shared}. It says why.')
-  with tempfile.TemporaryDirectory(prefix='st_tf_worker_') as kept:
+  with tempfile.TemporaryDirectory(prefix='st_tf_worker_') as kept, notes.of_what_ends():
+    _check_settings(identity, where)
     copy = pathlib.Path(kept) / shared.name
     seen = shared.is_dir()
     if seen:
       shutil.copytree(shared, copy, ignore=shutil.ignore_patterns(lock.NAME))
     if replicas.agreed(where, not seen):
       raise UserError(f'All workers see the folder of the run. Received: {shared}, which one of them does not. Take a shared one.')
-    print(f'Worker {index} trains along; worker 0 writes {shared}.', flush=True)
+    print(f'Worker {notes.index} trains along; worker 0 writes {shared}.', flush=True)
     with open(os.devnull, 'w') as nowhere, contextlib.redirect_stdout(nowhere):
       with contextlib.closing(Workdir(copy, identity, dataclasses.replace(process, bar=Lines))) as found:
-        _check_alike(found, identity, where)
-        with _telling(shared, index):
-          yield found
+        _check_state(found, where)
+        yield found
 
 
-def _check_alike(found: Workdir, identity: Identity, where: tf.distribute.Strategy) -> None:
+def _check_settings(identity: Identity, where: tf.distribute.Strategy) -> None:
   """Refuses to begin where another worker would train something else; all of them do.
 
   Raises:
-    ConfigError: it has other settings, or another state.
+    ConfigError: naming what is not the same everywhere.
   """
   settings = {name: json.dumps(value, sort_keys=True) for name, value in identity.decisive().items()}
-  states = sorted(path for path in found.path.rglob('*.json') if path.name in _STATES)
-  told = b''.join(path.relative_to(found.path).as_posix().encode() + path.read_bytes() for path in states)
-  other = replicas.differing(where, settings | {_STATE: hashlib.sha256(told).hexdigest()})
-  flags = ', '.join(f'--{name}={settings[name]}' for name in other if name != _STATE)
+  flags = ', '.join(f'--{name}={settings[name]}' for name in replicas.differing(where, settings))
   if flags:
     raise ConfigError(
       f'All workers train the same run. Received: {flags} here, something else on another worker. Give all of them the same command; what'
       ' is chosen by the machine (a batch that fits into its memory, trained weights at hand) has to be said.'
     )
-  if other:
+
+
+def _check_state(found: Workdir, where: tf.distribute.Strategy) -> None:
+  """Refuses to go on from other checkpoints than another worker does, whose folder then is another one.
+
+  Raises:
+    ConfigError: so it is.
+  """
+  states = sorted(path for path in found.path.rglob('*.json') if path.name in _STATES)
+  told = b''.join(path.relative_to(found.path).as_posix().encode() + path.read_bytes() for path in states)
+  if replicas.differing(where, {'state': hashlib.sha256(told).hexdigest()}):
     raise ConfigError(f'All workers go on from the same state. Received: folders {found.path.name} that differ. Take one that all see.')
 
 
-@contextlib.contextmanager
-def _telling(shared: pathlib.Path, index: int) -> Iterator[None]:
-  """Leaves a note of what ends this worker in the run's folder, for the others, who only see that it is gone."""
-  try:
-    yield
-  except (UserError, Interrupted, KeyboardInterrupt) as error:
-    with contextlib.suppress(OSError):
-      files.write_text(shared / _ENDED.format(index), str(error) or 'It was stopped.')
-    raise
+class _Notes:
+  """What ends a worker alone, left in the run's folder for the others, who only see that it is gone.
 
+  Args:
+    shared: the run's folder.
+    index: of this worker.
+  """
 
-def _reason(shared: pathlib.Path) -> UserError | None:
-  """What another worker has said that it ended by, if it did."""
-  for note in sorted(shared.glob(_ENDED.format('*'))):
+  def __init__(self, shared: pathlib.Path, index: int):
+    self.shared, self.index = shared, index
+    self._before = dict(self._found())
+
+  @contextlib.contextmanager
+  def of_what_ends(self) -> Iterator[None]:
+    """Within it an error that the user can put right, and an interruption, leave a note."""
+    try:
+      yield
+    except (UserError, Interrupted, KeyboardInterrupt) as error:
+      with contextlib.suppress(OSError):
+        files.write_text(self._own, str(error) or 'It was stopped.')
+      raise
+
+  def forget(self) -> None:
+    """Removes this worker's."""
     with contextlib.suppress(OSError):
-      return UserError(f'All workers train to the end. Received: another one has ended ({note.stem.replace("_", " ")}): {note.read_text()}')
-  return None
+      self._own.unlink()
+
+  def reason(self) -> UserError | None:
+    """What another worker has said since then that it ended by, if it did."""
+    for path, when in self._found():
+      with contextlib.suppress(OSError):
+        if path != self._own and self._before.get(path) != when:
+          ended = path.stem.replace('_', ' ')
+          return UserError(f'All workers train to the end. Received: another one has ended ({ended}): {path.read_text(encoding="utf-8")}')
+    return None
+
+  @property
+  def _own(self) -> pathlib.Path:
+    return self.shared / _ENDED.format(self.index)
+
+  def _found(self) -> Iterator[tuple[pathlib.Path, int]]:
+    for path in sorted(self.shared.glob(_ENDED.format('*'))):
+      with contextlib.suppress(OSError):
+        yield path, path.stat().st_mtime_ns
 
 
 def _agreeing(

@@ -1,7 +1,6 @@
 """Runs trainings as tasks of a Ray cluster: each is the same process as on one machine, wherever there is room for it."""
 
-from collections.abc import Mapping, Sequence
-import contextlib
+from collections.abc import Callable, Mapping, Sequence
 import ctypes
 import os
 import pathlib
@@ -15,7 +14,7 @@ from st_tf.comparing.options import Options
 from st_tf.config import Config, ConfigError
 
 _AT_A_TIME = 256  # That wait for room on the cluster.
-_POLL_SECONDS = 1.0
+_FOR_EVER = 1e9  # Seconds.
 _PR_SET_PDEATHSIG = 1  # Of <sys/prctl.h>.
 
 
@@ -95,28 +94,28 @@ def _trained(words: Sequence[str], log: str, environment: Mapping[str, str]) -> 
   with open(log, 'a', encoding='utf-8') as output:
     here = os.environ | environment
     command = [sys.executable, *words]
-    process = subprocess.Popen(
-      command, stdout=output, stderr=subprocess.STDOUT, env=here, start_new_session=True, preexec_fn=_ends_with_its_parent
-    )
+    process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=here, start_new_session=True, preexec_fn=_follower())
     try:
-      return _code(process)
+      return process.wait(_FOR_EVER)  # Ray cancels a task by an exception, which comes between two short sleeps of such a wait only.
     except KeyboardInterrupt:
       process.send_signal(signal.SIGTERM)
       process.wait()
       raise
 
 
-def _code(process: subprocess.Popen[bytes]) -> int:
-  """Waits for its exit code. Ray cancels a task by an exception, which comes between two calls only."""
-  while True:
-    with contextlib.suppress(subprocess.TimeoutExpired):
-      return process.wait(_POLL_SECONDS)
+def _follower() -> Callable[[], None] | None:
+  """What a new process does first, so that it is asked to end when this one dies: a task that Ray starts again has its folder soon."""
+  try:
+    ask, parent = ctypes.CDLL(None).prctl, os.getpid()
+  except (OSError, AttributeError):  # Linux has it.
+    return None
 
+  def follow() -> None:
+    ask(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+      os._exit(1)
 
-def _ends_with_its_parent() -> None:
-  """Asks Linux to send SIGTERM to this process when the one that started it dies: a task that Ray starts again is alone in its folder."""
-  with contextlib.suppress(OSError, AttributeError):
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+  return follow
 
 
 def _connected(address: str) -> Any:

@@ -59,17 +59,8 @@ def row_line(row: Mapping[str, Any]) -> str:
   return json.dumps(plain.sealed(row)) + '\n'
 
 
-def rows(path: pathlib.Path) -> list[dict[str, Any]]:
-  """Every row of metrics of the run in that folder; unfinished and damaged lines are left out.
-
-  Raises:
-    WorkdirError: something else is in the file's place.
-  """
-  return whole_rows(path)[0]
-
-
-def whole_rows(path: pathlib.Path) -> tuple[list[dict[str, Any]], int]:
-  """Rows of metrics as `rows` reads them, and how many lines are none: damaged, or unfinished as a run was killed.
+def rows(path: pathlib.Path) -> tuple[list[dict[str, Any]], int]:
+  """(every row of metrics of the run in that folder, how many lines are none: damaged, or unfinished as the run was killed).
 
   Raises:
     WorkdirError: something else is in the file's place.

@@ -9,7 +9,7 @@ import numpy as np
 
 from st_tf import files
 from st_tf.runs.board import Board
-from st_tf.runs.folder import BOARD, METRICS, WorkdirError, row_line, rows, unwritable, whole_rows
+from st_tf.runs.folder import BOARD, METRICS, WorkdirError, row_line, rows, unwritable
 
 
 class History:
@@ -22,7 +22,8 @@ class History:
   """
 
   def __init__(self, path: pathlib.Path, again: str, settings: Mapping[str, Any] | None = None):
-    self._path, self._again, self._said = path, again, False
+    self._path, self._again = path, again
+    self._told: set[pathlib.Path] = set()
     self._board = Board(path / BOARD, settings or {})
 
   def record(self, row: Mapping[str, Any]) -> None:
@@ -40,15 +41,7 @@ class History:
 
   def rows(self) -> list[dict[str, Any]]:
     """Every row so far; unfinished lines are left out, and damaged ones, which is said once."""
-    found, damaged = whole_rows(self._path)
-    if damaged and not self._said:
-      self._said = True
-      print(
-        f'warning: {damaged} of {damaged + len(found)} lines of {self._path / METRICS} cannot be read (damaged, or unfinished as the run'
-        ' was stopped): curves and the time that training took leave them out. Tickets and checkpoints do not depend on them.',
-        file=sys.stderr,
-      )
-    return found
+    return self._read(self._path)
 
   def rewind(self, step: int) -> None:
     """Forgets the rows after `step`: the run is about to live through them again.
@@ -76,7 +69,18 @@ class History:
       raise unwritable(self._path / METRICS, error) from error
     steps = epochs = 0
     for stage in stages:
-      told = rows(stage)
+      told = self._read(stage)
       for row in told:
         self.record(row | {'step': row['step'] + steps, 'epoch': row['epoch'] + epochs, 'stage': stage.name})
       steps, epochs = (past + max((row[name] for row in told), default=0) for past, name in ((steps, 'step'), (epochs, 'epoch')))
+
+  def _read(self, run: pathlib.Path) -> list[dict[str, Any]]:
+    found, damaged = rows(run)
+    if damaged and run not in self._told:
+      self._told.add(run)
+      print(
+        f'warning: {damaged} of {damaged + len(found)} lines of {run / METRICS} cannot be read (damaged, or unfinished as the run was'
+        ' stopped): curves and the time that training took leave them out. Weights and checkpoints do not depend on them.',
+        file=sys.stderr,
+      )
+    return found

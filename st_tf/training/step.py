@@ -10,7 +10,7 @@ import tf_keras as keras
 from st_tf.config import Config
 from st_tf.pruning.wrapper import wrappers
 from st_tf.task import Task
-from st_tf.training import int8
+from st_tf.training import int8, replicas
 from st_tf.training.averaging import Averages
 from st_tf.training.teacher import Teacher, distillation
 
@@ -153,11 +153,14 @@ class TrainingStep:
 
 @contextlib.contextmanager
 def as_written() -> Iterator[None]:
-  """Within it functions run without TensorFlow's graph optimizer.
+  """Within it functions run without TensorFlow's graph optimizer, on processors.
 
   It rewrites what is done once, before the first step; of a supernet's training that takes longer than many steps, and they are as fast
-  without it (docs/train_step.md).
+  without it (docs/train_step.md). What it does for GPUs was not measured.
   """
+  if replicas.has_gpu():
+    yield
+    return
   optimizer, name = tf.config.optimizer, 'disable_meta_optimizer'
   before = optimizer.get_experimental_options().get(name, False)
   optimizer.set_experimental_options({name: True})

@@ -26,7 +26,7 @@ from st_tf import command
 
 _MOST = 400
 _LINGERING = 0.1  # Seconds.
-_SOMEWHAT_MORE = 1.3
+_SOMEWHAT_MORE = 1.1
 _CHANGES = ('os.rename', 'os.remove', 'os.mkdir', 'os.rmdir')
 
 
@@ -40,6 +40,7 @@ def main() -> int:
   options.add_argument('--by_time', type=float, default=0.15, help='Share of lives that end by the clock.')
   options.add_argument('--seconds', type=float, default=3.0, help='After how many at most; 0 = somewhat more than the whole takes.')
   options.add_argument('--kept', default='checkpoints,tickets,metrics', help='What of the folder counts, by how it begins.')
+  options.add_argument('--whole', default='', help='A file that is there as it is in the end, or not at all, after each life.')
   options.add_argument('--log', type=pathlib.Path, default=pathlib.Path(os.devnull))
   options.add_argument('flags', nargs='*')
   given = options.parse_args()
@@ -58,6 +59,9 @@ def main() -> int:
     if code != -signal.SIGKILL:
       break
     killed.append(lived)
+    whole = given.workdir / given.whole
+    if given.whole and whole.exists() and whole.read_bytes() != (undisturbed / given.whole).read_bytes():
+      raise ValueError(f'{whole} is there in part.')
   print(json.dumps({'writes': writes, 'killed': len(killed), 'code': code}))
   return int(code != 0)
 

@@ -138,6 +138,27 @@ def test_a_file_is_replaced_at_once_by_one_that_somebody_else_writes(tmp_path):
   assert [file.read_bytes() for file in tmp_path.iterdir()] == [b'new']
 
 
+def test_what_deaths_left_of_one_file_goes_and_nothing_else(tmp_path):
+  file = tmp_path / 'a[1].tflite'
+  left = [tmp_path / f'.a[1].tflite.{number}.unfinished.tflite' for number in ('0123abcd', 'ffffffff')]
+  others = [tmp_path / name for name in ('a[1].tflite', '.a1.tflite.0123abcd.unfinished.tflite', '.b.tflite.0123abcd.unfinished.tflite')]
+  for path in (*left, *others):
+    path.touch()
+  files.forget_unfinished(file)
+  assert sorted(tmp_path.iterdir()) == sorted(others)
+  killed = []
+
+  def die(unfinished):
+    killed.append(unfinished.name)
+    raise KeyboardInterrupt
+
+  with pytest.raises(KeyboardInterrupt):
+    files.write_file(file, die)
+  (tmp_path / killed[0]).touch()  # As where nothing could be put right any more.
+  files.forget_unfinished(file)
+  assert sorted(tmp_path.iterdir()) == sorted(others)
+
+
 def test_removing_what_is_not_there_is_no_error(tmp_path):
   files.remove(tmp_path / 'nothing')
 

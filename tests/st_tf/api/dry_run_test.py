@@ -59,6 +59,12 @@ def test_the_plan_names_sizes_events_and_time(network_file):
   assert 'workdir somewhere' in text and not pathlib.Path('somewhere').exists()
 
 
+def test_a_step_that_only_all_workers_together_have_room_for_is_not_taken(network_file, monkeypatch):
+  monkeypatch.setattr('st_tf.arch.memory.machine', lambda: 1_000)
+  monkeypatch.setattr('st_tf.api.dry_run._seconds', lambda trainer, plan: pytest.fail('a step was taken'))
+  assert plan(network_file).endswith('not measured, since one process takes the whole batch here, about 1.2 GB')
+
+
 def test_a_dense_run_plans_neither_search_nor_pruning(network_file):
   text = plan(network_file, method='dense')
   assert '  search      none' in text and '  pruning     none' in text

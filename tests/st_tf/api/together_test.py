@@ -48,13 +48,23 @@ def test_what_several_workers_cannot_do_is_said(tmp_path, monkeypatch, settings,
   assert not (tmp_path / 'run').exists()
 
 
-def test_what_ends_a_worker_alone_is_told_to_the_others(tmp_path):
-  assert together._reason(tmp_path) is None
-  with pytest.raises(UserError, match='no picture'), together._telling(tmp_path, 1):
-    raise UserError('no picture')
-  with pytest.raises(KeyboardInterrupt), together._telling(tmp_path / 'gone', 2):
-    raise KeyboardInterrupt
-  assert str(together._reason(tmp_path)).endswith('another one has ended (worker 1 ended): no picture')
+def test_what_ends_a_worker_alone_is_told_to_the_others_and_not_what_did_before(tmp_path):
+  def ends(index: int, error: BaseException) -> together._Notes:
+    notes = together._Notes(tmp_path, index)
+    with pytest.raises(type(error)), notes.of_what_ends():
+      raise error
+    return notes
+
+  waiting = together._Notes(tmp_path, 0)
+  assert waiting.reason() is None
+  ended = ends(1, UserError('no picture'))
+  assert str(waiting.reason()).endswith('another one has ended (worker 1 ended): no picture')
+  assert ended.reason() is None and together._Notes(tmp_path, 0).reason() is None
+  ends(1, KeyboardInterrupt())
+  assert str(waiting.reason()).endswith('(worker 1 ended): It was stopped.')
+  ended.forget()
+  assert waiting.reason() is None
+  together._Notes(tmp_path / 'gone', 1).forget()
 
 
 def alone(folder: pathlib.Path, **settings) -> Ticket:
@@ -110,8 +120,9 @@ def test_workers_stop_together_and_train_nothing_where_their_settings_differ(tmp
   found = workers_driver.train(tmp_path, flags(tmp_path), stop, stop=True)
   assert [code for code, _ in found] == [130, 130], found
   assert 'another worker was stopped: the same command continues from step' in found[0][1]
-  found = workers_driver.train(tmp_path, flags(tmp_path, workdir=tmp_path / 'apart'), others=['--seed=5', '--learning_rate=0.3'])
+  before = sorted((tmp_path / 'run').rglob('*'))
+  found = workers_driver.train(tmp_path, flags(tmp_path), others=['--seed=5', '--learning_rate=0.3'])
   assert [code for code, _ in found] == [2, 2], found
   for (_, said), shown in zip(found, ('--learning_rate=0.1, --seed=0 here', '--learning_rate=0.3, --seed=5 here')):
     assert f'All workers train the same run. Received: {shown}' in said and 'Traceback' not in said, said
-  assert not any((tmp_path / 'apart' / 'checkpoints').glob('*'))
+  assert [path for path in sorted((tmp_path / 'run').rglob('*')) if 'ended' not in path.name] == before

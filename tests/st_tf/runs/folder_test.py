@@ -8,7 +8,7 @@ from st_tf.runs import folder
 
 
 def test_a_folder_without_a_run_has_nothing(tmp_path):
-  assert folder.digests(tmp_path) == {} and folder.tickets(tmp_path) == folder.rows(tmp_path) == []
+  assert folder.digests(tmp_path) == {} and folder.tickets(tmp_path) == folder.rows(tmp_path)[0] == []
   assert not folder.is_finished(tmp_path)
   with pytest.raises(folder.WorkdirError, match=r'A first stage keeps its early weights\. Received: .* Remove that folder'):
     folder.early(tmp_path)
@@ -33,6 +33,6 @@ def test_a_run_is_finished_while_its_tickets_are_there(tmp_path):
 
 def test_unfinished_rows_are_left_out_and_early_weights_come_back(tmp_path):
   (tmp_path / folder.METRICS).write_text('{"step": 3}\n{"st')
-  assert folder.rows(tmp_path) == [{'step': 3}]
+  assert folder.rows(tmp_path) == ([{'step': 3}], 1)
   files.write_arrays(tmp_path / folder.EARLY, {'a/kernel': np.ones(2, np.float32)})
   assert folder.early(tmp_path)['a/kernel'].tolist() == [1, 1]
