@@ -47,8 +47,8 @@ def main(argv: Sequence[str]) -> int:
   flags.parse(argv, values, __doc__)
   request, options = flags.request(values), flags.options_from(values, Options)
   request.check_there()
-  if not options.dry_run:
-    claimed.check(options.workdir, request, options.fresh, asks_others=workers.here().is_chief and not options.stages)
+  if not options.dry_run and workers.here().is_chief:  # Where several train, all compare their settings, and end together.
+    claimed.check(options.workdir, request, options.fresh, asks_others=not options.stages)
   with quiet.imports():
     from st_tf.api import drawing, dry_run, together
     from st_tf.runs.process import Process

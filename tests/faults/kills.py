@@ -1,7 +1,7 @@
 """Gives one command whose process is killed at random moments, again and again, until it comes to its end.
 
   python -m tests.faults.kills --workdir=FOLDER [--seed=0] [--log=FILE] -- --flag=value ... --workdir={}
-  python -m tests.faults.kills --workdir=FOLDER --command=tflite.export --by_time=0.9 --seconds=0 --kept= -- --out={}/a.tflite ...
+  python -m tests.faults.kills --workdir=FOLDER --command=tflite.export --lives=1.8 --by_time=0 --kept=* -- --out={}/a.tflite ...
 
 The flags are those of the command, with {} for the folder. First it is given beside it, in FOLDER_undisturbed; its writing sets the pace:
 most lives last for a random number of writes of what the run goes on from, and for a random time up to a tenth of a second more,
@@ -25,8 +25,7 @@ import numpy as np
 from st_tf import command
 
 _MOST = 400
-_LINGERING = 0.1  # Seconds.
-_SOMEWHAT_MORE = 1.1
+_LINGERING, _LONGEST = 0.1, 3.0  # Seconds, after a write and by the clock.
 _CHANGES = ('os.rename', 'os.remove', 'os.mkdir', 'os.rmdir')
 
 
@@ -36,26 +35,25 @@ def main() -> int:
   options.add_argument('--workdir', type=pathlib.Path, required=True)
   options.add_argument('--seed', type=int, default=0)
   options.add_argument('--command', default='st_tf.train')
-  options.add_argument('--lives', type=int, default=90, help='About so many are wanted, of which some outlive theirs by several writes.')
+  options.add_argument('--lives', type=float, default=90, help='About so many are wanted, of which some outlive theirs by several writes.')
   options.add_argument('--by_time', type=float, default=0.15, help='Share of lives that end by the clock.')
-  options.add_argument('--seconds', type=float, default=3.0, help='After how many at most; 0 = somewhat more than the whole takes.')
-  options.add_argument('--kept', default='checkpoints,tickets,metrics', help='What of the folder counts, by how it begins.')
+  options.add_argument(
+    '--kept', default='checkpoints,tickets,metrics', help='What of the folder counts, by how it begins; * = every file, read or written.'
+  )
   options.add_argument('--whole', default='', help='A file that is there as it is in the end, or not at all, after each life.')
   options.add_argument('--log', type=pathlib.Path, default=pathlib.Path(os.devnull))
   options.add_argument('flags', nargs='*')
   given = options.parse_args()
   _import_all(given.command)
   undisturbed = given.workdir.with_name(f'{given.workdir.name}_undisturbed')
-  started = time.monotonic()
   code, writes = _life(given, undisturbed)
-  seconds = given.seconds or _SOMEWHAT_MORE * (time.monotonic() - started)
   if code:
     return code
   random = np.random.default_rng(given.seed)
-  longest, killed = max(2, 2 * writes // given.lives), []
+  longest, killed = max(2, int(2 * writes / given.lives)), []
   for _ in range(_MOST):
     by_time, writes_left, waits = random.random() < given.by_time, int(random.integers(1, longest)), random.uniform(0, 1)
-    code, lived = _life(given, given.workdir, 0 if by_time else writes_left, waits * (seconds if by_time else _LINGERING))
+    code, lived = _life(given, given.workdir, 0 if by_time else writes_left, waits * (_LONGEST if by_time else _LINGERING))
     if code != -signal.SIGKILL:
       break
     killed.append(lived)
@@ -93,10 +91,10 @@ def _life(given: argparse.Namespace, folder: pathlib.Path, writes: int | None = 
 
 def _run(given: argparse.Namespace, folder: pathlib.Path, writing: int) -> NoReturn:
   """The command in this process, which ends with it; each change of the folder is a byte for whoever reads."""
-  own = tuple(f'{folder}{os.sep}{name}' for name in given.kept.split(','))
+  own = ('',) if given.kept == '*' else tuple(f'{folder}{os.sep}{name}' for name in given.kept.split(','))
 
   def hear(event: str, args: tuple) -> None:
-    opened = event == 'open' and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR)
+    opened = event == 'open' and (own == ('',) or (isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR)))
     if (opened or event in _CHANGES) and isinstance(args[0], str | os.PathLike) and os.fspath(args[0]).startswith(own):
       os.write(writing, b'.')
 

@@ -12,7 +12,6 @@ from st_tf.arch import presets
 from tests import tiny
 from tests.st_tf.runs.resume_test import result
 
-LATE = 258  # With this seed most lives of a process that is killed by the clock end when it writes.
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SETTINGS = {
   'epochs': 48,
@@ -56,7 +55,7 @@ def ticket(tmp_path_factory):
 @pytest.mark.slow
 def test_a_killed_export_leaves_no_half_of_a_file(ticket, tmp_path):
   flags = [f'--ticket={ticket}', '--task=module:tests.tiny', '--out={}/model.tflite', '--format=float16', '--sparse=never']
-  how = ('--command=tflite.export', '--by_time=1', '--seconds=0', '--kept=', '--whole=model.tflite', f'--seed={LATE}')
+  how = ('--command=tflite.export', '--lives=1.8', '--by_time=0', '--kept=*', '--whole=model.tflite', '--seed=40')
   assert killed(tmp_path, flags, *how) >= 3
   ours, expected = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ('run', 'run_undisturbed'))
   assert ours['model.tflite'] == expected['model.tflite'] and set(ours) == set(expected) == {'model.tflite', 'model.export.json'}
