@@ -160,12 +160,19 @@ def export(ticket: Any, task: Any, options: Options) -> exports.Exported:
     validation={metric: reached},
     ticket_validation={metric: expected},
   )
-  check_place(options.path)  # Minutes have passed.
-  for file in (exports.facts_path(options.path), options.path):
-    files.forget_unfinished(file)
-  convert.replace(exports.facts_path(options.path), (json.dumps(dataclasses.asdict(facts), indent=1) + '\n').encode())
-  convert.replace(options.path, content)
+  _write(options.path, facts, content)
   return facts
+
+
+def _write(path: pathlib.Path, facts: exports.Exported, content: bytes) -> None:
+  from tflite import convert
+
+  check_place(path)  # Minutes have passed.
+  about = exports.facts_path(path)
+  for file in (about, path):
+    files.forget_unfinished(file)
+  convert.replace(about, (json.dumps(dataclasses.asdict(facts), indent=1) + '\n').encode())
+  convert.replace(path, content)
 
 
 def _check_outputs(chosen: Format, error: float, count: int) -> None:

@@ -85,15 +85,7 @@ def describe(task: Task, config: Config, workdir: pathlib.Path) -> Iterator[str]
   if without_data:
     yield '  time        not measured, since no data was read; --data_dir=FOLDER reads some'
     return
-  if takes > memory.machine() and not replicas.has_gpu():  # Of several workers, each of which takes its part.
-    yield f'  time        not measured, since one process takes the whole batch here, about {takes / 1e9:.1f} GB'
-    return
-  first, seconds = _seconds(trainer, plan)
-  steps = round(epochs * plan.steps_per_epoch)
-  yield f'  time        {seconds * 1000:.0f} ms per step: about {wording.duration(seconds * steps)} without evaluation'
-  looks = sum(plan.is_search_due(step) for step in range(1, plan.total_steps + 1))
-  rebuilding = f' and after each of at most {looks} shrinks' if looks else ''
-  yield f'              and about {wording.duration(first)} at the start{rebuilding}, to build the network'
+  yield from _time_lines(trainer, plan, takes, epochs)
 
 
 def seconds_of_steps(task: Task, config: Config) -> tuple[float, float]:
@@ -158,6 +150,19 @@ def _pruning_lines(trainer: Trainer, plan: Plan, described: str) -> Iterator[str
   returning = ''.join(f'; pruned weights may return from step {first} to {last}' for first, last in schedule.reactivation)
   yield f'              every {schedule.frequency} steps{returning}'
   yield f'  tickets     at {", ".join(f"{sparsity:.0%}" for sparsity in pruning.sparsity)} sparsity'
+
+
+def _time_lines(trainer: Trainer, plan: Plan, takes: float, epochs: float) -> Iterator[str]:
+  """What so many epochs take, by some steps; `takes` is the memory of one, in bytes."""
+  if takes > memory.machine() and not replicas.has_gpu():  # Of several workers, each of which takes its part.
+    yield f'  time        not measured, since one process takes the whole batch here, about {takes / 1e9:.1f} GB'
+    return
+  first, seconds = _seconds(trainer, plan)
+  steps = round(epochs * plan.steps_per_epoch)
+  yield f'  time        {seconds * 1000:.0f} ms per step: about {wording.duration(seconds * steps)} without evaluation'
+  looks = sum(plan.is_search_due(step) for step in range(1, plan.total_steps + 1))
+  rebuilding = f' and after each of at most {looks} shrinks' if looks else ''
+  yield f'              and about {wording.duration(first)} at the start{rebuilding}, to build the network'
 
 
 def _seconds(trainer: Trainer, plan: Plan) -> tuple[float, float]:
