@@ -23,6 +23,7 @@ BROKEN_PIPE = 141
 _LOST = 75  # As sysexits.h has it of what may succeed later.
 _RESTARTS, _MOST_RESTARTS = 'ST_TF_RESTARTS', 20
 _FORGOTTEN = 'ST_TF_FORGOTTEN'
+_noted: dict[str, str] = {}  # For this command alone, should it start itself again; not for processes that it starts.
 _OWN = ('tasks', 'tflite')
 
 
@@ -62,7 +63,7 @@ def has_forgotten() -> bool:
 
 def note_forgotten() -> None:
   """Notes that what --fresh forgets is gone: what is there from now on stays, also where this command starts itself again."""
-  os.environ[_FORGOTTEN] = '1'
+  _noted[_FORGOTTEN] = '1'
 
 
 def _started_again(reason: str) -> int:
@@ -73,7 +74,7 @@ def _started_again(reason: str) -> int:
     return _LOST
   print(f'{reason} Starting again from the last checkpoint, when all workers are back.', file=sys.stderr, flush=True)
   time.sleep(1)  # A worker that is started again meets one that has let go of it.
-  os.environ[_RESTARTS] = str(count)
+  os.environ.update(_noted | {_RESTARTS: str(count)})
   os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 

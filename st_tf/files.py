@@ -42,9 +42,8 @@ def write_folder(path: pathlib.Path, fill: Callable[[pathlib.Path], None]) -> No
   """
   path.parent.mkdir(parents=True, exist_ok=True)
   put_back(path)
-  name = glob.escape(path.name)
-  for rest in (*path.parent.glob(f'.{name}{_UNFINISHED}'), *path.parent.glob(f'.{name}.????????{_UNFINISHED}')):
-    remove(rest)
+  remove(path.with_name(f'.{path.name}{_UNFINISHED}'))  # As versions before called it.
+  forget_unfinished(path)
   unfinished = _unforeseen(path, _UNFINISHED)
   unfinished.mkdir()
   try:
@@ -81,9 +80,9 @@ def tidy(folder: pathlib.Path) -> None:
 
 
 def forget_unfinished(path: pathlib.Path) -> None:
-  """Removes what deaths left of the file that was being written to `path`, which nobody else may be writing."""
+  """Removes what deaths left of the file or folder that was being written to `path`, which nobody else may be writing."""
   for rest in path.parent.glob(f'.{glob.escape(path.name)}.????????{_UNFINISHED}*'):
-    rest.unlink(missing_ok=True)
+    remove(rest)
 
 
 def write_text(path: pathlib.Path, text: str) -> None:

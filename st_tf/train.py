@@ -58,10 +58,11 @@ def main(argv: Sequence[str]) -> int:
   path = pathlib.Path(options.workdir or claimed.default_path(config))
   if options.dry_run:
     drawing.tell_of_few_steps(task, config)
-    workers_of_it = replicas.place(config).count
-    if workers_of_it > 1:
-      print(f'workers: {workers_of_it}, which share each batch of {config.batch_size}; the times below are of one alone')
-    for line in dry_run.describe(task, dataclasses.replace(config, strategy=replicas.ONE) if workers_of_it > 1 else config, path):
+    count = replicas.place(config).count
+    if count > 1:
+      print(f'workers: {count}, which share each batch of {config.batch_size}; the times below are of one alone')
+      config = dataclasses.replace(config, strategy=replicas.ONE)
+    for line in dry_run.describe(task, config, path):
       print(line, flush=True)
     return 0
   process = Process(command.line(argv), command.again(options.fresh), command.stopping)

@@ -136,14 +136,10 @@ def test_of_several_pictures_a_line_each_is_said_and_the_broken_one_named_at_the
 def test_many_pictures_are_said_in_order_the_same_one_again_too(folder, picture, album, tmp_path, capsys):
   out, other = tmp_path / 'seen.csv', tmp_path / 'other.png'
   Image.open(picture).transpose(Image.Transpose.ROTATE_90).save(other)
-  assert (
-    predict.main(
-      ['predict', f'--ticket={folder}', *[str(picture), str(other), str(picture)] * 3, str(album / 'broken.jpg'), f'--out={out}']
-    )
-    == 1
-  )
+  given = [str(picture), str(other), str(picture)] * 3
+  assert predict.main(['predict', f'--ticket={folder}', *given, str(album / 'broken.jpg'), f'--out={out}']) == 1
   rows = list(csv.DictReader(out.open(encoding='utf-8')))
-  assert [row['picture'] for row in rows] == [str(picture), str(other), str(picture)] * 3
+  assert [row['picture'] for row in rows] == given
   predict.main(['predict', f'--ticket={folder}', str(other), '--top=1', f'--out={out}'])
   alone = next(csv.DictReader(out.open(encoding='utf-8')))
   assert all(row['label'] == alone['label'] and float(row['share']) == pytest.approx(float(alone['share']), abs=2e-6) for row in rows[1::3])

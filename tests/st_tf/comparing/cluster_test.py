@@ -47,9 +47,8 @@ def test_a_task_is_the_same_process_and_is_asked_to_save(tmp_path):
     f'  while "there" not in pathlib.Path({str(log)!r}).read_text(): time.sleep(0.05)\n  _thread.interrupt_main()\n'
     f'threading.Thread(target=cancel).start()\ncluster._trained(["-c", {patient!r}], {str(log)!r}, {{}})'
   )
-  started = time.monotonic()
-  process = subprocess.run([sys.executable, '-c', cancelled], stderr=subprocess.PIPE, text=True, timeout=50)
-  assert process.stderr.rstrip().endswith('KeyboardInterrupt') and time.monotonic() - started < 50
+  process = subprocess.run([sys.executable, '-c', cancelled], stderr=subprocess.PIPE, text=True, timeout=50)  # Less than it sleeps.
+  assert process.stderr.rstrip().endswith('KeyboardInterrupt')
   assert log.read_text().endswith('there\nsaved\n')
 
 
@@ -63,8 +62,11 @@ def test_a_training_ends_with_the_task_that_started_it(tmp_path):
     time.sleep(0.05)
   process.kill()
   process.wait()
-  psutil.wait_procs([found for found in psutil.process_iter() if found.pid == int(log.read_text())], timeout=20)
-  assert not psutil.pid_exists(int(log.read_text()))
+  started, pid = time.monotonic(), int(log.read_text())
+  with contextlib.suppress(psutil.NoSuchProcess):
+    while psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:  # Which nobody may be there to bury.
+      assert time.monotonic() - started < 20
+      time.sleep(0.05)
 
 
 @pytest.fixture
