@@ -1,7 +1,6 @@
 """Runs trainings as tasks of a Ray cluster: each is the same process as on one machine, wherever there is room for it."""
 
-from collections.abc import Callable, Mapping, Sequence
-import ctypes
+from collections.abc import Mapping, Sequence
 import os
 import pathlib
 import signal
@@ -15,7 +14,6 @@ from st_tf.config import Config, ConfigError
 
 _AT_A_TIME = 256  # That wait for room on the cluster.
 _FOR_EVER = 1e9  # Seconds.
-_PR_SET_PDEATHSIG = 1  # Of <sys/prctl.h>.
 
 
 class Launcher:
@@ -94,28 +92,15 @@ def _trained(words: Sequence[str], log: str, environment: Mapping[str, str]) -> 
   with open(log, 'a', encoding='utf-8') as output:
     here = os.environ | environment
     command = [sys.executable, *words]
-    process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=here, start_new_session=True, preexec_fn=_follower())
+    process = subprocess.Popen(
+      command, stdout=output, stderr=subprocess.STDOUT, env=here, start_new_session=True, preexec_fn=runner.follower()
+    )
     try:
       return process.wait(_FOR_EVER)  # Ray cancels a task by an exception, which comes between two short sleeps of such a wait only.
     except KeyboardInterrupt:
       process.send_signal(signal.SIGTERM)
       process.wait()
       raise
-
-
-def _follower() -> Callable[[], None] | None:
-  """What a new process does first, so that it is asked to end when this one dies: a task that Ray starts again has its folder soon."""
-  try:
-    ask, parent = ctypes.CDLL(None).prctl, os.getpid()
-  except (OSError, AttributeError):  # Linux has it.
-    return None
-
-  def follow() -> None:
-    ask(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-      os._exit(1)
-
-  return follow
 
 
 def _connected(address: str) -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent import futures
+import ctypes
 import dataclasses
 import os
 import pathlib
@@ -16,6 +17,7 @@ from st_tf import command, files
 from st_tf.config import Config
 
 INTERRUPTED = 'interrupted; the same command continues it'
+_PR_SET_PDEATHSIG = 1  # Of <sys/prctl.h>.
 _THREADS = ('TF_NUM_INTRAOP_THREADS', 'OMP_NUM_THREADS')
 
 
@@ -61,8 +63,8 @@ class Launcher:
     before = log.stat().st_size if log.exists() else 0
     with open(log, 'a', encoding='utf-8') as output:
       # In a session of its own, so that Ctrl-C reaches it once, from `stop`.
-      words, environment = [sys.executable, *words], os.environ | environment_of(self._threads)
-      process = subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
+      words, here = [sys.executable, *words], os.environ | environment_of(self._threads)
+      process = subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT, env=here, start_new_session=True, preexec_fn=follower())
       self._running.add(process)
       if self._stopped:
         process.send_signal(signal.SIGTERM)
@@ -101,6 +103,21 @@ def environment_of(threads: int) -> dict[str, str]:
   if source == sysconfig.get_path('purelib'):  # Installed, it is found; put first, it would come before the standard library.
     return own
   return own | {'PYTHONPATH': os.pathsep.join(filter(None, [source, os.environ.get('PYTHONPATH', '')]))}
+
+
+def follower() -> Callable[[], None] | None:
+  """What a new process does first, so that it is asked to end when this one dies: a task that Ray starts again has its folder soon."""
+  try:
+    ask, parent = ctypes.CDLL(None).prctl, os.getpid()
+  except (OSError, AttributeError):  # Linux has it.
+    return None
+
+  def follow() -> None:
+    ask(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+      os._exit(1)
+
+  return follow
 
 
 def error_of(log: pathlib.Path, before: int, code: int) -> str:

@@ -24,8 +24,7 @@ import numpy as np
 
 from st_tf import command
 
-_MOST = 400
-_LINGERING, _LONGEST = 0.1, 3.0  # Seconds, after a write and by the clock.
+_LINGERING = 0.1  # Seconds after a write.
 _CHANGES = ('os.rename', 'os.remove', 'os.mkdir', 'os.rmdir')
 
 
@@ -36,7 +35,9 @@ def main() -> int:
   options.add_argument('--seed', type=int, default=0)
   options.add_argument('--command', default='st_tf.train')
   options.add_argument('--lives', type=float, default=90, help='About so many are wanted, of which some outlive theirs by several writes.')
+  options.add_argument('--most', type=int, default=400, help='Kills, after which it is left alone.')
   options.add_argument('--by_time', type=float, default=0.15, help='Share of lives that end by the clock.')
+  options.add_argument('--longest', type=float, default=3.0, help='Seconds at most that these last; 0 = as it took undisturbed.')
   options.add_argument(
     '--kept', default='checkpoints,tickets,metrics', help='What of the folder counts, by how it begins; * = every file, read or written.'
   )
@@ -46,14 +47,17 @@ def main() -> int:
   given = options.parse_args()
   _import_all(given.command)
   undisturbed = given.workdir.with_name(f'{given.workdir.name}_undisturbed')
+  begun = time.monotonic()
   code, writes = _life(given, undisturbed)
   if code:
     return code
+  seconds = given.longest or time.monotonic() - begun
   random = np.random.default_rng(given.seed)
   longest, killed = max(2, int(2 * writes / given.lives)), []
-  for _ in range(_MOST):
+  while True:
     by_time, writes_left, waits = random.random() < given.by_time, int(random.integers(1, longest)), random.uniform(0, 1)
-    code, lived = _life(given, given.workdir, 0 if by_time else writes_left, waits * (_LONGEST if by_time else _LINGERING))
+    until = None if len(killed) == given.most else 0 if by_time else writes_left
+    code, lived = _life(given, given.workdir, until, waits * (seconds if by_time else _LINGERING))
     if code != -signal.SIGKILL:
       break
     killed.append(lived)
@@ -67,7 +71,7 @@ def main() -> int:
 def _import_all(own: str) -> None:
   """Without running an operation: TensorFlow's threads would not be in the forks."""
   command.prepare()
-  for name in (own, 'st_tf.train', 'st_tf.api.draw', 'st_tf.api.delivery', 'tflite.export', 'tests.tiny'):
+  for name in (own, 'st_tf.train', 'st_tf.api.draw', 'st_tf.api.delivery', 'st_tf.comparing.compare', 'tflite.export', 'tests.tiny'):
     importlib.import_module(name)
 
 

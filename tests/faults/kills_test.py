@@ -73,3 +73,19 @@ def test_a_killed_move_goes_on(ticket, tmp_path):
     assert ours[part] == value, part
   tables = [json.loads((tmp_path / name / 'transfer.json').read_text())['ticket'] for name in ('run', 'run_undisturbed')]
   assert tables[0] == tables[1]
+
+
+@pytest.mark.slow
+def test_a_killed_comparison_comes_to_the_same_table(tmp_path):
+  supernet = tmp_path / 'supernet.json'
+  supernet.write_text(presets.to_text(tiny.SPECK))
+  given = {'methods': 'random,search_then_prune', 'sparsities': 0.6, 'seeds': 1, 'jobs': 2, 'epochs': 3, 'target_macs': 0.75}
+  settings = tiny.SETTINGS | given | {'supernet': supernet, 'workdir': '{}'}
+  del settings['sparsity']
+  how = ('--command=st_tf.compare', '--by_time=1', '--longest=0', '--most=4', '--seed=2')
+  assert killed(tmp_path, [f'--{name}={value}' for name, value in settings.items()], *how) >= 3
+  ours, expected = (json.loads((tmp_path / name / 'comparison.json').read_text())['rows'] for name in ('run', 'run_undisturbed'))
+  for row in (*ours, *expected):
+    assert not row['errors']
+    row.pop('training_seconds', None)
+  assert ours == expected

@@ -1,4 +1,5 @@
 import pathlib
+import subprocess
 import sys
 import threading
 import time
@@ -10,6 +11,7 @@ from st_tf.comparing.runner import Launcher, Outcome, run
 from tests import tiny
 
 PYTHON = sys.executable
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
 def work(count: int) -> dict:
@@ -138,3 +140,20 @@ def test_a_stopped_process_is_asked_to_save(pretend, tmp_path):
   with pytest.raises(KeyboardInterrupt):
     launch(tiny.config(), tmp_path / 'runs' / 'a')
   assert log.read_text().splitlines() == ['ready', 'saved']
+
+
+def test_a_training_is_asked_to_end_when_its_comparison_dies(tmp_path):
+  training = "trap 'touch asked; exit' TERM; touch ready; while :; do sleep 0.1; done"
+  dying = f"""
+import os, subprocess, time
+from st_tf.comparing import runner
+subprocess.Popen(['sh', '-c', {training!r}], cwd={str(tmp_path)!r}, preexec_fn=runner.follower())
+while not os.path.exists({str(tmp_path / 'ready')!r}):
+  time.sleep(0.05)
+os._exit(9)
+"""
+  assert subprocess.run([PYTHON, '-c', dying], cwd=ROOT).returncode == 9
+  ends = time.monotonic() + 20
+  while not (tmp_path / 'asked').exists() and time.monotonic() < ends:
+    time.sleep(0.05)
+  assert (tmp_path / 'asked').exists()
