@@ -2,7 +2,8 @@
 
 A search that is told --cost=latency:FILE then trades accuracy for milliseconds on that runtime. An operation of a preset is one
 (block, kernel): expansion, depthwise convolution, projection; of a network by name or by file it is a layer with its padding and
-activation. The same command continues a table that was interrupted.
+activation. Of a space of --method=menas whole networks are measured, by --space=NAME, and what any of its networks takes is fitted to
+them. The same command continues a table that was interrupted.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,10 @@ import tqdm
 
 from st_tf import command, plain, quiet
 from st_tf.arch import presets
+from st_tf.arch.genome import Genome, Site
 from st_tf.arch.graph import Architecture, Graph
+from st_tf.arch.space_latency import FEWEST, SpaceTable
+from st_tf.arch.spaces import SPACES
 from st_tf.arch.specs import HEADS, HeadSpec
 from st_tf.config import flags
 from st_tf.config.config import PADDINGS
@@ -36,6 +40,9 @@ class Options:
   supernet: str = dataclasses.field(
     default='mobile', metadata={'help': 'Preset, JSON file with an ArchSpec, network by name, or keras:FILE.'}
   )
+  space: str = dataclasses.field(
+    default='', metadata={'help': 'Space of --method=menas, in place of --supernet.', 'choices': ('', *SPACES)}
+  )
   runtime: str = dataclasses.field(
     default='wasm', metadata={'help': 'This processor, LiteRT.js in Chromium, or an Android device.', 'choices': _RUNTIMES}
   )
@@ -49,6 +56,7 @@ class Options:
   fractions: tuple[float, ...] = dataclasses.field(
     default=(0.25, 0.5, 1.0), metadata={'help': 'Shares of the units of an operation at which it is measured, rising to 1.'}
   )
+  networks: int = dataclasses.field(default=80, metadata={'help': 'Of a space: how many networks are measured.'})
   rounds: int = dataclasses.field(default=9, metadata={'help': 'How often each model is timed; the models take turns.'})
   out: str = dataclasses.field(default='', metadata={'help': 'JSON file to write; one that the same command has begun is continued.'})
 
@@ -60,6 +68,8 @@ class Options:
       raise flags.FlagError(f'--image_size, --outputs and --rounds are at least 1. Received: {received}. Raise what is below.')
     if not 0 < self.density <= 1:
       raise flags.FlagError(f'--density lies in (0, 1]. Received: {self.density:g}. Write 90 percent zeros as --density=0.1.')
+    if self.networks < FEWEST:
+      raise flags.FlagError(f'--networks is at least {FEWEST}, that rates can be fitted. Received: {self.networks}. Raise it.')
     rising = list(self.fractions) == sorted(set(self.fractions)) and self.fractions[-1:] == (1.0,) and self.fractions[0] > 0
     if not rising:
       raise flags.FlagError(
@@ -79,20 +89,21 @@ def main(argv: Sequence[str]) -> None:
   if not options.path.parent.is_dir():
     raise UserError(f'--out is a file in an existing folder. Received: {options.out}. Create the folder first.')
   head = HeadSpec(options.head, options.outputs)
-  arch = _network(options, head)
+  arch = None if options.space else _network(options, head)
   work = _work(options, arch, head)
   entries = json.loads(json.dumps(work.entries()))
   facts = _begun(options, arch, entries)
   _check_runtime(RUNTIMES[options.runtime], options.density)
   known = [_unmeasured(entry) for entry in facts['operations']]
-  for entry in tqdm.tqdm(entries, 'operations', unit='operation', disable=None):
+  kind = 'networks' if options.space else 'operations'
+  for entry in tqdm.tqdm(entries, kind, unit=kind[:-1], disable=None):
     if entry not in known:
       facts['operations'].append(entry | {'milliseconds': work.times(entry)})
       _write(options.path, facts)
-  if 'whole' not in facts:
+  if arch and 'whole' not in facts:
     facts['base'], facts['whole'] = work.networks(facts['operations'])
     _write(options.path, facts)
-  print('\n'.join(lines(facts, options.path)))
+  print('\n'.join(lines(facts, options.path) if arch else lines_of_space(facts, options.path)))
 
 
 def _network(options: Options, head: HeadSpec) -> Architecture:
@@ -109,13 +120,16 @@ def _network(options: Options, head: HeadSpec) -> Architecture:
   return starts.start(options.supernet, 'none', 'units', head, size, options.padding).graph
 
 
-def _work(options: Options, arch: Architecture, head: HeadSpec) -> Any:
+def _work(options: Options, arch: Architecture | None, head: HeadSpec) -> Any:
   """What is measured, and how."""
   with quiet.imports():
-    from tflite import latency_graphs, latency_layers
-  activation = '' if isinstance(arch, Graph) else arch.activation
+    from tflite import latency_graphs, latency_layers, latency_spaces
+  activation = '' if arch is None or isinstance(arch, Graph) else arch.activation
   measure = RUNTIMES[options.runtime].measure
   meter = latency_graphs.Meter(measure, options.density, options.density < _SPARSE_BELOW, activation, options.rounds)
+  if arch is None:
+    site = Site.of(SPACES[options.space].strides, (options.image_size, options.image_size), head)
+    return latency_spaces.Networks(SPACES[options.space], site, options.networks, meter)
   if isinstance(arch, Graph):
     return latency_layers.Layers(arch, options.fractions, meter)
   return latency_graphs.Blocks(arch, head, options.image_size, options.fractions, meter)
@@ -136,6 +150,16 @@ def lines(facts: dict[str, Any], path: pathlib.Path) -> Iterator[str]:
     yield f'  {entry["milliseconds"][-1]:6.3f} x {len(entry[kind])}  {described}'
 
 
+def lines_of_space(facts: dict[str, Any], path: pathlib.Path) -> Iterator[str]:
+  """The table of a space in short, for people."""
+  table, settings = SpaceTable.load(path), facts['settings']
+  measured = [(entry['milliseconds'], Genome.from_text(entry['genome'])) for entry in facts['operations']]
+  (largest, _), (smallest, _) = measured[:2]
+  yield f'table     {path}: {len(measured)} networks of {facts["space"]}, {smallest:.2f} to {largest:.2f} ms'
+  yield f'runtime   {settings["runtime"]}, {settings["image_size"]} pixels, {settings["density"]:.0%} of the 1x1 weights not zero'
+  yield f'error     {table.error:.1%}, the median of networks that were left out when the others were fitted to'
+
+
 def _of_block(operation: dict[str, Any]) -> str:
   kernel, channels = operation['kernel'], [operation[name] for name in ('in_channels', 'units', 'out_channels')]
   return (
@@ -150,20 +174,22 @@ def _of_layer(entry: dict[str, Any]) -> str:
   return f'{entry["layers"][0]} ({whole["kind"]}), {" -> ".join(shapes)}'
 
 
-def _begun(options: Options, arch: Architecture, entries: list[dict[str, Any]]) -> dict[str, Any]:
+def _begun(options: Options, arch: Architecture | None, entries: list[dict[str, Any]]) -> dict[str, Any]:
   """The table as far as it is there.
 
   Raises:
     UserError: the file is something else, or was begun with other settings.
   """
-  settings = {name: value for name, value in dataclasses.asdict(options).items() if name not in ('supernet', 'head', 'out', 'padding')}
+  unread = ('supernet', 'space', 'head', 'out', 'padding', *(('networks',) if arch else ('fractions',)))
+  settings = {name: value for name, value in dataclasses.asdict(options).items() if name not in unread}
   settings = json.loads(json.dumps(settings | {'machine': platform.platform()}))
-  fresh = {'supernet': json.loads(json.dumps(arch.to_json())), 'head': options.head, 'settings': settings, 'operations': []}
+  what = {'supernet': json.loads(json.dumps(arch.to_json()))} if arch else {'space': options.space}
+  fresh = what | {'head': options.head, 'settings': settings, 'operations': []}
   if not options.path.exists():
     return fresh
   try:
     facts = plain.read(options.path)
-    same = all(facts[name] == fresh[name] for name in ('supernet', 'head', 'settings')) and ('base' in facts) == ('whole' in facts)
+    same = all(facts[name] == fresh[name] for name in (*what, 'head', 'settings')) and ('base' in facts) == ('whole' in facts)
     same &= all('milliseconds' in entry and _unmeasured(entry) in entries for entry in facts['operations'])
   except (ValueError, KeyError, TypeError, AttributeError):
     same = False

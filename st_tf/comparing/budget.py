@@ -83,7 +83,8 @@ def _share(config: Config, network: str, whole: int) -> float:
 
 def _left(config: Config, whole: int) -> float:
   """Share of the supernet's MACs that a search leaves."""
-  target = 0.0 if config.search.target_latency_ms else config.search.target_macs
+  in_ms = config.search.target_latency_ms and not methods.named(config.method).has_networks  # Whose MACs have a target all the same.
+  target = 0.0 if in_ms else config.search.target_macs
   return min(target if target <= 1 else target / whole, 1.0) or 1.0
 
 

@@ -8,7 +8,6 @@ import contextlib
 import dataclasses
 import functools
 import gc
-import math
 import os
 import pathlib
 import sys
@@ -17,6 +16,8 @@ from typing import Any
 from st_tf import files, wording
 from st_tf.arch import presets
 from st_tf.arch.genome import Genome, Site, looked_at, price
+from st_tf.arch.latency import PREFIX
+from st_tf.arch.space_latency import SpaceTable
 from st_tf.arch.spaces import SPACES
 from st_tf.config import Config, ConfigError, SearchConfig
 from st_tf.methods import _candidate as candidate
@@ -52,6 +53,7 @@ class Search:
   Attributes:
     target: MACs that a network may have at the end.
     nursery: where candidates are trained.
+    table: of what networks take, where milliseconds are bounded.
     evolves: how they come to be.
 
   Raises:
@@ -71,7 +73,12 @@ class Search:
     budget = config.tuner.trials * (each * self.target + lessons)
     looks = pictures_of(task, config.batch_size) if candidate.share_kept(own) < 1 else 0
     rules = Rules(own.population, own.largest_share, own.first_macs, self.target, budget, own.evolve, candidate.share_kept(own))
+    self.table, milliseconds = None, config.search.target_latency_ms
     bound = Bound(lambda genome: price(genome, site), self.target, own.target_params)
+    if milliseconds:
+      self.table = SpaceTable.load(config.search.cost.removeprefix(PREFIX))
+      self.table.check(self.name, site)
+      bound = dataclasses.replace(bound, milliseconds=milliseconds, latency=self.table.milliseconds)
 
     def whole(genome: Genome) -> int:
       macs = price(genome, site).macs
@@ -83,14 +90,18 @@ class Search:
     self._check_budget()
 
   def _check_bound(self) -> None:
-    least = self.evolves.bound.price(breeding.smallest(self.nursery.space))
-    asked = self._config.evolution.target_params
-    for name, given, smallest in (('target_macs', self.target, least.macs), ('target_params', asked or math.inf, least.params)):
-      if given < smallest:
-        written = f'{self._config.search.target_macs:g}' if name == 'target_macs' else f'{asked}'
+    bound, smallest = self.evolves.bound, breeding.smallest(self.nursery.space)
+    least, asked, latency = bound.price(smallest), self._config.search.target_macs, bound.latency(smallest)
+    means = f', which is {self.target:,.0f}' if asked <= 1 else ''
+    for name, is_met, fewest, received in (
+      ('target_macs', least.macs <= self.target, f'{least.macs:,}', f'{asked:g}{means}'),
+      ('target_params', not bound.params or least.params <= bound.params, f'{least.params:,}', f'{bound.params}'),
+      ('target_latency_ms', not bound.milliseconds or latency <= bound.milliseconds, f'{latency:.3g}', f'{bound.milliseconds:g}'),
+    ):
+      if not is_met:
         raise ConfigError(
-          f'--{name} is at least that of the smallest network of the space {self.name}, {smallest:,} here. Received: {written}'
-          f'{f", which is {given:,.0f}" if written != f"{given:g}" and name == "target_macs" else ""}. Raise it, or choose another --space.'
+          f'--{name} is at least that of the smallest network of the space {self.name}, {fewest} here. Received: {received}.'
+          ' Raise it, or choose another --space.'
         )
 
   def _check_budget(self) -> None:
@@ -159,13 +170,18 @@ class Search:
     facts = [
       _facts(one) | ({'final': scores[one.number], 'is_winner': one.number == best} if one.number in scores else {}) for one in tried
     ]
-    ticket = finals[best]
-    return dataclasses.replace(ticket, provenance=dataclasses.replace(ticket.provenance, training=total, trials=facts))
+    ticket, latency = finals[best], None
+    if self.table:
+      genome = candidate.genome_of(ticket.arch, {one.number: one.genome for one in tried}[best])
+      latency = {'milliseconds': self.table.milliseconds(genome), 'table': dict(self.table.settings)}
+    provenance = dataclasses.replace(ticket.provenance, training=total, trials=facts, latency=latency)
+    return dataclasses.replace(ticket, provenance=provenance)
 
   def _alone(self) -> Config:
     """The settings that a search depends on."""
     own = dataclasses.replace(self._config.evolution, finalists=1)
-    search = SearchConfig(target_macs=self._config.search.target_macs)
+    asked = self._config.search
+    search = SearchConfig(target_macs=asked.target_macs, target_latency_ms=asked.target_latency_ms, cost=asked.cost)
     trials = dataclasses.replace(self._config.tuner, tuner='random')
     return dataclasses.replace(trial_config(self._config), supernet=self._config.supernet, search=search, evolution=own, tuner=trials)
 

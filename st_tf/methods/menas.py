@@ -48,9 +48,8 @@ def check(config: Config) -> None:
     ConfigError: naming one.
   """
   search, own, trials = config.search, config.evolution, config.tuner.trials
-  if search.target_latency_ms:
-    received = f'--target_latency_ms={search.target_latency_ms:g}'
-    raise ConfigError(f'--method=menas bounds MACs and parameters. Received: {received}. Use --target_macs, or --method=supertickets.')
+  if search.cost != 'macs' and not search.target_latency_ms:
+    raise ConfigError(f'--method=menas has a table for --target_latency_ms. Received: --cost={search.cost} alone. Give both or neither.')
   if not search.target_macs:
     raise ConfigError('--method=menas needs a bound, which its networks evolve towards. Received: --target_macs=0. Raise it.')
   if config.init_from:
@@ -141,7 +140,8 @@ def tells(task: Task, config: Config) -> list[str]:
     f'  space       {search.name}: {search.nursery.space.size:,} networks',
     f'  evolution   {own.population} networks at first, {how}; {replaced}',
     f'              at most {rules.bound(0):,.0f} MACs {of} at first, {search.target:,.0f} in the end'
-    + (f'; at most {own.target_params:,} parameters' if own.target_params else ''),
+    + (f'; at most {own.target_params:,} parameters' if own.target_params else '')
+    + (f'; at most {search.evolves.bound.milliseconds:g} ms, by a table with an error of {search.table.error:.1%}' if search.table else ''),
     f'              as much training as {config.tuner.trials} networks of the target size in {trial_epochs(config)} epochs each:'
     f' {rules.budget:,.0f} MACs',
   ]

@@ -27,16 +27,21 @@ class Bound:
     price: of a genome.
     macs: that it may have.
     params: that it may have; 0 = any.
+    milliseconds: that it may take; 0 = any.
+    latency: of a genome, in milliseconds.
   """
 
   price: Callable[[Genome], Price]
   macs: float
   params: float = 0
+  milliseconds: float = 0
+  latency: Callable[[Genome], float] = lambda genome: 0.0
 
   def allows(self, genome: Genome) -> bool:
     """Whether a genome keeps to it."""
     price = self.price(genome)
-    return price.macs <= self.macs and (not self.params or price.params <= self.params)
+    small = price.macs <= self.macs and (not self.params or price.params <= self.params)
+    return small and (not self.milliseconds or self.latency(genome) <= self.milliseconds)
 
 
 def smallest(space: Space) -> Genome:

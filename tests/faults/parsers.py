@@ -15,6 +15,7 @@ from st_tf import files, plain, workers
 from st_tf.arch import block_maps, genome, specs
 from st_tf.arch.graph import Graph
 from st_tf.arch.latency import LatencyTable
+from st_tf.arch.space_latency import SpaceTable
 from st_tf.comparing.record import Record, Records
 from st_tf.config import Config, Identity
 from st_tf.config.config import parse
@@ -25,7 +26,7 @@ from st_tf.ticket import Ticket
 from st_tf.ticket.facts import TrainingCost
 from st_tf.training.state import State
 from tasks._coco import annotations, detections
-from tests import graphs, networks, tiny
+from tests import graphs, networks, space_tables, tiny
 from tflite import exports
 from tflite.deploy.emit import emit
 from tflite.file import described, flat, pixels, sparse_rules
@@ -126,6 +127,11 @@ def _block_map(folder: pathlib.Path) -> Parser:
 def _latency(folder: pathlib.Path) -> Parser:
   path = tiny.write_table(folder / 'seed.json', tiny.SPECK, ['a/k3', 'b/k3'], [(4, 1.0), (8, 3.0)], base=0.5)
   return Parser(_written(folder, 'table.json', LatencyTable.load), [path.read_bytes()])
+
+
+def _space_latency(folder: pathlib.Path) -> Parser:
+  path = space_tables.write(folder / 'seed.json', 'mobilenet3_mt_tiny', 8, 3, 20)
+  return Parser(_written(folder, 'table.json', SpaceTable.load), [path.read_bytes()])
 
 
 def _record(folder: pathlib.Path) -> Parser:
@@ -233,6 +239,7 @@ _MAKERS: dict[str, Callable[[pathlib.Path], Parser]] = {
   'genome': _genome,
   'block map': _block_map,
   'latency table': _latency,
+  'latency table of a space': _space_latency,
   'record of a comparison': _record,
   'checkpoint': _checkpoint,
   'history of a run': _history,

@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 
 from st_tf.arch import presets
+from st_tf.arch.genome import Genome, Site, price
 from st_tf.arch.latency import LatencyTable
+from st_tf.arch.space_latency import SpaceTable
+from st_tf.arch.spaces import SPACES
 from st_tf.arch.specs import HeadSpec
 from st_tf.errors import UserError
 from st_tf.models import starts
 from st_tf.search.analysis import analyse
 from tests import tiny
-from tflite import latency_graphs, latency_table
+from tflite import latency_graphs, latency_spaces, latency_table
 from tflite.runtimes import native, wasm
 from tflite.runtimes.measured import Measured, RuntimeMissingError
 
@@ -88,6 +91,32 @@ def test_an_interrupted_table_is_continued(tmp_path, runtime):
   assert len(runtime) - first == first - 2, 'a finished table is only shown'
 
 
+def of_space(path, **changes):
+  settings = {'space': 'mobilenet3_mt_tiny', 'networks': 24, 'runtime': 'x86', 'image_size': 16, 'outputs': 3, 'density': 1, 'out': path}
+  return ['latency_table', *(f'--{name}={value}' for name, value in (settings | changes).items())]
+
+
+def test_a_space_has_a_table_of_its_networks_which_is_continued(tmp_path, runtime, monkeypatch, capsys):
+  measured = []
+
+  def times(self, entry):
+    measured.append(entry)
+    return 0.5 + price(Genome.from_text(entry['genome']), self.site).macs / 1e6
+
+  monkeypatch.setattr(latency_spaces.Networks, 'times', times)
+  latency_table.main(of_space(tmp_path / 'table.json'))
+  table = SpaceTable.load(tmp_path / 'table.json')
+  table.check('mobilenet3_mt_tiny', Site.of(SPACES['mobilenet3_mt_tiny'].strides, (16, 16), HeadSpec('classification', 3)))
+  assert table.settings['runtime'] == 'x86' and table.error < 0.01 and len(measured) == 24
+  assert 'table.json: 24 networks of mobilenet3_mt_tiny, 0.' in capsys.readouterr().out
+  whole = json.loads((tmp_path / 'table.json').read_text())
+  (tmp_path / 'part.json').write_text(json.dumps(whole | {'operations': whole['operations'][:20]}))
+  latency_table.main(of_space(tmp_path / 'part.json'))
+  assert len(measured) == 28 and json.loads((tmp_path / 'part.json').read_text()) == whole
+  with pytest.raises(UserError, match='which is another table or none'):
+    latency_table.main(of_space(tmp_path / 'table.json', space='mobilenet3_mt_small'))
+
+
 @pytest.mark.parametrize('content', ['{}', 'nothing', '[]', 'damaged', 'unknown'])
 def test_a_file_of_something_else_is_left_alone(written, tmp_path, runtime, content):
   if content in ('damaged', 'unknown'):
@@ -115,6 +144,8 @@ def test_a_table_of_other_settings_is_left_alone(written, tmp_path, runtime):
   [
     ({'out': ''}, r'--out is needed\. Received: none'),
     ({'out': 'nowhere/table.json'}, r'--out is a file in an existing folder\. Received: nowhere/table\.json'),
+    ({'networks': 7}, r'--networks is at least 20, that rates can be fitted\. Received: 7\.'),
+    ({'space': 'small'}, r'small'),
     ({'density': 0}, r'--density lies in \(0, 1\]\. Received: 0'),
     ({'density': 0.1}, r'x86 never executes sparsely\. Received: --density=0\.1'),
     ({'fractions': '1,0.5'}, r'--fractions are rising shares that end with 1'),

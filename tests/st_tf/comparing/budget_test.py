@@ -87,6 +87,9 @@ def test_a_budget_counts_what_a_search_leaves():
   tuned = given | {'fine_tune_epochs': 8}
   assert spent(tiny.config(method='supertickets', **tuned), 0) == pytest.approx(8 * share + 8 * 0.5)
   assert spent(tiny.config(method='supertickets', **given | {'target_macs': 0.0, 'penalty': 0.1}), 0) == 16
+  in_ms = {'cost': 'latency:table.json', 'target_latency_ms': 3.0, 'trials': 4, 'trial_epochs': 2}
+  assert spent(tiny.config(method='supertickets', **given | in_ms), 0) == 16  # What is left nobody knows.
+  assert spent(tiny.config(method='menas', **given | in_ms), 0) == (4 * 2 + 16) * 0.5
   config = within(tiny.config(method='supertickets', **given), 8.5, 0)
   assert config.epochs == 12 and spent(config, 0) <= 8.5 < spent(dataclasses.replace(config, epochs=13), 0)
 

@@ -8,6 +8,8 @@ import types
 import pytest
 
 from st_tf.arch.genome import price
+from st_tf.arch.latency import LatencyError
+from st_tf.arch.space_latency import SpaceTable
 from st_tf.config import ConfigError
 from st_tf.methods import _candidate as candidate
 from st_tf.methods import _generations as generations
@@ -22,7 +24,7 @@ from st_tf.runs.workdir import Workdir
 from st_tf.search.breeding import largest
 from st_tf.ticket import Costs, Provenance
 from st_tf.ticket.facts import TrainingCost
-from tests import tiny
+from tests import space_tables, tiny
 
 SETTINGS = {'method': 'menas', 'space': 'mobilenet3_mt_tiny', 'population': 4, 'trials': 9, 'trial_epochs': 2, 'target_macs': 25_000.0}
 GRAPHS = functools.cache(mobile.graph)
@@ -194,6 +196,40 @@ def test_the_best_of_the_last_trainings_is_the_ticket_and_pays_for_all(tmp_path,
   assert [row.get('final') for row in rows[:4]] == [0.3, None, 0.6, 0.6]
   assert [row['number'] for row in rows if row.get('is_winner')] == [3] and ticket.arch == finals[2].arch
   assert all(row['parents'] == [parent + 1 for parent in one.parents] for row, one in zip(rows, tried))
+
+
+@pytest.fixture
+def table(tmp_path):
+  """Settings that name a table of the space."""
+  path = space_tables.write(tmp_path / 'table.json', SETTINGS['space'], tiny.SIDE, len(tiny.LABELS))
+  return {'cost': f'latency:{path}'}
+
+
+def test_milliseconds_bound_every_network_and_are_told_of_the_ticket(tmp_path, made_up, table):
+  free = search(tmp_path / 'free')
+  known, all_of_free = SpaceTable.load(tmp_path / 'table.json'), free.run()
+  slow = [one.genome for one in all_of_free]
+  limit = sorted(map(known.milliseconds, slow))[len(slow) // 2]
+  found = search(tmp_path / 'bounded', **table, target_latency_ms=limit)
+  tried = found.run()
+  assert max(known.milliseconds(one.genome) for one in tried) <= limit < max(map(known.milliseconds, slow))
+  assert search(tmp_path / 'bounded', **table, target_latency_ms=limit).run() == tried
+  ticket = found.charged({1: made_up_final(found, tried[1], 0.5)}, tried)
+  assert ticket.provenance.latency == {'milliseconds': known.milliseconds(tried[1].genome), 'table': dict(known.settings)}
+  assert free.charged({1: made_up_final(free, all_of_free[1], 0.5)}, all_of_free).provenance.latency is None
+
+
+def test_a_bound_in_milliseconds_that_no_network_meets_is_refused(tmp_path, table):
+  with pytest.raises(
+    ConfigError, match=r'^--target_latency_ms is at least that of the smallest network .*, 0\.2\d* here\. Received: 0\.1\.'
+  ):
+    search(tmp_path / 'run', **table, target_latency_ms=0.1)
+
+
+def test_a_table_of_other_images_is_refused(tmp_path, table):
+  space_tables.write(tmp_path / 'table.json', SETTINGS['space'], 16, len(tiny.LABELS))
+  with pytest.raises(LatencyError, match='a table of mobilenet3_mt_tiny, 16x16 pixels'):
+    search(tmp_path / 'run', **table, target_latency_ms=9)
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,8 @@ SETTINGS = {
   ('settings', 'message'),
   [
     (
-      {'cost': 'latency:table.json', 'target_latency_ms': 3.0},
-      '^--method=menas bounds MACs and parameters. Received: --target_latency_ms=3. Use --target_macs, or --method=supertickets.$',
+      {'cost': 'latency:table.json'},
+      '^--method=menas has a table for --target_latency_ms. Received: --cost=latency:table.json alone. Give both or neither.$',
     ),
     ({'target_macs': 0.0}, '^--method=menas needs a bound, which its networks evolve towards. Received: --target_macs=0. Raise it.$'),
     ({'init_from': 'somewhere'}, '^--method=menas trains networks of a space of its own. Received: --init_from=somewhere. Leave it out.$'),

@@ -1,5 +1,7 @@
 """Who is kept, who has children, and what they may cost."""
 
+import dataclasses
+
 import pytest
 
 from st_tf.arch.genome import Price, Site, price
@@ -109,6 +111,11 @@ def test_a_candidate_may_be_as_much_larger_as_its_ticket_is_smaller():
 
 def test_a_generation_of_children_is_half_a_population():
   assert (RULES.size_of(0), RULES.size_of(1), Rules(3, 0, 1, 1, 1).children) == (4, 2, 1)
+
+
+def test_a_bound_counts_milliseconds_too():
+  bound = Bound(lambda genome: Price(5, 7), 7, milliseconds=2.0, latency=lambda genome: genome.stem / 4)
+  assert bound.allows(dataclasses.replace(smallest(SPACE), stem=8)) and not bound.allows(dataclasses.replace(smallest(SPACE), stem=12))
 
 
 def test_a_bound_counts_parameters_too():
