@@ -11,7 +11,7 @@ import pathlib
 
 from absl import flags as absl_flags
 
-from st_tf import command, quiet, workers
+from st_tf import clusters, command, quiet, workers
 from st_tf.api.calls import check_shipping
 from st_tf.config import Identity, flags
 from st_tf.runs import claimed
@@ -33,10 +33,20 @@ class Options:
     default=False,
     metadata={'help': 'At the end write what a phone needs, too: a float16 file, whether it runs sparsely, an Android project.'},
   )
+  cluster: str = dataclasses.field(
+    default='',
+    metadata={
+      'help': 'Hand the trainings of a search (tuner, menas) to a Ray cluster: its address, or auto for the one that this machine belongs'
+      ' to; as many at a time as have room there. Empty = train here.'
+    },
+  )
+  cpus_per_run: int = dataclasses.field(default=1, metadata={'help': 'With --cluster: processors of each training.'})
+  gpus_per_run: float = dataclasses.field(default=0.0, metadata={'help': 'With --cluster: GPUs of each training; 0.5 = two share one.'})
   dry_run: bool = dataclasses.field(default=False, metadata={'help': 'Print the plan and stop.'})
 
   def __post_init__(self):
     check_shipping(self.deliver, self.ship)
+    clusters.check(self.cluster, self.cpus_per_run, self.gpus_per_run)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -50,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
   if not options.dry_run and workers.here().is_chief:  # Where several train, all compare their settings, and end together.
     claimed.check(options.workdir, request, options.fresh, asks_others=not options.stages)
   with quiet.imports():
-    from st_tf.api import drawing, dry_run, together
+    from st_tf.api import drawing, dry_run, sharing, together
     from st_tf.runs.process import Process
     from st_tf.training import replicas
   task, config = drawing.prepared(request, planned_only=options.dry_run)
@@ -69,8 +79,10 @@ def main(argv: Sequence[str]) -> int:
   fresh = options.fresh and not command.has_forgotten()
   opened = together.opened(path, config, Identity.of(config, task.contents), process, fresh=fresh, stages=options.stages or None)
 
+  shared = sharing.shared(config, path, options.stages, options.cluster, options.cpus_per_run, options.gpus_per_run)
+
   def draw() -> None:
-    with opened as workdir:
+    with opened as workdir, shared:
       command.note_forgotten()
       drawing.draw_into(task, config, workdir, options.deliver, options.ship)
 

@@ -217,3 +217,12 @@ def interruptible_process():
   before = signal.signal(signal.SIGINT, signal.default_int_handler)
   yield
   signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def nodes(monkeypatch):
+  """(A Ray cluster of two nodes on this machine, the node that is not its head); skips where there is no Ray."""
+  from tests import ray_nodes
+
+  with ray_nodes.two(monkeypatch) as found:
+    yield found

@@ -12,7 +12,7 @@ import tempfile
 
 import tensorflow as tf
 
-from st_tf import files
+from st_tf import files, methods
 from st_tf.config import Config, ConfigError, Identity
 from st_tf.errors import Interrupted, UserError
 from st_tf.runs import lock
@@ -21,7 +21,6 @@ from st_tf.runs.workdir import Workdir
 from st_tf.training import replicas
 from st_tf.workers import WorkerLost
 
-_OWN_WORKERS = ('tuner', 'menas')  # Whose trainings are handed to processes by keras-tuner.
 _ENDED = 'worker_{}_ended.txt'
 _STATES = ('state.json', 'finished.json')  # Of checkpoints, and of runs.
 
@@ -58,7 +57,7 @@ def opened(
     with contextlib.closing(Workdir(path, identity, process, fresh=fresh, stages=stages, wait=bool(stages))) as found:
       yield found
     return
-  if stages or config.method in _OWN_WORKERS:
+  if stages or methods.named(config.method).is_shared:
     given = '--stages' if stages else f'--method={config.method}, which hands its trainings to processes of their own'
     raise ConfigError(f'Several workers train one network at a time. Received: {given}. Leave it out, or train on one worker.')
   where, notes, stopped = replicas.strategy(config), _Notes(files.expanded(path).resolve(), place.index), []

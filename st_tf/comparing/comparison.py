@@ -4,14 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 import pathlib
 import time
 
-from st_tf import wording
+from st_tf import processes, wording
 from st_tf.api import delivery, drawing, dry_run
 from st_tf.comparing import budget, entries, outputs, possible, table
 from st_tf.comparing.cluster import launching
 from st_tf.comparing.entries import Cell, Entry, departures
 from st_tf.comparing.options import Options
 from st_tf.comparing.record import Record, Records
-from st_tf.comparing.runner import INTERRUPTED
 from st_tf.comparing.table import Rate, Result, Row
 from st_tf.comparing.work import Work
 from st_tf.config import Config, Identity
@@ -135,7 +134,7 @@ class Comparison:
     if not only_collected:
       self._records.check_writable()
     errors = {} if only_collected else self._work.do(self._trials(), 'learning rates', 'validation')
-    if INTERRUPTED in errors.values():  # A rate is not chosen among those that happened to end.
+    if processes.INTERRUPTED in errors.values():  # A rate is not chosen among those that happened to end.
       raise KeyboardInterrupt
     rates = {entry: self._best_rate(entry) for entry in self.chosen}
     split, metric = self.options.split, self.task.primary_metric

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 
-from st_tf import workers
+from st_tf import clusters, workers
 from st_tf.config import ConfigError
 from st_tf.config.fields import check_all
 from st_tf.config.request import Request
@@ -65,18 +65,14 @@ class Options:
 
   def __post_init__(self):
     check_all(self)
-    for name in ('seeds', 'jobs', 'cpus_per_run'):
+    for name in ('seeds', 'jobs'):
       if getattr(self, name) < 1:
         raise ConfigError(f'--{name} is at least 1. Received: {getattr(self, name)}.')
     if len(set(self.learning_rates)) < len(self.learning_rates):
       raise ConfigError(f'--learning_rates are different ones. Received: {",".join(map(str, self.learning_rates))}. Leave one out.')
-    if self.gpus_per_run < 0 or (self.gpus_per_run > 1 and not float(self.gpus_per_run).is_integer()):
-      raise ConfigError(f'--gpus_per_run is a number of whole GPUs, or a share of one. Received: {self.gpus_per_run:g}.')
+    clusters.check(self.cluster, self.cpus_per_run, self.gpus_per_run)
     if self.cluster and self.jobs > 1:
       raise ConfigError(f'On a cluster as many run at a time as have room. Received: --cluster and --jobs={self.jobs}. Leave out --jobs.')
-    if not self.cluster and (self.cpus_per_run > 1 or self.gpus_per_run):
-      given = '--cpus_per_run' if self.cpus_per_run > 1 else '--gpus_per_run'
-      raise ConfigError(f'{given} goes with --cluster. Received: no --cluster. Leave it out, or write --cluster=auto.')
     if self.budget < 0:
       raise ConfigError(f'--budget is not negative. Received: {self.budget:g}.')
 

@@ -2,23 +2,17 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent import futures
-import ctypes
 import dataclasses
 import os
 import pathlib
 import signal
 import subprocess
 import sys
-import sysconfig
 import threading
 from typing import TypeVar
 
-from st_tf import command, files
+from st_tf import files, processes
 from st_tf.config import Config
-
-INTERRUPTED = 'interrupted; the same command continues it'
-_PR_SET_PDEATHSIG = 1  # Of <sys/prctl.h>.
-_THREADS = ('TF_NUM_INTRAOP_THREADS', 'OMP_NUM_THREADS')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,11 +54,13 @@ class Launcher:
       KeyboardInterrupt: all were stopped; the run has saved its state.
     """
     words, log = words_of(self._root, config, path)
-    before = log.stat().st_size if log.exists() else 0
+    before = processes.size_of(log)
     with open(log, 'a', encoding='utf-8') as output:
       # In a session of its own, so that Ctrl-C reaches it once, from `stop`.
-      words, here = [sys.executable, *words], os.environ | environment_of(self._threads)
-      process = subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT, env=here, start_new_session=True, preexec_fn=follower())
+      words, here = [sys.executable, *words], os.environ | processes.environment_of(self._threads)
+      process = subprocess.Popen(
+        words, stdout=output, stderr=subprocess.STDOUT, env=here, start_new_session=True, preexec_fn=processes.follower()
+      )
       self._running.add(process)
       if self._stopped:
         process.send_signal(signal.SIGTERM)
@@ -72,7 +68,7 @@ class Launcher:
       self._running.discard(process)
     if self._stopped:
       raise KeyboardInterrupt
-    return error_of(log, before, code)
+    return processes.error_of(log, before, code)
 
   def stop(self) -> None:
     """Asks all processes to save and end."""
@@ -94,43 +90,6 @@ def words_of(root: pathlib.Path, config: Config, path: pathlib.Path) -> tuple[li
     file.parent.mkdir(parents=True, exist_ok=True)
   files.write_text(config_file, config.to_json())
   return ['-m', 'st_tf.train', f'--config={config_file}', f'--workdir={path}', f'--stages={path.parent}', '--nodeliver'], log
-
-
-def environment_of(threads: int) -> dict[str, str]:
-  """What the environment of a training has beside that of its parent, when it may use so many threads."""
-  own = dict.fromkeys(_THREADS, str(threads))
-  source = str(pathlib.Path(__file__).resolve().parents[2])
-  if source == sysconfig.get_path('purelib'):  # Installed, it is found; put first, it would come before the standard library.
-    return own
-  return own | {'PYTHONPATH': os.pathsep.join(filter(None, [source, os.environ.get('PYTHONPATH', '')]))}
-
-
-def follower() -> Callable[[], None] | None:
-  """What a new process does first, so that it is asked to end when this one dies: a task that Ray starts again has its folder soon."""
-  try:
-    ask, parent = ctypes.CDLL(None).prctl, os.getpid()
-  except (OSError, AttributeError):  # Linux has it.
-    return None
-
-  def follow() -> None:
-    ask(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-      os._exit(1)
-
-  return follow
-
-
-def error_of(log: pathlib.Path, before: int, code: int) -> str:
-  """Why a training left no ticket, in one line; empty where it did.
-
-  Args:
-    log: what it said.
-    before: how long the log was before it began, in bytes.
-    code: with which its process ended.
-  """
-  if code == command.INTERRUPTED:
-    return INTERRUPTED
-  return '' if code == 0 else _reason(log.read_bytes()[before:].decode(errors='replace'), code)
 
 
 def log_of(root: pathlib.Path, path: pathlib.Path) -> pathlib.Path:
@@ -187,12 +146,3 @@ def run(work: Mapping[pathlib.Path, Work], launch: Launch[Work], stop: Stop, job
 def _cores() -> int:
   """Those that this process may use: more threads than that would get in each other's way."""
   return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
-
-
-def _reason(said: str, code: int) -> str:
-  lines = [line.strip() for line in said.splitlines() if line.strip()]
-  told = [line.removeprefix('error: ') for line in lines if line.startswith('error: ')]
-  if told:
-    return told[-1]
-  ended = f'ended by {signal.Signals(-code).name}' if code < 0 else f'exit code {code}'
-  return f'{ended}; {lines[-1]}' if lines and code > 0 else ended

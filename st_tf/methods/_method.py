@@ -79,6 +79,7 @@ class Method:
     settled: (task, settings) -> the settings with those that only what is there can tell.
     trainer: (task, settings, plan) -> what a dry run measures.
     tells: (task, settings) -> lines of a plan that are its own; refuses what it cannot do.
+    is_shared: whether several processes share its trainings, by the variables of keras-tuner.
     has_networks: whether it trains networks of its own and not the supernet, of whose MACs its target is a share.
     before: (settings, MACs of the supernet) -> what the trainings of the ticket that it begins with have cost, in epochs of the supernet.
   """
@@ -96,5 +97,6 @@ class Method:
   settled: Callable[[Task, Config], Config] = as_given
   trainer: Callable[[Task, Config, Plan], Trainer] = fresh
   tells: Callable[[Task, Config], Iterable[str]] = nothing_more
+  is_shared: bool = False
   has_networks: bool = False
   before: Callable[[Config, int], float] = nothing_before

@@ -160,5 +160,6 @@ METHOD = Method(
   trainings=trainings,
   trainer=trainer,
   tells=tells,
+  is_shared=True,
   has_networks=True,
 )

@@ -326,4 +326,5 @@ METHOD = Method(
     'prune_interval',
   ),
   trainings=trainings,
+  is_shared=True,
 )

@@ -26,6 +26,7 @@ TICKETS = 'tickets'
 STAGES = 'stages'
 EARLY = 'early.safetensors'
 FINISHED = 'finished.json'
+WORKERS = 'workers'  # Folders of the processes that share its trainings, and what they say.
 OWN_FILES = (FINISHED, EARLY, METRICS, DIGESTS, CONFIG)
 _ROW = {'event': str, 'step': int, 'epoch': int, 'seconds': float, 'validation': Mapping[str, float]}  # What is reckoned with.
 

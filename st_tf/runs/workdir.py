@@ -166,7 +166,7 @@ class Workdir:
     # What says that the run is finished goes first, since not all of it is there any more; the configuration last: it is what makes this
     # a run's folder, in which --fresh can be given again.
     (self.path / folder.FINISHED).unlink(missing_ok=True)
-    for name in (folder.TICKETS, folder.CHECKPOINTS, folder.BOARD, folder.STAGES):
+    for name in (folder.TICKETS, folder.CHECKPOINTS, folder.BOARD, folder.STAGES, folder.WORKERS):
       files.remove(self.path / name)
     for name in folder.OWN_FILES:
       (self.path / name).unlink(missing_ok=True)

@@ -4,6 +4,7 @@ import pytest
 
 from st_tf.comparing.options import Options, check, check_recorded
 from st_tf.config import ConfigError
+from st_tf.errors import UserError
 from st_tf.config.request import Request
 
 
@@ -23,7 +24,7 @@ from st_tf.config.request import Request
   ],
 )
 def test_options_are_checked(given, message):
-  with pytest.raises(ConfigError, match=message):
+  with pytest.raises(UserError, match=message):
     Options(**given)
 
 

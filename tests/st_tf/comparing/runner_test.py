@@ -1,17 +1,16 @@
 import pathlib
-import subprocess
 import sys
 import threading
 import time
 
 import pytest
 
+from st_tf import processes
 from st_tf.comparing import runner
 from st_tf.comparing.runner import Launcher, Outcome, run
 from tests import tiny
 
 PYTHON = sys.executable
-ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
 def work(count: int) -> dict:
@@ -70,7 +69,7 @@ def pretend(tmp_path, monkeypatch):
     ('print("error: A rule. Received: x."); raise SystemExit(2)', 'A rule. Received: x.'),
     ('print("Traceback"); print("KeyError: 3"); raise SystemExit(1)', 'exit code 1; KeyError: 3'),
     ('import os, signal; os.kill(os.getpid(), signal.SIGKILL)', 'ended by SIGKILL'),
-    ('raise SystemExit(130)', runner.INTERRUPTED),
+    ('raise SystemExit(130)', processes.INTERRUPTED),
   ],
 )
 def test_a_process_that_ends_badly_is_told_in_one_line(pretend, tmp_path, code, error):
@@ -140,20 +139,3 @@ def test_a_stopped_process_is_asked_to_save(pretend, tmp_path):
   with pytest.raises(KeyboardInterrupt):
     launch(tiny.config(), tmp_path / 'runs' / 'a')
   assert log.read_text().splitlines() == ['ready', 'saved']
-
-
-def test_a_training_is_asked_to_end_when_its_comparison_dies(tmp_path):
-  training = "trap 'touch asked; exit' TERM; touch ready; while :; do sleep 0.1; done"
-  dying = f"""
-import os, subprocess, time
-from st_tf.comparing import runner
-subprocess.Popen(['sh', '-c', {training!r}], cwd={str(tmp_path)!r}, preexec_fn=runner.follower())
-while not os.path.exists({str(tmp_path / 'ready')!r}):
-  time.sleep(0.05)
-os._exit(9)
-"""
-  assert subprocess.run([PYTHON, '-c', dying], cwd=ROOT).returncode == 9
-  ends = time.monotonic() + 20
-  while not (tmp_path / 'asked').exists() and time.monotonic() < ends:
-    time.sleep(0.05)
-  assert (tmp_path / 'asked').exists()

@@ -1,0 +1,131 @@
+"""Processes as tasks of a Ray cluster: each is the same process as on one machine, wherever there is room for it.
+
+A task whose node dies is started again by Ray on another, where a training goes on from its last checkpoint: its folder is on storage
+that all nodes see, and the project is installed on all of them.
+"""
+
+from collections.abc import Mapping, Sequence
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+from typing import Any
+
+from st_tf import processes
+from st_tf.errors import UserError
+
+_FOR_EVER = 1e9  # Seconds.
+
+
+def check(address: str, cpus: int, gpus: float) -> None:
+  """Refuses what no cluster can give.
+
+  Args:
+    address: of the cluster; '' = none.
+    cpus: processors for each task.
+    gpus: likewise.
+
+  Raises:
+    UserError: naming the setting.
+  """
+  if cpus < 1:
+    raise UserError(f'--cpus_per_run is at least 1. Received: {cpus}.')
+  if gpus < 0 or (gpus > 1 and not float(gpus).is_integer()):
+    raise UserError(f'--gpus_per_run is a number of whole GPUs, or a share of one. Received: {gpus:g}.')
+  if not address and (cpus > 1 or gpus):
+    given = '--cpus_per_run' if cpus > 1 else '--gpus_per_run'
+    raise UserError(f'{given} goes with --cluster. Received: no --cluster. Leave it out, or write --cluster=auto.')
+
+
+class Tasks:
+  """Where tasks run.
+
+  Args:
+    address: of the cluster, or auto.
+    cpus: processors for each task.
+    gpus: likewise.
+
+  Attributes:
+    room: how many run at a time on the nodes that are there.
+
+  Raises:
+    UserError: Ray is not installed, no cluster answers, or it has no node for such a task.
+  """
+
+  def __init__(self, address: str, cpus: int, gpus: float):
+    self._ray, self._cpus = _connected(address), cpus
+    nodes = [(node['Resources'].get('CPU', 0), node['Resources'].get('GPU', 0)) for node in self._ray.nodes() if node['Alive']]
+    self.room = sum(int(min(processors / cpus, devices / gpus if gpus else processors)) for processors, devices in nodes)
+    if not self.room:
+      largest = max(nodes, default=(0, 0))
+      raise UserError(
+        f'A node of the cluster has room for a training. Received: --cpus_per_run={cpus} --gpus_per_run={gpus:g}; the largest node has'
+        f' {largest[0]:g} processors and {largest[1]:g} GPUs. Lower them.'
+      )
+    self._task = self._ray.remote(_done).options(num_cpus=cpus, num_gpus=gpus, max_retries=-1)
+
+  @property
+  def here(self) -> str:
+    """The address at which tasks reach this machine."""
+    return self._ray.util.get_node_ip_address()
+
+  def started(self, words: Sequence[str], log: pathlib.Path, environment: Mapping[str, str] | None = None) -> Any:
+    """A task, which waits for room.
+
+    Args:
+      words: what Python is told.
+      log: for what it says.
+      environment: what it has beside that of its node.
+    """
+    return self._task.remote(words, str(log), processes.environment_of(self._cpus) | dict(environment or {}))
+
+  def code(self, task: Any) -> int:
+    """The exit code of a task, once it has ended.
+
+    Raises:
+      ClusterError: the cluster did not let it end.
+    """
+    try:
+      return self._ray.get(task)
+    except self._ray.exceptions.RayError as error:
+      raise ClusterError(f'the cluster says: {str(error).strip().splitlines()[-1]}') from error
+
+  def cancel(self, task: Any) -> None:
+    """Asks a task to save and end."""
+    self._ray.cancel(task)
+
+
+class ClusterError(Exception):
+  """A task that a cluster did not let end."""
+
+
+def _done(words: Sequence[str], log: str, environment: Mapping[str, str]) -> int:
+  """The exit code of a process, on the node that the task is on; asked to stop it lets the process save."""
+  with open(log, 'a', encoding='utf-8') as output:
+    here = os.environ | environment
+    command = [sys.executable, *words]
+    process = subprocess.Popen(
+      command, stdout=output, stderr=subprocess.STDOUT, env=here, start_new_session=True, preexec_fn=processes.follower()
+    )
+    try:
+      return process.wait(_FOR_EVER)  # Ray cancels a task by an exception, which comes between two short sleeps of such a wait only.
+    except KeyboardInterrupt:
+      process.send_signal(signal.SIGTERM)
+      process.wait()
+      raise
+
+
+def _connected(address: str) -> Any:
+  try:
+    import ray
+  except ImportError as error:
+    raise UserError("--cluster needs Ray. Received: none is installed. Write pip install 'supertickets[cluster]'.") from error
+  try:
+    ray.init(address=address, log_to_driver=False, logging_level='ERROR', ignore_reinit_error=True)
+  except (ConnectionError, ValueError, RuntimeError) as error:
+    said = (str(error).strip() or type(error).__name__).splitlines()[0]
+    raise UserError(
+      f'--cluster is the address of a Ray cluster, or auto. Received: {address} ({said:.200}). Start one by ray start.'
+    ) from error
+  return ray
