@@ -145,4 +145,4 @@ def test_a_node_that_dies_costs_nothing_but_time(nodes, tmp_path):
   here = drawn('here')
   assert there.provenance.trials == here.provenance.trials and there.arch == here.arch
   for name, value in here.weights.items():  # Tasks have one thread each, this process may have more: sums in another order.
-    np.testing.assert_allclose(there.weights[name], value, atol=1e-5, err_msg=name)
+    np.testing.assert_allclose(there.weights[name], value, rtol=1e-3, atol=1e-4, err_msg=name)

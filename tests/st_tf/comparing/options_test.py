@@ -4,8 +4,8 @@ import pytest
 
 from st_tf.comparing.options import Options, check, check_recorded
 from st_tf.config import ConfigError
-from st_tf.errors import UserError
 from st_tf.config.request import Request
+from st_tf.errors import UserError
 
 
 @pytest.mark.parametrize(
