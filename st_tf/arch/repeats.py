@@ -69,6 +69,7 @@ _NAMINGS = (
   Naming('menas', re.compile(r'(?P<before>(?P<run>s\d+)b)(?P<number>\d+)(?=/)'), repeated=slice(None)),
   Naming('resnet50', re.compile(r'(?P<before>(?P<run>conv\d+)_block)(?P<number>\d+)(?=_)'), ending='_add'),
   Naming('mobilenet_v2', re.compile(r'(?P<before>block_)(?P<number>\d+)(?=_)'), repeated=slice(0, 5), sequences=6),
+  Naming('mobilenet_v3', re.compile(r'(?P<before>expanded_conv_)(?P<number>\d+)(?=/)'), repeated=slice(None)),
   Naming('efficientnet_lite', re.compile(r'(?P<before>block)(?P<number>\d+)(?=/)'), repeated=slice(1, 6), sequences=7),
 )
 _SHARE = 0.5  # Of a network's layers that a naming has to know.

@@ -61,7 +61,9 @@ class SearchConfig:
     share=True,
   )
   target_latency_ms: float = setting(
-    0.0, 'Milliseconds the surviving network may take, by the table of --cost=latency:FILE; in place of --target_macs. 0 = no such target.'
+    0.0,
+    'Milliseconds the surviving network may take, by the table of --cost=latency:FILE; in place of --target_macs, of menas beside it.'
+    ' 0 = no such target.',
   )
   unit_search: str = setting(
     'factors',

@@ -48,7 +48,7 @@ class Family:
     read: such a file -> {"layer/variable": array}; raises KeyError where one is missing, ValueError or OSError where it is no such file.
     side: of the square images, in pixels, that its weights were trained on.
     published: (height, width) of images -> the file that others have published for them; None = NAME.npz, which is not fetched.
-    resized: the network with its head -> the same with other numbers of blocks.
+    shaped: the network with its head -> as the family has it: with other numbers of blocks, or names of layers.
   """
 
   features: Callable[[Any], Any]
@@ -60,7 +60,7 @@ class Family:
   read: Callable[[pathlib.Path], dict[str, np.ndarray]]
   side: int = 224
   published: Callable[[tuple[int, int]], Published] | None = None
-  resized: Callable[[Graph], Graph] = lambda graph: graph
+  shaped: Callable[[Graph], Graph] = lambda graph: graph
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,7 +140,7 @@ def supernet(name: str, head: HeadSpec, image_size: tuple[int, int]) -> Graph:
   except ValueError as error:
     sides = 'x'.join(map(str, image_size))
     raise SpecError(f'Images have a size that {name} can read. Received: {sides} ({error}). Raise --image_size.') from error
-  graph = family.resized(ends.without(under_head(image, maps, head, family.dropout), 'Dropout'))
+  graph = family.shaped(ends.without(under_head(image, maps, head, family.dropout), 'Dropout'))
   return ends.renamed(graph, ends.of_unnamed(graph) | ends.of_ends(graph, keeps_end=True))
 
 

@@ -27,7 +27,7 @@ def _of(width: float, depth: int = _USUAL) -> Family:
   usual = application(functools.partial(keras.applications.MobileNet, alpha=width), 'signed', published)
   if depth == _USUAL:
     return usual
-  return dataclasses.replace(untrained(usual.features, 'signed'), dropout=usual.dropout, resized=lambda graph: _resized(graph, depth))
+  return dataclasses.replace(untrained(usual.features, 'signed'), dropout=usual.dropout, shaped=lambda graph: _resized(graph, depth))
 
 
 def _resized(graph: Graph, depth: int) -> Graph:

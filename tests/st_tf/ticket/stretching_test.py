@@ -68,6 +68,26 @@ def test_repeated_blocks_of_mobile_networks_are_stretched_and_squeezed(name):
   assert left == resizing(source, 2, order='appending').of(source) and len(left.nodes) < len(source.nodes)
 
 
+@pytest.mark.parametrize(
+  ('name', 'counts'),
+  [
+    ('mobilenet_v3_small:0.75', (2, 3, 2, 3)),
+    pytest.param('mobilenet_v3_small_minimalistic', (2, 3, 2, 3), marks=pytest.mark.slow),
+    pytest.param('mobilenet_v3_large_minimalistic', (2, 3, 4, 2, 3), marks=pytest.mark.slow),
+    pytest.param('mobilenet_v3_large', (2, 3, 4, 2, 3), marks=pytest.mark.slow),
+  ],
+)
+def test_blocks_of_mobilenet_v3_are_stretched_and_squeezed_with_their_activations(name, counts):
+  source = network(name)
+  assert Repeats.of(source).counts == counts
+  grown = resizing(source, 4).of(source)
+  assert Repeats.of(grown).counts == (4,) * len(counts) and graph_of(build_graph(grown)) == grown
+  back = resizing(grown, target=source).of(grown)
+  assert back == source
+  found = resizing(source, 2)
+  assert {place: shape for name, shape in shapes(source).items() for place, _ in found.copies(name)} == shapes(found.of(source))
+
+
 def test_an_evolved_network_is_stretched_and_squeezed():
   source = mobile.graph(GENOME, Site.of((2, 2, 1), (16, 16), HEAD))
   found = resizing(source, 4)
