@@ -10,9 +10,11 @@ import pathlib
 import signal
 import subprocess
 import sys
+import threading
 from typing import Any
 
 from st_tf import processes
+from st_tf.command import INTERRUPTED
 from st_tf.errors import UserError
 
 _FOR_EVER = 1e9  # Seconds.
@@ -56,14 +58,15 @@ class Tasks:
   def __init__(self, address: str, cpus: int, gpus: float):
     self._ray, self._cpus = _connected(address), cpus
     nodes = [(node['Resources'].get('CPU', 0), node['Resources'].get('GPU', 0)) for node in self._ray.nodes() if node['Alive']]
-    self.room = sum(int(min(processors / cpus, devices / gpus if gpus else processors)) for processors, devices in nodes)
+    self.room = sum(int(min(processors // cpus, _share(devices, gpus) if gpus else processors)) for processors, devices in nodes)
     if not self.room:
       largest = max(nodes, default=(0, 0))
       raise UserError(
         f'A node of the cluster has room for a training. Received: --cpus_per_run={cpus} --gpus_per_run={gpus:g}; the largest node has'
         f' {largest[0]:g} processors and {largest[1]:g} GPUs. Lower them.'
       )
-    self._task = self._ray.remote(_done).options(num_cpus=cpus, num_gpus=gpus, max_retries=-1)
+    how = {'num_cpus': cpus, 'num_gpus': gpus, 'max_retries': -1, 'retry_exceptions': [Preempted]}
+    self._task = self._ray.remote(_done).options(**how)
 
   @property
   def here(self) -> str:
@@ -78,7 +81,7 @@ class Tasks:
       log: for what it says.
       environment: what it has beside that of its node.
     """
-    return self._task.remote(words, str(log), processes.environment_of(self._cpus) | dict(environment or {}))
+    return self._task.remote(words, str(log), processes.environment_of(self._cpus) | dict(environment or {}), os.getcwd())
 
   def code(self, task: Any) -> int:
     """The exit code of a task, once it has ended.
@@ -100,20 +103,37 @@ class ClusterError(Exception):
   """A task that a cluster did not let end."""
 
 
-def _done(words: Sequence[str], log: str, environment: Mapping[str, str]) -> int:
-  """The exit code of a process, on the node that the task is on; asked to stop it lets the process save."""
+class Preempted(Exception):
+  """A process that its node asked to save and end, and nobody else: Ray starts its task again."""
+
+
+def _share(devices: float, gpus: float) -> float:
+  """How many tasks of so many GPUs find room on a node's; none is on two of them in part."""
+  return devices // gpus if gpus >= 1 else int(devices) * (1 // gpus)
+
+
+def _done(words: Sequence[str], log: str, environment: Mapping[str, str], folder: str) -> int:
+  """The exit code of a process, on the node that the task is on; asked to stop it lets the process save.
+
+  Raises:
+    Preempted: somebody else asked the process to stop.
+  """
   with open(log, 'a', encoding='utf-8') as output:
     here = os.environ | environment
     command = [sys.executable, *words]
+    where = folder if os.path.isdir(folder) else None  # Where it was asked for, so that relative paths mean the same.
     process = subprocess.Popen(
-      command, stdout=output, stderr=subprocess.STDOUT, env=here, start_new_session=True, preexec_fn=processes.follower()
+      command, stdout=output, stderr=subprocess.STDOUT, env=here, cwd=where, start_new_session=True, preexec_fn=processes.follower()
     )
     try:
-      return process.wait(_FOR_EVER)  # Ray cancels a task by an exception, which comes between two short sleeps of such a wait only.
+      code = process.wait(_FOR_EVER)  # Ray cancels a task by an exception, which comes between two short sleeps of such a wait only.
     except KeyboardInterrupt:
       process.send_signal(signal.SIGTERM)
       process.wait()
       raise
+  if code == INTERRUPTED:
+    raise Preempted(f'{log} says how far it came.')
+  return code
 
 
 def _connected(address: str) -> Any:
@@ -121,6 +141,8 @@ def _connected(address: str) -> Any:
     import ray
   except ImportError as error:
     raise UserError("--cluster needs Ray. Received: none is installed. Write pip install 'supertickets[cluster]'.") from error
+  # Ray's own handler would end this process in the middle of things.
+  handler = signal.getsignal(signal.SIGTERM)
   try:
     ray.init(address=address, log_to_driver=False, logging_level='ERROR', ignore_reinit_error=True)
   except (ConnectionError, ValueError, RuntimeError) as error:
@@ -128,4 +150,7 @@ def _connected(address: str) -> Any:
     raise UserError(
       f'--cluster is the address of a Ray cluster, or auto. Received: {address} ({said:.200}). Start one by ray start.'
     ) from error
+  finally:
+    if threading.current_thread() is threading.main_thread():
+      signal.signal(signal.SIGTERM, handler)
   return ray

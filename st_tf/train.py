@@ -63,6 +63,7 @@ def main(argv: Sequence[str]) -> int:
     from st_tf.api import drawing, dry_run, sharing, together
     from st_tf.runs.process import Process
     from st_tf.training import replicas
+  sharing.check(request.resolved().method, options.cluster)
   task, config = drawing.prepared(request, planned_only=options.dry_run)
   config = drawing.with_supernet(task, config)
   path = pathlib.Path(options.workdir or claimed.default_path(config))
@@ -75,14 +76,13 @@ def main(argv: Sequence[str]) -> int:
     for line in dry_run.describe(task, config, path):
       print(line, flush=True)
     return 0
-  process = Process(command.line(argv), command.again(options.fresh), command.stopping)
+  shared = sharing.on_cluster(config, path, options.stages, options.cluster, options.cpus_per_run, options.gpus_per_run)
+  process = Process(command.line(argv), command.again(options.fresh), command.stopping, sharing=shared)
   fresh = options.fresh and not command.has_forgotten()
   opened = together.opened(path, config, Identity.of(config, task.contents), process, fresh=fresh, stages=options.stages or None)
 
-  shared = sharing.shared(config, path, options.stages, options.cluster, options.cpus_per_run, options.gpus_per_run)
-
   def draw() -> None:
-    with opened as workdir, shared:
+    with opened as workdir:
       command.note_forgotten()
       drawing.draw_into(task, config, workdir, options.deliver, options.ship)
 

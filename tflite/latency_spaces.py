@@ -33,13 +33,13 @@ class Networks:
   meter: Meter
 
   def entries(self) -> list[dict[str, Any]]:
-    """What is measured: the largest network, the smallest, and others by chance, of which as many are small as large."""
+    """What is measured: the largest network, the smallest, and others by chance, each once, of which as many are small as large."""
     ends = breeding.largest(self.space), breeding.smallest(self.space)
     most, least = (math.log(price(genome, self.site).macs) for genome in ends)
-    rng, found = random.Random(0), list(ends)
+    rng, found = random.Random(0), dict.fromkeys(ends)
     while len(found) < self.count:
       bound = breeding.Bound(lambda genome: price(genome, self.site), math.exp(rng.uniform(least, most)))
-      found.append(breeding.sampled(self.space, bound, rng))
+      found.setdefault(breeding.sampled(self.space, bound, rng))
     return [{'genome': genome.to_text()} for genome in found]
 
   def times(self, entry: Mapping[str, Any]) -> float:

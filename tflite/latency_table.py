@@ -30,6 +30,7 @@ from tflite.runtimes.measured import RuntimeMissingError
 from tflite.runtimes.named import RUNTIMES, Runtime
 
 _RUNTIMES = tuple(name for name, runtime in RUNTIMES.items() if runtime.has_latencies)
+_OF_SUPERNETS = ('supernet', 'padding', 'fractions')
 _SPARSE_BELOW = 1 / 3  # Runtimes skip zeros where less than a third of a kernel is left.
 
 
@@ -66,6 +67,12 @@ class Options:
     if self.image_size < 1 or self.outputs < 1 or self.rounds < 1:
       received = f'{self.image_size}, {self.outputs}, {self.rounds}'
       raise flags.FlagError(f'--image_size, --outputs and --rounds are at least 1. Received: {received}. Raise what is below.')
+    usual = {field.name: field.default for field in dataclasses.fields(self)}
+    unread = [name for name in _OF_SUPERNETS if self.space and getattr(self, name) != usual[name]]
+    unread += ['networks'] if not self.space and self.networks != usual['networks'] else []
+    if unread:
+      which = 'a table of a space' if self.space else 'a table of a supernet'
+      raise flags.FlagError(f'--{unread[0]} says nothing of {which}. Received: both. Leave out one.')
     if not 0 < self.density <= 1:
       raise flags.FlagError(f'--density lies in (0, 1]. Received: {self.density:g}. Write 90 percent zeros as --density=0.1.')
     if self.networks < FEWEST:
@@ -180,7 +187,7 @@ def _begun(options: Options, arch: Architecture | None, entries: list[dict[str, 
   Raises:
     UserError: the file is something else, or was begun with other settings.
   """
-  unread = ('supernet', 'space', 'head', 'out', 'padding', *(('networks',) if arch else ('fractions',)))
+  unread = ('supernet', 'space', 'head', 'out', 'padding', 'networks' if arch else 'fractions')
   settings = {name: value for name, value in dataclasses.asdict(options).items() if name not in unread}
   settings = json.loads(json.dumps(settings | {'machine': platform.platform()}))
   what = {'supernet': json.loads(json.dumps(arch.to_json()))} if arch else {'space': options.space}

@@ -1,7 +1,7 @@
 """A search whose trainings are tasks of a cluster: this process is keras-tuner's chief, each task one of its workers."""
 
 import _thread
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 import contextlib
 import os
 import pathlib
@@ -13,13 +13,37 @@ from st_tf import files, methods, processes
 from st_tf.clusters import ClusterError, Tasks
 from st_tf.config import Config, ConfigError
 from st_tf.errors import Interrupted, UserError
-from st_tf.methods._tuning import VARIABLES
+from st_tf.methods._tuning import VARIABLES, forget
 from st_tf.runs import folder
 
+_GRACE = 60  # Seconds in which a chief ends after its last worker.
 
-@contextlib.contextmanager
-def shared(config: Config, path: str | os.PathLike[str], stages: str, cluster: str, cpus: int, gpus: float) -> Iterator[None]:
-  """Within it the trainings of a search are those of a cluster's tasks; of the run's folder, which is this process's.
+Sharing = Callable[[Any], contextlib.AbstractContextManager[None]]
+
+
+def check(method: str, cluster: str) -> None:
+  """Refuses a cluster for what it cannot train.
+
+  Args:
+    method: of the run.
+    cluster: address of a Ray cluster, or auto; '' = none.
+
+  Raises:
+    ConfigError: the method has no trainings that can be shared, or others share them.
+  """
+  if not cluster:
+    return
+  if any(os.environ.get(name) for name in VARIABLES):
+    raise ConfigError(f'--cluster sets {", ".join(VARIABLES)} itself. Received: some that are set. Leave out one of both.')
+  if not methods.named(method).is_shared:
+    raise ConfigError(
+      f'--cluster is for a search of many trainings (tuner, menas), and for python -m st_tf.compare. Received: --method={method}.'
+      ' Leave it out; several workers train one network by TF_CONFIG (docs/clusters.md).'
+    )
+
+
+def on_cluster(config: Config, path: str | os.PathLike[str], stages: str, cluster: str, cpus: int, gpus: float) -> Sharing:
+  """What hands the trainings of a search to the tasks of a cluster, to which this process is connected from now on.
 
   Args:
     config: the run's settings.
@@ -30,32 +54,30 @@ def shared(config: Config, path: str | os.PathLike[str], stages: str, cluster: s
     gpus: likewise.
 
   Raises:
-    UserError: the method has no trainings that can be shared, there is no such cluster, or all workers have ended, which say why.
+    UserError: there is no such cluster.
   """
   if not cluster:
-    yield
-    return
-  if any(os.environ.get(name) for name in VARIABLES):
-    raise ConfigError(f'--cluster sets {", ".join(VARIABLES)} itself. Received: some that are set. Leave out one of both.')
-  if not methods.named(config.method).is_shared:
-    raise ConfigError(
-      f'--cluster is for a search of many trainings (tuner, menas), and for python -m st_tf.compare. Received: --method={config.method}.'
-      ' Leave it out; several workers train one network by TF_CONFIG (docs/clusters.md).'
-    )
+    return contextlib.nullcontext
   tasks, root = Tasks(cluster, cpus, gpus), files.expanded(path).resolve()
-  own = [str(tasks.here), str(_free_port(tasks.here))]
-  at_work = _Workers(tasks, config, root, stages or str(root / folder.STAGES), own, min(tasks.room, config.tuner.trials))
-  os.environ.update(zip(VARIABLES, ['chief', *own]))
-  try:
-    yield
-  except (KeyboardInterrupt, Interrupted) as stop:
-    if at_work.reasons:
-      raise UserError(f'At least one worker trains. Received: {len(at_work.reasons)} that ended: {at_work.reasons[-1]}') from stop
-    raise
-  finally:
-    for name in VARIABLES:
-      del os.environ[name]
-    at_work.stop()
+  kept = files.expanded(stages).resolve() if stages else root / folder.STAGES
+
+  @contextlib.contextmanager
+  def shared(oracle: Any) -> Iterator[None]:
+    address = [str(tasks.here), str(_free_port(tasks.here))]
+    os.environ.update(zip(VARIABLES, ['chief', *address]))
+    at_work = _Workers(tasks, config, root, kept, address, oracle)
+    try:
+      yield
+    except (KeyboardInterrupt, Interrupted) as stop:
+      if at_work.reasons:
+        raise UserError(f'At least one worker trains. Received: {len(at_work.reasons)} that ended: {at_work.reasons[-1]}') from stop
+      raise
+    finally:
+      for name in VARIABLES:
+        del os.environ[name]
+      at_work.stop()
+
+  return shared
 
 
 class _Workers:
@@ -67,45 +89,50 @@ class _Workers:
     root: the run's folder.
     stages: folder of the trainings.
     address: of the chief: host and port.
-    count: how many.
+    oracle: of the search.
 
   Attributes:
     reasons: why all of them have ended, while the chief still waited.
   """
 
-  def __init__(self, tasks: Tasks, config: Config, root: pathlib.Path, stages: str, address: list[str], count: int):
+  def __init__(self, tasks: Tasks, config: Config, root: pathlib.Path, stages: pathlib.Path, address: list[str], oracle: Any):
     self.reasons: list[str] = []
-    self._tasks, self._stopped, ended = tasks, False, []
+    self._tasks, self._oracle, self._stopped = tasks, oracle, threading.Event()
+    self._count, self._ended = min(tasks.room, config.tuner.trials), []
     kept = root / folder.WORKERS
     kept.mkdir(parents=True, exist_ok=True)
     files.write_text(kept / 'config.json', config.to_json())
-    print(f'Handing trainings to {count} tasks of the cluster; what they say is in {kept}.', flush=True)
-
-    def watch(task: Any, log: pathlib.Path, before: int) -> None:
-      try:
-        reason = processes.error_of(log, before, tasks.code(task))
-      except ClusterError as error:
-        reason = str(error)
-      if reason and not self._stopped:
-        print(f'{log.stem.replace("_", " ")} ended: {reason}', flush=True)
-      ended.append(reason)
-      if len(ended) == count and all(ended) and not self._stopped:
-        self.reasons = ended
-        _thread.interrupt_main()  # The chief would wait for ever.
-
+    print(f'Handing trainings to {self._count} tasks of the cluster; what they say is in {kept}.', flush=True)
     self._watched = []
-    for number in range(count):
-      log, own = kept / f'worker_{number}.txt', [f'worker_{number}', *address]
-      words = ['-m', 'st_tf.train', f'--config={kept / "config.json"}', f'--workdir={kept / str(number)}', f'--stages={stages}']
+    for number in range(self._count):
+      name = f'worker_{number}'
+      log, words = kept / f'{name}.txt', ['-m', 'st_tf.train', f'--config={kept / "config.json"}', f'--workdir={kept / str(number)}']
       before = processes.size_of(log)
-      task = tasks.started([*words, '--nodeliver'], log, dict(zip(VARIABLES, own)))
-      thread = threading.Thread(target=watch, args=(task, log, before), daemon=True)
+      task = tasks.started([*words, f'--stages={stages}', '--nodeliver'], log, dict(zip(VARIABLES, [name, *address])))
+      thread = threading.Thread(target=self._watch, args=(task, log, before), daemon=True)
       thread.start()
       self._watched.append((task, thread))
 
+  def _watch(self, task: Any, log: pathlib.Path, before: int) -> None:
+    """Waits until a worker has ended, whose trial is then another one's."""
+    try:
+      reason = processes.error_of(log, before, self._tasks.code(task))
+    except (ClusterError, OSError) as error:
+      reason = str(error)
+    if self._stopped.is_set():
+      return
+    if reason:
+      print(f'{log.stem.replace("_", " ")} ended: {reason}', flush=True)
+    forget(self._oracle, log.stem)
+    self._ended.append(reason)
+    # The chief would wait for ever, unless all trials are done.
+    if len(self._ended) == self._count and any(self._ended) and not self._stopped.wait(0 if all(self._ended) else _GRACE):
+      self.reasons = [*filter(None, self._ended)]
+      _thread.interrupt_main()
+
   def stop(self) -> None:
     """Asks those that still train to save and end, and waits for them."""
-    self._stopped = True
+    self._stopped.set()
     for task, thread in self._watched:
       if thread.is_alive():
         self._tasks.cancel(task)

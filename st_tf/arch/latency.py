@@ -51,11 +51,15 @@ class LatencyTable:
     rule = 'A latency table is a file that python -m tflite.latency_table has finished.'
     try:
       facts = plain.parse(expanded(path).read_bytes())
+      if 'supernet' not in facts and 'space' in facts:
+        raise LatencyError(f'{rule} Received: {path}, which is of a space of --method=menas. Measure the supernet.')
       arch, head = architecture(facts['supernet']), str(facts['head'])
       names, amounts = ('layers', 'macs') if isinstance(arch, Graph) else ('groups', 'units')
       curves = {name: _rising(entry, amounts) for entry in facts['operations'] for name in entry[names]}
       base, whole = float(facts['base']), float(facts['whole'])
       settings = dict(facts['settings'])
+    except LatencyError:
+      raise
     except OSError as error:
       raise LatencyError(f'{rule} Received: {path} ({error.strerror}). Measure one first.') from error
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:

@@ -96,6 +96,8 @@ class SpaceTable:
     """
     try:
       facts = plain.parse(expanded(path).read_bytes())
+      if 'space' not in facts and 'supernet' in facts:
+        raise LatencyError(f'{_RULE} Received: {path}, which is of a supernet. Measure the space.')
       settings, space = dict(facts['settings']), SPACES[facts['space']]
       side, head = settings['image_size'], HeadSpec(facts['head'], settings['outputs'])
       plain.check(side, int, 'image_size')
@@ -108,9 +110,11 @@ class SpaceTable:
       if not all(genome in space for genome in genomes):
         raise ValueError('a network of another space')
       return cls(facts['space'], site, settings, *fitted([work(genome, site) for genome in genomes], times))
+    except LatencyError:
+      raise
     except OSError as error:
       raise LatencyError(f'{_RULE} Received: {path} ({error.strerror}). Measure one first.') from error
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, IndexError, RuntimeError) as error:
       raise LatencyError(f'{_RULE} Received: {path} ({type(error).__name__}: {error}). Measure it again.') from error
 
   def check(self, space: str, site: Site) -> None:
@@ -119,14 +123,17 @@ class SpaceTable:
     Raises:
       LatencyError: so it is.
     """
+    if len(set(site.image_size)) > 1:
+      shown = 'x'.join(map(str, site.image_size))
+      raise LatencyError(f'A latency table of a space is of square images. Received: {shown} pixels. Bound MACs alone.')
     ours, theirs = (
-      f'{name}, {"x".join(map(str, at.image_size))} pixels, {at.head.outputs} outputs of a {at.head.kind} head'
+      f'{name}, {at.image_size[0]} pixels, {at.head.outputs} outputs of a {at.head.kind} head'
       for name, at in ((self.space, self.site), (space, site))
     )
     if ours != theirs:
       raise LatencyError(
         f'A latency table of a space belongs to it, to a size of images and to a head. Received: a table of {ours}; the run has {theirs}.'
-        ' Measure them: python -m tflite.latency_table --space=... --image_size=... --outputs=... --out=FILE.'
+        ' Measure them: python -m tflite.latency_table --space=... --image_size=... --outputs=... --head=... --out=FILE.'
       )
 
   def milliseconds(self, genome: Genome) -> float:

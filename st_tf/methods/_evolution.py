@@ -20,7 +20,7 @@ from st_tf import files, plain
 from st_tf.arch.genome import Genome
 from st_tf.arch.spaces import Space
 from st_tf.config import ConfigError
-from st_tf.methods._tuning import OBJECTIVE, VARIABLES
+from st_tf.methods._tuning import OBJECTIVE, VARIABLES, forget
 from st_tf.runs.folder import WorkdirError
 from st_tf.runs.lock import Lock
 from st_tf.search import evolution
@@ -189,15 +189,7 @@ class EvolutionOracle(kt.Oracle):
     """Takes back what a worker that has died was training: the next that asks goes on with it."""
     for name in [*self.tuner_ids]:
       if (self._workers / name).is_dir() and not _is_alive(self._workers / name):
-        self._forget(name)
-
-  def _forget(self, name: str) -> None:
-    self.tuner_ids.discard(name)
-    trial = self.ongoing_trials.pop(name, None)
-    if trial is not None:
-      print(f'worker {name} has died; its trial goes to another one.', file=sys.stderr, flush=True)
-      self._retry_queue.append(trial.trial_id)
-    self.save()
+        forget(self, name)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import functools
 import gc
+import math
 import os
 import pathlib
 import sys
@@ -96,7 +97,12 @@ class Search:
     for name, is_met, fewest, received in (
       ('target_macs', least.macs <= self.target, f'{least.macs:,}', f'{asked:g}{means}'),
       ('target_params', not bound.params or least.params <= bound.params, f'{least.params:,}', f'{bound.params}'),
-      ('target_latency_ms', not bound.milliseconds or latency <= bound.milliseconds, f'{latency:.3g}', f'{bound.milliseconds:g}'),
+      (
+        'target_latency_ms',
+        not bound.milliseconds or latency <= bound.milliseconds,
+        f'{math.ceil(1000 * latency) / 1000:g}',
+        f'{bound.milliseconds:g}',
+      ),
     ):
       if not is_met:
         raise ConfigError(
@@ -118,18 +124,20 @@ class Search:
       Interrupted: by a signal; the same command continues.
       ConfigError: no network could be trained, or the processes do not reach each other.
     """
-    who, search = tuning.role(os.environ), self._alone()
+    search = self._alone()
     self._folder = self._workdir.stage_path(search)
     self._outcomes = Outcomes(self._folder / 'candidates')
-    if who == 'worker':
+    if tuning.role(os.environ) == 'worker':
       with at_work(self._folder / 'workers', os.environ[VARIABLES[0]]):
-        tuning.search(self._tuner(self._workdir.path / 'tuner'), who)
+        tuning.search(self._tuner(self._workdir.path / 'tuner'), 'worker')
       return ()
     with self._workdir.stage(self._folder, search) as owner:  # A folder that runs with the same search share.
       tuner = self._tuner(owner.path / 'tuner')
       if not (owner.is_finished and tuner.oracle.trials):  # A chief would wait for workers that have ended.
-        with watching(tuner.oracle) if who == 'chief' else contextlib.nullcontext():
-          tuning.search(tuner, who)
+        with self._workdir.process.sharing(tuner.oracle):
+          who = tuning.role(os.environ)
+          with watching(tuner.oracle) if who == 'chief' else contextlib.nullcontext():
+            tuning.search(tuner, who)
       tried = tuple(tuner.oracle.tried())
       if not any(one.fitness is not None for one in tried):
         raise ConfigError(

@@ -296,7 +296,20 @@ def search(tuner: Tuner, who: str) -> None:
     if who == 'alone':
       raise
     reason = ' '.join(str(error).split())
-    raise ConfigError(f'A chief listens where its workers call it. Received: {address} ({reason}). Choose a free port.') from error
+    raise ConfigError(
+      f'A chief listens where its workers call it. Received: {address} ({reason}). Choose a free port, or give the same command again.'
+    ) from error
+
+
+@kt.synchronized
+def forget(oracle: kt.Oracle, name: str) -> None:
+  """Takes back what a worker that is gone was training: the next that asks goes on with it."""
+  oracle.tuner_ids.discard(name)
+  trial = oracle.ongoing_trials.pop(name, None)
+  if trial is not None:
+    print(f'worker {name} has died; its trial goes to another one.', file=sys.stderr, flush=True)
+    oracle._retry_queue.append(trial.trial_id)
+  oracle.save()
 
 
 def role(environment: Mapping[str, str]) -> str:

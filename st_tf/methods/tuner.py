@@ -148,15 +148,15 @@ class Search:
       Interrupted: by a signal; the same command continues.
       ConfigError: no architecture could be trained, or the processes do not reach each other.
     """
-    who = tuning.role(os.environ)
-    if who == 'worker':
-      tuning.search(self._tuner(self._workdir.path / 'tuner'), who)
+    if tuning.role(os.environ) == 'worker':
+      tuning.search(self._tuner(self._workdir.path / 'tuner'), 'worker')
       return ()
     search = _search_alone(self._config)
     with self._workdir.stage(self._workdir.stage_path(search), search) as owner:  # A folder that runs with the same search share.
       tuner = self._tuner(owner.path / 'tuner')
       if not (owner.is_finished and tuner.oracle.trials):  # A chief would wait for workers that have ended.
-        tuning.search(tuner, who)
+        with self._workdir.process.sharing(tuner.oracle):
+          tuning.search(tuner, tuning.role(os.environ))
       trials = tuple(self._trial(trial) for trial in tuner.oracle.trials.values())
       if not any(trial.score is not None for trial in trials):
         raise ConfigError(self._why_none(len(trials)))

@@ -70,6 +70,7 @@ class Process:
     stopping: entered while steps are taken; what it yields is asked after each and answers the name of the signal that asks to stop,
       or nothing.
     waiting: asked while the run waits for another process; answers as what `stopping` yields.
+    sharing: entered around a search of many trainings, with keras-tuner's oracle of it; within it other processes may train them.
     bar: shows the progress of an epoch, with the arguments of `tqdm.tqdm`; the default shows it on a terminal and in a notebook,
       and says it in lines elsewhere.
   """
@@ -78,6 +79,7 @@ class Process:
   again: str = 'the same call'
   stopping: Callable[[], contextlib.AbstractContextManager[Callable[[], str]]] = never_stopped
   waiting: Callable[[], str] = lambda: ''
+  sharing: Callable[[Any], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
   bar: Callable[..., Any] = shown_bar
 
 

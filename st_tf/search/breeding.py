@@ -12,6 +12,7 @@ from st_tf.arch.spaces import Space
 
 _DRAWS = 20  # From the whole space, before one is made smaller: a member of those that fit is as likely as any other until then.
 _TRIES = 50  # Of a mutation, before its result is made smaller.
+_PLAINER = 0.2  # Of the changes that keep a genome to milliseconds.
 _MOST_GENES = 3  # That a mutation changes.
 
 
@@ -80,7 +81,8 @@ def slimmed(genome: Genome, space: Space, bound: Bound, rng: random.Random) -> G
   if not bound.allows(smallest(space)):
     raise TooSmall('no member of the space keeps to the bound')
   while not bound.allows(genome):
-    genome = _smaller(genome, space, rng)
+    plainer = bound.milliseconds and rng.random() < _PLAINER
+    genome = (_plainer if plainer else _smaller)(genome, space, rng)
   return genome
 
 
@@ -224,6 +226,12 @@ def _smaller(genome: Genome, space: Space, rng: random.Random) -> Genome:
       genome, space, number, place, width=rng.choice(_upto(stage.widths, block.width)), gate=block.gate and rng.random() < 0.5
     )
   return _replaced(genome, space, number, place, hidden=rng.choice(_upto(stage.hidden, block.hidden)))
+
+
+def _plainer(genome: Genome, space: Space, rng: random.Random) -> Genome:
+  """A block without what costs no MACs, but time."""
+  number, place, _, _ = _somewhere(genome, rng)
+  return _replaced(genome, space, number, place, activation=ACTIVATIONS[0], skip=False)
 
 
 def _larger(genome: Genome, space: Space, rng: random.Random) -> Genome:

@@ -40,8 +40,8 @@ def test_a_cluster_needs_ray(monkeypatch):
 
 def test_a_task_is_the_same_process_and_is_asked_to_save(tmp_path):
   log = tmp_path / 'log.txt'
-  code = 'import os; print(os.environ["OMP_NUM_THREADS"]); raise SystemExit(3)'
-  assert clusters._done(['-c', code], str(log), {'OMP_NUM_THREADS': '7'}) == 3 and log.read_text() == '7\n'
+  code = 'import os; print(os.environ["OMP_NUM_THREADS"], os.getcwd()); raise SystemExit(3)'
+  assert clusters._done(['-c', code], str(log), {'OMP_NUM_THREADS': '7'}, str(tmp_path)) == 3 and log.read_text() == f'7 {tmp_path}\n'
   patient = (
     'import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: (print("saved"), sys.exit(130)))\nprint("there", flush=True)\n'
     'time.sleep(60)'
@@ -50,7 +50,7 @@ def test_a_task_is_the_same_process_and_is_asked_to_save(tmp_path):
   cancelled = (
     'import _thread, pathlib, threading, time\nfrom st_tf import clusters\ndef cancel():\n'
     f'  while "there" not in pathlib.Path({str(log)!r}).read_text(): time.sleep(0.05)\n  _thread.interrupt_main()\n'
-    f'threading.Thread(target=cancel).start()\nclusters._done(["-c", {patient!r}], {str(log)!r}, {{}})'
+    f'threading.Thread(target=cancel).start()\nclusters._done(["-c", {patient!r}], {str(log)!r}, {{}}, "/")'
   )
   process = subprocess.run([sys.executable, '-c', cancelled], stderr=subprocess.PIPE, text=True, timeout=50)  # Less than it sleeps.
   assert process.stderr.rstrip().endswith('KeyboardInterrupt')
@@ -61,7 +61,7 @@ def test_a_process_ends_with_the_task_that_started_it(tmp_path):
   log = tmp_path / 'log.txt'
   log.touch()
   patient = 'import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)'
-  task = f'from st_tf import clusters\nclusters._done(["-c", {patient!r}], {str(log)!r}, {{}})'
+  task = f'from st_tf import clusters\nclusters._done(["-c", {patient!r}], {str(log)!r}, {{}}, "/")'
   process = subprocess.Popen([sys.executable, '-c', task])
   while not log.read_text().endswith('\n'):
     time.sleep(0.05)
@@ -72,3 +72,35 @@ def test_a_process_ends_with_the_task_that_started_it(tmp_path):
     while psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:  # Which nobody may be there to bury.
       assert time.monotonic() - started < 20
       time.sleep(0.05)
+
+
+def test_a_process_that_its_node_asks_to_end_is_started_again(tmp_path):
+  with pytest.raises(clusters.Preempted, match=r'log\.txt says how far it came'):
+    clusters._done(['-c', 'raise SystemExit(130)'], str(tmp_path / 'log.txt'), {}, '/nowhere')
+
+
+@pytest.mark.parametrize(('devices', 'gpus', 'room'), [(3, 1, 3), (3, 2, 1), (3, 0.5, 6), (3, 0.7, 3), (1, 0.25, 4), (0, 0.5, 0)])
+def test_a_task_is_on_one_gpu_or_on_whole_ones(devices, gpus, room):
+  assert clusters._share(devices, gpus) == room
+
+
+SIGNALLED = """
+import os, signal, sys
+from st_tf import clusters
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+clusters.Tasks(sys.argv[1], 1, 0.0)
+try:
+  os.kill(os.getpid(), signal.SIGTERM)
+except KeyboardInterrupt:
+  print('as before')
+"""
+
+
+@pytest.mark.slow
+def test_a_signal_stays_what_it_was_and_who_asks_too_much_is_told(nodes):
+  found, _ = nodes
+  process = subprocess.run([sys.executable, '-c', SIGNALLED, found.address], capture_output=True, text=True, timeout=120)
+  assert process.stdout == 'as before\n', process.stderr
+  assert clusters.Tasks(found.address, 1, 0.0).room == 2
+  with pytest.raises(UserError, match=r'has room for a training\. Received: --cpus_per_run=64 --gpus_per_run=0; the largest node has 1 pr'):
+    clusters.Tasks(found.address, 64, 0.0)

@@ -110,11 +110,13 @@ def test_a_space_has_a_table_of_its_networks_which_is_continued(tmp_path, runtim
   assert table.settings['runtime'] == 'x86' and table.error < 0.01 and len(measured) == 24
   assert 'table.json: 24 networks of mobilenet3_mt_tiny, 0.' in capsys.readouterr().out
   whole = json.loads((tmp_path / 'table.json').read_text())
-  (tmp_path / 'part.json').write_text(json.dumps(whole | {'operations': whole['operations'][:20]}))
+  (tmp_path / 'part.json').write_text(json.dumps(whole | {'operations': whole['operations'][:1]}))
   latency_table.main(of_space(tmp_path / 'part.json'))
-  assert len(measured) == 28 and json.loads((tmp_path / 'part.json').read_text()) == whole
+  assert len(measured) == 47 and json.loads((tmp_path / 'part.json').read_text()) == whole
   with pytest.raises(UserError, match='which is another table or none'):
     latency_table.main(of_space(tmp_path / 'table.json', space='mobilenet3_mt_small'))
+  with pytest.raises(UserError, match=r'--networks is at least 20, that rates can be fitted\. Received: 7\.'):
+    latency_table.main(of_space(tmp_path / 'few.json', networks=7))
 
 
 @pytest.mark.parametrize('content', ['{}', 'nothing', '[]', 'damaged', 'unknown'])
@@ -144,8 +146,9 @@ def test_a_table_of_other_settings_is_left_alone(written, tmp_path, runtime):
   [
     ({'out': ''}, r'--out is needed\. Received: none'),
     ({'out': 'nowhere/table.json'}, r'--out is a file in an existing folder\. Received: nowhere/table\.json'),
-    ({'networks': 7}, r'--networks is at least 20, that rates can be fitted\. Received: 7\.'),
     ({'space': 'small'}, r'small'),
+    ({'space': 'mobilenet3_mt_tiny'}, r'--supernet says nothing of a table of a space\. Received: both\. Leave out one'),
+    ({'networks': 40}, r'--networks says nothing of a table of a supernet\.'),
     ({'density': 0}, r'--density lies in \(0, 1\]\. Received: 0'),
     ({'density': 0.1}, r'x86 never executes sparsely\. Received: --density=0\.1'),
     ({'fractions': '1,0.5'}, r'--fractions are rising shares that end with 1'),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from st_tf.api import sharing
+from st_tf.arch import presets
 from st_tf.clusters import ClusterError
 from st_tf.config import Config, ConfigError
 from st_tf.errors import Interrupted, UserError
@@ -46,6 +47,20 @@ class Made:
     self.ends[task].set()
 
 
+class Oracle:
+  """What of keras-tuner's is asked of it."""
+
+  def __init__(self):
+    self.tuner_ids, self.ongoing_trials, self._retry_queue, self.saved = {'worker_0'}, {'worker_0': Trial()}, [], 0
+
+  def save(self):
+    self.saved += 1
+
+
+class Trial:
+  trial_id = '0007'
+
+
 @pytest.fixture
 def cluster(monkeypatch):
   made = Made()
@@ -53,14 +68,22 @@ def cluster(monkeypatch):
   return made
 
 
-def shared(tmp_path, stages='', cluster='auto', **settings):
-  return sharing.shared(tiny.config(**SETTINGS | settings), tmp_path / 'run', stages, cluster, 4, 0.5)
+def shared(tmp_path, oracle=None, stages='', cluster='auto', **settings):
+  return sharing.on_cluster(tiny.config(**SETTINGS | settings), tmp_path / 'run', stages, cluster, 4, 0.5)(oracle or Oracle())
 
 
 def test_without_a_cluster_nothing_is_shared(tmp_path):
-  with shared(tmp_path, cluster='', method='dense'):
+  sharing.check('dense', '')
+  with shared(tmp_path, cluster=''):
     assert not os.environ.get(VARIABLES[0])
   assert not any(tmp_path.iterdir())
+
+
+def test_a_cluster_is_asked_for_before_anything_else_and_workers_start_with_the_search(cluster, tmp_path):
+  context = shared(tmp_path)
+  assert cluster.given == ('auto', 4, 0.5) and not cluster.tasks and not any(tmp_path.iterdir())
+  with context:
+    assert len(cluster.tasks) == 3
 
 
 def test_workers_are_told_the_run_and_the_chief(cluster, tmp_path, capsys):
@@ -68,7 +91,7 @@ def test_workers_are_told_the_run_and_the_chief(cluster, tmp_path, capsys):
     host, port = (os.environ[name] for name in VARIABLES[1:])
     assert os.environ[VARIABLES[0]] == 'chief' and host == '127.0.0.1' and int(port) > 0
   assert not any(name in os.environ for name in VARIABLES)
-  assert cluster.given == ('auto', 4, 0.5) and sorted(cluster.cancelled) == [0, 1, 2]
+  assert sorted(cluster.cancelled) == [0, 1, 2]
   for number, (words, log, environment) in enumerate(cluster.tasks):
     kept = tmp_path / 'run' / 'workers'
     assert words[:2] == ['-m', 'st_tf.train'] and words[-1] == '--nodeliver' and log == kept / f'worker_{number}.txt'
@@ -78,20 +101,23 @@ def test_workers_are_told_the_run_and_the_chief(cluster, tmp_path, capsys):
   assert 'Handing trainings to 3 tasks of the cluster' in capsys.readouterr().out
 
 
-def test_no_more_workers_than_trials_and_other_stages(cluster, tmp_path):
-  with shared(tmp_path, stages='/shared/stages', trials=2):
+def test_no_more_workers_than_trials_and_stages_that_were_named(cluster, tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  with shared(tmp_path, stages='there', trials=2):
     pass
-  assert [words[4] for words, _, _ in cluster.tasks] == ['--stages=/shared/stages'] * 2
+  assert [words[4] for words, _, _ in cluster.tasks] == [f'--stages={tmp_path / "there"}'] * 2
 
 
-def test_one_that_ends_is_told_and_the_others_go_on(cluster, tmp_path, capsys):
-  with shared(tmp_path):
+def test_the_trial_of_one_that_ends_is_anothers_and_the_others_go_on(cluster, tmp_path, capsys):
+  oracle = Oracle()
+  with shared(tmp_path, oracle):
     cluster.ends[0].set()
     until = time.monotonic() + 20
-    while 'worker 0 ended' not in (said := capsys.readouterr().out):
+    while not oracle.saved:
       assert time.monotonic() < until
       time.sleep(0.02)
-  assert said.endswith('worker 0 ended: A picture is there. Received: none.\n')
+  assert capsys.readouterr().out.endswith('worker 0 ended: A picture is there. Received: none.\n')
+  assert (oracle.tuner_ids, oracle.ongoing_trials, oracle._retry_queue) == (set(), {}, ['0007'])
 
 
 @pytest.mark.parametrize('interruption', [KeyboardInterrupt, Interrupted])
@@ -113,20 +139,22 @@ def test_an_interruption_stays_one(cluster, tmp_path):
   assert len(cluster.cancelled) == 3
 
 
-def test_one_network_is_not_trained_by_tasks(tmp_path, monkeypatch):
+def test_one_network_is_not_trained_by_tasks(monkeypatch):
   with pytest.raises(ConfigError, match=r'^--cluster is for a search of many trainings .* Received: --method=dense\. Leave it out'):
-    with shared(tmp_path, method='dense'):
-      pass
+    sharing.check('dense', 'auto')
+  sharing.check('menas', 'auto')
+  sharing.check('tuner', 'auto')
   monkeypatch.setenv(VARIABLES[0], 'chief')
   with pytest.raises(ConfigError, match=f'^--cluster sets {VARIABLES[0]}, .* itself'):
-    with shared(tmp_path):
-      pass
+    sharing.check('menas', 'auto')
 
 
 @pytest.mark.slow
-def test_a_node_that_dies_costs_nothing_but_time(nodes, tmp_path):
+def test_a_node_that_dies_costs_nothing_but_time(nodes, tmp_path, monkeypatch):
   found, node = nodes
-  settings = tiny.SETTINGS | SETTINGS | {'sparsity': 0.8}
+  (tmp_path / 'net.json').write_text(presets.to_text(tiny.SPECK))
+  monkeypatch.chdir(tmp_path)  # Of which a relative path is.
+  settings = tiny.SETTINGS | SETTINGS | {'sparsity': 0.8, 'supernet': 'net.json'}
 
   def drawn(name: str, **given) -> Ticket:
     chosen = settings | {'workdir': tmp_path / name} | given

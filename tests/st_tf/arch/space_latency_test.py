@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from st_tf.arch.genome import Site, price
-from st_tf.arch.latency import LatencyError
+from st_tf.arch.latency import LatencyError, LatencyTable
 from st_tf.arch.space_latency import FEWEST, SpaceTable, fitted, work
 from st_tf.arch.spaces import SPACES
 from st_tf.arch.specs import HeadSpec
@@ -71,8 +71,8 @@ def test_a_table_is_read_and_says_what_a_network_takes(tmp_path):
 @pytest.mark.parametrize(
   ('space', 'size', 'head', 'message'),
   [
-    ('mobilenet3_mt', 32, HEAD, r'a table of mobilenet3_mt_small, 32x32 pixels, 10 outputs .*; the run has mobilenet3_mt, 32x32 pixels'),
-    (NAME, 64, HEAD, 'the run has mobilenet3_mt_small, 64x64 pixels'),
+    ('mobilenet3_mt', 32, HEAD, r'a table of mobilenet3_mt_small, 32 pixels, 10 outputs .*; the run has mobilenet3_mt, 32 pixels'),
+    (NAME, 64, HEAD, 'the run has mobilenet3_mt_small, 64 pixels'),
     (NAME, 32, HeadSpec('classification', 9), '9 outputs of a classification head'),
     (NAME, 32, HeadSpec('dense', 10), '10 outputs of a dense head'),
   ],
@@ -102,6 +102,16 @@ def test_another_space_size_or_head_is_refused(tmp_path, space, size, head, mess
 def test_a_file_that_is_no_such_table_is_refused(tmp_path, changes):
   with pytest.raises(LatencyError, match=r'^A latency table of a space is a file .* Received: .*table\.json \(.* Measure it again\.$'):
     SpaceTable.load(written(tmp_path, **changes))
+
+
+def test_images_that_are_not_square_and_tables_of_supernets_are_refused(tmp_path):
+  with pytest.raises(LatencyError, match=r'is of square images\. Received: 32x48 pixels\. Bound MACs alone'):
+    SpaceTable.load(written(tmp_path)).check(NAME, Site.of(SPACE.strides, (32, 48), HEAD))
+  (tmp_path / 'table.json').write_text('{"supernet": {}}')
+  with pytest.raises(LatencyError, match=r'^A latency table of a space .*table\.json, which is of a supernet\. Measure the space\.$'):
+    SpaceTable.load(tmp_path / 'table.json')
+  with pytest.raises(LatencyError, match=r'^A latency table is a file .* which is of a space of --method=menas\. Measure the supernet\.$'):
+    LatencyTable.load(written(tmp_path))
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):

@@ -1,6 +1,7 @@
 """Whatever chance decides, a genome stays a member of its space and within its bound."""
 
 import dataclasses
+import math
 import random
 
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 import pytest
 
 from st_tf.arch.genome import Price, Site, price
+from st_tf.arch.space_latency import work
 from st_tf.arch.spaces import SPACES
 from st_tf.arch.specs import HeadSpec
 from st_tf.search import breeding
@@ -48,10 +50,22 @@ def test_children_are_members_within_the_bound(name, factor, seed):
 
 
 @given(st.sampled_from(sorted(SITES)), st.integers(0))
+def test_only_the_smallest_keeps_to_its_own_milliseconds(name, seed):
+  space, (size, head) = SPACES[name], SITES[name]
+  site, least = Site.of(space.strides, size, head), smallest(space)
+
+  def latency(genome):  # As a table that finds all work to take time.
+    return sum(work(genome, site).values())
+
+  bound = Bound(lambda genome: price(genome, site), math.inf, milliseconds=latency(least), latency=latency)
+  assert sampled(space, bound, random.Random(seed)) == least
+
+
+@given(st.sampled_from(sorted(SITES)), st.integers(0))
 def test_each_change_alone_gives_a_member(name, seed):
   space, rng = SPACES[name], random.Random(seed)
   genome = space.sample(rng)
-  for change in (*breeding._CHANGES, breeding._smaller):
+  for change in (*breeding._CHANGES, breeding._smaller, breeding._plainer):
     assert change(genome, space, rng) in space, change.__name__
 
 
