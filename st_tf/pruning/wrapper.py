@@ -76,7 +76,10 @@ class RegrowthPruning(pruning_wrapper.PruneLowMagnitude):
     self.scales = [self.add_weight('scale', [], initializer='ones', trainable=False) for _ in self.pruning_vars]
     self.open = self.add_weight('open', [], initializer='zeros', trainable=False)
 
-  @tf.autograph.experimental.do_not_convert
+  def _should_use_autograph(self) -> bool:
+    """Whether Keras rewrites what is called: this class has nothing that needs it, somebody's own layer may."""
+    return self.layer._should_use_autograph()
+
   def call(self, inputs: tf.Tensor, training: bool | None = None, **kwargs: Any) -> tf.Tensor:
     """The layer's output with its effective weights."""
     with contextlib.nullcontext() if _is_only_described() else self._effective_weights():
