@@ -83,11 +83,10 @@ def suited(task: Task, request: Request, jobs: int = 1) -> tuple[Task, Config]:
     own = _fitting(task, presets.supernet(name), request, jobs, lambda batch: from_scratch(task, batch) if name in _PHOTOGRAPHS else {})
     return task, _told(request, task, own | sized, {}, note)
   begun = starts.of(dataclasses.replace(config, supernet=name, weights=weights), task.head, task.image_size)
-  first = {'unit_search': ('scores', 'it is searched before the first step'), 'unit_multiple': FINE_TUNING['unit_multiple']}
-  own = _fitting(
-    task, begun.graph, request, jobs, lambda batch: fine_tuning(task, batch) if begun.values else from_scratch(task, batch) | first
-  )
+  own = _fitting(task, begun.graph, request, jobs, lambda batch: (fine_tuning if begun.values else from_scratch)(task, batch))
   chosen = _told(request, task, own | sized, {'supernet': name}, note, *begun.notes)
+  if not begun.values and chosen.search.unit_search == 'scores' and 'unit_search' in methods.named(chosen.method).reads:
+    print('Scores say little of random weights: layers may be left with one unit. --unit_search=factors searches while they are trained.')
   return _giving(task, begun), dataclasses.replace(chosen, weights=weights)
 
 

@@ -134,15 +134,19 @@ def test_a_dry_run_says_where_weights_come_from(trained, monkeypatch):
     plan(target_macs=0.01)
 
 
-def test_settings_suit_the_network_and_are_overridden(trained):
+def test_settings_suit_the_network_and_are_overridden(trained, capsys):
   task = tiny.task()
   given = {'task': 'module:tests.tiny', 'supernet': f'keras:{trained[0]}', 'pixels': 'units'}
   _, config = drawing.prepared(Request.of(given), task)
   assert config.search.unit_search == 'scores' and config.pruning.ranking == 'global' and config.training.learning_rate == 0.05
   _, config = drawing.prepared(Request.of(given | {'learning_rate': 0.3}), task)
   assert config.training.learning_rate == 0.3
+  capsys.readouterr()
   _, config = drawing.prepared(Request.of(given | {'weights': 'none'}), task)
-  assert config.search.unit_search == 'scores' and config.pruning.ranking == 'erk'
+  assert config.search.unit_search == 'factors' and config.pruning.ranking == 'erk'
+  assert 'random weights' not in capsys.readouterr().out
+  _, config = drawing.prepared(Request.of(given | {'weights': 'none', 'unit_search': 'scores'}), task)
+  assert config.search.unit_search == 'scores' and 'Scores say little of random weights' in capsys.readouterr().out
 
 
 @pytest.mark.slow
