@@ -6,6 +6,7 @@ import threading
 import time
 
 import numpy as np
+import psutil
 import pytest
 
 from st_tf.api import sharing
@@ -174,3 +175,29 @@ def test_a_node_that_dies_costs_nothing_but_time(nodes, tmp_path, monkeypatch):
   assert there.provenance.trials == here.provenance.trials and there.arch == here.arch
   for name, value in here.weights.items():  # Tasks have one thread each, this process may have more: sums in another order.
     np.testing.assert_allclose(there.weights[name], value, rtol=1e-3, atol=1e-4, err_msg=name)
+
+
+@pytest.mark.slow
+def test_the_trial_of_a_worker_that_is_killed_is_tried_by_another_one(nodes, tmp_path, monkeypatch, capfd):
+  found, _ = nodes
+  (tmp_path / 'net.json').write_text(presets.to_text(tiny.SPECK))
+  monkeypatch.chdir(tmp_path)
+  settings = tiny.SETTINGS | {'method': 'tuner', 'supernet': 'net.json', 'sparsity': 0.6, 'target_macs': 0.7, 'cluster': found.address}
+  settings |= {'trials': 4, 'trial_epochs': 1, 'epochs': 2, 'workdir': 'run'}
+  said = tmp_path / 'run' / 'workers' / 'worker_1.txt'
+
+  def kill() -> None:
+    while not (said.exists() and 'Building' in said.read_text()):
+      time.sleep(0.1)
+    for process in psutil.process_iter(['cmdline']):
+      if f'--workdir={said.parent / "1"}' in (process.info['cmdline'] or []):
+        process.kill()
+
+  killing = threading.Thread(target=kill, daemon=True)
+  killing.start()
+  command = ['train', '--nodeliver', *(f'--{key}={value}' for key, value in settings.items())]
+  assert train.main(command) == 0
+  assert 'worker 1 ended: ended by SIGKILL' in capfd.readouterr().out
+  (path,) = (tmp_path / 'run' / 'tickets').iterdir()
+  assert len(Ticket.load(path).provenance.trials) == 4
+  assert train.main(command) == 0 and 'Handing' not in capfd.readouterr().out, 'a finished run needs no workers'
