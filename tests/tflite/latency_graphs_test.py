@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tf_keras as keras
 
 from st_tf.arch.presets import PRESETS
 from st_tf.arch.specs import HeadSpec
@@ -12,7 +13,7 @@ from tflite.deploy.emit import emit
 from tflite.file.encode import encode
 from tflite.file.flat import read
 from tflite.file.sparse_rules import diagnose
-from tflite.latency_graphs import Meter, Operation, harness, operations
+from tflite.latency_graphs import Meter, Operation, harness, operations, thinned
 from tflite.runtimes.measured import Measured
 
 HEAD = HeadSpec('classification', 3)
@@ -89,3 +90,14 @@ def test_a_network_without_units_is_less_than_the_whole():
   base, whole = Meter(counting, 1.0, False, 'relu', 9).networks(tiny.ARCH, HEAD, tiny.SIDE)
   assert 0 < base < whole
   assert whole - base > 0.5 * 4 * (cost.of(model).params / 1000) * 0.5
+
+
+def test_thinning_leaves_each_channel_a_weight():
+  image = keras.Input((4, 4, 8))
+  x = keras.layers.Conv2D(20, 1, use_bias=False, name='few')(image)
+  model = keras.Model(image, keras.layers.Conv2D(64, 1, use_bias=False, name='many')(keras.layers.Conv2D(64, 1, use_bias=False)(x)))
+  thinned(model, 0.1)
+  for layer in model.layers[1:]:
+    kernel = layer.kernel.numpy()[0, 0]
+    assert kernel.any(0).all() and kernel.any(1).all()
+  assert 0.09 < np.count_nonzero(model.get_layer('many').kernel) / 64**2 < 0.13
