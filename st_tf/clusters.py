@@ -10,11 +10,9 @@ import pathlib
 import signal
 import subprocess
 import sys
-import threading
 from typing import Any
 
-from st_tf import processes
-from st_tf.command import INTERRUPTED
+from st_tf import command, processes
 from st_tf.errors import UserError
 
 _FOR_EVER = 1e9  # Seconds.
@@ -120,10 +118,10 @@ def _done(words: Sequence[str], log: str, environment: Mapping[str, str], folder
   """
   with open(log, 'a', encoding='utf-8') as output:
     here = os.environ | environment
-    command = [sys.executable, *words]
+    told = [sys.executable, *words]
     where = folder if os.path.isdir(folder) else None  # Where it was asked for, so that relative paths mean the same.
     process = subprocess.Popen(
-      command, stdout=output, stderr=subprocess.STDOUT, env=here, cwd=where, start_new_session=True, preexec_fn=processes.follower()
+      told, stdout=output, stderr=subprocess.STDOUT, env=here, cwd=where, start_new_session=True, preexec_fn=processes.follower()
     )
     try:
       code = process.wait(_FOR_EVER)  # Ray cancels a task by an exception, which comes between two short sleeps of such a wait only.
@@ -131,7 +129,7 @@ def _done(words: Sequence[str], log: str, environment: Mapping[str, str], folder
       process.send_signal(signal.SIGTERM)
       process.wait()
       raise
-  if code == INTERRUPTED:
+  if code == command.INTERRUPTED:
     raise Preempted(f'{log} says how far it came.')
   return code
 
@@ -141,16 +139,12 @@ def _connected(address: str) -> Any:
     import ray
   except ImportError as error:
     raise UserError("--cluster needs Ray. Received: none is installed. Write pip install 'supertickets[cluster]'.") from error
-  # Ray's own handler would end this process in the middle of things.
-  handler = signal.getsignal(signal.SIGTERM)
   try:
-    ray.init(address=address, log_to_driver=False, logging_level='ERROR', ignore_reinit_error=True)
+    with command.handler_kept():  # Ray's own would end this process in the middle of things.
+      ray.init(address=address, log_to_driver=False, logging_level='ERROR', ignore_reinit_error=True)
   except (ConnectionError, ValueError, RuntimeError) as error:
     said = (str(error).strip() or type(error).__name__).splitlines()[0]
     raise UserError(
       f'--cluster is the address of a Ray cluster, or auto. Received: {address} ({said:.200}). Start one by ray start.'
     ) from error
-  finally:
-    if threading.current_thread() is threading.main_thread():
-      signal.signal(signal.SIGTERM, handler)
   return ray

@@ -9,6 +9,7 @@ import pathlib
 import shlex
 import signal
 import sys
+import threading
 import time
 import types
 from typing import Any, NoReturn
@@ -117,6 +118,17 @@ def stopping() -> Iterator[Callable[[], str]]:
   finally:
     for number, handler in before.items():
       signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def handler_kept() -> Iterator[None]:
+  """Within it others may answer SIGTERM in their own way; afterwards it is answered as before."""
+  before = signal.getsignal(signal.SIGTERM)
+  try:
+    yield
+  finally:
+    if threading.current_thread() is threading.main_thread():
+      signal.signal(signal.SIGTERM, before)
 
 
 def drawn(draw: Callable[[], Any]) -> int:

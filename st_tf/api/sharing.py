@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import contextlib
 import os
 import pathlib
+import signal
 import socket
 import threading
 from typing import Any
@@ -128,7 +129,7 @@ class _Workers:
     # The chief would wait for ever, unless all trials are done.
     if len(self._ended) == self._count and any(self._ended) and not self._stopped.wait(0 if all(self._ended) else _GRACE):
       self.reasons = [*filter(None, self._ended)]
-      _thread.interrupt_main()
+      _thread.interrupt_main(signal.SIGTERM)  # SIGINT is ignored by what a shell has put into the background.
 
   def stop(self) -> None:
     """Asks those that still train to save and end, and waits for them."""

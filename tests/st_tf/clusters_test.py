@@ -48,7 +48,8 @@ def test_a_task_is_the_same_process_and_is_asked_to_save(tmp_path):
   )
   # Ray interrupts the main thread as this does, without a signal.
   cancelled = (
-    'import _thread, pathlib, threading, time\nfrom st_tf import clusters\ndef cancel():\n'
+    'import _thread, pathlib, signal, threading, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n'
+    'from st_tf import clusters\ndef cancel():\n'
     f'  while "there" not in pathlib.Path({str(log)!r}).read_text(): time.sleep(0.05)\n  _thread.interrupt_main()\n'
     f'threading.Thread(target=cancel).start()\nclusters._done(["-c", {patient!r}], {str(log)!r}, {{}}, "/")'
   )

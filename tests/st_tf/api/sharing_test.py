@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import signal
 import threading
 import time
 
@@ -121,8 +122,16 @@ def test_the_trial_of_one_that_ends_is_anothers_and_the_others_go_on(cluster, tm
   assert (oracle.tuner_ids, oracle.ongoing_trials, oracle._retry_queue) == (set(), {}, ['0007'])
 
 
+@pytest.fixture
+def interruptible():
+  """SIGTERM is what it is in a command."""
+  before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+  yield
+  signal.signal(signal.SIGTERM, before)
+
+
 @pytest.mark.parametrize('interruption', [KeyboardInterrupt, Interrupted])
-def test_where_all_have_ended_the_chief_does_too_and_says_why(cluster, tmp_path, interruption):
+def test_where_all_have_ended_the_chief_does_too_and_says_why(cluster, tmp_path, interruption, interruptible):
   with pytest.raises(UserError, match=r'^At least one worker trains\. Received: 3 that ended: '):
     with shared(tmp_path):
       for event in list(cluster.ends.values()):
