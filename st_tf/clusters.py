@@ -5,6 +5,7 @@ that all nodes see, and the project is installed on all of them.
 """
 
 from collections.abc import Mapping, Sequence
+import math
 import os
 import pathlib
 import signal
@@ -16,6 +17,8 @@ from st_tf import command, processes
 from st_tf.errors import UserError
 
 _FOR_EVER = 1e9  # Seconds.
+_NAMED = 3  # Kinds of nodes, of a cluster without room.
+_ROUNDING = 1e-9
 
 
 def check(address: str, cpus: int, gpus: float) -> None:
@@ -58,10 +61,10 @@ class Tasks:
     nodes = [(node['Resources'].get('CPU', 0), node['Resources'].get('GPU', 0)) for node in self._ray.nodes() if node['Alive']]
     self.room = sum(int(min(processors // cpus, _share(devices, gpus) if gpus else processors)) for processors, devices in nodes)
     if not self.room:
-      largest = max(nodes, default=(0, 0))
+      there = [f'{processors:g} processors and {devices:g} GPUs' for processors, devices in sorted(set(nodes), reverse=True)]
       raise UserError(
-        f'A node of the cluster has room for a training. Received: --cpus_per_run={cpus} --gpus_per_run={gpus:g}; the largest node has'
-        f' {largest[0]:g} processors and {largest[1]:g} GPUs. Lower them.'
+        f'A node of the cluster has room for a training. Received: --cpus_per_run={cpus} --gpus_per_run={gpus:g}; its nodes have'
+        f' {"; ".join(there[:_NAMED]) or "nothing"}. Lower them.'
       )
     how = {'num_cpus': cpus, 'num_gpus': gpus, 'max_retries': -1, 'retry_exceptions': [Preempted]}
     self._task = self._ray.remote(_done).options(**how)
@@ -90,7 +93,7 @@ class Tasks:
     try:
       return self._ray.get(task)
     except self._ray.exceptions.RayError as error:
-      raise ClusterError(f'the cluster says: {str(error).strip().splitlines()[-1]}') from error
+      raise ClusterError(f'the cluster says: {(str(error).strip() or type(error).__name__).splitlines()[-1]}') from error
 
   def cancel(self, task: Any) -> None:
     """Asks a task to save and end."""
@@ -107,7 +110,7 @@ class Preempted(Exception):
 
 def _share(devices: float, gpus: float) -> float:
   """How many tasks of so many GPUs find room on a node's; none is on two of them in part."""
-  return devices // gpus if gpus >= 1 else int(devices) * (1 // gpus)
+  return devices // gpus if gpus >= 1 else int(devices) * math.floor(1 / gpus + _ROUNDING)
 
 
 def _done(words: Sequence[str], log: str, environment: Mapping[str, str], folder: str) -> int:
@@ -120,14 +123,16 @@ def _done(words: Sequence[str], log: str, environment: Mapping[str, str], folder
     here = os.environ | environment
     told = [sys.executable, *words]
     where = folder if os.path.isdir(folder) else None  # Where it was asked for, so that relative paths mean the same.
-    process = subprocess.Popen(
-      told, stdout=output, stderr=subprocess.STDOUT, env=here, cwd=where, start_new_session=True, preexec_fn=processes.follower()
-    )
+    process = None
     try:
+      process = subprocess.Popen(
+        told, stdout=output, stderr=subprocess.STDOUT, env=here, cwd=where, start_new_session=True, preexec_fn=processes.follower()
+      )
       code = process.wait(_FOR_EVER)  # Ray cancels a task by an exception, which comes between two short sleeps of such a wait only.
     except KeyboardInterrupt:
-      process.send_signal(signal.SIGTERM)
-      process.wait()
+      if process:
+        process.send_signal(signal.SIGTERM)
+        process.wait()
       raise
   if code == command.INTERRUPTED:
     raise Preempted(f'{log} says how far it came.')

@@ -61,5 +61,12 @@ def _reason(said: str, code: int) -> str:
   told = [line.removeprefix('error: ') for line in lines if line.startswith('error: ')]
   if told:
     return told[-1]
-  ended = f'ended by {signal.Signals(-code).name}' if code < 0 else f'exit code {code}'
+  ended = f'ended by {_name_of(-code)}' if code < 0 else f'exit code {code}'
   return f'{ended}; {lines[-1]}' if lines and code > 0 else ended
+
+
+def _name_of(number: int) -> str:
+  try:
+    return signal.Signals(number).name
+  except ValueError:  # Real-time signals have none.
+    return f'signal {number}'

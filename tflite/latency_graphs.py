@@ -192,7 +192,7 @@ def thinned(model: keras.Model, density: float) -> keras.Model:
   """
   rng = np.random.default_rng(0)
   for name, variable in named_variables(model).items():
-    if name.endswith('/kernel') and tuple(variable.shape[:2]) == (1, 1):
+    if name.endswith('/kernel') and len(variable.shape) == 4 and tuple(variable.shape[:2]) == (1, 1):
       left = rng.random(variable.shape) < density
       # No channel is without any: a network that was trained would not have it either, and what is silent goes from files.
       each = np.arange(max(variable.shape[2:]))

@@ -14,7 +14,8 @@ from st_tf import files, methods, processes
 from st_tf.clusters import ClusterError, Tasks
 from st_tf.config import Config, ConfigError
 from st_tf.errors import Interrupted, UserError
-from st_tf.methods._tuning import VARIABLES, forget
+from st_tf.methods._oracles import forget
+from st_tf.methods._tuning import VARIABLES
 from st_tf.runs import folder
 
 _GRACE = 60  # Seconds in which a chief ends after its last worker.
@@ -44,7 +45,7 @@ def check(method: str, cluster: str) -> None:
 
 
 def on_cluster(config: Config, path: str | os.PathLike[str], stages: str, cluster: str, cpus: int, gpus: float) -> Sharing:
-  """What hands the trainings of a search to the tasks of a cluster, to which this process is connected from now on.
+  """What hands the trainings of a search to the tasks of a cluster, which is asked for at once unless the run has begun one.
 
   Args:
     config: the run's settings.
@@ -59,15 +60,19 @@ def on_cluster(config: Config, path: str | os.PathLike[str], stages: str, cluste
   """
   if not cluster:
     return contextlib.nullcontext
-  tasks, root = Tasks(cluster, cpus, gpus), files.expanded(path).resolve()
+  root = files.expanded(path).resolve()
+  # One that has begun may be over, and needs no cluster then.
+  connected = Tasks(cluster, cpus, gpus) if not (root / folder.STAGES).exists() else None
   kept = files.expanded(stages).resolve() if stages else root / folder.STAGES
 
   @contextlib.contextmanager
   def shared(oracle: Any) -> Iterator[None]:
+    tasks = connected or Tasks(cluster, cpus, gpus)
     address = [str(tasks.here), str(_free_port(tasks.here))]
-    os.environ.update(zip(VARIABLES, ['chief', *address]))
     at_work = _Workers(tasks, config, root, kept, address, oracle)
     try:
+      os.environ.update(zip(VARIABLES, ['chief', *address]))
+      at_work.start()
       yield
     except (KeyboardInterrupt, Interrupted) as stop:
       if at_work.reasons:
@@ -75,7 +80,7 @@ def on_cluster(config: Config, path: str | os.PathLike[str], stages: str, cluste
       raise
     finally:
       for name in VARIABLES:
-        del os.environ[name]
+        os.environ.pop(name, None)
       at_work.stop()
 
   return shared
@@ -98,36 +103,45 @@ class _Workers:
 
   def __init__(self, tasks: Tasks, config: Config, root: pathlib.Path, stages: pathlib.Path, address: list[str], oracle: Any):
     self.reasons: list[str] = []
-    self._tasks, self._oracle, self._stopped = tasks, oracle, threading.Event()
-    self._count, self._ended = min(tasks.room, config.tuner.trials), []
-    kept = root / folder.WORKERS
+    self._tasks, self._config, self._kept, self._stages, self._oracle = tasks, config, root / folder.WORKERS, stages, oracle
+    self._address, self._stopped, self._ended, self._watched = address, threading.Event(), [], []
+    self._count, self._counting = min(tasks.room, config.tuner.trials), threading.Lock()
+
+  def start(self) -> None:
+    """Hands out as many as have room."""
+    kept = self._kept
     kept.mkdir(parents=True, exist_ok=True)
-    files.write_text(kept / 'config.json', config.to_json())
+    files.write_text(kept / 'config.json', self._config.to_json())
     print(f'Handing trainings to {self._count} tasks of the cluster; what they say is in {kept}.', flush=True)
-    self._watched = []
     for number in range(self._count):
       name = f'worker_{number}'
       log, words = kept / f'{name}.txt', ['-m', 'st_tf.train', f'--config={kept / "config.json"}', f'--workdir={kept / str(number)}']
       before = processes.size_of(log)
-      task = tasks.started([*words, f'--stages={stages}', '--nodeliver'], log, dict(zip(VARIABLES, [name, *address])))
+      told = [*words, f'--stages={self._stages}', '--nodeliver']
+      task = self._tasks.started(told, log, dict(zip(VARIABLES, [name, *self._address])))
       thread = threading.Thread(target=self._watch, args=(task, log, before), daemon=True)
-      thread.start()
       self._watched.append((task, thread))
+      thread.start()
 
   def _watch(self, task: Any, log: pathlib.Path, before: int) -> None:
     """Waits until a worker has ended, whose trial is then another one's."""
     try:
       reason = processes.error_of(log, before, self._tasks.code(task))
-    except (ClusterError, OSError) as error:
-      reason = str(error)
+    except Exception as error:  # Whatever it was: a chief that does not hear of it would wait for ever.
+      reason = f'{type(error).__name__}: {error}' if not isinstance(error, ClusterError | OSError) else str(error)
     if self._stopped.is_set():
       return
     if reason:
       print(f'{log.stem.replace("_", " ")} ended: {reason}', flush=True)
-    forget(self._oracle, log.stem)
-    self._ended.append(reason)
+    try:
+      forget(self._oracle, log.stem)
+    except OSError as error:
+      reason = f'{reason or "done"}; the search could not be written ({error})'
+    with self._counting:
+      self._ended.append(reason)
+      is_last = len(self._ended) == self._count
     # The chief would wait for ever, unless all trials are done.
-    if len(self._ended) == self._count and any(self._ended) and not self._stopped.wait(0 if all(self._ended) else _GRACE):
+    if is_last and any(self._ended) and not self._stopped.wait(0 if all(self._ended) else _GRACE):
       self.reasons = [*filter(None, self._ended)]
       _thread.interrupt_main(signal.SIGTERM)  # SIGINT is ignored by what a shell has put into the background.
 
@@ -138,7 +152,8 @@ class _Workers:
       if thread.is_alive():
         self._tasks.cancel(task)
     for _, thread in self._watched:
-      thread.join()
+      if thread.is_alive():
+        thread.join()
 
 
 def _free_port(host: str) -> int:

@@ -85,7 +85,12 @@ def suited(task: Task, request: Request, jobs: int = 1) -> tuple[Task, Config]:
   begun = starts.of(dataclasses.replace(config, supernet=name, weights=weights), task.head, task.image_size)
   own = _fitting(task, begun.graph, request, jobs, lambda batch: (fine_tuning if begun.values else from_scratch)(task, batch))
   chosen = _told(request, task, own | sized, {'supernet': name}, note, *begun.notes)
-  if not begun.values and chosen.search.unit_search == 'scores' and 'unit_search' in methods.named(chosen.method).reads:
+  if (
+    not begun.values
+    and chosen.search.unit_search == 'scores'
+    and chosen.search.has_target
+    and 'unit_search' in methods.named(chosen.method).reads
+  ):
     print('Scores say little of random weights: layers may be left with one unit. --unit_search=factors searches while they are trained.')
   return _giving(task, begun), dataclasses.replace(chosen, weights=weights)
 
@@ -250,6 +255,16 @@ def _told(request: Request, task: Task, own: Reasoned, further: Mapping[str, Any
   config = request.resolved({**task.settings, **{name: value for name, (value, _) in own.items()}, **further})
   told = {name: why for name, (_, why) in own.items() if name not in request.given and name not in request.base}
   method = methods.named(config.method)
+  if (
+    'unit_multiple' in request.given
+    and 'unit_multiple' in method.reads
+    and config.search.unit_multiple > 1
+    and config.search.unit_search != 'scores'
+  ):
+    raise ConfigError(
+      f'--unit_multiple goes with --unit_search=scores. Received: --unit_multiple={config.search.unit_multiple} and'
+      f' --unit_search={config.search.unit_search}. Leave out one.'
+    )
   unread = {*SEARCH_SETTINGS, *PRUNING_SETTINGS} - set(method.reads) | ({'sparsity'} if method.keeps_everything else set())
   unread |= {'target_macs'} if config.search.target_latency_ms else set()
   unread |= {'unit_multiple'} if config.search.unit_search != 'scores' else set()

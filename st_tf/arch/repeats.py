@@ -29,7 +29,7 @@ class Naming:
     fixed: whether block 0 of a run stays.
     repeated: which sequences of blocks of one shape are runs, where names alone do not say it; so a run stays known when it is squeezed to
       one block. None = names say it.
-    sequences: how many of them a network has; another number = those of more than one block are runs.
+    sequences: how many of them networks have; another number = those of more than one block are runs.
     ending: of the names of some of its layers, where other kinds have names like its own.
   """
 
@@ -39,7 +39,7 @@ class Naming:
   blocks: Callable[[int, int], tuple[int, ...]] = lambda depth, runs: (depth,) * runs
   fixed: bool = True
   repeated: slice | None = None
-  sequences: int = 0
+  sequences: tuple[int, ...] = ()
   ending: str = ''
 
 
@@ -64,13 +64,13 @@ _NAMINGS = (
     MOBILENET_DEPTHS,
     lambda depth, runs: (depth + 1,) * runs,  # The block that makes their shape is one more.
     repeated=slice(3, 4),  # The blocks of 512 channels.
-    sequences=5,
+    sequences=(5,),
   ),
   Naming('menas', re.compile(r'(?P<before>(?P<run>s\d+)b)(?P<number>\d+)(?=/)'), repeated=slice(None)),
   Naming('resnet50', re.compile(r'(?P<before>(?P<run>conv\d+)_block)(?P<number>\d+)(?=_)'), ending='_add'),
-  Naming('mobilenet_v2', re.compile(r'(?P<before>block_)(?P<number>\d+)(?=_)'), repeated=slice(0, 5), sequences=6),
-  Naming('mobilenet_v3', re.compile(r'(?P<before>expanded_conv_)(?P<number>\d+)(?=/)'), repeated=slice(None)),
-  Naming('efficientnet_lite', re.compile(r'(?P<before>block)(?P<number>\d+)(?=/)'), repeated=slice(1, 6), sequences=7),
+  Naming('mobilenet_v2', re.compile(r'(?P<before>block_)(?P<number>\d+)(?=_)'), repeated=slice(0, 5), sequences=(6,)),
+  Naming('mobilenet_v3', re.compile(r'(?P<before>expanded_conv_)(?P<number>\d+)(?=/)'), repeated=slice(None), sequences=(4, 5)),
+  Naming('efficientnet_lite', re.compile(r'(?P<before>block)(?P<number>\d+)(?=/)'), repeated=slice(1, 6), sequences=(7,)),
 )
 _SHARE = 0.5  # Of a network's layers that a naming has to know.
 
@@ -172,7 +172,7 @@ def _of_graph(graph: Graph) -> Repeats:
       _check_shapes(graph, [keys[key] for key in run.blocks])
   else:
     runs = _by_shape(graph, keys)
-    if len(runs) == naming.sequences:
+    if len(runs) in naming.sequences:
       runs = runs[naming.repeated]
     else:  # A network of its own, such as a searched one or somebody's with blocks of the same names.
       runs = [] if naming.depths else [run for run in runs if len(run.blocks) > 1]
@@ -231,7 +231,10 @@ def ends_of(blocks: Sequence[Sequence[Node]]) -> list[str]:
     names = {node.name for node in nodes}
     outside = {name for node in nodes for name in node.inputs} - names
     if len(outside) != 1 or (ends and outside != {ends[-1]}):
-      raise SpecError(f'Blocks read what the one before them gives. Received: {nodes[0].name}, which reads {", ".join(sorted(outside))}.')
+      raise SpecError(
+        f'Blocks read what the one before them gives. Received: {nodes[0].name}, which reads {", ".join(sorted(outside))}.'
+        ' Its depth stays as it is; of a network by name, layers are named after their blocks.'
+      )
     ends += [] if ends else outside
     ends.append(nodes[-1].name)
   found, left = ends[:1], iter(ends[1:])

@@ -20,7 +20,8 @@ from st_tf import files, plain
 from st_tf.arch.genome import Genome
 from st_tf.arch.spaces import Space
 from st_tf.config import ConfigError
-from st_tf.methods._tuning import OBJECTIVE, VARIABLES, forget
+from st_tf.methods._oracles import forget
+from st_tf.methods._tuning import OBJECTIVE, VARIABLES
 from st_tf.runs.folder import WorkdirError
 from st_tf.runs.lock import Lock
 from st_tf.search import evolution

@@ -14,10 +14,8 @@ import math
 import os
 import pathlib
 import re
-import sys
 import time
 from typing import Any, ClassVar
-import warnings
 
 import grpc
 import keras_tuner as kt
@@ -27,7 +25,6 @@ from st_tf.arch.graph import Architecture
 from st_tf.arch.presets import supernet
 from st_tf.arch.specs import ArchSpec, HeadSpec
 from st_tf.config import Config, ConfigError
-from st_tf.methods._pipeline import trial_epochs
 from st_tf.models import build, cost
 from st_tf.search import importance, shrink
 from st_tf.search.importance import Group
@@ -248,33 +245,6 @@ class Tuner(kt.engine.base_tuner.BaseTuner):
       raise Stopped from error
 
 
-class Bayesian(kt.oracles.BayesianOptimizationOracle):
-  """keras-tuner's, with draws that depend on the trial and not on the process: a search that continues goes on as it would have."""
-
-  def populate_space(self, trial_id: str) -> dict[str, Any]:
-    """Values for a trial."""
-    self._random_state = np.random.RandomState(self.seed + int(trial_id))
-    with warnings.catch_warnings():
-      warnings.simplefilter('ignore')  # Of the fit, which a handful of points does not determine.
-      return super().populate_space(trial_id)
-
-
-def oracle(config: Config, choices: kt.HyperParameters) -> kt.Oracle:
-  """What chooses the next architecture, as `--tuner` says."""
-  trials = config.tuner.trials
-  # To keras-tuner a seed of 0 is none. After three failures in a row it would give up.
-  common = {'objective': kt.Objective(OBJECTIVE, 'max'), 'hyperparameters': choices, 'seed': config.seed + 1}
-  common['max_consecutive_failed_trials'] = sys.maxsize
-  if config.tuner.tuner == 'hyperband':
-    hyperband = kt.oracles.HyperbandOracle(max_epochs=trial_epochs(config), hyperband_iterations=trials, **common)
-    hyperband.max_trials = trials
-    return hyperband
-  if config.tuner.tuner == 'random':
-    return kt.oracles.RandomSearchOracle(max_trials=trials, **common)
-  # Its own default, three random trials per choice, is more than all trials of most searches.
-  return Bayesian(max_trials=trials, num_initial_points=max(trials // 3, 2), **common)
-
-
 def search(tuner: Tuner, who: str) -> None:
   """All trials that are left, or those of a worker.
 
@@ -299,17 +269,6 @@ def search(tuner: Tuner, who: str) -> None:
     raise ConfigError(
       f'A chief listens where its workers call it. Received: {address} ({reason}). Choose a free port, or give the same command again.'
     ) from error
-
-
-@kt.synchronized
-def forget(oracle: kt.Oracle, name: str) -> None:
-  """Takes back what a worker that is gone was training: the next that asks goes on with it."""
-  oracle.tuner_ids.discard(name)
-  trial = oracle.ongoing_trials.pop(name, None)
-  if trial is not None:
-    print(f'worker {name} has died; its trial goes to another one.', file=sys.stderr, flush=True)
-    oracle._retry_queue.append(trial.trial_id)
-  oracle.save()
 
 
 def role(environment: Mapping[str, str]) -> str:

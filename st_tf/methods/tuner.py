@@ -24,6 +24,7 @@ from st_tf.arch.presets import is_graph
 from st_tf.config import PRUNED_LAYERS, Config, ConfigError, PipelineConfig, SearchConfig
 from st_tf.errors import NothingLeft
 from st_tf.methods import _gradual as gradual
+from st_tf.methods import _oracles as oracles
 from st_tf.methods import _tuning as tuning
 from st_tf.methods._method import SEARCHED, Method, Training
 from st_tf.methods._pipeline import Pipeline, alone, retrain_epochs, trial_epochs, unrounded
@@ -180,11 +181,11 @@ class Search:
   def _tuner(self, folder: pathlib.Path) -> tuning.Tuner:
     choices = self.space.hyperparameters()
     try:
-      return tuning.Tuner(self._run, tuning.oracle(self._config, choices), folder)
+      return tuning.Tuner(self._run, oracles.chosen(self._config, choices), folder)
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
       print(f'warning: {folder} is damaged ({error}); the search starts anew and takes over what was trained.', file=sys.stderr)
       files.remove(folder)
-      return tuning.Tuner(self._run, tuning.oracle(self._config, self.space.hyperparameters()), folder)
+      return tuning.Tuner(self._run, oracles.chosen(self._config, self.space.hyperparameters()), folder)
 
   def _run(self, given: Any) -> dict[str, float]:
     """Trains what keras-tuner calls a trial."""

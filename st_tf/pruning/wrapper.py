@@ -71,8 +71,14 @@ class RegrowthPruning(pruning_wrapper.PruneLowMagnitude):
     self.reading: Callable[[], tf.Tensor] | None = None  # Scales of what the layer reads, which the threshold is meant for too.
 
   def build(self, input_shape: tf.TensorShape) -> None:
-    """Creates mask, threshold and scale of each prunable weight, and whether pruned weights may still come back."""
+    """Creates mask, threshold and scale of each prunable weight, and whether pruned weights may still come back.
+
+    Raises:
+      ValueError: a prunable weight is no attribute of the layer.
+    """
     super().build(input_shape)
+    for weight, _, _ in self.pruning_vars:
+      self._attribute_of(weight)
     self.scales = [self.add_weight('scale', [], initializer='ones', trainable=False) for _ in self.pruning_vars]
     self.open = self.add_weight('open', [], initializer='zeros', trainable=False)
 

@@ -31,7 +31,9 @@ def check_factors(arch: Architecture, config: Config, plan: Plan) -> None:
     return
   if isinstance(arch, Graph):
     if search.search_residual:
-      raise ConfigError('--search_residual goes with --unit_search=scores. Received: --unit_search=factors. Leave out one.')
+      raise ConfigError(
+        '--search_residual goes with --unit_search=scores. Received: --unit_search=factors. Write --unit_search=scores, or leave it out.'
+      )
   elif search.factor == 'scale':
     raise ConfigError('The factors of a preset are scales of its batch norms. Received: --factor=scale. Leave it out.')
   elif search.penalised == 'least':
@@ -50,7 +52,8 @@ def begin(trainer: Trainer) -> None:
   groups, at = removable(trainer), places(trainer)
   if not groups:
     raise ConfigError(
-      'A search by factors needs groups of units with a place for them. Received: a network without any. Leave out --unit_search=factors.'
+      'A search by factors needs groups of units with a place for them. Received: a network without any. Write --unit_search=scores, or'
+      ' --target_macs=0 --penalty=0 for none.'
     )
   check_target(trainer)
   arch, memory, everything = trainer.arch, trainer.network.memory(), {group.name: tuple(range(group.units)) for group in groups}

@@ -95,7 +95,7 @@ def learner(keras, outputs):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(('version', 'suffix'), [(3, '.keras'), (2, '.h5')])
+@pytest.mark.parametrize(('version', 'suffix'), [(3, '.keras'), pytest.param(2, '.h5', marks=pytest.mark.long)])
 def test_a_network_that_keras_has_trained_goes_in_and_a_pruned_one_comes_out(version, suffix, tmp_path):
   keras = importlib.import_module('keras' if version == 3 else 'tf_keras')
   task = tasks.load('shapes', DataConfig(train_examples=2000))

@@ -80,7 +80,9 @@ def test_a_process_that_its_node_asks_to_end_is_started_again(tmp_path):
     clusters._done(['-c', 'raise SystemExit(130)'], str(tmp_path / 'log.txt'), {}, '/nowhere')
 
 
-@pytest.mark.parametrize(('devices', 'gpus', 'room'), [(3, 1, 3), (3, 2, 1), (3, 0.5, 6), (3, 0.7, 3), (1, 0.25, 4), (0, 0.5, 0)])
+@pytest.mark.parametrize(
+  ('devices', 'gpus', 'room'), [(3, 1, 3), (3, 2, 1), (3, 0.5, 6), (3, 0.7, 3), (1, 0.25, 4), (2, 0.2, 10), (1, 0.05, 20), (0, 0.5, 0)]
+)
 def test_a_task_is_on_one_gpu_or_on_whole_ones(devices, gpus, room):
   assert clusters._share(devices, gpus) == room
 
@@ -103,5 +105,5 @@ def test_a_signal_stays_what_it_was_and_who_asks_too_much_is_told(nodes):
   process = subprocess.run([sys.executable, '-c', SIGNALLED, found.address], capture_output=True, text=True, timeout=120)
   assert process.stdout == 'as before\n', process.stderr
   assert clusters.Tasks(found.address, 1, 0.0).room == 2
-  with pytest.raises(UserError, match=r'has room for a training\. Received: --cpus_per_run=64 --gpus_per_run=0; the largest node has 1 pr'):
+  with pytest.raises(UserError, match=r'has room for a training\. Received: --cpus_per_run=64 --gpus_per_run=0; its nodes have 1 pr'):
     clusters.Tasks(found.address, 64, 0.0)

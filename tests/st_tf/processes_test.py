@@ -21,6 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
     ('Traceback\nKeyError: 3\n\n', 1, 'exit code 1; KeyError: 3'),
     ('', 1, 'exit code 1'),
     ('here', -9, 'ended by SIGKILL'),
+    ('here', -40, 'ended by signal 40'),
     ('here', 130, processes.INTERRUPTED),
   ],
 )

@@ -101,3 +101,12 @@ def test_thinning_leaves_each_channel_a_weight():
     kernel = layer.kernel.numpy()[0, 0]
     assert kernel.any(0).all() and kernel.any(1).all()
   assert 0.09 < np.count_nonzero(model.get_layer('many').kernel) / 64**2 < 0.13
+
+
+def test_thinning_leaves_what_is_no_convolution():
+  vector = keras.Input((1,))
+  model = keras.Model(vector, keras.layers.Dense(1)(keras.layers.Dense(1)(vector)))
+  before = [value.copy() for value in model.get_weights()]
+  thinned(model, 0.1)
+  for ours, expected in zip(model.get_weights(), before):
+    np.testing.assert_array_equal(ours, expected)

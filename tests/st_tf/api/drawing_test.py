@@ -102,8 +102,8 @@ RANDOM = {'supernet': 'efficientnet_lite0', 'weights': 'none'}
   [
     pytest.param('shapes_segmentation', {}, 0.02, marks=SLOW),
     pytest.param('shapes_keypoints', {}, 0.001, marks=SLOW),
-    pytest.param('shapes_segmentation', RANDOM, 0.05, marks=SLOW),
-    pytest.param('shapes_keypoints', RANDOM, 0.003, marks=SLOW),
+    pytest.param('shapes_segmentation', RANDOM, 0.05, marks=[SLOW, pytest.mark.long]),
+    pytest.param('shapes_keypoints', RANDOM, 0.003, marks=[SLOW, pytest.mark.long]),
   ],
 )
 def test_maps_are_drawn_from_a_network_scored_exported_and_seen(name, start, rate, tmp_path, monkeypatch, capsys):

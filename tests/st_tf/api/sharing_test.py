@@ -81,6 +81,14 @@ def test_without_a_cluster_nothing_is_shared(tmp_path):
   assert not any(tmp_path.iterdir())
 
 
+def test_a_run_that_has_begun_asks_for_a_cluster_where_it_has_trainings_left(cluster, tmp_path):
+  (tmp_path / 'run' / 'stages').mkdir(parents=True)
+  context = shared(tmp_path)
+  assert not cluster.given
+  with context:
+    assert cluster.given == ('auto', 4, 0.5) and len(cluster.tasks) == 3
+
+
 def test_a_cluster_is_asked_for_before_anything_else_and_workers_start_with_the_search(cluster, tmp_path):
   context = shared(tmp_path)
   assert cluster.given == ('auto', 4, 0.5) and not cluster.tasks and not any(tmp_path.iterdir())
@@ -120,6 +128,33 @@ def test_the_trial_of_one_that_ends_is_anothers_and_the_others_go_on(cluster, tm
       time.sleep(0.02)
   assert capsys.readouterr().out.endswith('worker 0 ended: A picture is there. Received: none.\n')
   assert (oracle.tuner_ids, oracle.ongoing_trials, oracle._retry_queue) == (set(), {}, ['0007'])
+
+
+def test_a_search_that_cannot_be_written_is_no_reason_to_wait_for_ever(cluster, tmp_path, interruptible):
+  oracle = Oracle()
+
+  def save():
+    raise OSError('No space left on device')
+
+  oracle.save = save
+  with pytest.raises(UserError, match=r'3 that ended: .*; the search could not be written \(No space left'), shared(tmp_path, oracle):
+    for event in list(cluster.ends.values()):
+      event.set()
+    time.sleep(20)
+
+
+def test_tasks_that_cannot_be_handed_out_leave_nothing_behind(cluster, tmp_path, monkeypatch):
+  start = cluster.started
+
+  def started(*given):
+    if cluster.tasks:
+      raise KeyboardInterrupt
+    return start(*given)
+
+  monkeypatch.setattr(cluster, 'started', started)
+  with pytest.raises(KeyboardInterrupt), shared(tmp_path):
+    pass
+  assert cluster.cancelled == [0] and not any(name in os.environ for name in VARIABLES)
 
 
 @pytest.fixture
@@ -174,12 +209,17 @@ def test_a_node_that_dies_costs_nothing_but_time(nodes, tmp_path, monkeypatch):
   def die() -> None:
     while len([*(tmp_path / 'there' / 'stages').glob('menas-*/checkpoints/0*')]) < 2:
       time.sleep(0.2)
+    at_work.extend(process.pid for process in psutil.process_iter(['cmdline']) if f'--stages={stages}' in (process.info['cmdline'] or []))
     ray_nodes.lose(found, node)
 
-  dying = threading.Thread(target=die)
+  at_work, stages = [], tmp_path / 'there' / 'stages'
+  dying = threading.Thread(target=die, daemon=True)
   dying.start()
   there = drawn('there', cluster=found.address)
-  dying.join()
+  assert len(at_work) == 2, 'a worker on each node'
+  dying.join(60)
+  said = [(tmp_path / 'there' / 'workers' / f'worker_{number}.txt').read_text() for number in range(2)]
+  assert not dying.is_alive() and sorted(text.count('Building') > 1 for text in said) == [False, True], 'one began again'
   here = drawn('here')
   assert there.provenance.trials == here.provenance.trials and there.arch == here.arch
   for name, value in here.weights.items():  # Tasks have one thread each, this process may have more: sums in another order.

@@ -100,6 +100,7 @@ def test_two_workers_of_which_one_is_killed_draw_the_ticket_of_one_process(tmp_p
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_weights_move_alike_on_two_workers_whose_chief_is_killed(tmp_path):
   settings = {'method': 'rigl', 'prune_interval': '3it'}
 

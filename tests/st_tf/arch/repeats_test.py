@@ -54,7 +54,9 @@ def test_blocks_that_change_the_shape_or_read_from_elsewhere_are_refused():
   with pytest.raises(SpecError, match=r'give maps of the shape that they read. Received: stage1/block1/a ... .*\(4, 4, 8\) to \(2, 2, 8\)'):
     Repeats.of(Graph(tuple(nodes), ('stage1/block1/a',)))
   nodes[-1] = Node('stage1/block1/a', 'Add', {}, ('stage1/block0/a', 'image'), (4, 4, 8))
-  with pytest.raises(SpecError, match='Blocks read what the one before them gives. Received: stage1/block1/a, which reads image, stage1'):
+  with pytest.raises(
+    SpecError, match='Blocks read what the one before them gives. Received: stage1/block1/a, which reads image, stage1.* stays as it is'
+  ):
     Repeats.of(Graph(tuple(nodes), ('stage1/block1/a',)))
 
 

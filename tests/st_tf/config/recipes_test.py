@@ -77,7 +77,7 @@ def test_the_optimizers_are_the_references(name, optimizer, epsilon, smoothing, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize('name', [name if name == 'imagenet' else pytest.param(name, marks=pytest.mark.long) for name in NAMES])
 def test_a_dry_run_says_parameters_macs_and_schedule_without_data(name, tmp_path, monkeypatch, capsys):
   monkeypatch.setattr('st_tf.api.dry_run.seconds_of_steps', lambda task, config: (0.5, 0.1))
   assert train.main(['train', f'--recipe={name}', '--dry_run', f'--workdir={tmp_path / "run"}']) == 0
@@ -92,6 +92,7 @@ def test_a_dry_run_says_parameters_macs_and_schedule_without_data(name, tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(('name', 'case'), [('imagenet', 'full_cls'), ('cityscapes', 'full_seg'), ('coco', 'full_pose')])
 def test_the_supernet_is_the_references(name, case):
   recipe, golden = RECIPES[name], CASES[case]

@@ -8,6 +8,7 @@ import pytest
 from st_tf.arch.specs import ArchSpec, BlockSpec, HeadSpec, StageSpec, layout
 from st_tf.config import ConfigError
 from st_tf.errors import Interrupted
+from st_tf.methods import _oracles as oracles
 from st_tf.methods import _tuning as tuning
 from st_tf.models import build, cost
 from st_tf.models.transformer import SIDE
@@ -51,7 +52,7 @@ class Loop:
         raise tuning.Failed('diverged', TrainingCost(1.5, 2**53 - 1, 0.25))
       return {tuning.OBJECTIVE: score(trial.hyperparameters.values)}
 
-    self.tuner = tuning.Tuner(run, tuning.oracle(config, space.hyperparameters()), folder / 'tuner')
+    self.tuner = tuning.Tuner(run, oracles.chosen(config, space.hyperparameters()), folder / 'tuner')
 
   def search(self) -> 'Loop':
     self.tuner.search(verbose=0)

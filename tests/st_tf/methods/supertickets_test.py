@@ -42,7 +42,9 @@ def test_a_finished_run_gives_its_ticket_again_without_training(drawn, monkeypat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(('name', 'metric'), [('shapes_segmentation', 'miou'), ('shapes_keypoints', 'ap')])
+@pytest.mark.parametrize(
+  ('name', 'metric'), [('shapes_segmentation', 'miou'), pytest.param('shapes_keypoints', 'ap', marks=pytest.mark.long)]
+)
 def test_maps_are_drawn_resumed_and_delivered_like_classes(tmp_path, monkeypatch, name, metric):
   monkeypatch.setattr(f'tasks.{name}.SIZES', {'train': 48, 'validation': 8, 'test': 8})
   task = tasks.load(name, tasks.DataConfig(image_size=32))

@@ -1,5 +1,6 @@
 """How Keras calls a wrapper: as the layer inside, and for a shape without its weights."""
 
+import pytest
 import tensorflow as tf
 import tf_keras as keras
 
@@ -33,3 +34,13 @@ def test_effective_weights_are_not_computed_to_learn_a_shape(monkeypatch):
   model(WEIGHTS[None])
   tf.function(model).get_concrete_function(tf.TensorSpec([None, 4]))
   assert len(asked) == 2
+
+
+def test_a_weight_that_its_layer_has_in_a_list_is_refused_when_the_network_is_built():
+  layer = Signed(1)
+  layer.build([None, 4])
+  layer.several = [layer.kernel]
+  del layer.kernel
+  layer.get_prunable_weights = lambda: layer.several
+  with pytest.raises(ValueError, match=r'^A prunable weight is an attribute of its layer\. Received: .*\. Leave this layer unwrapped\.$'):
+    RegrowthPruning(layer, SCHEDULE)(keras.Input([4]))

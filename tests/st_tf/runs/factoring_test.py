@@ -159,7 +159,10 @@ def test_milliseconds_are_a_target_too(file, tmp_path):
 @pytest.mark.parametrize(
   ('changes', 'message'),
   [
-    ({'search_residual': True}, r'--search_residual goes with --unit_search=scores\. Received: --unit_search=factors\. Leave out one'),
+    (
+      {'search_residual': True},
+      r'--search_residual goes with --unit_search=scores\. Received: --unit_search=factors\. Write --unit_search=scores, or leave it',
+    ),
     ({'unit_search': 'scores', 'factor': 'gamma'}, r'--factor goes with --unit_search=factors\. Received: --factor=gamma and'),
     ({'unit_search': 'scores', 'penalised': 'least'}, r'--penalised goes with --unit_search=factors\. Received: --penalised=least and'),
     ({'unit_search': 'scores', 'factor_rate': 2.0}, r'--factor_rate goes with --unit_search=factors\. Received: --factor_rate=2\.0 and'),

@@ -91,7 +91,7 @@ def test_every_moment_is_in_a_chain():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('chain', CHAINS)
+@pytest.mark.parametrize('chain', [name if name == 'one' else pytest.param(name, marks=pytest.mark.long) for name in CHAINS])
 def test_a_run_killed_five_times_ends_in_the_same_tickets(uninterrupted, tmp_path, chain):
   for moment, count in CHAINS[chain]:
     run(tmp_path / 'run', moment, count, **SETTINGS)

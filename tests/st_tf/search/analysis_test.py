@@ -174,10 +174,11 @@ APPLICATIONS = [
   'MobileNetV3Large', 'MobileNetV3Small', 'NASNetMobile', 'RegNetX002', 'RegNetY002', 'ResNet50', 'ResNet50V2', 'ResNetRS50', 'VGG16',
   'Xception',
 ]  # fmt: skip
+QUICK = ('MobileNet', 'MobileNetV2', 'MobileNetV3Small', 'ResNet50', 'VGG16', 'Xception')
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name', APPLICATIONS)
+@pytest.mark.parametrize('name', [name if name in QUICK else pytest.param(name, marks=pytest.mark.long) for name in APPLICATIONS])
 def test_of_every_classification_network_of_keras_silent_units_can_be_removed(name):
   rng = np.random.default_rng(0)
   keras.utils.set_random_seed(0)

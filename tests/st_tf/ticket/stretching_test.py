@@ -84,6 +84,8 @@ def test_blocks_of_mobilenet_v3_are_stretched_and_squeezed_with_their_activation
   assert Repeats.of(grown).counts == (4,) * len(counts) and graph_of(build_graph(grown)) == grown
   back = resizing(grown, target=source).of(grown)
   assert back == source
+  one = resizing(source, 1).of(source)
+  assert Repeats.of(one).counts == (1,) * len(counts) and resizing(source, target=one).of(source) == one
   found = resizing(source, 2)
   assert {place: shape for name, shape in shapes(source).items() for place, _ in found.copies(name)} == shapes(found.of(source))
 
