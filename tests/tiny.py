@@ -15,7 +15,7 @@ import pytest
 
 from st_tf import methods
 from st_tf.arch import presets
-from st_tf.arch.specs import ArchSpec, StageSpec
+from st_tf.arch.specs import ArchSpec
 from st_tf.config import Config
 from st_tf.task import DataConfig, Task
 from tasks._classification import ClassificationTask
@@ -30,16 +30,8 @@ STEPS_PER_EPOCH = SIZES['train'] // BATCH
 SUPERNET = pathlib.Path(__file__).parent / 'data' / 'tiny_supernet.json'
 ARCH = presets.supernet(str(SUPERNET))
 # Two search blocks, no dropout: quick to trace, where the network itself does not matter.
-SPECK = ArchSpec(
-  stages=(StageSpec((0,), (4,)),),
-  stem_channels=(4, 4),
-  input_stride=1,
-  head_channels=(4,),
-  last_channel=8,
-  kernels=(3,),
-  expansion=2,
-  dropout=0.0,
-)
+SPECK_SUPERNET = SUPERNET.with_name('speck_supernet.json')
+SPECK = presets.supernet(str(SPECK_SUPERNET))
 # The same for maps, which it gives at half the size of its pictures.
 SPECK_MAPS = dataclasses.replace(SPECK, input_stride=2)
 SETTINGS = {
@@ -122,8 +114,8 @@ def draw(path: pathlib.Path, arch: ArchSpec = ARCH, process: Any = None, **setti
   from st_tf.runs.process import CALLED
   from st_tf.runs.workdir import Workdir
 
-  supernet = SUPERNET
-  if arch != ARCH:
+  supernet = {ARCH: SUPERNET, SPECK: SPECK_SUPERNET}.get(arch)
+  if not supernet:
     supernet = path.with_suffix('.json')
     supernet.write_text(presets.to_text(arch))
   chosen = config(supernet=str(supernet), **settings)

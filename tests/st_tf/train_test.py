@@ -252,7 +252,16 @@ def test_training_by_a_recipe_needs_its_data(tmp_path):
 def test_two_processes_with_one_seed_draw_the_same_ticket_bit_for_bit(tmp_path):
   found = []
   for name in ('first', 'second'):
-    flags = ['--task=shapes', '--supernet=tiny', '--epochs=2', '--train_examples=640', '--batch_size=32', '--seed=5', '--target_macs=0.8']
+    flags = [
+      '--task=shapes',
+      '--supernet=tiny',
+      '--epochs=2',
+      '--train_examples=640',
+      '--batch_size=32',
+      '--seed=5',
+      '--target_macs=0.8',
+      '--nodeliver',
+    ]
     command = [sys.executable, '-m', 'st_tf.train', *flags, f'--workdir={tmp_path / name}']
     # With a thread per core, also where this test runs beside others.
     subprocess.run(command, check=True, cwd=ROOT, env=os.environ | {'PYTHONPATH': str(ROOT), 'TF_NUM_INTRAOP_THREADS': '0'}, timeout=600)

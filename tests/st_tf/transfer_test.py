@@ -52,6 +52,7 @@ def test_controls_are_of_the_same_training(flag):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_ticket_and_its_four_controls_are_trained_and_compared(tmp_path, monkeypatch, capsys):
   tiny.draw(tmp_path / 'source', sparsity=(0.5,), epochs=2, target_macs=0.7, search_interval=0.3, minimum_saving=0.1, prune_depthwise=True)
   ticket = tmp_path / 'source' / 'tickets' / 'sparsity_0.5'

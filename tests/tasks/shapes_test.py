@@ -59,6 +59,7 @@ def test_a_linear_model_stays_under_40_percent(shapes):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_dense_tiny_supernet_lands_between_70_and_95_percent(tmp_path):
   train.main(['train', '--task=shapes', '--method=dense', f'--workdir={tmp_path / "run"}'])
   ticket = Ticket.load(tmp_path / 'run' / 'tickets' / 'sparsity_0')

@@ -116,7 +116,7 @@ def test_somebody_elses_tasks_are_not_taken_for_ours(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('kind', ['segmentation', 'keypoints'])
+@pytest.mark.parametrize('kind', ['segmentation', pytest.param('keypoints', marks=pytest.mark.long)])
 def test_own_masks_and_joints_are_drawn_from(kind, tmp_path):
   pictures = images(48, 32)
   masks = (pictures.mean(-1) > 127).astype(np.int32)

@@ -55,6 +55,7 @@ def test_a_model_in_memory_is_the_supernet_of_all_runs(trained_file, tmp_path, m
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_runs_of_a_trained_network_are_processes_of_their_own(trained_file, tmp_path, monkeypatch):
   monkeypatch.chdir(ROOT)
   settings = tiny.SETTINGS | {'methods': 'supertickets,gmp', 'supernet': f'keras:{trained_file}', 'pixels': 'signed', 'target_macs': 0.6}

@@ -187,8 +187,8 @@ def test_weights_go_back_to_what_they_were_after_that_step_of_the_first_training
 
 
 @pytest.mark.slow
-def test_every_round_begins_with_the_early_weights_of_what_is_left(tmp_path):
-  given = config('search_then_lottery', prune_rounds=2, rewind_to=0.25)
+def test_every_round_begins_with_the_early_weights_of_what_is_left(speck, tmp_path):
+  given = config('search_then_lottery', prune_rounds=2, rewind_to=0.25, supernet=str(speck))
   pipeline = Pipeline(tiny.task(), given, Workdir(tmp_path / 'run', given))
   starts = []
   retrained = pipeline.retrained
@@ -205,7 +205,7 @@ def test_every_round_begins_with_the_early_weights_of_what_is_left(tmp_path):
   for name in second.masks:
     assert not (second.masks[name] & ~first.masks[name]).any()
     np.testing.assert_array_equal(first.weights[name][second.masks[name]], second.weights[name][second.masks[name]])
-  assert ticket.arch == searched.arch and dataclasses.asdict(ticket.arch) != dataclasses.asdict(tiny.ARCH)
+  assert ticket.arch == searched.arch and dataclasses.asdict(ticket.arch) != dataclasses.asdict(tiny.SPECK)
   assert ticket.provenance.training.epochs == pytest.approx(2 + 2 * 1.5)
 
 

@@ -212,6 +212,7 @@ def test_two_epochs_on_shapes_are_delivered_with_a_report(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_controls_give_tickets_too(tmp_path):
   plain = drawn(tmp_path / 'run', evolve=False, inherit=False, replace=False, finalists=2, sparsity=(0.5,))
   rows = plain.provenance.trials

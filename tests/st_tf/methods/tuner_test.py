@@ -259,6 +259,7 @@ def test_a_diverging_training_is_a_failed_trial(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_chief_and_two_workers_share_the_trials(tmp_path):
   with socket.socket() as free:
     free.bind(('127.0.0.1', 0))

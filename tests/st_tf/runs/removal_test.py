@@ -166,6 +166,7 @@ def test_a_family_begins_with_its_published_weights_and_pixels(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_network_of_keras_applications_is_drawn_from_by_name(tmp_path):
   keras.applications.MobileNetV2(weights=None, include_top=False, alpha=0.35, input_shape=(32, 32, 3)).save_weights(tmp_path / 'weights.h5')
   own = {'supernet': 'mobilenet_v2:0.35', 'weights': str(tmp_path / 'weights.h5'), 'epochs': 1, 'target_macs': 0.6}

@@ -16,7 +16,7 @@ from tests import kill_driver, tiny
 from tflite.file.runner import Runner
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SETTINGS = {'sparsity': '0.5,0.8', 'target_macs': 0.75, 'search_interval': 0.3, 'minimum_saving': 0.1}
+SETTINGS = {'supernet': tiny.SPECK_SUPERNET, 'sparsity': '0.5,0.8', 'target_macs': 0.75, 'search_interval': 0.3, 'minimum_saving': 0.1}
 SEED = 20
 _RANDOM = np.random.default_rng(SEED)
 # Each chain is one run of 24 steps, killed at one moment after the other: (moment, how often it has come in that process).

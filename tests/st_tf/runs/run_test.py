@@ -150,17 +150,17 @@ def interrupt(monkeypatch, number: signal.Signals, step: int) -> None:
 
 @pytest.mark.slow
 def test_a_run_interrupted_within_and_at_the_end_of_an_epoch_ends_as_the_undisturbed_one(tmp_path, monkeypatch):
-  ticket, workdir = tiny.draw(tmp_path / 'undisturbed', **SETTINGS)
+  ticket, workdir = tiny.draw(tmp_path / 'undisturbed', tiny.SPECK, **SETTINGS)
   tmp_path /= 'interrupted'
   before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
   for number, step in ((signal.SIGTERM, 10), (signal.SIGINT, 18)):
     with monkeypatch.context() as patch:
       interrupt(patch, number, step)
       with pytest.raises(Interrupted, match=f'{number.name}: a second call continues from step {step}'):
-        tiny.draw(tmp_path, process=Process(again='a second call', stopping=command.stopping), **SETTINGS)
+        tiny.draw(tmp_path, tiny.SPECK, process=Process(again='a second call', stopping=command.stopping), **SETTINGS)
     assert (tmp_path / 'checkpoints' / f'{step:08d}').is_dir()
     assert before == (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT))
-  continued, other = tiny.draw(tmp_path, **SETTINGS)
+  continued, other = tiny.draw(tmp_path, tiny.SPECK, **SETTINGS)
   assert continued.fingerprint == ticket.fingerprint
   for event in ('epoch', 'prune', 'shrink', 'ticket'):
     assert rows(other, event) == rows(workdir, event)

@@ -33,6 +33,7 @@ def test_two_logical_cpus_match_one_replica_over_a_pruning_and_a_shrink():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_command_makes_its_own_logical_cpus_and_trains_a_transformer_on_them(tmp_path):
   (tmp_path / 'net.json').write_text(presets.to_text(dataclasses.replace(tiny.SPECK, tokens=2)))
   flags = [f'--{name}={value}' for name, value in (tiny.SETTINGS | {'epochs': 2, 'sparsity': 0.5, 'target_macs': 0.8}).items()]

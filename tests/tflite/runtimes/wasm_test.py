@@ -24,7 +24,10 @@ def images():
 
 @pytest.mark.slow
 @needs_wasm
-@pytest.mark.parametrize(('kind', 'number_format'), [('classification', 'float32'), ('classification', 'float16'), ('dense', 'float32')])
+@pytest.mark.parametrize(
+  ('kind', 'number_format'),
+  [pytest.param('classification', 'float32', marks=pytest.mark.long), ('classification', 'float16'), ('dense', 'float32')],
+)
 def test_a_sparse_file_of_the_mobile_preset_says_what_keras_says(images, kind, number_format):
   model = random_network(PRESETS['mobile'], HeadSpec(kind, 10), 96, 0.9)
   network = deployment(model)
