@@ -1,6 +1,5 @@
 """A search whose trainings are tasks of a cluster: this process is keras-tuner's chief, each task one of its workers."""
 
-import _thread
 from collections.abc import Callable, Iterator
 import contextlib
 import os
@@ -143,7 +142,8 @@ class _Workers:
     # The chief would wait for ever, unless all trials are done.
     if is_last and any(self._ended) and not self._stopped.wait(0 if all(self._ended) else _GRACE):
       self.reasons = [*filter(None, self._ended)]
-      _thread.interrupt_main(signal.SIGTERM)  # SIGINT is ignored by what a shell has put into the background.
+      # SIGINT is ignored by what a shell has put into the background; a real signal wakes who sleeps.
+      signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
 
   def stop(self) -> None:
     """Asks those that still train to save and end, and waits for them."""

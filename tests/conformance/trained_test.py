@@ -59,7 +59,9 @@ def test_a_method_draws_a_ticket_from_a_trained_network(method, trained_file, fo
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('method', FROM_TRAINED)
+@pytest.mark.parametrize(
+  'method', [method if method == 'supertickets' else pytest.param(method, marks=pytest.mark.long) for method in FROM_TRAINED]
+)
 def test_the_same_command_ends_in_the_same_ticket(method, trained_file, folder, tmp_path):
   (first,), (second,) = drawn(trained_file, folder, method), drawn(trained_file, tmp_path, method)
   assert first.fingerprint == second.fingerprint and first.survivors == second.survivors

@@ -63,6 +63,7 @@ def test_a_killed_export_leaves_no_half_of_a_file(ticket, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_move_goes_on(ticket, tmp_path):
   settings = {'task': 'module:tests.tiny', 'epochs': 6, 'batch_size': tiny.BATCH, 'workdir': '{}', 'ticket': ticket}
   kept = ','.join(f'none/{name}' for name in ('checkpoints', 'tickets', 'metrics'))

@@ -100,7 +100,7 @@ RANDOM = {'supernet': 'efficientnet_lite0', 'weights': 'none'}
 @pytest.mark.parametrize(
   ('name', 'start', 'rate'),
   [
-    pytest.param('shapes_segmentation', {}, 0.02, marks=SLOW),
+    pytest.param('shapes_segmentation', {}, 0.02, marks=[SLOW, pytest.mark.long]),
     pytest.param('shapes_keypoints', {}, 0.001, marks=SLOW),
     pytest.param('shapes_segmentation', RANDOM, 0.05, marks=[SLOW, pytest.mark.long]),
     pytest.param('shapes_keypoints', RANDOM, 0.003, marks=[SLOW, pytest.mark.long]),

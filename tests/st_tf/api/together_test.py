@@ -114,6 +114,7 @@ def test_weights_move_alike_on_two_workers_whose_chief_is_killed(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_workers_stop_together_and_train_nothing_where_their_settings_differ(tmp_path):
   def stop() -> int | None:
     return 1 if any((tmp_path / 'run' / 'checkpoints').glob('0*')) else None

@@ -97,6 +97,7 @@ def test_a_mask_of_other_outputs_is_refused(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_finished_run_is_delivered_again_without_its_source(source, tmp_path):
   shutil.copytree(source[1], tmp_path / 'ticket')
   config = configured(tmp_path / 'ticket', epochs=1)

@@ -191,6 +191,7 @@ def test_the_ticket_is_an_ordinary_one_that_has_paid_for_all(whole):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_an_interrupted_run_ends_with_the_ticket_of_an_uninterrupted_one(whole, tmp_path, capsys):
   for _ in range(3):  # In the first network's training, in the second's, in the third's.
     with tiny.interrupted():

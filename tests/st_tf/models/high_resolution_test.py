@@ -16,6 +16,7 @@ from st_tf.search import importance
 from tests import golden
 
 _LARGE = ('full', 'searched', 'tiny4')  # Networks of up to 1,700 layers, which take long to build.
+_MARKS = dict.fromkeys(('full_seg', 'full_pose', 'searched_cls'), [pytest.mark.slow, pytest.mark.long])
 
 # Every kind of block and layer once, but what brings a finer branch the image of a coarser one.
 SMALL = ArchSpec(
@@ -89,7 +90,9 @@ def test_initial_kernels_are_he_by_fan_out_otherwise():
   assert values.shape == (3, 3, 64, 64) and values.std() == pytest.approx(math.sqrt(2 / (9 * 64)), rel=0.02)
 
 
-@pytest.mark.parametrize('name', [pytest.param(name, marks=pytest.mark.slow) if name.startswith(_LARGE) else name for name in golden.CASES])
+@pytest.mark.parametrize(
+  'name', [pytest.param(name, marks=_MARKS.get(name, pytest.mark.slow)) if name.startswith(_LARGE) else name for name in golden.CASES]
+)
 def test_parameters_macs_and_penalties_equal_the_reference(name):
   # One test, since the networks of the paper take seconds to build.
   arch, head = golden.arch(name)

@@ -102,6 +102,7 @@ def test_a_run_killed_five_times_ends_in_the_same_tickets(uninterrupted, tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_run_killed_within_an_epoch_ends_in_the_same_ticket(tmp_path):
   settings = {'epochs': 2, 'prune_begin': 0.3}
   run(tmp_path / 'killed', 'step', 9, **settings, sparsity='0.5')

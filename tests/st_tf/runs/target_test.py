@@ -90,6 +90,7 @@ def test_steering_prices_what_is_alive_by_the_table_and_not_in_proportion(tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_search_of_some_length_meets_its_target(tmp_path):
   ticket, workdir = tiny.draw(tmp_path, target_macs=0.6, epochs=10, search_interval=0.2, minimum_saving=0.2, sparsity=(0.5,))
   shrinks = [row for row in workdir.history.rows() if row['event'] == 'shrink']

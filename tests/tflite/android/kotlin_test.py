@@ -193,6 +193,7 @@ def test_the_app_compiles_without_a_warning_and_its_unit_tests_pass(project, tmp
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @needs_kotlin
 def test_the_unit_tests_see_every_small_change_of_the_arithmetic(project, tmp_path):
   for number, (file, before, after) in enumerate(CHANGES):
