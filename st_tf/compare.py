@@ -13,10 +13,11 @@ import time
 
 from absl import flags as absl_flags
 
-from st_tf import command, quiet
+from st_tf import command, elsewhere, quiet
 from st_tf.comparing.options import Options, check, check_recorded
 from st_tf.config import flags, named_files
 from st_tf.config.fields import shown
+from st_tf.config.request import Request
 
 _PRIVATE = ('workdir', 'data_dir', 'jobs', 'out', 'records')
 _FIRST = ('task', 'methods', 'sparsities', 'seeds', 'config')
@@ -31,6 +32,11 @@ def main(argv: Sequence[str]) -> int:
   request, options = flags.request(values), flags.options_from(values, Options)
   check(request, values['learning_rates'].present)
   request.check_there()
+  with elsewhere.worked_in(options.workdir, not options.dry_run, bool(options.cluster)) as folder:
+    return _compared(values, request, dataclasses.replace(options, workdir=folder))
+
+
+def _compared(values: absl_flags.FlagValues, request: Request, options: Options) -> int:
   check_recorded(options)
   started = time.monotonic()
   with quiet.imports():

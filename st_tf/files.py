@@ -57,6 +57,11 @@ def write_folder(path: pathlib.Path, fill: Callable[[pathlib.Path], None]) -> No
     raise
 
 
+def is_unfinished(name: str) -> bool:
+  """Whether something of this name is being written, replaced or removed."""
+  return bool(_LEFT.fullmatch(name))
+
+
 def put_back(path: pathlib.Path) -> None:
   """Gives a folder its name again where a process died while it replaced it, between the old one and the new one."""
   if os.path.lexists(path):  # It may be '.', which has no name.

@@ -11,9 +11,10 @@ import pathlib
 
 from absl import flags as absl_flags
 
-from st_tf import clusters, command, quiet, workers
+from st_tf import clusters, command, elsewhere, quiet, workers
 from st_tf.api.calls import check_shipping
 from st_tf.config import Identity, flags
+from st_tf.config.request import Request
 from st_tf.runs import claimed
 
 
@@ -57,6 +58,11 @@ def main(argv: Sequence[str]) -> int:
   flags.parse(argv, values, __doc__)
   request, options = flags.request(values), flags.options_from(values, Options)
   request.check_there()
+  with elsewhere.worked_in(options.workdir, not options.dry_run, bool(options.cluster or options.stages)) as folder:
+    return _trained(argv, request, dataclasses.replace(options, workdir=folder))
+
+
+def _trained(argv: Sequence[str], request: Request, options: Options) -> int:
   if not options.dry_run and workers.here().is_chief:  # Where several train, all compare their settings, and end together.
     claimed.check(options.workdir, request, options.fresh, asks_others=not options.stages)
   with quiet.imports():

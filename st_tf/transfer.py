@@ -10,9 +10,10 @@ import dataclasses
 
 from absl import flags as absl_flags
 
-from st_tf import command, quiet
+from st_tf import command, elsewhere, quiet
 from st_tf.api.transfer import GIVEN_BY_TICKET, GIVEN_BY_TRANSFER, check
 from st_tf.config import flags, named_files
+from st_tf.config.request import Request
 from st_tf.runs import claimed
 
 
@@ -43,6 +44,11 @@ def main(argv: Sequence[str]) -> int:
   check(request, options.controls)
   request.check_there()
   named_files.check_ticket(options.ticket)
+  with elsewhere.worked_in(options.workdir, not options.dry_run) as folder:
+    return _transfer(argv, request, dataclasses.replace(options, workdir=folder))
+
+
+def _transfer(argv: Sequence[str], request: Request, options: Options) -> int:
   if not options.dry_run:
     claimed.check_transfer(options.workdir, request, options.ticket, options.fresh)
   with quiet.imports():

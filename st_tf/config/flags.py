@@ -11,6 +11,7 @@ from typing import Any
 
 from absl import flags
 
+from st_tf import elsewhere
 from st_tf.config import recipes
 from st_tf.config.config import Config, leaves
 from st_tf.config.fields import ConfigError, checked, from_text, shown
@@ -19,6 +20,7 @@ from st_tf.errors import UserError, did_you_mean
 
 RUN = 'run'
 _FULL_HELP = '--helpfull'
+_READ = ('ticket', 'init_from', 'source')  # Folders that may be elsewhere.
 _HELP = ('-h', '--h', '-help', '--help', '-?', _FULL_HELP, '--helpshort')
 # Of a run's many settings those that most people need; --help shows these.
 _MATTER = frozenset({
@@ -124,6 +126,9 @@ def parse(argv: Sequence[str], values: flags.FlagValues, about: str = '', words:
     raise FlagError(f'A flag is written --name=value. Received: {error}. --helpfull lists all flags.') from None
   if rest and not words:
     raise FlagError(_leftover(rest[0], values))
+  for name in _READ:
+    if name in values and isinstance(values[name].value, str) and elsewhere.is_elsewhere(values[name].value):
+      values[name].value = elsewhere.fetched(values[name].value)
   return rest
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import os
 import pathlib
 
-from st_tf import files, plain
+from st_tf import elsewhere, files, plain
 from st_tf.config import OF_THE_MACHINE, Config, Identity, named_files
 from st_tf.config.request import Request
 from st_tf.errors import UserError
@@ -45,6 +45,7 @@ def check(path: str | os.PathLike[str], request: Request, fresh: bool, asks_othe
   Raises:
     WorkdirError: so it is.
   """
+  _check_here(path)
   config = request.resolved()
   if not path and (not (config.supernet or config.init_from) or config.method == 'elastic'):  # The task's pictures decide.
     return
@@ -68,6 +69,7 @@ def check_transfer(path: str | os.PathLike[str], request: Request, ticket: str, 
   Raises:
     WorkdirError: so it is.
   """
+  _check_here(path)
   config = request.resolved()
   root = files.expanded(path or default_path_of_transfer(config, named_files.digest('init_from', ticket))).resolve()
   first = root / config.transfer.control
@@ -158,3 +160,10 @@ def _is_intact(path: pathlib.Path, before: Config, digests: dict[str, str]) -> b
     return isinstance(facts, dict) and facts.get('config') == Identity(before, digests).fingerprint
   except (OSError, ValueError):
     return False
+
+
+def _check_here(path: str | os.PathLike[str]) -> None:
+  if elsewhere.is_elsewhere(path):
+    raise WorkdirError(
+      f'A call from Python works in a folder of this machine. Received: {path}. Enter st_tf.elsewhere.worked_in and name what it gives.'
+    )

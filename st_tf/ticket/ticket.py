@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 import tf_keras as keras
 
-from st_tf import files, plain
+from st_tf import elsewhere, files, plain
 from st_tf.arch.graph import Architecture, Graph, architecture
 from st_tf.arch.specs import HeadSpec, SpecError
 from st_tf.config.named_files import TICKET as FACTS
@@ -205,11 +205,13 @@ class Ticket:
 
   @classmethod
   def load(cls, path: str | pathlib.Path) -> 'Ticket':
-    """The ticket in folder `path`.
+    """The ticket in folder `path`, which may be an address such as s3://bucket/run/tickets/sparsity_0.9.
 
     Raises:
+      UserError: the address does not answer.
       TicketError: there is none, it is damaged, or it is of another format.
     """
+    path = elsewhere.fetched(path)
     missing = missing_ticket(path)
     if missing:
       raise TicketError(missing)
