@@ -32,7 +32,8 @@ def main(argv: Sequence[str]) -> int:
   request, options = flags.request(values), flags.options_from(values, Options)
   check(request, values['learning_rates'].present)
   request.check_there()
-  with elsewhere.worked_in(options.workdir, not options.dry_run, bool(options.cluster)) as folder:
+  elsewhere.check_here(out=options.out, records=options.records)
+  with elsewhere.worked_in(options.workdir, not options.dry_run, is_shared=bool(options.cluster)) as folder:
     return _compared(values, request, dataclasses.replace(options, workdir=folder))
 
 

@@ -1,8 +1,7 @@
-"""Folders on storage elsewhere (s3://bucket/run, gs://bucket/run, ...), through fsspec.
+"""Folders on storage elsewhere (s3://bucket/run, gs://bucket/run, ...), and those of this machine that stand for them.
 
-A run works in a folder of this machine, which stands for the one elsewhere: it begins as what is there, and what changes in it is copied
-there every few seconds and at the end. Checkpoints come after what they go on from and before anything is removed, so that what is there
-continues at any moment, on any machine.
+A run works in a folder of this machine: it begins as what is elsewhere, and what changes in it is copied there every few seconds and at
+the end, in an order in which what is there continues at any moment, on any machine.
 """
 
 from collections.abc import Iterator
@@ -12,23 +11,24 @@ import hashlib
 import json
 import os
 import pathlib
-import socket
+import shutil
 import sys
 import threading
 import time
-from typing import Any
-import uuid
 
-from st_tf import files, workers
+from st_tf import files, ownership, workers
 from st_tf.errors import UserError
+from st_tf.ownership import Owner
+from st_tf.storage import Storage
 
 _SECONDS = 10.0  # Between two looks at what has changed.
-_EXPIRES = 60.0  # Seconds without a sign of life, after which a folder is another process's.
-_OWNER = '.owner.json'  # Elsewhere.
-_KNOWN = '.elsewhere.json'  # Here, beside the folder.
-_LAST = ('checkpoints', 'tickets')  # Parts of a run's folder that go on from the others.
+_PAUSES = (5.0, 10.0, 20.0, 40.0, 80.0)  # Seconds before what could not be copied at the end is tried again.
+_KNOWN = '.elsewhere.json'  # In the folder here.
 _LOCK = '.lock'
-_OF_THIS_KIND = ('file://', 'local://')  # Addresses of folders.
+# Parts of a run's folder that go on from those before them, and their files that say that the others are whole.
+_ORDER = ('tickets', 'checkpoints')
+_WHOLE = ('ticket.json', 'state.json')
+_STAGES, _FINISHED, _CONFIG = 'stages', 'finished.json', 'config.json'
 
 Stat = tuple[int, int]
 
@@ -38,13 +38,28 @@ def is_elsewhere(path: str | os.PathLike[str]) -> bool:
   return '://' in os.fspath(path)
 
 
+def check_here(**paths: str) -> None:
+  """Refuses addresses where paths are needed.
+
+  Args:
+    **paths: by the names of their flags.
+
+  Raises:
+    UserError: one is an address.
+  """
+  for name, path in paths.items():
+    if is_elsewhere(path):
+      raise UserError(f'--{name} is a folder that all who use it see. Received: --{name}={path}. Mount it, and name that folder.')
+
+
 @contextlib.contextmanager
-def worked_in(path: str, writes: bool = True, is_shared: bool = False) -> Iterator[str]:
+def worked_in(path: str, writes: bool = True, fresh: bool = False, is_shared: bool = False) -> Iterator[str]:
   """The path itself; of an address, a folder of this machine that stands for it meanwhile.
 
   Args:
     path: or address.
     writes: whether anything is written there.
+    fresh: whether the run that is there is forgotten.
     is_shared: whether several machines work in it at a time.
 
   Raises:
@@ -54,14 +69,12 @@ def worked_in(path: str, writes: bool = True, is_shared: bool = False) -> Iterat
     yield path
     return
   if is_shared or workers.here().count > 1:
-    raise UserError(
-      f'Machines that share a --workdir see it as a folder. Received: {path}. Mount it, or name a folder that all of them see.'
-    )
+    check_here(workdir=path)
   if not writes:
-    yield str(_pulled(path).path)
+    yield str(_copied(path).path)
     return
   folder = Folder(path)
-  with folder.held():
+  with folder.held(fresh):
     print(f'Working in {folder.path}, which is copied to {path}.', flush=True)
     yield str(folder.path)
 
@@ -74,13 +87,13 @@ def fetched(path: str | os.PathLike[str]) -> str:
   """
   if not is_elsewhere(path):
     return os.fspath(path)
-  folder = _pulled(os.fspath(path))
+  folder = _copied(os.fspath(path))
   if folder.is_empty:
     raise UserError(f'What is read is there. Received: {path}, where nothing is. Check the address.')
   return str(folder.path)
 
 
-def _pulled(address: str) -> 'Folder':
+def _copied(address: str) -> 'Folder':
   folder = Folder(address, 'read')
   folder.pull()
   return folder
@@ -110,54 +123,42 @@ class Folder:
     path: here.
 
   Raises:
-    UserError: there is no such storage, or what it needs is not installed.
+    UserError: there is no such storage, or what it needs is not installed. Every method raises it where the storage does not answer.
   """
 
   def __init__(self, address: str, purpose: str = 'run'):
-    self.address = address.rstrip('/')
+    self._storage = Storage(address)
     cache = files.expanded(os.environ.get('XDG_CACHE_HOME') or '~/.cache') / 'supertickets' / purpose
-    name = hashlib.sha256(self.address.encode()).hexdigest()[:16]
-    self.path = cache / name / (self.address.rpartition('/')[2] or 'folder')
-    self._known_path, self._token = self.path.parent / _KNOWN, uuid.uuid4().hex
+    name = hashlib.sha256(self._storage.address.encode()).hexdigest()[:16]
+    self.path = cache / name / (self._storage.address.rpartition('/')[2] or 'folder')
+    self._owner = Owner(self._storage, self.path.parent / _LOCK)
     self._seen: dict[str, _Seen] = {}
     self._missed: set[str] = set()  # Files that were not there at the last look: what is being replaced comes back.
-    with self._reached():
-      import fsspec
-
-      makes = {'auto_mkdir': True} if self.address.startswith(_OF_THIS_KIND) else {}  # Elsewhere names need no folders.
-      self._storage, self._root = fsspec.core.url_to_fs(self.address, **makes)
 
   @property
   def is_empty(self) -> bool:
     """Whether nothing was there at the last look."""
     return not self._seen
 
-  def pull(self) -> None:
-    """Makes the folder here what is elsewhere; what has changed here alone since is kept, and copied there when it is worked in.
+  def pull(self, only_missing: bool = False) -> None:
+    """Makes the folder here what is elsewhere.
 
-    Raises:
-      UserError: the storage does not answer, or both sides have changed.
+    Args:
+      only_missing: whether what is here stays as it is.
     """
-    self._seen = self._known()
-    with self._reached():
-      there = self._listed()
-    here = _stats(self.path)
-    changed = {name for name in {*here, *self._seen} if here.get(name) != (self._seen[name].here if name in self._seen else None)}
-    differs = {name for name in {*there, *self._seen} if there.get(name) != (self._seen[name].there if name in self._seen else None)}
-    if changed and differs:
-      raise UserError(
-        f'One of both sides has changed since they were the same. Received: {self.address} with {min(differs)}, and {self.path} with'
-        f' {min(changed)}. Move {self.path} away to go on from what is there.'
-      )
-    for name in sorted(differs):
-      if name in there:
-        self._download(name)
-        self._seen[name] = _Seen(_stat(self.path / name), there[name])
-      else:
+    self._seen, there = self._known()[1], self._listed()
+    try:
+      for name, version in there.items():
+        seen, here = self._seen.get(name), _stat(self.path / name)
+        if here is None or not only_missing and (seen is None or (seen.here, seen.there) != (here, version)):
+          self._download(name)
+          self._seen[name] = _Seen(_stat(self.path / name) or (0, 0), version)
+      for name in [] if only_missing else [*self._seen.keys() - there.keys()]:
         (self.path / name).unlink(missing_ok=True)
         self._seen.pop(name)
-    self.path.mkdir(parents=True, exist_ok=True)
-    self._remember()
+    finally:
+      self.path.mkdir(parents=True, exist_ok=True)
+      self._remember()
 
   def push(self, at_rest: bool = True) -> None:
     """Copies what has changed here.
@@ -166,7 +167,7 @@ class Folder:
       at_rest: whether nothing is written here meanwhile; else what is not there is removed elsewhere at the second look.
 
     Raises:
-      UserError: the storage does not answer.
+      UserError: another process has taken over, too.
     """
     here = _stats(self.path)
     changed = [name for name, stat in here.items() if name not in self._seen or self._seen[name].here != stat]
@@ -174,169 +175,137 @@ class Folder:
     gone = sorted(self._missed if at_rest else self._missed & missed)
     if not changed and not gone:
       return
-    with self._reached():
-      sent = {}
-      for name in sorted(changed, key=lambda name: (_rank(name), name)):
-        with contextlib.suppress(FileNotFoundError):  # It was replaced meanwhile, and comes at the next look.
-          self._storage.put_file(str(self.path / name), f'{self._root}/{name}')
-          sent[name] = here[name]
-      for name in gone:
-        with contextlib.suppress(FileNotFoundError):
-          self._storage.rm_file(f'{self._root}/{name}')
-      there = self._listed()
-    self._seen = {name: seen for name, seen in self._seen.items() if name not in gone}
+    sent = {}
+    for name in sorted(changed, key=_rank):
+      self._owner.check()
+      try:
+        self._storage.put(str(self.path / name), name)
+        sent[name] = here[name]
+      except UserError:
+        if _stat(self.path / name):  # Else it was replaced meanwhile, and comes at the next look.
+          raise
+    for name in gone:
+      self._owner.check()
+      self._storage.remove(name)
+      self._seen.pop(name)
+    there = self._listed()
     self._seen |= {name: _Seen(stat, there[name]) for name, stat in sent.items() if name in there}
     self._remember()
 
   @contextlib.contextmanager
-  def held(self) -> Iterator[None]:
-    """Keeps other processes out of the folder elsewhere, begins with what is in it, and copies what changes until the end."""
-    self._take()
-    ended = threading.Event()
-    thread = threading.Thread(target=self._keep, args=(ended,), daemon=True)
-    try:
-      self.pull()
-      thread.start()
+  def held(self, fresh: bool = False) -> Iterator[None]:
+    """Keeps other processes out of the folder elsewhere, begins with what is in it, and copies what changes until the end.
+
+    Args:
+      fresh: whether the run that is there is forgotten.
+
+    Raises:
+      UserError: another process works there, too.
+    """
+    with self._owner.held() as before:
+      self._begin(before, fresh)
+      ended = threading.Event()
+      copying = threading.Thread(target=self._copy, args=(ended,), daemon=True)
+      copying.start()
       try:
         yield
       finally:
         ended.set()
-        thread.join()
+        copying.join()
         self._end(sys.exception())
-    finally:
-      self._release()
+
+  def _begin(self, before: str, fresh: bool) -> None:
+    """What is here and elsewhere when work begins; `before` is who has worked there before."""
+    token, self._seen = self._known()
+    here = _stats(self.path)
+    if token != before and any(name not in self._seen or self._seen[name].here != stat for name, stat in here.items()):
+      kept = self.path.with_name(f'{self.path.name}.kept-{time.strftime("%Y%m%d-%H%M%S")}-{self._owner.token[:4]}')
+      self.path.rename(kept)
+      print(f'warning: {self._storage.address} has changed since; what was here and never came there is kept in {kept}.', file=sys.stderr)
+    if fresh and _CONFIG in (there := self._listed()):
+      shutil.rmtree(self.path, ignore_errors=True)
+      for name in sorted(there, key=lambda name: (name != _FINISHED, name == _CONFIG, name)):
+        self._storage.remove(name)
+    self.pull(only_missing=token == before and self.path.is_dir())
+    self._remember(self._owner.token)
 
   def _end(self, error: BaseException | None) -> None:
     """Copies the last changes; what goes wrong then is only said where something else has before."""
-    try:
-      self._check_owner()
-      self.push()
-    except UserError as failed:
-      if error is None:
-        raise
-      print(f'warning: {failed}', file=sys.stderr, flush=True)
-
-  def _keep(self, ended: threading.Event) -> None:
-    failed = ''
-    while not ended.wait(_SECONDS):
+    for pause in (*(_PAUSES if error is None else _PAUSES[:1]), 0.0):
       try:
-        self._check_owner()
-        self._sign()
+        self.push()
+        return
+      except (UserError, OSError) as failed:
+        if pause and not self._owner.taken_by:
+          print(f'warning: {failed} Trying again in {pause:.0f} s.', file=sys.stderr, flush=True)
+          time.sleep(pause)
+          continue
+        said = f'{failed} What is not there yet is in {self.path}; the same command on this machine copies it.'
+        if error is None:
+          raise UserError(said) from failed
+        print(f'warning: {said}', file=sys.stderr, flush=True)
+        return
+
+  def _copy(self, ended: threading.Event) -> None:
+    failed = ''
+    while not ended.wait(_SECONDS) and not self._owner.taken_by:
+      try:
         self.push(at_rest=False)
         failed = ''
-      except UserError as error:
+      except Exception as error:  # Whatever it was, it may be over at the next look.
         if str(error) != failed:
           failed = str(error)
           print(f'warning: {error}', file=sys.stderr, flush=True)
 
-  # Whose it is.
-
-  def _take(self) -> None:
-    with self._reached():
-      before, waited = self._owner(), 0.0
-      while before and self._owner() == before and waited < _EXPIRES:
-        if not waited:
-          print(f'Waiting up to {_EXPIRES:.0f} s, whether another process still works in {self.address}.', flush=True)
-        time.sleep(min(_SECONDS, _EXPIRES) / 2)
-        waited += min(_SECONDS, _EXPIRES) / 2
-      now = self._owner()
-    if now and now != before:
-      raise UserError(f'One process at a time works in a folder. Received: {self.address}, in which {now.get("host")} does. Wait for it.')
-    self._sign()
-    self._check_owner()
-
-  def _sign(self) -> None:
-    with self._reached():
-      content = {'token': self._token, 'host': socket.gethostname(), 'process': os.getpid(), 'sign': uuid.uuid4().hex}
-      self._storage.pipe_file(f'{self._root}/{_OWNER}', json.dumps(content).encode())
-
-  def _check_owner(self) -> None:
-    with self._reached():
-      owner = self._owner()
-    if owner.get('token') != self._token:
-      raise UserError(
-        f'One process at a time works in a folder. Received: {self.address}, which {owner.get("host", "nobody")} has taken over. What was'
-        f' trained since is in {self.path}.'
-      )
-
-  def _owner(self) -> dict[str, Any]:
-    try:
-      self._storage.invalidate_cache()
-      found = json.loads(self._storage.cat_file(f'{self._root}/{_OWNER}'))
-      return found if isinstance(found, dict) else {}
-    except (FileNotFoundError, ValueError):
-      return {}
-
-  def _release(self) -> None:
-    with contextlib.suppress(UserError, FileNotFoundError), self._reached():
-      if self._owner().get('token') == self._token:
-        self._storage.rm_file(f'{self._root}/{_OWNER}')
-
-  # What is where.
-
   def _listed(self) -> dict[str, str]:
-    """What each file elsewhere is known by."""
-    self._storage.invalidate_cache()
-    try:
-      found = self._storage.find(self._root, detail=True)
-    except FileNotFoundError:
-      return {}
-    root = self._root.rstrip('/')
-    names = {path[len(root) :].lstrip('/'): info for path, info in found.items()}
-    return {name: _version(info) for name, info in names.items() if name and name != _OWNER}
+    return {name: version for name, version in self._storage.listed().items() if name != ownership.NAME}
 
   def _download(self, name: str) -> None:
     path = self.path / name
     if not path.resolve().is_relative_to(self.path.resolve()):
-      raise UserError(f'Names of files stay in their folder. Received: {self.address} with {name!r}. Remove it.')
+      raise UserError(f'Names of files stay in their folder. Received: {self._storage.address} with {name!r}. Remove it.')
     path.parent.mkdir(parents=True, exist_ok=True)
-    with self._reached():
-      files.write_file(path, lambda unfinished: self._storage.get_file(f'{self._root}/{name}', str(unfinished)))
+    files.write_file(path, lambda unfinished: self._storage.get(name, str(unfinished)))
 
-  def _known(self) -> dict[str, _Seen]:
+  def _known(self) -> tuple[str, dict[str, _Seen]]:
+    """(Who this folder was last worked in by, what both sides had in common then)."""
     try:
-      found = json.loads(self._known_path.read_text())
-      return {name: _Seen((int(here[0]), int(here[1])), str(there)) for name, (here, there) in found.items()}
+      found = json.loads((self.path / _KNOWN).read_text())
+      seen = {name: _Seen((int(here[0]), int(here[1])), str(there)) for name, (here, there) in found['seen'].items()}
+      return str(found['token']), seen
     except (OSError, ValueError, TypeError, AttributeError, IndexError, KeyError):
-      return {}
+      return 'none', {}
 
-  def _remember(self) -> None:
-    self._known_path.parent.mkdir(parents=True, exist_ok=True)
-    files.write_text(self._known_path, json.dumps({name: [seen.here, seen.there] for name, seen in self._seen.items()}))
-
-  @contextlib.contextmanager
-  def _reached(self) -> Iterator[None]:
-    try:
-      yield
-    except UserError:
-      raise
-    except Exception as error:  # Each storage has errors of its own.
-      said = ' '.join((str(error).strip() or type(error).__name__).split())
-      raise UserError(f'A folder elsewhere is at an address that answers. Received: {self.address} ({said:.300}).') from error
+  def _remember(self, token: str = '') -> None:
+    token = token or self._known()[0]
+    seen = {name: [seen.here, seen.there] for name, seen in self._seen.items()}
+    files.write_text(self.path / _KNOWN, json.dumps({'token': token, 'seen': seen}))
 
 
-def _rank(name: str) -> int:
-  return any(part in _LAST for part in pathlib.PurePosixPath(name).parts)
+def _rank(name: str) -> tuple:
+  """Stages first, in each folder of a run what goes on from the others later, and what says that others are whole after them."""
+  parts = name.split('/')
+  stage = parts[: 2 * parts.count(_STAGES)]
+  own = parts[len(stage) :]
+  place = 1 + _ORDER.index(own[0]) if own[0] in _ORDER else 0
+  return not stage, stage, own == [_FINISHED], place, own[-1] in _WHOLE if place else False, name
 
 
-def _version(info: dict[str, Any]) -> str:
-  marks = [str(info[key]) for key in ('ETag', 'etag', 'md5Hash', 'LastModified', 'last_modified', 'mtime', 'created') if info.get(key)]
-  return f'{info.get("size")} {marks[0] if marks else ""}'
-
-
-def _stat(path: pathlib.Path) -> Stat:
-  found = path.stat()
+def _stat(path: pathlib.Path) -> Stat | None:
+  try:
+    found = path.stat()
+  except OSError:
+    return None
   return found.st_size, found.st_mtime_ns
 
 
 def _stats(folder: pathlib.Path) -> dict[str, Stat]:
   """Size and time of each finished file of a folder, by its name there."""
   found = {}
-  for path in folder.rglob('*'):
-    name = path.relative_to(folder)
-    if path.name == _LOCK or any(files.is_unfinished(part) for part in name.parts):
-      continue
-    with contextlib.suppress(FileNotFoundError):
-      if path.is_file():
-        found[name.as_posix()] = _stat(path)
+  for root, inner, names in os.walk(folder):
+    inner[:] = [name for name in inner if not files.is_unfinished(name)]
+    for name in names:
+      path = pathlib.Path(root, name)
+      if name not in (_LOCK, _KNOWN) and not files.is_unfinished(name) and (stat := _stat(path)):
+        found[path.relative_to(folder).as_posix()] = stat
   return found

@@ -58,7 +58,9 @@ def main(argv: Sequence[str]) -> int:
   flags.parse(argv, values, __doc__)
   request, options = flags.request(values), flags.options_from(values, Options)
   request.check_there()
-  with elsewhere.worked_in(options.workdir, not options.dry_run, bool(options.cluster or options.stages)) as folder:
+  elsewhere.check_here(stages=options.stages)
+  is_shared = bool(options.cluster or options.stages)
+  with elsewhere.worked_in(options.workdir, not options.dry_run, options.fresh, is_shared) as folder:
     return _trained(argv, request, dataclasses.replace(options, workdir=folder))
 
 
@@ -82,7 +84,7 @@ def _trained(argv: Sequence[str], request: Request, options: Options) -> int:
     for line in dry_run.describe(task, config, path):
       print(line, flush=True)
     return 0
-  shared = sharing.on_cluster(config, path, options.stages, options.cluster, options.cpus_per_run, options.gpus_per_run)
+  shared = sharing.on_cluster(config, path, options.stages, options.cluster, options.cpus_per_run, options.gpus_per_run, options.fresh)
   process = Process(command.line(argv), command.again(options.fresh), command.stopping, sharing=shared)
   fresh = options.fresh and not command.has_forgotten()
   opened = together.opened(path, config, Identity.of(config, task.contents), process, fresh=fresh, stages=options.stages or None)

@@ -44,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
   check(request, options.controls)
   request.check_there()
   named_files.check_ticket(options.ticket)
-  with elsewhere.worked_in(options.workdir, not options.dry_run) as folder:
+  with elsewhere.worked_in(options.workdir, not options.dry_run, options.fresh) as folder:
     return _transfer(argv, request, dataclasses.replace(options, workdir=folder))
 
 

@@ -43,7 +43,9 @@ def check(method: str, cluster: str) -> None:
     )
 
 
-def on_cluster(config: Config, path: str | os.PathLike[str], stages: str, cluster: str, cpus: int, gpus: float) -> Sharing:
+def on_cluster(
+  config: Config, path: str | os.PathLike[str], stages: str, cluster: str, cpus: int, gpus: float, fresh: bool = False
+) -> Sharing:
   """What hands the trainings of a search to the tasks of a cluster, which is asked for at once unless the run has begun one.
 
   Args:
@@ -53,6 +55,7 @@ def on_cluster(config: Config, path: str | os.PathLike[str], stages: str, cluste
     cluster: address of a Ray cluster, or auto; '' = none: all is trained here.
     cpus: processors for each task.
     gpus: likewise.
+    fresh: whether what the run has begun is forgotten.
 
   Raises:
     UserError: there is no such cluster.
@@ -61,7 +64,7 @@ def on_cluster(config: Config, path: str | os.PathLike[str], stages: str, cluste
     return contextlib.nullcontext
   root = files.expanded(path).resolve()
   # One that has begun may be over, and needs no cluster then.
-  connected = Tasks(cluster, cpus, gpus) if not (root / folder.STAGES).exists() else None
+  connected = Tasks(cluster, cpus, gpus) if fresh or not (root / folder.STAGES).exists() else None
   kept = files.expanded(stages).resolve() if stages else root / folder.STAGES
 
   @contextlib.contextmanager

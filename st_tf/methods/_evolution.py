@@ -20,7 +20,7 @@ from st_tf import files, plain
 from st_tf.arch.genome import Genome
 from st_tf.arch.spaces import Space
 from st_tf.config import ConfigError
-from st_tf.methods._oracles import forget
+from st_tf.methods._oracles import Durable, forget
 from st_tf.methods._tuning import OBJECTIVE, VARIABLES
 from st_tf.runs.folder import WorkdirError
 from st_tf.runs.lock import Lock
@@ -150,7 +150,7 @@ class Evolution:
     return siblings[-1] if spent <= self.rules.budget else None
 
 
-class EvolutionOracle(kt.Oracle):
+class EvolutionOracle(Durable, kt.Oracle):
   """keras-tuner's, of which evolution chooses the values.
 
   Args:
@@ -185,9 +185,12 @@ class EvolutionOracle(kt.Oracle):
     """
     return [candidate_of(self.trials[key], self._outcomes) for key in sorted(self.trials, key=int)]
 
-  @kt.synchronized
   def forget_the_dead(self) -> None:
-    """Takes back what a worker that has died was training: the next that asks goes on with it."""
+    """Takes back what a worker that has died was training: the next that asks goes on with it.
+
+    Raises:
+      OSError: this cannot be written down.
+    """
     for name in [*self.tuner_ids]:
       if (self._workers / name).is_dir() and not _is_alive(self._workers / name):
         forget(self, name)

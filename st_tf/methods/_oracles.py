@@ -1,6 +1,8 @@
 """keras-tuner's oracles, which choose what a search tries next, for processes that come, go and die."""
 
+from collections.abc import Callable
 import sys
+import threading
 from typing import Any
 import warnings
 
@@ -12,7 +14,39 @@ from st_tf.methods._pipeline import trial_epochs
 from st_tf.methods._tuning import OBJECTIVE
 
 
-class Patient:
+class Durable:
+  """Mixed into an oracle: where it cannot be written the search goes on, and ends with an error if it still cannot be then.
+
+  Raised while another process asks, the error would reach nobody: keras-tuner would never let go of its lock, and all would wait for ever.
+
+  Attributes:
+    unwritten: what went wrong when it was last written.
+  """
+
+  unwritten: OSError | None = None
+
+  def save(self) -> None:
+    """Writes down how far the search has come.
+
+    Raises:
+      OSError: it cannot be written, and this process searches alone.
+    """
+    self.unwritten = None
+    self._written(super().save)
+
+  def _save_trial(self, trial: Any) -> None:
+    self._written(lambda: super(Durable, self)._save_trial(trial))
+
+  def _written(self, write: Callable[[], None]) -> None:
+    try:
+      write()
+    except OSError as error:
+      if threading.current_thread() is threading.main_thread():
+        raise
+      self.unwritten = error
+
+
+class Patient(Durable):
   """Mixed into an oracle: processes that share a search stay until all trials have ended, and take over what one leaves."""
 
   @kt.synchronized

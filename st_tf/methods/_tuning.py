@@ -260,6 +260,7 @@ def search(tuner: Tuner, who: str) -> None:
     print(f'Waiting for workers at {address}.', flush=True)
   try:
     tuner.search(verbose=0)
+    unwritten = tuner.oracle.unwritten if who == 'chief' else None
   except Stopped as stop:
     raise stop.__cause__ from None
   except (grpc.RpcError, RuntimeError) as error:
@@ -269,6 +270,8 @@ def search(tuner: Tuner, who: str) -> None:
     raise ConfigError(
       f'A chief listens where its workers call it. Received: {address} ({reason}). Choose a free port, or give the same command again.'
     ) from error
+  if unwritten:
+    raise ConfigError(f'A search is written down. Received: {unwritten}. Make room, and give the same command again.')
 
 
 def role(environment: Mapping[str, str]) -> str:

@@ -85,6 +85,8 @@ def test_a_run_that_has_begun_asks_for_a_cluster_where_it_has_trainings_left(clu
   (tmp_path / 'run' / 'stages').mkdir(parents=True)
   context = shared(tmp_path)
   assert not cluster.given
+  sharing.on_cluster(tiny.config(**SETTINGS), tmp_path / 'run', '', 'auto', 4, 0.5, fresh=True)
+  assert cluster.given, 'before anything is forgotten'
   with context:
     assert cluster.given == ('auto', 4, 0.5) and len(cluster.tasks) == 3
 

@@ -1,11 +1,15 @@
 """keras-tuner's oracles when several processes ask them: none leaves before all trials have ended."""
 
 import threading
+import types
 
+import keras_tuner as kt
 import pytest
 
+from st_tf.config import ConfigError
 from st_tf.methods import _oracles as oracles
 from st_tf.methods import _tuning as tuning
+from st_tf.methods._evolution import EvolutionOracle
 from tests import tiny
 from tests.st_tf.methods._tuning_test import BOTH, HEAD
 
@@ -59,18 +63,36 @@ def test_who_is_forgotten_without_a_trial_leaves_nothing(tmp_path, capsys):
   assert not oracle._retry_queue and not capsys.readouterr().err
 
 
-def test_a_search_that_cannot_be_written_keeps_nobody_waiting(tmp_path, monkeypatch):
-  oracle = chosen(tmp_path)
+def test_a_search_that_cannot_be_written_keeps_nobody_waiting_and_ends_with_an_error(tmp_path, monkeypatch):
+  oracle, asked = chosen(tmp_path, trials=3), []
 
-  def save():
+  def ask(name):
+    thread = threading.Thread(target=lambda: asked.append(oracle.create_trial(name)), daemon=True)
+    thread.start()
+    thread.join(20)
+
+  def full(*given):
     raise OSError('No space left on device')
 
   with monkeypatch.context() as broken:
-    broken.setattr(oracle, 'save', save)
-    with pytest.raises(OSError, match='No space left'):
-      oracles.forget(oracle, 'a')
-  asked = []
-  thread = threading.Thread(target=lambda: asked.append(oracle.create_trial('b')), daemon=True)
-  thread.start()
-  thread.join(20)
-  assert [trial.status for trial in asked] == ['RUNNING']
+    broken.setattr(kt.Oracle, 'save', full)
+    broken.setattr(kt.Oracle, '_save_trial', full)
+    ask('a')
+    assert 'No space left' in str(oracle.unwritten)
+    ask('b')
+    with pytest.raises(OSError, match='No space left'):  # Alone it is said at once.
+      oracle.save()
+  ask('c')
+  assert [trial.status for trial in asked] == ['RUNNING'] * 3 and oracle.unwritten is None
+
+
+def test_what_a_search_could_not_write_is_said_at_its_end(monkeypatch):
+  tuner = types.SimpleNamespace(search=lambda verbose: None, oracle=types.SimpleNamespace(unwritten=OSError('No space left on device')))
+  with pytest.raises(ConfigError, match=r'^A search is written down\. Received: No space left on device\. Make room, and give the same'):
+    tuning.search(tuner, 'chief')
+  tuning.search(tuner, 'alone')
+
+
+@pytest.mark.parametrize('kind', [oracles.Bayesian, oracles.Hyperband, oracles.Random, EvolutionOracle])
+def test_every_oracle_is_durable(kind):
+  assert issubclass(kind, oracles.Durable)

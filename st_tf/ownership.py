@@ -1,0 +1,116 @@
+"""One process at a time in a folder elsewhere, where no system lets go of what a dead process held: who works there gives signs of life."""
+
+import _thread
+from collections.abc import Iterator
+import contextlib
+import fcntl
+import json
+import os
+import pathlib
+import socket
+import threading
+import time
+from typing import Any
+import uuid
+
+from st_tf.errors import UserError
+from st_tf.storage import Storage
+
+NAME = '.owner.json'
+_SECONDS = 10.0  # Between two signs.
+_EXPIRES = 60.0  # Seconds without one, after which a folder is another process's.
+
+
+class Owner:
+  """This process as the one that works in a folder.
+
+  Args:
+    storage: where the folder is.
+    lock: a file of this machine, for its other processes.
+
+  Attributes:
+    token: what it is known by.
+    taken_by: the machine of another process that has taken over; '' = none has.
+  """
+
+  def __init__(self, storage: Storage, lock: pathlib.Path):
+    self.token, self.taken_by = uuid.uuid4().hex, ''
+    self._storage, self._lock = storage, lock
+
+  @contextlib.contextmanager
+  def held(self) -> Iterator[str]:
+    """Keeps others out; gives the token of who has worked there before.
+
+    Raises:
+      UserError: another process works there.
+    """
+    self._lock.parent.mkdir(parents=True, exist_ok=True)
+    with open(self._lock, 'a') as lock:
+      try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+      except BlockingIOError as error:
+        raise self._in_use(socket.gethostname()) from error
+      before, ended = self._take(), threading.Event()
+      living = threading.Thread(target=self._live, args=(ended,), daemon=True)
+      living.start()
+      try:
+        yield before
+      finally:
+        ended.set()
+        living.join()
+        with contextlib.suppress(UserError):
+          if not self.taken_by and self._last().get('token') == self.token:
+            self._sign(released=True)
+
+  def check(self) -> None:
+    """Refuses to go on where another process has taken over.
+
+    Raises:
+      UserError: it has.
+    """
+    if self.taken_by:
+      raise UserError(
+        f'One process at a time works in a folder. Received: {self._storage.address}, which one on {self.taken_by} has taken over.'
+      )
+
+  def _take(self) -> str:
+    before, waited = self._last(), 0.0
+    while not before.get('released', True) and waited < _EXPIRES:
+      if not waited:
+        print(f'Waiting up to {_EXPIRES:.0f} s, whether another process still works in {self._storage.address}.', flush=True)
+      time.sleep(min(_SECONDS, _EXPIRES) / 2)
+      waited += min(_SECONDS, _EXPIRES) / 2
+      if (now := self._last()) != before:
+        if not now.get('released', True):
+          raise self._in_use(now.get('host'))
+        before = now
+    self._sign()
+    if (now := self._last()).get('token') != self.token:
+      raise self._in_use(now.get('host'))
+    return str(before.get('token', ''))
+
+  def _live(self, ended: threading.Event) -> None:
+    while not ended.wait(_SECONDS):
+      with contextlib.suppress(UserError):  # An outage may be over at the next sign.
+        last = self._last()
+        if last.get('token', self.token) != self.token:
+          self.taken_by = str(last.get('host') or 'a machine without a name')
+          _thread.interrupt_main()
+          return
+        self._sign()
+
+  def _sign(self, released: bool = False) -> None:
+    content = {'token': self.token, 'host': socket.gethostname(), 'process': os.getpid(), 'sign': uuid.uuid4().hex, 'released': released}
+    self._storage.write(NAME, json.dumps(content).encode())
+
+  def _last(self) -> dict[str, Any]:
+    try:
+      found = json.loads(self._storage.read(NAME) or b'{}')
+    except ValueError:
+      return {}
+    return found if isinstance(found, dict) else {}
+
+  def _in_use(self, host: Any) -> UserError:
+    return UserError(
+      f'One process at a time works in a folder. Received: {self._storage.address}, in which one on {host} does. Wait for it.'
+    )
