@@ -4,14 +4,13 @@ A run works in a folder of this machine: it begins as what is elsewhere, and wha
 the end, in an order in which what is there continues at any moment, on any machine.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 import pathlib
-import shutil
 import sys
 import threading
 import time
@@ -26,9 +25,9 @@ _PAUSES = (5.0, 10.0, 20.0, 40.0, 80.0)  # Seconds before what could not be copi
 _KNOWN = '.elsewhere.json'  # In the folder here.
 _LOCK = '.lock'
 # Parts of a run's folder that go on from those before them, and their files that say that the others are whole.
-_ORDER = ('tickets', 'checkpoints')
+_FINISHED, _CONFIG = 'finished.json', 'config.json'
+_ORDER = ('tickets', 'checkpoints', _FINISHED)
 _WHOLE = ('ticket.json', 'state.json')
-_STAGES, _FINISHED, _CONFIG = 'stages', 'finished.json', 'config.json'
 
 Stat = tuple[int, int]
 
@@ -59,7 +58,7 @@ def worked_in(path: str, writes: bool = True, fresh: bool = False, is_shared: bo
   Args:
     path: or address.
     writes: whether anything is written there.
-    fresh: whether the run that is there is forgotten.
+    fresh: whether the run that is there is to be forgotten.
     is_shared: whether several machines work in it at a time.
 
   Raises:
@@ -95,7 +94,8 @@ def fetched(path: str | os.PathLike[str]) -> str:
 
 def _copied(address: str) -> 'Folder':
   folder = Folder(address, 'read')
-  folder.pull()
+  with _cached(folder.path):
+    folder.pull()
   return folder
 
 
@@ -134,6 +134,7 @@ class Folder:
     self._owner = Owner(self._storage, self.path.parent / _LOCK)
     self._seen: dict[str, _Seen] = {}
     self._missed: set[str] = set()  # Files that were not there at the last look: what is being replaced comes back.
+    self._is_held, self._forgets = False, False
 
   @property
   def is_empty(self) -> bool:
@@ -167,14 +168,18 @@ class Folder:
       at_rest: whether nothing is written here meanwhile; else what is not there is removed elsewhere at the second look.
 
     Raises:
-      UserError: another process has taken over, too.
+      UserError: another process has taken over, or the folder here is gone, too.
     """
+    self._check()
     here = _stats(self.path)
     changed = [name for name, stat in here.items() if name not in self._seen or self._seen[name].here != stat]
     missed, self._missed = self._missed, {name for name in self._seen if name not in here}
     gone = sorted(self._missed if at_rest else self._missed & missed)
     if not changed and not gone:
       return
+    if self._forgets and any(name.split('/')[-1] == _CONFIG for name in changed):  # The run has forgotten what was there.
+      self._drop(sorted(self._missed, key=lambda name: (name.split('/')[-1] != _FINISHED, name)))
+      self._forgets, gone = False, []
     sent = {}
     for name in sorted(changed, key=_rank):
       self._owner.check()
@@ -184,26 +189,42 @@ class Folder:
       except UserError:
         if _stat(self.path / name):  # Else it was replaced meanwhile, and comes at the next look.
           raise
-    for name in gone:
-      self._owner.check()
-      self._storage.remove(name)
-      self._seen.pop(name)
+    self._drop(gone)
     there = self._listed()
     self._seen |= {name: _Seen(stat, there[name]) for name, stat in sent.items() if name in there}
     self._remember()
+
+  def _drop(self, names: Iterable[str]) -> None:
+    self._check()
+    for name in names:
+      self._owner.check()
+      self._storage.remove(name)
+      self._seen.pop(name)
+
+  def _check(self) -> None:
+    """Refuses to copy from a folder that is not, or no more, what both sides had in common."""
+    if self._is_held:
+      self._owner.check(surely=True)
+      if self._known()[0] != self._owner.token:
+        raise UserError(
+          f'A folder stays while it is worked in. Received: {self.path}, which somebody has removed. Nothing is removed elsewhere.'
+        )
 
   @contextlib.contextmanager
   def held(self, fresh: bool = False) -> Iterator[None]:
     """Keeps other processes out of the folder elsewhere, begins with what is in it, and copies what changes until the end.
 
     Args:
-      fresh: whether the run that is there is forgotten.
+      fresh: whether what is there is to be forgotten, which is done elsewhere once the run has done it here.
 
     Raises:
       UserError: another process works there, too.
     """
+    with _cached(self.path):
+      self.path.parent.mkdir(parents=True, exist_ok=True)
     with self._owner.held() as before:
-      self._begin(before, fresh)
+      with _cached(self.path):
+        self._begin(before, fresh)
       ended = threading.Event()
       copying = threading.Thread(target=self._copy, args=(ended,), daemon=True)
       copying.start()
@@ -214,20 +235,18 @@ class Folder:
         copying.join()
         self._end(sys.exception())
 
-  def _begin(self, before: str, fresh: bool) -> None:
-    """What is here and elsewhere when work begins; `before` is who has worked there before."""
+  def _begin(self, before: set[str], fresh: bool) -> None:
+    """What is here and elsewhere when work begins; `before` is who has worked there last."""
     token, self._seen = self._known()
     here = _stats(self.path)
-    if token != before and any(name not in self._seen or self._seen[name].here != stat for name, stat in here.items()):
+    if token not in before and any(name not in self._seen or self._seen[name].here != stat for name, stat in here.items()):
       kept = self.path.with_name(f'{self.path.name}.kept-{time.strftime("%Y%m%d-%H%M%S")}-{self._owner.token[:4]}')
       self.path.rename(kept)
       print(f'warning: {self._storage.address} has changed since; what was here and never came there is kept in {kept}.', file=sys.stderr)
-    if fresh and _CONFIG in (there := self._listed()):
-      shutil.rmtree(self.path, ignore_errors=True)
-      for name in sorted(there, key=lambda name: (name != _FINISHED, name == _CONFIG, name)):
-        self._storage.remove(name)
-    self.pull(only_missing=token == before and self.path.is_dir())
+    self.pull(only_missing=token in before and self.path.is_dir())
     self._remember(self._owner.token)
+    self._owner.begin()
+    self._is_held, self._forgets = True, fresh
 
   def _end(self, error: BaseException | None) -> None:
     """Copies the last changes; what goes wrong then is only said where something else has before."""
@@ -240,7 +259,9 @@ class Folder:
           print(f'warning: {failed} Trying again in {pause:.0f} s.', file=sys.stderr, flush=True)
           time.sleep(pause)
           continue
-        said = f'{failed} What is not there yet is in {self.path}; the same command on this machine copies it.'
+        said = f'{failed} What is not there is in {self.path}' + (
+          '.' if self._owner.taken_by else '; the same command on this machine copies it.'
+        )
         if error is None:
           raise UserError(said) from failed
         print(f'warning: {said}', file=sys.stderr, flush=True)
@@ -283,12 +304,22 @@ class Folder:
 
 
 def _rank(name: str) -> tuple:
-  """Stages first, in each folder of a run what goes on from the others later, and what says that others are whole after them."""
+  """What runs go on from comes after all else, of stages before their run's, and what says that others are whole after them."""
   parts = name.split('/')
-  stage = parts[: 2 * parts.count(_STAGES)]
-  own = parts[len(stage) :]
-  place = 1 + _ORDER.index(own[0]) if own[0] in _ORDER else 0
-  return not stage, stage, own == [_FINISHED], place, own[-1] in _WHOLE if place else False, name
+  at = next((index for index, part in enumerate(parts) if part in _ORDER), None)
+  if at is None:
+    return 0, name
+  return 1, -at, parts[:at], _ORDER.index(parts[at]), parts[-1] in _WHOLE, name
+
+
+@contextlib.contextmanager
+def _cached(path: pathlib.Path) -> Iterator[None]:
+  try:
+    yield
+  except OSError as error:
+    raise UserError(
+      f'What stands for a folder elsewhere can be written. Received: {path} ({error}). Set XDG_CACHE_HOME to another.'
+    ) from error
 
 
 def _stat(path: pathlib.Path) -> Stat | None:

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 import contextlib
 import fcntl
 import json
+import math
 import os
 import pathlib
+import signal
 import socket
 import threading
 import time
@@ -36,10 +38,12 @@ class Owner:
   def __init__(self, storage: Storage, lock: pathlib.Path):
     self.token, self.taken_by = uuid.uuid4().hex, ''
     self._storage, self._lock = storage, lock
+    self._after: str | None = ''  # Who has worked there before, until this one has begun.
+    self._confirmed = -math.inf  # When it was last known, by a clock that goes on while the machine sleeps.
 
   @contextlib.contextmanager
-  def held(self) -> Iterator[str]:
-    """Keeps others out; gives the token of who has worked there before.
+  def held(self) -> Iterator[set[str]]:
+    """Keeps others out; gives the tokens of whom has worked there last: of one that did not come to begin, also whom it came after.
 
     Raises:
       UserError: another process works there.
@@ -62,18 +66,28 @@ class Owner:
           if not self.taken_by and self._last().get('token') == self.token:
             self._sign(released=True)
 
-  def check(self) -> None:
+  def begin(self) -> None:
+    """Notes that what lies elsewhere is from now on this process's."""
+    self._after = None
+    self._sign()
+
+  def check(self, surely: bool = False) -> None:
     """Refuses to go on where another process has taken over.
 
+    Args:
+      surely: whether that is asked anew, and not only where it was not for some time.
+
     Raises:
-      UserError: it has.
+      UserError: it has, or nobody answers.
     """
+    if surely or time.time() - self._confirmed > 2 * _SECONDS:
+      self._look()
     if self.taken_by:
       raise UserError(
         f'One process at a time works in a folder. Received: {self._storage.address}, which one on {self.taken_by} has taken over.'
       )
 
-  def _take(self) -> str:
+  def _take(self) -> set[str]:
     before, waited = self._last(), 0.0
     while not before.get('released', True) and waited < _EXPIRES:
       if not waited:
@@ -84,23 +98,32 @@ class Owner:
         if not now.get('released', True):
           raise self._in_use(now.get('host'))
         before = now
+    known = {str(before.get('token', '')), *([str(before['after'])] if 'after' in before else [])}
+    self._after = str(before.get('after', before.get('token', '')))
     self._sign()
     if (now := self._last()).get('token') != self.token:
       raise self._in_use(now.get('host'))
-    return str(before.get('token', ''))
+    return known
 
   def _live(self, ended: threading.Event) -> None:
     while not ended.wait(_SECONDS):
       with contextlib.suppress(UserError):  # An outage may be over at the next sign.
-        last = self._last()
-        if last.get('token', self.token) != self.token:
-          self.taken_by = str(last.get('host') or 'a machine without a name')
-          _thread.interrupt_main()
+        self._look()
+        if self.taken_by:
+          _interrupt()
           return
         self._sign()
 
+  def _look(self) -> None:
+    last = self._last()
+    if last.get('token', self.token) != self.token:
+      self.taken_by = str(last.get('host') or 'a machine without a name')
+    else:
+      self._confirmed = time.time()
+
   def _sign(self, released: bool = False) -> None:
     content = {'token': self.token, 'host': socket.gethostname(), 'process': os.getpid(), 'sign': uuid.uuid4().hex, 'released': released}
+    content |= {} if self._after is None else {'after': self._after}
     self._storage.write(NAME, json.dumps(content).encode())
 
   def _last(self) -> dict[str, Any]:
@@ -114,3 +137,11 @@ class Owner:
     return UserError(
       f'One process at a time works in a folder. Received: {self._storage.address}, in which one on {host} does. Wait for it.'
     )
+
+
+def _interrupt() -> None:
+  """Asks the main thread to save and end, as a user would; by a signal that wakes it, where one is waited for."""
+  if callable(signal.getsignal(signal.SIGTERM)):
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
+  else:
+    _thread.interrupt_main()

@@ -1,6 +1,5 @@
 """keras-tuner's oracles, which choose what a search tries next, for processes that come, go and die."""
 
-from collections.abc import Callable
 import sys
 import threading
 from typing import Any
@@ -24,6 +23,7 @@ class Durable:
   """
 
   unwritten: OSError | None = None
+  _trials_left: frozenset[str] = frozenset()  # Which could not be written.
 
   def save(self) -> None:
     """Writes down how far the search has come.
@@ -31,19 +31,26 @@ class Durable:
     Raises:
       OSError: it cannot be written, and this process searches alone.
     """
-    self.unwritten = None
-    self._written(super().save)
+    try:
+      for number in [*self._trials_left]:  # What is noted of them goes with them, or the search would not go on.
+        super()._save_trial(self.trials[number])
+        self._trials_left = self._trials_left - {number}
+      super().save()
+      self.unwritten = None
+    except OSError as error:
+      self._note(error)
 
   def _save_trial(self, trial: Any) -> None:
-    self._written(lambda: super(Durable, self)._save_trial(trial))
-
-  def _written(self, write: Callable[[], None]) -> None:
     try:
-      write()
+      super()._save_trial(trial)
     except OSError as error:
-      if threading.current_thread() is threading.main_thread():
-        raise
-      self.unwritten = error
+      self._trials_left = self._trials_left | {trial.trial_id}
+      self._note(error)
+
+  def _note(self, error: OSError) -> None:
+    if threading.current_thread() is threading.main_thread():
+      raise error
+    self.unwritten = error
 
 
 class Patient(Durable):

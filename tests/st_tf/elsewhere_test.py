@@ -96,9 +96,9 @@ def test_what_goes_on_from_others_comes_after_them_and_removals_last(machine, ad
   monkeypatch.setattr(folder._storage, 'remove', lambda name: done.append(f'no {name}'))
   folder.push()
   assert done == [
-    *('stages/one/config.json', 'stages/one/tickets/b/weights', 'stages/one/tickets/b/ticket.json'),
+    *('metrics', 'stages/one/config.json', 'stages/one/tickets/b/weights', 'stages/one/tickets/b/ticket.json'),
     *('stages/one/checkpoints/1/weights', 'stages/one/checkpoints/1/state.json', 'stages/one/finished.json'),
-    *('metrics', 'tickets/a/weights', 'tickets/a/ticket.json', 'checkpoints/2/weights', 'checkpoints/2/state.json', 'finished.json'),
+    *('tickets/a/weights', 'tickets/a/ticket.json', 'checkpoints/2/weights', 'checkpoints/2/state.json', 'finished.json'),
     'no checkpoints/1/state',
   ]
 
@@ -121,7 +121,7 @@ def test_what_could_not_be_copied_is_copied_the_next_time(machine, address, tmp_
 
   with (
     monkeypatch.context() as broken,
-    pytest.raises(UserError, match=r'^No room\. What is not there yet is in .*run; the'),
+    pytest.raises(UserError, match=r'^No room\. What is not there is in .*run; the'),
   ):
     with elsewhere.worked_in(address) as folder:
       write(folder, metrics='1')
@@ -156,7 +156,7 @@ def test_an_error_of_the_run_stays_the_one_that_is_raised(machine, address, tmp_
     write(folder, metrics='2')
     monkeypatch.setattr(Storage, 'put', lambda *given: (_ for _ in ()).throw(UserError('Nobody answers.')))
     raise KeyboardInterrupt
-  assert 'Nobody answers. What is not there yet is in' in capsys.readouterr().err
+  assert 'Nobody answers. What is not there is in' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('change', ['pull', 'push'])
@@ -211,15 +211,71 @@ def test_where_both_sides_have_changed_neither_is_lost(machine, address, tmp_pat
   assert (kept / 'metrics').read_text() == 'here' and f'is kept in {kept}' in capsys.readouterr().err
 
 
-def test_a_fresh_run_begins_with_nothing_on_both_sides(machine, address, tmp_path):
-  write(tmp_path / 'there' / 'run', **{'config.json': '1', 'finished.json': '', 'checkpoints/1/state': '1'})
-  with elsewhere.worked_in(address) as folder:
+@pytest.mark.parametrize('run', ['', 'none/'])
+def test_what_a_fresh_run_has_forgotten_is_removed_before_anything_of_it_is_copied(machine, address, tmp_path, monkeypatch, run):
+  before = {f'{run}config.json': '1', f'{run}finished.json': '', f'{run}checkpoints/1/state': '1', 'other': 'stays'}
+  write(tmp_path / 'there' / 'run', **before)
+  done = []
+  for name in ('put', 'remove'):
+    real = getattr(Storage, name)
+    monkeypatch.setattr(Storage, name, lambda self, *given, name=name, real=real: (done.append((name, given[-1])), real(self, *given)))
+  with elsewhere.worked_in(address, fresh=True) as folder:
+    assert there(tmp_path) == before, 'until the run has forgotten it here'
+    for name in before.keys() - {'other', f'{run}config.json'}:
+      (pathlib.Path(folder) / name).unlink()
+    write(folder, **{f'{run}config.json': '22', f'{run}metrics': '1'})
+  assert done == [
+    *(('remove', f'{run}finished.json'), ('remove', f'{run}checkpoints/1/state')),
+    *(('put', f'{run}config.json'), ('put', f'{run}metrics')),
+  ]
+
+
+def test_a_folder_that_is_lost_while_it_is_worked_in_empties_nothing(machine, address, tmp_path, quick):
+  with pytest.raises(
+    UserError, match=r'A folder stays while it is worked in\. Received: .*, which somebody has removed\. Nothing is removed elsewhere'
+  ):
+    with elsewhere.worked_in(address) as folder:
+      write(folder, metrics='1')
+      until(lambda: there(tmp_path) == {'metrics': '1'})
+      shutil.rmtree(folder)
+      time.sleep(0.3)
+  assert there(tmp_path) == {'metrics': '1'}
+
+
+def test_a_start_that_fails_leaves_what_was_not_copied_in_its_place(machine, address, tmp_path, monkeypatch, quick):
+  def broken(*given):
+    raise UserError('Nobody answers.')
+
+  with monkeypatch.context() as outage, pytest.raises(UserError), elsewhere.worked_in(address) as folder:
     write(folder, metrics='1')
-  with elsewhere.worked_in(address, fresh=True) as folder:
-    assert there(tmp_path) == {} and {path.name for path in pathlib.Path(folder).iterdir()} == {'.elsewhere.json'}
-  write(tmp_path / 'there' / 'run', other='1')
-  with elsewhere.worked_in(address, fresh=True) as folder:
-    assert (pathlib.Path(folder) / 'other').exists(), 'which the run then refuses to empty'
+    outage.setattr(Storage, 'put', broken)
+  for _ in range(2):
+    with monkeypatch.context() as outage, pytest.raises(UserError, match='Nobody answers'):
+      outage.setattr(Storage, 'listed', broken)
+      with elsewhere.worked_in(address):
+        pass
+  with elsewhere.worked_in(address):
+    pass
+  assert there(tmp_path) == {'metrics': '1'} and not [*pathlib.Path(folder).parent.glob('*.kept-*')]
+
+
+def test_one_that_slept_asks_before_it_writes(machine, address, tmp_path, quick):
+  with pytest.raises(UserError, match=r'which one on other has taken over\. What is not there is in .*run\.$'):
+    with elsewhere.worked_in(address) as folder:
+      write(folder, metrics='mine')
+      write(tmp_path / 'there' / 'run', **{ownership.NAME: json.dumps({'token': 'new', 'host': 'other'}), 'metrics': 'theirs'})
+  assert there(tmp_path) == {'metrics': 'theirs'}
+
+
+def test_a_cache_that_cannot_be_written_is_an_error_of_one_line(address, tmp_path, monkeypatch):
+  (tmp_path / 'file').write_text('')
+  (tmp_path / 'there' / 'run').mkdir()
+  write(tmp_path / 'there' / 'run', metrics='1')
+  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'file'))
+  with pytest.raises(UserError, match=r'can be written\. Received: .* Set XDG_CACHE_HOME to another\.$'), elsewhere.worked_in(address):
+    pass
+  with pytest.raises(UserError, match='can be written'):
+    elsewhere.fetched(address)
 
 
 def test_one_that_was_taken_over_is_interrupted_and_writes_no_more(machine, address, tmp_path, quick, monkeypatch, capsys):
@@ -232,7 +288,7 @@ def test_one_that_was_taken_over_is_interrupted_and_writes_no_more(machine, addr
     except KeyboardInterrupt:
       write(folder, metrics='mine')
       raise
-  assert there(tmp_path) == {} and 'which one on other has taken over. What is not there yet' in capsys.readouterr().err
+  assert there(tmp_path) == {} and 'which one on other has taken over. What is not there is in' in capsys.readouterr().err
   assert json.loads((tmp_path / 'there' / 'run' / ownership.NAME).read_text())['token'] == 'new'
 
 

@@ -1,5 +1,6 @@
 """keras-tuner's oracles when several processes ask them: none leaves before all trials have ended."""
 
+import json
 import threading
 import types
 
@@ -84,6 +85,10 @@ def test_a_search_that_cannot_be_written_keeps_nobody_waiting_and_ends_with_an_e
       oracle.save()
   ask('c')
   assert [trial.status for trial in asked] == ['RUNNING'] * 3 and oracle.unwritten is None
+  assert (
+    len([*tmp_path.glob('tuner/trial_*/trial.json')]) == 3
+    and len(json.loads((tmp_path / 'tuner' / 'oracle.json').read_text())['start_order']) == 3
+  )
 
 
 def test_what_a_search_could_not_write_is_said_at_its_end(monkeypatch):
