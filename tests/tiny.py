@@ -114,8 +114,8 @@ def draw(path: pathlib.Path, arch: ArchSpec = ARCH, process: Any = None, **setti
   from st_tf.runs.process import CALLED
   from st_tf.runs.workdir import Workdir
 
-  supernet = {ARCH: SUPERNET, SPECK: SPECK_SUPERNET}.get(arch)
-  if not supernet:
+  supernet = SUPERNET
+  if arch != ARCH:
     supernet = path.with_suffix('.json')
     supernet.write_text(presets.to_text(arch))
   chosen = config(supernet=str(supernet), **settings)
