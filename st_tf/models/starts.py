@@ -157,7 +157,7 @@ def _evenly(begun: Start, padding: str) -> Start:
   new = paddings.symmetric(begun.graph, begun.values, padding == 'exact')
   notes = _noted(
     ('is made symmetric by larger kernels, the function stays', new.exactly),
-    ('is made symmetric for sparse inference, fine-tuning takes it up', new.moved),
+    ('is made symmetric for sparse inference, training takes it up', new.moved),
     ('stays where sparse inference has no form for the layer', new.left),
   )
   return dataclasses.replace(begun, graph=new.graph, values=new.values, notes=notes)

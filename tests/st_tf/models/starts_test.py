@@ -133,13 +133,13 @@ def phone(saved):
 @pytest.mark.parametrize(
   'padding, sides, notes',
   [
-    ('', (3, 3), ('padding on one side is made symmetric for sparse inference, fine-tuning takes it up: stem/first, deep',)),
+    ('', (3, 3), ('padding on one side is made symmetric for sparse inference, training takes it up: stem/first, deep',)),
     (
       'exact',
       (3, 5),
       (
         'padding on one side is made symmetric by larger kernels, the function stays: deep',
-        'padding on one side is made symmetric for sparse inference, fine-tuning takes it up: stem/first',
+        'padding on one side is made symmetric for sparse inference, training takes it up: stem/first',
       ),
     ),
     ('kept', (3, 3), ('padding on one side stays, as --padding=kept says: stem/first, deep',)),
