@@ -41,7 +41,7 @@ def test_a_node_that_dies_costs_nothing_but_time(nodes, tmp_path, capsys):
     rows = json.loads((tmp_path / name / 'comparison.json').read_text())['rows']
     return [{key: value for key, value in row.items() if 'seconds' not in key} for row in rows]
 
-  with pytest.raises(UserError, match=r'has room for a training\. Received: --cpus_per_run=64 .* has 1 processors and 0 G'):
+  with pytest.raises(UserError, match=r'has room for a training\. Received: --cpus_per_run=64 .* have 1 processors and 0 G'):
     table('wide', cluster=found.address, cpus_per_run=64)
   dying = threading.Thread(target=_dies, args=(found, node, tmp_path / 'there'))
   dying.start()
