@@ -1,6 +1,5 @@
 """One process at a time in a folder elsewhere, where no system lets go of what a dead process held: who works there gives signs of life."""
 
-import _thread
 from collections.abc import Iterator
 import contextlib
 import fcntl
@@ -8,13 +7,13 @@ import json
 import math
 import os
 import pathlib
-import signal
 import socket
 import threading
 import time
 from typing import Any
 import uuid
 
+from st_tf import processes
 from st_tf.errors import UserError
 from st_tf.storage import Storage
 
@@ -110,7 +109,7 @@ class Owner:
       with contextlib.suppress(UserError):  # An outage may be over at the next sign.
         self._look()
         if self.taken_by:
-          _interrupt()
+          processes.interrupt()
           return
         self._sign()
 
@@ -137,11 +136,3 @@ class Owner:
     return UserError(
       f'One process at a time works in a folder. Received: {self._storage.address}, in which one on {host} does. Wait for it.'
     )
-
-
-def _interrupt() -> None:
-  """Asks the main thread to save and end, as a user would; by a signal that wakes it, where one is waited for."""
-  if callable(signal.getsignal(signal.SIGTERM)):
-    signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
-  else:
-    _thread.interrupt_main()

@@ -1,11 +1,13 @@
 """Processes of this project that another one starts: what they are given, how they end with it, and why they have ended."""
 
+import _thread
 from collections.abc import Callable
 import ctypes
 import os
 import pathlib
 import signal
 import sysconfig
+import threading
 
 from st_tf import command
 
@@ -36,6 +38,17 @@ def follower() -> Callable[[], None] | None:
       os._exit(1)
 
   return follow
+
+
+def interrupt() -> None:
+  """Asks the main thread of this process to save and end, as a user would, from another thread.
+
+  By a real signal that wakes it, where one is waited for; SIGINT is ignored by what a shell has put into the background.
+  """
+  if callable(signal.getsignal(signal.SIGTERM)):
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
+  else:
+    _thread.interrupt_main()
 
 
 def size_of(log: pathlib.Path) -> int:

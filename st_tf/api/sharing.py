@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 import contextlib
 import os
 import pathlib
-import signal
 import socket
 import threading
 from typing import Any
@@ -135,18 +134,14 @@ class _Workers:
       return
     if reason:
       print(f'{log.stem.replace("_", " ")} ended: {reason}', flush=True)
-    try:
-      forget(self._oracle, log.stem)
-    except OSError as error:
-      reason = f'{reason or "done"}; the search could not be written ({error})'
+    forget(self._oracle, log.stem)
     with self._counting:
       self._ended.append(reason)
       is_last = len(self._ended) == self._count
     # The chief would wait for ever, unless all trials are done.
     if is_last and any(self._ended) and not self._stopped.wait(0 if all(self._ended) else _GRACE):
       self.reasons = [*filter(None, self._ended)]
-      # SIGINT is ignored by what a shell has put into the background; a real signal wakes who sleeps.
-      signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
+      processes.interrupt()
 
   def stop(self) -> None:
     """Asks those that still train to save and end, and waits for them."""

@@ -186,11 +186,7 @@ class EvolutionOracle(Durable, kt.Oracle):
     return [candidate_of(self.trials[key], self._outcomes) for key in sorted(self.trials, key=int)]
 
   def forget_the_dead(self) -> None:
-    """Takes back what a worker that has died was training: the next that asks goes on with it.
-
-    Raises:
-      OSError: this cannot be written down.
-    """
+    """Takes back what a worker that has died was training: the next that asks goes on with it."""
     for name in [*self.tuner_ids]:
       if (self._workers / name).is_dir() and not _is_alive(self._workers / name):
         forget(self, name)

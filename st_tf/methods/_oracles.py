@@ -101,27 +101,12 @@ def chosen(config: Config, choices: kt.HyperParameters) -> kt.Oracle:
   return Bayesian(max_trials=trials, num_initial_points=max(trials // 3, 2), **common)
 
 
-def forget(oracle: kt.Oracle, name: str) -> None:
-  """Takes back what a worker that is gone was training: the next that asks goes on with it.
-
-  Raises:
-    OSError: the oracle cannot write it down.
-  """
-  error = _forgotten(oracle, name)
-  if error:
-    raise error
-
-
 @kt.synchronized
-def _forgotten(oracle: kt.Oracle, name: str) -> OSError | None:
-  """What went wrong is returned: keras-tuner would never let go of its lock, and all who ask wait for ever."""
+def forget(oracle: kt.Oracle, name: str) -> None:
+  """Takes back what a worker that is gone was training: the next that asks goes on with it."""
   oracle.tuner_ids.discard(name)
   trial = oracle.ongoing_trials.pop(name, None)
   if trial is not None:
     print(f'worker {name} has died; its trial goes to another one.', file=sys.stderr, flush=True)
     oracle._retry_queue.append(trial.trial_id)
-  try:
-    oracle.save()
-  except OSError as error:
-    return error
-  return None
+  oracle.save()

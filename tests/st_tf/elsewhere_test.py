@@ -9,8 +9,11 @@ import time
 import pytest
 
 from st_tf import elsewhere, ownership
+from st_tf.config import named_files
 from st_tf.elsewhere import Folder
 from st_tf.errors import UserError
+from st_tf.runs import checkpoints, lock
+from st_tf.runs import folder as parts
 from st_tf.storage import Storage
 from st_tf.ticket import Ticket
 
@@ -101,6 +104,11 @@ def test_what_goes_on_from_others_comes_after_them_and_removals_last(machine, ad
     *('tickets/a/weights', 'tickets/a/ticket.json', 'checkpoints/2/weights', 'checkpoints/2/state.json', 'finished.json'),
     'no checkpoints/1/state',
   ]
+
+
+def test_the_parts_of_a_runs_folder_have_the_names_that_runs_give_them():
+  assert elsewhere._ORDER == (parts.TICKETS, parts.CHECKPOINTS, parts.FINISHED) and elsewhere._CONFIG == parts.CONFIG
+  assert elsewhere._WHOLE == (named_files.TICKET, checkpoints._STATE) and elsewhere._LOCK == lock.NAME
 
 
 def test_what_is_being_replaced_is_not_removed(machine, address, tmp_path):

@@ -132,19 +132,6 @@ def test_the_trial_of_one_that_ends_is_anothers_and_the_others_go_on(cluster, tm
   assert (oracle.tuner_ids, oracle.ongoing_trials, oracle._retry_queue) == (set(), {}, ['0007'])
 
 
-def test_a_search_that_cannot_be_written_is_no_reason_to_wait_for_ever(cluster, tmp_path, interruptible):
-  oracle = Oracle()
-
-  def save():
-    raise OSError('No space left on device')
-
-  oracle.save = save
-  with pytest.raises(UserError, match=r'3 that ended: .*; the search could not be written \(No space left'), shared(tmp_path, oracle):
-    for event in list(cluster.ends.values()):
-      event.set()
-    time.sleep(20)
-
-
 def test_tasks_that_cannot_be_handed_out_leave_nothing_behind(cluster, tmp_path, monkeypatch):
   start = cluster.started
 
