@@ -226,3 +226,12 @@ def nodes(monkeypatch):
 
   with ray_nodes.two(monkeypatch) as found:
     yield found
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+  """Where Keras keeps weights: an empty folder."""
+  monkeypatch.setenv('HOME', str(tmp_path))
+  folder = tmp_path / '.keras' / 'models'
+  folder.mkdir(parents=True)
+  return folder

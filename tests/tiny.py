@@ -105,7 +105,7 @@ def train(trainer: Any, steps: int, learning_rate: float = 0.1, strength: float 
     epoch, start = divmod(trainer.step, STEPS_PER_EPOCH)
     for images, targets in batches(trainer, epoch, start):
       if len(losses) < steps:
-        losses.append(trainer.train(images, targets, learning_rate, strength)[0])
+        losses.append(float(trainer.train(images, targets, learning_rate, strength)[0]))
   return losses
 
 

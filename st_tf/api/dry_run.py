@@ -170,11 +170,11 @@ def _seconds(trainer: Trainer, plan: Plan) -> tuple[float, float]:
   data = trainer.task.dataset('train', trainer.config.batch_size, training=True, seed=trainer.config.seed)
   images, targets = next(readable(data))
   started = time.monotonic()
-  trainer.train(images, targets, plan.learning_rate(0), 0.0)
+  float(trainer.train(images, targets, plan.learning_rate(0), 0.0)[0])  # Which is there when the step has ended.
   first, times = time.monotonic() - started, []
   for _ in range(_TIMED_STEPS):
     started = time.monotonic()
-    trainer.train(tf.identity(images), targets, plan.learning_rate(0), 0.0)
+    float(trainer.train(tf.identity(images), targets, plan.learning_rate(0), 0.0)[0])
     times.append(time.monotonic() - started)
   return first, statistics.median(times)
 

@@ -1,44 +1,27 @@
-"""What suits a run where nobody says otherwise, and why: its network, the pixels this wants, settings by pictures and start."""
+"""What suits a run where nobody says otherwise, and why: its network, the pixels that this wants, and its settings."""
 
-from collections.abc import Callable, Mapping
 import copy
 import dataclasses
-import math
 import pathlib
 from typing import Any
 
 from st_tf import methods
 from st_tf.api import image_size
+from st_tf.api.fitting import fine_tuning, fitting, from_scratch, is_said, told
 from st_tf.api.image_size import Reasoned
-from st_tf.api.stand_in import StandIn
-from st_tf.arch import memory, presets
-from st_tf.arch.graph import Architecture, Graph
+from st_tf.arch import presets
+from st_tf.arch.graph import Graph
 from st_tf.arch.specs import SpecError
-from st_tf.config import PRUNING_SETTINGS, SEARCH_SETTINGS, Config, ConfigError, TrainingConfig
+from st_tf.config import Config, ConfigError, TrainingConfig
 from st_tf.config.named_files import TICKET, ticket_in
 from st_tf.config.request import Request
 from st_tf.methods import elastic
 from st_tf.models import families, starts
 from st_tf.task import Task
 from st_tf.ticket import Ticket, moving
-from st_tf.training import replicas
 
 TRAINED = ('efficientnet_lite0', 'mobilenet_v2')  # For photographs, the first whose weights are at hand.
 _PHOTOGRAPHS = ('mobile', 'mobile_dense')  # Presets that tasks of photographs have by default.
-# Of a network that is trained already (docs/results/clothing).
-FINE_TUNING = {
-  'unit_search': ('scores', 'its weights say what a unit is worth'),
-  'unit_multiple': (8, 'kernels are fastest at such numbers of units'),
-  'target_macs': (0.4, 'units before zeros, at equal weights left'),
-  'sparsity': ((0.85,), 'of the weights of the units that are left'),
-  'ranking': ('global', 'trained weights of all layers compare'),
-  'prune_begin': (0.02, 'trained weights need no time to tell'),
-  'prune_end': (0.5, 'half of the training is for what is left'),
-  'learning_rate': (0.05, 'for batches of 32'),
-  'weight_decay': (4e-5, 'a fine-tuning moves weights little'),
-  'batch_size': (32, 'more steps from few pictures'),
-}
-_FROM_SCRATCH = {'batch_size': (32, 'more steps from few pictures'), 'learning_rate': (0.05, 'for batches of 32')}
 # What a training that goes on at another depth has from the one before it.
 _OF_TRAINING = (
   'epochs',
@@ -46,10 +29,6 @@ _OF_TRAINING = (
   *(field.name for field in dataclasses.fields(TrainingConfig) if not field.name.startswith(('teacher', 'quantize', 'initial'))),
 )
 _OF_TRAINED = ('weights', 'pixels', 'padding')
-_OF_MAPS = 0.02  # Learning rate of a fine-tuning whose head gives maps.
-_SLOWER = 3  # How much smaller the learning rate of a fine-tuning is, of a task that brings an optimizer of its own.
-_STEPS, _SCRATCH_STEPS = 2000, 4000  # Training steps that suffice.
-_FEWEST_EPOCHS, _MOST_EPOCHS = 10, 200
 
 
 def suited(task: Task, request: Request, jobs: int = 1) -> tuple[Task, Config]:
@@ -80,17 +59,14 @@ def suited(task: Task, request: Request, jobs: int = 1) -> tuple[Task, Config]:
   task, sized, said = image_size.taken(task, size, why)
   note = '\n'.join(filter(None, (note, said, _of_size(task, name))))
   if not presets.is_graph(name):
-    own = _fitting(task, presets.supernet(name), request, jobs, lambda batch: from_scratch(task, batch) if name in _PHOTOGRAPHS else {})
-    return task, _told(request, task, own | sized, {}, note)
+    own = fitting(
+      task, presets.supernet(name), request, jobs, lambda batch: from_scratch(task, request, batch) if name in _PHOTOGRAPHS else {}
+    )
+    return task, told(request, task, own | sized, {}, note)
   begun = starts.of(dataclasses.replace(config, supernet=name, weights=weights), task.head, task.image_size)
-  own = _fitting(task, begun.graph, request, jobs, lambda batch: (fine_tuning if begun.values else from_scratch)(task, batch))
-  chosen = _told(request, task, own | sized, {'supernet': name}, note, *begun.notes)
-  if (
-    not begun.values
-    and chosen.search.unit_search == 'scores'
-    and chosen.search.has_target
-    and 'unit_search' in methods.named(chosen.method).reads
-  ):
+  own = fitting(task, begun.graph, request, jobs, lambda batch: (fine_tuning if begun.values else from_scratch)(task, request, batch))
+  chosen = told(request, task, own | sized, {'supernet': name}, note, *begun.notes)
+  if not begun.values and chosen.search.removes_first and 'unit_search' in methods.named(chosen.method).reads:
     print('Scores say little of random weights: layers may be left with one unit. --unit_search=factors searches while they are trained.')
   return _giving(task, begun), dataclasses.replace(chosen, weights=weights)
 
@@ -131,7 +107,7 @@ def _otherwise(task: Task, config: Config) -> str:
 
 def is_free(task: Task, request: Request) -> bool:
   """Whether nobody has said how large images are; settings of a file that leave it at its default say that it is the task's own."""
-  return not any('image_size' in settings for settings in (request.given, request.base, task.settings))
+  return not is_said('image_size', request, task)
 
 
 def _sized(task: Task, name: str, weights: str, is_free: bool) -> tuple[str, tuple[int, int], str]:
@@ -167,120 +143,6 @@ def _of_size(task: Task, name: str) -> str:
   return f'image_size {sizes}: networks run sparsely on phones at multiples of {image_size.STEP} pixels only; {better} is one'
 
 
-def fine_tuning(task: Task, batch_size: int | None = None) -> dict[str, tuple[Any, str]]:
-  """Settings that suit a trained network; a task that brings an optimizer keeps it, at a smaller learning rate.
-
-  Args:
-    task: what to train on.
-    batch_size: that is given; None = none is.
-  """
-  own = dict(FINE_TUNING)
-  if task.head.kind != 'classification':
-    own['learning_rate'] = (_OF_MAPS, 'a new head for maps, on trained layers')
-  if 'optimizer' in task.settings:
-    del own['weight_decay']
-    own['learning_rate'] = (task.settings['learning_rate'] / _SLOWER, 'a fine-tuning moves weights little')
-  return own | {'epochs': _epochs(task, batch_size or own['batch_size'][0], _STEPS)}
-
-
-def from_scratch(task: Task, batch_size: int | None = None) -> dict[str, tuple[Any, str]]:
-  """Settings that suit photographs and random weights; none where the defaults give them steps enough.
-
-  Args:
-    task: what to train on.
-    batch_size: that is given; None = none is.
-  """
-  default = Config()
-  if default.epochs * task.steps_per_epoch(min(batch_size or default.batch_size, task.sizes['train'])) >= _SCRATCH_STEPS:
-    return {}
-  own = dict(_FROM_SCRATCH)
-  if 'optimizer' in task.settings:
-    del own['learning_rate']
-  return own | {'epochs': _epochs(task, batch_size or own['batch_size'][0], _SCRATCH_STEPS)}
-
-
-def _fitting(
-  task: Task, arch: Architecture, request: Request, jobs: int, choose: Callable[[int | None], Reasoned]
-) -> dict[str, tuple[Any, str]]:
-  """Settings that suit, with a batch that fits into the machine's memory, the learning rate and the epochs of that batch.
-
-  Args:
-    task: what to train on.
-    arch: the network.
-    request: what is wanted.
-    jobs: trainings at a time.
-    choose: the settings that suit a batch; None = none is given.
-
-  Raises:
-    ConfigError: the batch that is given does not fit, or no batch does.
-  """
-  given, pictures = request.given.get('batch_size') or request.base.get('batch_size'), task.sizes['train']
-  own = dict(choose(given))
-  usual = own['batch_size'][0] if 'batch_size' in own else Config().batch_size
-  if not given and usual > pictures:
-    usual = 2 ** (pictures.bit_length() - 1)
-    own = dict(choose(usual)) | {'batch_size': (usual, f'there are {pictures:,} pictures')}
-  config = request.resolved({**task.settings, **{name: value for name, (value, _) in own.items()}})
-  network, batch = (arch, task.head, (*task.image_size, 3)), config.batch_size
-  workers = replicas.place(config).count
-  share = math.ceil(batch / workers)
-  found = memory.largest_batch(*network, share, jobs, comfortable=not given)
-  fits = batch if found == share else found * workers
-  if fits == batch or replicas.has_gpu() or isinstance(task, StandIn):  # Of a plan without data no step is taken.
-    return own
-  pixels, here = 'x'.join(map(str, task.image_size)), f'{memory.machine() / 1e9:.1f} GB'
-  here = f'{here} that {jobs} trainings share' if jobs > 1 else f'{here} that are here'
-  takes = f'{memory.of_step(*network, share) / 1e9:.1f} GB of the {here}'
-  if given or not fits:
-    smaller = f'--batch_size={fits}, or a smaller --image_size' if fits else 'a smaller --image_size, or a smaller --supernet'
-    raise ConfigError(
-      f'A training step fits into memory. Received: --batch_size={batch} of {pixels} pixels, which takes about {takes}. Take {smaller}.'
-    )
-  own = dict(choose(fits)) | {'batch_size': (fits, f'{batch} of {pixels} pixels would take about {takes}')}
-  if config.training.optimizer == 'sgd':
-    rate = config.training.learning_rate
-    own['learning_rate'] = (rate * fits / batch, f'{rate:g} is for batches of {batch}')
-  return own
-
-
-def _epochs(task: Task, batch_size: int, steps: int) -> tuple[int, str]:
-  pictures = task.sizes['train']
-  each = max(pictures // batch_size, 1)
-  epochs = min(max(math.ceil(steps / each), _FEWEST_EPOCHS), _MOST_EPOCHS)
-  return epochs, f'{epochs * each:,} steps with {pictures:,} pictures'
-
-
-def _told(request: Request, task: Task, own: Reasoned, further: Mapping[str, Any], *notes: str) -> Config:
-  """The settings with those that suit; of these it says the ones that nobody has given, and why they suit."""
-  config = request.resolved({**task.settings, **{name: value for name, (value, _) in own.items()}, **further})
-  told = {name: why for name, (_, why) in own.items() if name not in request.given and name not in request.base}
-  method = methods.named(config.method)
-  if (
-    'unit_multiple' in request.given
-    and 'unit_multiple' in method.reads
-    and config.search.unit_multiple > 1
-    and config.search.unit_search != 'scores'
-  ):
-    raise ConfigError(
-      f'--unit_multiple goes with --unit_search=scores. Received: --unit_multiple={config.search.unit_multiple} and'
-      f' --unit_search={config.search.unit_search}. Leave out one.'
-    )
-  unread = {*SEARCH_SETTINGS, *PRUNING_SETTINGS} - set(method.reads) | ({'sparsity'} if method.keeps_everything else set())
-  unread |= {'target_macs'} if config.search.target_latency_ms else set()
-  unread |= {'unit_multiple'} if config.search.unit_search != 'scores' else set()
-  kept = {name: why for name, why in told.items() if name not in unread}
-  values = config.flat()
-  reasons = [f'{name} {_shown(values[name])}: {why}' for name, why in kept.items()]
-  print(''.join(f'{line}\n' for line in (*filter(None, notes), *reasons)), end='', flush=True)
-  return config
-
-
-def _shown(value: Any) -> str:
-  if isinstance(value, tuple):
-    return ', '.join(map(_shown, value))
-  return f'{value:g}' if isinstance(value, float) else str(value)
-
-
 def _going_on(ticket: Ticket, task: Task, request: Request, jobs: int) -> tuple[Task, Config]:
   """What a training that goes on with a ticket has: of a trained network its pixels, and settings that suit a fine-tuning."""
   sized: Reasoned = {}
@@ -288,14 +150,14 @@ def _going_on(ticket: Ticket, task: Task, request: Request, jobs: int) -> tuple[
   if is_free(task, request) and task.picture_sizes and (size[0] == size[1] or task.semantics['kind'] == 'segmentation'):
     task, sized, _ = image_size.taken(task, size, 'as the ticket has it')
   if not isinstance(ticket.arch, Graph):
-    return task, _told(request, task, _fitting(task, ticket.arch, request, jobs, lambda batch: {}) | sized, {})
+    return task, told(request, task, fitting(task, ticket.arch, request, jobs, lambda batch: {}) | sized, {})
   of_training = ('ranking', 'learning_rate', 'weight_decay', 'batch_size', 'epochs')
 
   def choose(batch: int | None) -> Reasoned:
-    return {name: reasoned for name, reasoned in fine_tuning(task, batch).items() if name in of_training}
+    return {name: reasoned for name, reasoned in fine_tuning(task, request, batch).items() if name in of_training}
 
-  own = _fitting(task, ticket.arch, request, jobs, choose) | sized
-  return _giving(task, ticket.task), _told(request, task, own, {'unit_search': 'scores'})
+  own = fitting(task, ticket.arch, request, jobs, choose) | sized
+  return _giving(task, ticket.task), told(request, task, own, {'unit_search': 'scores'})
 
 
 def _stretching(task: Task, request: Request, jobs: int) -> tuple[Task, Config]:
@@ -315,7 +177,7 @@ def _stretching(task: Task, request: Request, jobs: int) -> tuple[Task, Config]:
   usual = Config().flat()
   own = {name: (then[name], 'as of the source') for name in _OF_TRAINING if then[name] != usual[name]}
   further = {'sparsity': (ticket.sparsity,)}
-  chosen = _told(request, task, _fitting(task, elastic.network(config, ticket), request, jobs, lambda batch: own), further)
+  chosen = told(request, task, fitting(task, elastic.network(config, ticket), request, jobs, lambda batch: own), further)
   chosen = dataclasses.replace(chosen, elastic=dataclasses.replace(chosen.elastic, source=path))
   return (_giving(task, ticket.task) if isinstance(ticket.arch, Graph) else task), chosen
 

@@ -108,6 +108,8 @@ _LATER = (
   'stretched_weights',
   'strategy',
   'batch_norm',
+  'precision',
+  'xla',
   *(field.name for field in dataclasses.fields(EvolutionConfig)),
 )
 
@@ -196,6 +198,9 @@ class Config:
     _require(self.batch_size % self.replicas == 0, '--batch_size is a multiple of --replicas.', f'{self.batch_size} for {self.replicas}')
     alone = self.strategy != 'one' or self.replicas == 1
     _require(alone, '--strategy=one trains on one device.', f'--replicas={self.replicas}', ' Leave one of them out.')
+    training = self.training
+    exact = not training.quantize or training.precision == 'float32'
+    _require(exact, '--quantize rounds what is computed in float32.', f'--precision={training.precision}', ' Leave one of them out.')
     transfer = self.transfer
     _require(transfer.input_stride in (0, 1, 2, 4), "--input_stride is 1, 2 or 4; 0 = the ticket's.", transfer.input_stride)
     contradicts = (transfer.reactivate and transfer.control != 'none') or (transfer.rewind and transfer.control in RANDOM)

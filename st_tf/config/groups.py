@@ -25,6 +25,7 @@ LEARNING_RATE_SCHEDULES = ('cosine', 'exponential', 'one_cycle', 'step', 'milest
 PRUNED_LAYERS = ('prune_depthwise', 'prune_stem', 'prune_classifier', 'prune_head', 'prune_skip')
 BATCH_NORMS = ('synchronized', 'per_replica')
 QUANTIZED = ('', 'int8')
+PRECISIONS = ('float32', 'mixed_bfloat16', 'mixed_float16')  # Keras' policies.
 UNIT_SEARCHES = ('factors', 'scores')
 FACTOR_STEPS = ('proximal', 'subgradient')
 FACTORS = ('', 'scale', 'gamma')
@@ -104,6 +105,11 @@ class SearchConfig:
   def has_target(self) -> bool:
     """Whether the surviving network may only cost so much."""
     return self.target_macs > 0 or self.target_latency_ms > 0
+
+  @property
+  def removes_first(self) -> bool:
+    """Whether units go before the first step."""
+    return self.unit_search == 'scores' and self.has_target
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,6 +192,10 @@ class TrainingConfig:
   quantize_begin: Duration = setting(
     share(0.8), 'With --quantize: from when on they see it (a duration from the start), which is after the last ranking.'
   )
+  precision: str = setting(
+    'float32', 'What layers compute in: mixed ones halve it, for GPUs; weights, masks and rankings stay float32.', PRECISIONS
+  )
+  xla: bool = setting(False, 'Compile forward and backward pass with XLA.')
   fine_tune_epochs: int = setting(0, 'Of the epochs, how many at the end train the final mask on a fresh learning-rate cycle.')
 
 

@@ -1,6 +1,7 @@
 """Keras models as graphs of data, and graphs as Keras models."""
 
 from collections.abc import Callable, Mapping, Sequence
+import contextlib
 import math
 from typing import Any
 
@@ -16,6 +17,7 @@ from st_tf.arch.specs import SpecError
 from st_tf.models.activations import ACTIVATIONS
 from st_tf.models.high_resolution import CLASSIFIER, MAP_DEVIATION, NAME
 from st_tf.models.layers import ChannelScale, ChannelShift, CountedDropout, GroupedConv2D
+from st_tf.models.precision import WHOLE, computed_in
 from st_tf.models.variables import seed_of, short_name
 
 Wrap = Callable[[keras.layers.Layer], keras.layers.Layer]
@@ -150,8 +152,9 @@ def build_graph(
       continue
     fresh = node.layer not in made
     if fresh:
-      layer = _layer(node, seed, synchronized, deviation)
-      made[node.layer] = wrap(layer) if any(name.endswith('kernel') for name in node.weights) else layer
+      with computed_in(WHOLE) if node.name in graph.outputs else contextlib.nullcontext():
+        layer = _layer(node, seed, synchronized, deviation)
+        made[node.layer] = wrap(layer) if any(name.endswith('kernel') for name in node.weights) else layer
     inputs = [tensors[name] for name in node.inputs]
     channels = (inputs[0].shape[-1] or 1) if inputs and len(inputs[0].shape) > 1 else 1
     weights = limits.layer_weights(node.config, channels)

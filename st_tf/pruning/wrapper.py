@@ -23,6 +23,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_model_optimization.python.core.sparsity.keras import pruning_wrapper
 import tf_keras as keras
+from tf_keras.src.mixed_precision.autocast_variable import enable_auto_cast_variables
 
 from st_tf.config import REACTIVATIONS
 from st_tf.models.variables import short_name
@@ -99,7 +100,9 @@ class RegrowthPruning(pruning_wrapper.PruneLowMagnitude):
     attributes = [self._attribute_of(weight) for weight, _, _ in self.pruning_vars]
     try:
       for index, attribute in enumerate(attributes):
-        object.__setattr__(self.layer, attribute, self.effective(index, straight_through=True))
+        with enable_auto_cast_variables(None):  # Of float32 masks and thresholds, whatever the layer computes in.
+          value = self.effective(index, straight_through=True)
+        object.__setattr__(self.layer, attribute, tf.cast(value, self.layer.compute_dtype))
       yield
     finally:
       for (weight, _, _), attribute in zip(self.pruning_vars, attributes):

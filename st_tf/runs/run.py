@@ -19,6 +19,7 @@ from st_tf.errors import Interrupted
 from st_tf.models import cost
 from st_tf.pruning.fit import is_last, may_return
 from st_tf.runs import factoring
+from st_tf.runs.begun import Begun
 from st_tf.runs.continuing import Sums, check_same, diverged, kept
 from st_tf.runs.cutting import cut, origin
 from st_tf.runs.folder import WorkdirError
@@ -59,6 +60,7 @@ class Run:
     self._sums = Sums()
     self._pace: collections.deque[float] = collections.deque(maxlen=_PACE)  # Seconds of the last steps.
     self._asked_to_stop: Callable[[], str] = lambda: ''
+    self._begun = Begun(self.task, trainer.strategy)
     if plan.search_every and not isinstance(trainer.arch, Graph):
       check_target(trainer)
     check_sparsity(trainer, plan)
@@ -120,17 +122,14 @@ class Run:
     trainer = self.trainer
     before, traces, plan, step = self._mark, trainer.traces, self.plan, trainer.step
     loss, outputs = trainer.train(images, targets, plan.learning_rate(step), self.strength(), plan.is_quantized(step))
-    if not math.isfinite(loss):
-      raise diverged('The loss is a finite number', loss, trainer.step)
-    self._sums.loss += loss
-    self._sums.score += self.task.batch_score(tf.nest.map_structure(np.asarray, targets), outputs)
-    self._sums.batches += 1
+    self._begun.add(trainer.step, targets, loss, outputs, self._sums)
     self._count_time()
     if trainer.traces == traces:  # Building it says nothing of those that follow.
       self._pace.append(self._mark - before)
 
   def end_epoch(self, epoch: int) -> None:
     """Evaluates on the validation split, reports, and writes a checkpoint, also where a picture cannot be read."""
+    self._begun.read(self._sums)
     trainer, sums, trained = self.trainer, self._sums, self._mark
     try:
       with trainer.evaluated(self.calibration()):
@@ -195,6 +194,7 @@ class Run:
       correct_penalty(trainer, plan)
     if not plan.is_search_due(trainer.step):
       return
+    self._begun.read(self._sums)
     last = trainer.step == plan.search_end
     alive = living(trainer)
     if last and search.has_target:
@@ -230,6 +230,7 @@ class Run:
     at_end = trainer.step == self.plan.total_steps
     if trainer.final or not (bool(due) or at_end):
       return
+    self._begun.read(self._sums)
     final = is_last(schedule, trainer.step) or at_end
     sparsity = self._exactly(float(answer)) if bool(due) else trainer.requested
     for level in self.config.pruning.sparsity[:-1]:
@@ -292,6 +293,7 @@ class Run:
     self._mark = now
 
   def _save(self) -> None:
+    self._begun.read(self._sums)
     self._count_time()
     state = self.trainer.state()
     facts = {

@@ -10,6 +10,7 @@ import tensorflow as tf
 from st_tf.arch.graph import Architecture, Graph
 from st_tf.config import Config
 from st_tf.models import build, cost, named_variables
+from st_tf.models.precision import computed_in
 from st_tf.models.variables import layers
 from st_tf.pruning.wrapper import bake, effective_values, get_state, paused, prunable, set_state
 from st_tf.search import shrink
@@ -47,7 +48,8 @@ class Network:
   def __init__(self, arch: Architecture, task: Task, config: Config, schedule: Any, scope: Scope, synchronized: bool):
     """To be called in the strategy's scope."""
     wrap, shape, training = scope.wrapping(schedule, config.pruning), (*task.image_size, 3), config.training
-    self.model = build(arch, task.head, shape, wrap, config.seed, synchronized, training.initial_deviation)
+    with computed_in(training.precision):
+      self.model = build(arch, task.head, shape, wrap, config.seed, synchronized, training.initial_deviation)
     self.macs = cost.of(self.model).macs
     self.variables = named_variables(self.model)
     self.trainable = {name: variable for name, variable in self.variables.items() if variable.trainable and scope.trains(name)}

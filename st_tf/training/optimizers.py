@@ -9,6 +9,7 @@ import tf_keras as keras
 from st_tf.config import TrainingConfig
 
 Slots = dict[str, dict[str, np.ndarray]]
+SQUARES = '_velocities'  # The slot in which tf_keras' RMSprop and Adam average squared gradients.
 _EPSILONS = {'rmsprop': 1e-3, 'adam': 1e-7, 'adamw': 1e-7}  # Where the settings name none.
 
 

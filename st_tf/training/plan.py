@@ -89,7 +89,6 @@ class Plan:
     def steps(duration: Duration) -> int:
       return duration.steps(main, steps_per_epoch)
 
-    removes_first = search.unit_search == 'scores' and search.has_target
     searches = (search.penalty > 0 or search.has_target) and search.unit_search == 'factors'
     prunes = max(pruning.sparsity) > 0
     search_end = min(steps(search.search_end), main) if searches else 0
@@ -126,7 +125,7 @@ class Plan:
       search_end=search_end,
       ramp_steps=steps(search.penalty_ramp),
       pruning=_pruning(config, steps, last_prune) if prunes else None,
-      removes_first=removes_first,
+      removes_first=search.removes_first,
       quantize_step=quantize_step,
       _rates=(_rate(config, main, steps_per_epoch), _rate(config, total - main, steps_per_epoch) if total > main else None),
     )

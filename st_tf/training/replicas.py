@@ -152,9 +152,14 @@ def spread(where: tf.distribute.Strategy, batch: Any) -> Any:
   return where.experimental_distribute_values_from_function(part)
 
 
+def ahead() -> int:
+  """How many steps are begun before what one of them gave is read: a GPU that waits for that has nothing to do."""
+  return int(has_gpu())
+
+
 def gathered(where: tf.distribute.Strategy, outputs: Any) -> np.ndarray:
   """The outputs of this worker's replicas, in the order of its part of the batch."""
-  return np.concatenate([part.numpy() for part in where.experimental_local_results(outputs)])
+  return np.concatenate([np.asarray(part) for part in where.experimental_local_results(outputs)])
 
 
 def agreed(where: tf.distribute.Strategy, said: bool) -> bool:

@@ -8,7 +8,8 @@ import tensorflow as tf
 import tf_keras as keras
 
 from st_tf.pruning.wrapper import RegrowthPruning, prunable
-from st_tf.search.factors import Reading, folded, unfolded
+from st_tf.search.factors import SMALLEST, Reading, folded, unfolded
+from st_tf.training.optimizers import SQUARES
 from st_tf.training.state import Arrays, Memory
 
 
@@ -43,10 +44,18 @@ def begun(memory: Memory, found: Mapping[str, Reading], scales: Arrays) -> Memor
 
 
 def ended(memory: Memory, found: Mapping[str, Reading]) -> Memory:
-  """What a network with scales remembers as one whose kernels have taken them in; of these the optimizer remembers nothing any more."""
+  """What a network with scales remembers as one whose kernels have taken them in.
+
+  Of these kernels the optimizer keeps how large gradients were, which are as much smaller now, and forgets where it was going.
+  """
   gone = {name for reading in found.values() for name in reading.scales}
+
+  def remembered(slot: str, name: str, value: np.ndarray) -> np.ndarray:
+    scales = np.maximum(np.abs(found[name].of(memory.values)), SMALLEST)
+    return (value / np.square(scales)).astype(value.dtype) if slot == SQUARES else np.zeros_like(value)
+
   slots = {
-    slot: {name: np.zeros_like(value) if name in found else value for name, value in values.items() if name not in gone}
+    slot: {name: remembered(slot, name, value) if name in found else value for name, value in values.items() if name not in gone}
     for slot, values in memory.slots.items()
   }
   averages = folded(found, memory.averages) if memory.averages else {}

@@ -10,7 +10,7 @@ import tf_keras as keras
 from st_tf.config import Config
 from st_tf.pruning.wrapper import wrappers
 from st_tf.task import Task
-from st_tf.training import int8, replicas
+from st_tf.training import half, int8, replicas
 from st_tf.training.averaging import Averages
 from st_tf.training.teacher import Teacher, distillation
 
@@ -61,11 +61,12 @@ class TrainingStep:
     self._trainable = dict(trainable)
     self._decayed = set(decayed(self._trainable)) if config.training.optimizer != 'adamw' else set()
     self._function = tf.function(self._step, autograph=False)
+    self._passes = tf.function(self._both_passes, autograph=False, jit_compile=True) if config.training.xla else self._both_passes
 
   def __call__(
     self, images, targets, learning_rate: float, strength: float, average_decay: float, quantized: bool = False
-  ) -> tuple[float, tf.Tensor]:
-    """(mean loss of the batch, outputs of its examples) after one step.
+  ) -> tuple[tf.Tensor, tf.Tensor]:
+    """(mean loss of the batch, outputs of its examples) of one step, which a GPU may not have ended yet.
 
     Args:
       images: [batch, height, width, 3], or one such tensor per replica.
@@ -79,7 +80,7 @@ class TrainingStep:
     scalars = (tf.constant(value, tf.float32) for value in (learning_rate, strength, average_decay))
     with self._strategy.scope(), as_written():
       loss, outputs = self._function(images, targets, *scalars, quantized)
-    return float(loss), outputs
+    return loss, outputs
 
   def _step(self, images, targets, learning_rate, strength, average_decay, quantized):
     self._on_trace()
@@ -89,7 +90,7 @@ class TrainingStep:
     begun = [tf.identity(factors) for factors, _ in self._penalties.values()] if search.factor_rate != 1 else []
     # Around all replicas: where batch norms wait for each other, one replica is suspended inside its call of the model.
     with int8.rounded(self._model) if quantized else contextlib.nullcontext():
-      losses, outputs = self._strategy.run(self._replica_step, args=(images, targets, strength))
+      losses, outputs = self._strategy.run(self._replica_step, args=(images, targets, strength, quantized))
     for wrapper, values in zip(pruned, before):
       wrapper.settle(values)
     if begun:
@@ -100,13 +101,20 @@ class TrainingStep:
       self._averages.update(average_decay)
     return self._strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None), outputs
 
-  def _replica_step(self, images, targets, strength):
-    training = self._config.training
-    variables = list(self._trainable.values())
+  def _both_passes(self, images, targets, quantized):
+    """(loss, outputs, gradients); `quantized` tells traces apart."""
+    precision = self._config.training.precision
     with tf.GradientTape() as tape:
       outputs = self._model(images, training=True)
       loss = tf.reduce_sum(self._losses(images, targets, outputs)) / self._config.batch_size
-    gradients = tape.gradient(loss, variables, unconnected_gradients='zero')
+      whole = half.scaled(loss, precision)
+    gradients = tape.gradient(whole, list(self._trainable.values()), unconnected_gradients='zero')
+    return loss, outputs, half.unscaled(gradients, precision)
+
+  def _replica_step(self, images, targets, strength, quantized):
+    training = self._config.training
+    variables = list(self._trainable.values())
+    loss, outputs, gradients = self._passes(images, targets, quantized)
     if self._strategy.num_replicas_in_sync > 1:
       gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
     gradients = dict(zip(self._trainable, gradients))

@@ -21,7 +21,6 @@ from st_tf.pruning.fit import apply_ranking, hold_mask, is_closed, ranked
 from st_tf.pruning.wrapper import current_mask, get_state, set_state
 from st_tf.search import importance, shrink, steering
 from st_tf.search.factors import Factors
-from st_tf.search.steering import Steering
 from st_tf.search.units import all_of
 from st_tf.task import Metrics, Task
 from st_tf.task.scoring import readable, score
@@ -82,23 +81,18 @@ class Trainer:
     teacher: Teacher | None = None,
     priced: bool = False,
   ):
-    self.task = task
-    self.config = config
+    self.task, self.config = task, config
     self.arch = self.supernet = arch
     self.step = self.traces = 0
-    self.steering = Steering()
+    self.steering = steering.Steering()
     self.requested, self.final = 0.0, False
     self.untrained: set[str] = set()
     self.factors_of_graph: Factors | None = None
-    self.source = ''
-    self.meter = Meter(task.sizes['train'])
-    self._schedule, self._scope = schedule, scope
-    self._searching, self.teacher = searching, teacher
+    self.source, self.meter = '', Meter(task.sizes['train'])
+    self._schedule, self._scope, self._searching, self.teacher = schedule, scope, searching, teacher
     self.strategy = replicas.strategy(config)
-    several = self.strategy.num_replicas_in_sync > 1
-    self._synchronized = synchronized or (several and config.training.batch_norm == 'synchronized')
-    with self.strategy.scope():
-      self._build()
+    self._synchronized = synchronized or (self.strategy.num_replicas_in_sync > 1 and config.training.batch_norm == 'synchronized')
+    self._build()
     self.groups = self.current_groups
     self.cost_model = importance.cost_model(config.search.cost, arch, task.head) if searching or priced else importance.MACS
     self.survivors = all_of(arch, self.groups)
@@ -140,8 +134,8 @@ class Trainer:
 
   def train(
     self, images: tf.Tensor, targets: tf.Tensor, learning_rate: float, strength: float, quantized: bool = False
-  ) -> tuple[float, np.ndarray]:
-    """(mean loss, outputs [batch, ...]) of one training step.
+  ) -> tuple[tf.Tensor, Any]:
+    """(mean loss, outputs as `replicas.gathered` wants them) of one training step, which a GPU may not have ended yet.
 
     Args:
       images: [batch, height, width, 3]; of several workers, this one's part of the batch.
@@ -154,9 +148,10 @@ class Trainer:
     decay = averaging.share_kept(self.step, self.config, self._schedule is not None, self.final)
     loss, outputs = self._training_step(images, targets, learning_rate, strength, decay, quantized)
     self.step += 1
-    macs = STEP_PASSES * self.macs + (self.teacher.macs if self.teacher else 0)
-    self.meter.count(self.config.batch_size, self.config.batch_size * macs)
-    return loss, replicas.gathered(self.strategy, outputs)
+    self.meter.count(
+      self.config.batch_size, self.config.batch_size * (STEP_PASSES * self.macs + (self.teacher.macs if self.teacher else 0))
+    )
+    return loss, outputs
 
   # Evaluation.
 
@@ -310,7 +305,7 @@ class Trainer:
     """Continues from `state`, which a trainer of the same configuration has given."""
     facts = state.facts
     self.step, self.requested, self.survivors = facts['step'], facts['requested'], copy.deepcopy(facts['survivors'])
-    self.final, self.steering = facts['final'], Steering(**facts['steering'])
+    self.final, self.steering = facts['final'], steering.Steering(**facts['steering'])
     self.meter.restore(facts['meter'])
     arch, factors = architecture(facts['arch']), facts.get('factors')
     if arch != self.arch or factors:
@@ -321,25 +316,24 @@ class Trainer:
   # Building.
 
   def _rebuild(self) -> None:
-    with self.strategy.scope():
-      self._build()
+    self._build()
     self._compile()
 
   def _build(self) -> None:
-    self.network = network = Network(self.arch, self.task, self.config, self._schedule, self._scope, self._synchronized)
+    with self.strategy.scope():
+      self.network = network = Network(self.arch, self.task, self.config, self._schedule, self._scope, self._synchronized)
     self.model, self.macs, self.variables = network.model, network.macs, network.variables
     self.trainable, self.optimizer, self.averages = network.trainable, network.optimizer, network.averages
     self.current_groups = importance.groups_of(network.model, self.arch, self.task.head, self.factors_of_graph)
 
   def _compile(self) -> None:
+    groups = [group for group in self.current_groups if self._searching and group.factor]
+    here, factors, penalty = self.network, self.factors_of_graph, self.penalties()
+    penalty = factors.of_units(penalty, self.survivors) if factors else penalty
+    penalised = {group.name: (self.variables[group.factor], penalty[group.name]) for group in groups}
+    parts = (here.model, here.trainable, here.optimizer, here.averages, self.task, self.config, penalised)
     with self.strategy.scope():
-      groups = [group for group in self.current_groups if self._searching and group.factor]
-      factors, penalty = self.factors_of_graph, self.penalties()
-      penalty = factors.of_units(penalty, self.survivors) if factors else penalty
-      penalised = {group.name: (self.variables[group.factor], penalty[group.name]) for group in groups}
-      here, count = self.network, self._count_trace
-      parts = (here.model, here.trainable, here.optimizer, here.averages)
-      self._training_step = TrainingStep(*parts, self.task, self.config, penalised, count, self.teacher)
+      self._training_step = TrainingStep(*parts, self._count_trace, self.teacher)
 
   def penalties(self) -> dict[str, float]:
     """The penalty of a unit of each group, computed on the initial supernet."""

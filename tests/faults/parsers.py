@@ -64,6 +64,7 @@ def parsers(folder: pathlib.Path) -> dict[str, Parser]:
 
 def _written(folder: pathlib.Path, name: str, read: Callable[[pathlib.Path], Any]) -> Callable[[bytes], Any]:
   def reader(content: bytes) -> Any:
+    assert folder.is_dir(), f'{folder} is gone'  # Else every input would be refused.
     (folder / name).write_bytes(content)
     return read(folder / name)
 

@@ -5,33 +5,11 @@ import types
 import pytest
 
 from st_tf.api import suited
-from st_tf.arch import memory
-from st_tf.arch.specs import HeadSpec, SpecError
-from st_tf.config import Config, ConfigError
+from st_tf.arch.specs import SpecError
+from st_tf.config import Config
 from st_tf.config.request import Request
 from st_tf.models import families
-
-
-def task(pictures: int, preset: str = 'mobile', kind: str = 'classification', **settings):
-  return types.SimpleNamespace(
-    head=HeadSpec('classification' if kind == 'classification' else 'dense', 10),
-    default_supernet=preset,
-    settings=settings,
-    sizes={'train': pictures},
-    image_size=(96, 96),
-    picture_sizes=(),
-    semantics={'kind': kind},
-    steps_per_epoch=lambda batch: pictures // batch,
-  )
-
-
-@pytest.fixture
-def cache(tmp_path, monkeypatch):
-  """Where Keras keeps weights: an empty folder."""
-  monkeypatch.setenv('HOME', str(tmp_path))
-  folder = tmp_path / '.keras' / 'models'
-  folder.mkdir(parents=True)
-  return folder
+from tests.photographs import task
 
 
 def chosen(on, **settings):
@@ -128,81 +106,6 @@ def test_settings_of_a_file_keep_the_size_that_they_had():
   assert not suited.is_free(task(10, image_size=32), Request.of({}))
 
 
-@pytest.mark.parametrize(('pictures', 'epochs'), [(2443, 27), (1000, 65), (320, 200), (40, 200), (100_000, 10)])
-def test_epochs_of_a_fine_tuning_make_two_thousand_steps(pictures, epochs):
-  own = suited.fine_tuning(task(pictures))
-  assert own['epochs'] == (epochs, f'{epochs * (pictures // 32):,} steps with {pictures:,} pictures')
-  assert own['learning_rate'][0] == 0.05 and own['ranking'][0] == 'global'
-
-
-def test_a_new_head_for_maps_learns_more_slowly():
-  assert suited.fine_tuning(task(1000, 'mobile_dense', 'segmentation'))['learning_rate'][0] == 0.02
-
-
-def test_a_task_with_an_optimizer_keeps_it_at_a_smaller_rate():
-  own = suited.fine_tuning(task(1000, 'mobile_dense', 'keypoints', optimizer='adam', learning_rate=0.003, weight_decay=1e-8))
-  assert own['learning_rate'][0] == pytest.approx(0.001) and 'weight_decay' not in own
-  scratch = suited.from_scratch(task(1000, 'mobile_dense', 'keypoints', optimizer='adam', learning_rate=0.003))
-  assert 'learning_rate' not in scratch and scratch['batch_size'][0] == 32
-
-
-def test_from_scratch_small_sets_have_more_epochs_of_smaller_batches():
-  own = suited.from_scratch(task(2443))
-  assert {name: value for name, (value, _) in own.items()} == {'batch_size': 32, 'learning_rate': 0.05, 'epochs': 53}
-  assert suited.from_scratch(task(40_000)) == {}, 'whose 16 epochs of batches of 128 are steps enough'
-
-
-def test_reasons_are_told_of_what_nobody_has_given(capsys, cache):
-  found, config = suited.suited(task(2443), Request.of({'epochs': 7, 'supernet': 'mobile'}))
-  assert (config.epochs, config.batch_size, config.training.learning_rate) == (7, 32, 0.05)
-  assert capsys.readouterr().out.splitlines() == [
-    'batch_size 32: more steps from few pictures',
-    'learning_rate 0.05: for batches of 32',
-  ]
-  assert found.sizes == {'train': 2443}
-
-
-def test_a_batch_that_nobody_has_given_leaves_half_of_the_memory(monkeypatch, capsys, cache):
-  monkeypatch.setattr(memory, 'machine', lambda: 3_300_000_000)
-  _, config = suited.suited(task(40_000), Request.of({'supernet': 'mobile', 'image_size': 96}))
-  assert config.batch_size == 8 and config.training.learning_rate == pytest.approx(Config().training.learning_rate / 16)
-  first, second = capsys.readouterr().out.splitlines()
-  assert first.startswith('batch_size 8: 128 of 96x96 pixels would take about 3.') and first.endswith(' GB of the 3.3 GB that are here')
-  assert second == f'learning_rate {config.training.learning_rate:g}: {Config().training.learning_rate:g} is for batches of 128'
-
-
-def test_epochs_are_those_of_the_batch_that_fits(monkeypatch, capsys, cache):
-  monkeypatch.setattr(memory, 'machine', lambda: 6_000_000_000)
-  on = task(2443)
-  on.image_size = (224, 224)
-  _, config = suited.suited(on, Request.of({'supernet': 'mobile'}))
-  assert (config.batch_size, config.epochs) == (16, 27), 'about 4,000 steps'
-
-
-def test_what_trains_at_a_time_shares_the_memory(monkeypatch, capsys, cache):
-  monkeypatch.setattr(memory, 'machine', lambda: 6_000_000_000)
-  request = Request.of({'supernet': 'mobile'})
-  assert suited.suited(task(40_000), request)[1].batch_size > suited.suited(task(40_000), request, jobs=2)[1].batch_size
-
-
-def test_where_no_batch_fits_the_way_out_is_another_size(monkeypatch, cache):
-  monkeypatch.setattr(memory, 'machine', lambda: 1_000_000_000)
-  for given in ({}, {'batch_size': 1}):
-    with pytest.raises(ConfigError, match=r'fits into memory\. Received: .*Take a smaller --image_size, or a smaller --supernet'):
-      suited.suited(task(40_000), Request.of({'supernet': 'mobile'} | given))
-
-
-def test_a_batch_that_is_given_has_to_fit(monkeypatch, cache):
-  monkeypatch.setattr(memory, 'machine', lambda: 3_000_000_000)
-  request = Request.of({'supernet': 'mobile', 'batch_size': 128})
-  with pytest.raises(
-    ConfigError, match=r'fits into memory\. Received: --batch_size=128 of 96x96 pixels, .*Take --batch_size=64, or a smaller'
-  ):
-    suited.suited(task(40_000), request)
-  monkeypatch.setattr('st_tf.training.replicas.has_gpu', lambda: True)
-  assert suited.suited(task(40_000), request)[1].batch_size == 128
-
-
 @pytest.mark.parametrize(
   ('supernet', 'size', 'note'),
   [
@@ -218,8 +121,3 @@ def test_sizes_at_which_phones_run_dense_are_told(supernet, size, note, cache, c
   suited.suited(on, Request.of({'supernet': supernet, 'weights': 'none'} if supernet != 'cifar' else {'supernet': supernet}))
   note = note.format('networks run sparsely on phones at multiples of 32 pixels')
   assert (note in capsys.readouterr().out.splitlines()) == bool(note)
-
-
-def test_a_batch_that_nobody_has_given_is_no_larger_than_the_training(capsys, cache):
-  _, config = suited.suited(task(28), Request.of({'supernet': 'mobile'}))
-  assert config.batch_size == 16 and 'batch_size 16: there are 28 pictures' in capsys.readouterr().out.splitlines()

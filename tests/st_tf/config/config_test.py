@@ -31,6 +31,7 @@ OTHER_VALUES = {
     'teacher': 'start',
     'strategy': 'mirrored',
     'batch_norm': 'per_replica',
+    'precision': 'mixed_bfloat16',
     'teacher_pixels': 'units',
     'quantize': 'int8',
     'quantize_begin': share(0.7),
@@ -48,7 +49,7 @@ OTHER_VALUES = {
   **{'learning_rate_schedule': 'step', 'data_dir': 'elsewhere', 'class_weights': 'balanced', 'batch_size': 64},
 }
 
-CONTRADICTING = ('control', 'reactivate')  # What other settings of a transfer go without.
+CONTRADICTING = ('control', 'reactivate', 'precision')  # What other settings go without.
 
 
 def other_value(field: dataclasses.Field):
@@ -124,6 +125,11 @@ def test_missing_settings_keep_their_defaults():
     ({'fine_tune_epochs': -1}, '--fine_tune_epochs is not negative'),
     ({'quantize': 'int4'}, r"^--quantize is one of .*int8. Received: 'int4'. Did you mean int8\?$"),
     ({'quantize_begin': -0.1}, '--quantize_begin is not negative'),
+    (
+      {'quantize': 'int8', 'precision': 'mixed_float16'},
+      r'^--quantize rounds what is computed in float32\. Received: --precision=mixed_float16\. Leave one of them out\.$',
+    ),
+    ({'precision': 'half'}, r'^--precision is one of float32, mixed_bfloat16, mixed_float16'),
     (
       {'quantize': 'int8', 'quantize_begin': '16ep'},
       r'^--quantize_begin lies before the end of the training. Received: 16ep of 16 epochs. Lower it.$',

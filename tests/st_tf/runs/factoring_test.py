@@ -161,11 +161,20 @@ def test_milliseconds_are_a_target_too(file, tmp_path):
   [
     (
       {'search_residual': True},
-      r'--search_residual goes with --unit_search=scores\. Received: .*\. Write --unit_search=scores',
+      r'--search_residual goes with units that go by scores\. Received: a search by factors\. Leave it out',
     ),
-    ({'unit_search': 'scores', 'factor': 'gamma'}, r'--factor goes with --unit_search=factors\. Received: --factor=gamma and'),
-    ({'unit_search': 'scores', 'penalised': 'least'}, r'--penalised goes with --unit_search=factors\. Received: --penalised=least and'),
-    ({'unit_search': 'scores', 'factor_rate': 2.0}, r'--factor_rate goes with --unit_search=factors\. Received: --factor_rate=2\.0 and'),
+    (
+      {'unit_search': 'scores', 'factor': 'gamma'},
+      r'--factor goes with a search by factors\. Received: --factor=gamma, and units that go by scores',
+    ),
+    (
+      {'unit_search': 'scores', 'penalised': 'least'},
+      r'--penalised goes with a search by factors\. Received: --penalised=least, and units that go by scores',
+    ),
+    (
+      {'unit_search': 'scores', 'factor_rate': 2.0},
+      r'--factor_rate goes with a search by factors\. Received: --factor_rate=2\.0, and units that go by scores',
+    ),
     ({'target_macs': 0.01}, r'--target_macs is at least what is left with one unit of each group .* MACs here .*Received: 0\.01'),
   ],
 )
@@ -179,6 +188,7 @@ def test_what_does_not_go_together_is_refused(file, tmp_path, changes, message):
   [
     ({'factor': 'scale'}, r'The factors of a preset are scales of its batch norms\. Received: --factor=scale\. Leave it out'),
     ({'penalised': 'least'}, r'--penalised=least goes with a network by name or by file\. Received: a preset\. Leave it out'),
+    ({'search_residual': True}, r'--search_residual goes with a network by name or by file\. Received: a preset\. Leave it out'),
   ],
 )
 def test_a_preset_keeps_its_factors(changes, message):
@@ -187,15 +197,24 @@ def test_a_preset_keeps_its_factors(changes, message):
     factoring.check_factors(tiny.ARCH, config, Plan.of(config, tiny.STEPS_PER_EPOCH))
 
 
-def test_a_network_without_places_is_refused(tmp_path):
+@pytest.mark.parametrize(
+  ('changes', 'message'),
+  [
+    ({'factor': 'gamma'}, r'with one behind them\. Received: --factor=gamma, and a network without any\. Leave it out\.$'),
+    ({}, r'a place for them\. Received: a network without any\. Write --unit_search=scores, or --target_macs=0 --penalty=0 for none'),
+  ],
+)
+def test_a_network_without_places_is_refused(changes, message, tmp_path, monkeypatch):
   import tf_keras as keras
 
   image = keras.Input((tiny.SIDE, tiny.SIDE, 3))
   maps = keras.layers.Conv2D(4, 1, activation='relu')(image)
   model = keras.Model(image, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 1, name='last')(maps))))
   model.save(tmp_path / 'model.keras')
-  with pytest.raises(ConfigError, match=r'needs groups of units with a place for them\. Received: a network without any\. Write'):
-    started(tmp_path / 'model.keras', tmp_path / 'run', factor='gamma')
+  if not changes:
+    monkeypatch.setattr(factoring, 'removable', lambda trainer: ())  # As of groups that are scored and have no place.
+  with pytest.raises(ConfigError, match=message):
+    started(tmp_path / 'model.keras', tmp_path / 'run', **changes)
 
 
 def test_a_dry_run_says_what_is_searched(file, monkeypatch):

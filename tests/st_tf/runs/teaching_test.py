@@ -103,7 +103,7 @@ def test_a_run_learns_from_its_teacher_and_pays_for_it(ticket):
     outputs = trainer.model(picture, training=True)
     taught = drawn.build_model(raw=True)(picture, training=False)
     trainer.network.give(before)
-    losses[share] = trainer.train(picture, target, 0.0, 0.0)[0]
+    losses[share] = float(trainer.train(picture, target, 0.0, 0.0)[0])
     own = float(np.mean(task.loss(target, outputs)))
     apart = float(np.mean(keras.losses.kl_divergence(keras.activations.softmax(taught), keras.activations.softmax(outputs))))
     assert losses[share] == pytest.approx((1 - share) * own + share * apart, rel=1e-4)

@@ -149,7 +149,7 @@ def test_a_step_is_the_gradient_of_smoothed_loss_and_decay_clipped(smoothing, de
   loss, values, norm = expected_step(trainer, images, targets, smoothing, decay, clip)
   assert not clip or norm > clip, 'the clip acts'
   found, outputs = trainer.train(images, targets, RATE, 0.0)
-  assert found == pytest.approx(loss, rel=1e-5)
+  assert float(found) == pytest.approx(loss, rel=1e-5)
   assert outputs.shape == (tiny.BATCH, 3)
   for name, value in values.items():
     np.testing.assert_allclose(trainer.values()[name], value, rtol=1e-4, atol=1e-6, err_msg=name)
@@ -223,3 +223,26 @@ def test_a_step_is_taken_as_it_is_written_and_to_the_same_weights(monkeypatch):
     assert tf.config.optimizer.get_experimental_options()['disable_meta_optimizer']
     raise KeyError
   assert not tf.config.optimizer.get_experimental_options().get('disable_meta_optimizer')
+
+
+@pytest.mark.parametrize('precision', ['mixed_bfloat16', 'mixed_float16'])
+def test_half_precision_trains_whole_variables_under_whole_masks(precision):
+  whole, half = (tiny.trainer(tiny.SPECK, precision=name, seed=1) for name in ('float32', precision))
+  for trainer in (whole, half):
+    trainer.prune(0.5)
+  assert all(np.array_equal(kept, half.mask[name]) for name, kept in whole.mask.items()), 'of equal weights'
+  first, second = (tiny.train(trainer, 4, 0.05, 0.0) for trainer in (whole, half))
+  np.testing.assert_allclose(second, first, rtol=0.05)
+  assert all(variable.dtype == tf.float32 for variable in half.trainable.values())
+  found = half.prune(0.7)
+  assert found['sparsity'] == pytest.approx(0.7, abs=0.01)
+  assert {value.dtype for value in half.network.magnitudes().values()} == {np.dtype(np.float32)}
+
+
+def test_what_xla_compiles_does_the_same_step():
+  plain, compiled = (tiny.trainer(tiny.SPECK, xla=xla, seed=1) for xla in (False, True))
+  for trainer in (plain, compiled):
+    trainer.prune(0.5)
+    tiny.train(trainer, 2, 0.05, 0.001)
+  for name, value in plain.values().items():
+    np.testing.assert_allclose(compiled.values()[name], value, rtol=1e-3, atol=1e-5, err_msg=name)
