@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> None:
   options = flags.read_options(argv, Options, __doc__)
   pin(options.cores)
   kind = Kind(options.supernet, options.task, options.image_size, options.batch_size, options.cores, wrapped=False)
-  bare, images, targets = trainer_of(dataclasses.replace(kind, settings=(('ema_decay', 0.0),)))
+  bare, images, targets, _ = trainer_of(dataclasses.replace(kind, settings=(('ema_decay', 0.0),)))
   plain, wrapped = (trainer_of(dataclasses.replace(kind, wrapped=wrapped))[0] for wrapped in (False, True))
   forward, gradients = _passes(bare, images, targets)
   calls: dict[str, Callable[[], Any]] = {

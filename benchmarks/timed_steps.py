@@ -91,7 +91,7 @@ def pin(cores: int) -> None:
 
 
 def trainer_of(kind: Kind):
-  """(trainer, images, targets) of a kind; TensorFlow is imported first here."""
+  """(trainer, images, targets, seconds until its network and optimizer stood) of a kind; TensorFlow is imported first here."""
   os.environ['TF_ENABLE_ONEDNN_OPTS'] = '1' if kind.onednn else '0'
   with quiet.imports():
     import numpy as np
@@ -100,31 +100,32 @@ def trainer_of(kind: Kind):
     from st_tf.config import Config
     from st_tf.models import families
     from st_tf.task import DataConfig, load
-    from st_tf.training import step
+    from st_tf.training import replicas, step
     from st_tf.training.plan import Plan
     from st_tf.training.trainer import Trainer
+  config = Config.from_flat({'task': kind.task, 'batch_size': kind.batch_size} | dict(kind.settings))
+  replicas.prepare(config)
   task = load(kind.task, DataConfig(image_size=kind.image_size))
   if kind.graph_optimizer:
     step.as_written = contextlib.nullcontext
-  config = Config.from_flat({'task': kind.task, 'batch_size': kind.batch_size} | dict(kind.settings))
   plan = Plan.of(config, task.steps_per_epoch(kind.batch_size))
   is_graph = presets.is_graph(kind.supernet)
   arch = families.supernet(kind.supernet, task.head, task.image_size) if is_graph else presets.supernet(kind.supernet)
+  started = time.monotonic()
   trainer = Trainer(arch, task, config, plan.pruning if kind.wrapped else None, kind.wrapped and not is_graph)
+  build = time.monotonic() - started
   if kind.wrapped:
     trainer.prune(0.5)
   if kind.left < 1:
     alive = {group.name: np.arange(group.units) < max(1, round(kind.left * group.units)) for group in trainer.groups}
     trainer.shrink(alive)
   images, targets = next(iter(task.dataset('train', kind.batch_size, training=True)))
-  return trainer, images, targets
+  return trainer, images, targets, build
 
 
 def _serve(kind: Kind, end) -> None:
   pin(kind.cores)
-  started = time.monotonic()
-  trainer, images, targets = trainer_of(kind)
-  build = time.monotonic() - started
+  trainer, images, targets, build = trainer_of(kind)
   with quiet.imports():
     from st_tf.models import cost
   started = time.process_time()

@@ -26,6 +26,7 @@ _REPLACED = '.replaced'
 _REMOVED = '.removed'
 _LEFT = re.compile(r'\.(?:(?P<replaced>.+)\.replaced|.+\.[0-9a-f]{8}\.(?:removed|unfinished(?:\.\w+)?))')
 _DIGEST = 'digest'
+_UNPACKED, _TIMES = 256 * 2**20, 100  # What archives may unpack to: so many bytes, or so many times their own size.
 _NPZ = (b'PK\x03\x04', b'PK\x05\x06')  # How such files begin; the second of them is empty.
 
 
@@ -175,12 +176,13 @@ def read_npz(path: str | pathlib.Path) -> dict[str, np.ndarray]:
   """The arrays of an `.npz` file by name.
 
   Raises:
-    ValueError: the file is missing, damaged, or no `.npz` of plain arrays.
+    ValueError: the file is missing, damaged, no `.npz` of plain arrays, or unpacks to far more than it is.
   """
   try:
     with open(path, 'rb') as file:
       if file.read(len(_NPZ[0])) not in _NPZ:  # Of anything else NumPy says how to load it unsafely.
         raise ValueError('no .npz file')
+    check_unpacked(path)
     with np.load(path, allow_pickle=False) as archive:
       found = {name: archive[name] for name in archive.files}
   # Compressions that zipfile has not (NotImplementedError), passwords (RuntimeError), headers that are no Python (SyntaxError and others).
@@ -190,6 +192,20 @@ def read_npz(path: str | pathlib.Path) -> dict[str, np.ndarray]:
   if odd is not None:
     raise ValueError(f'{odd!r} is no array')
   return found
+
+
+def check_unpacked(path: str | pathlib.Path) -> None:
+  """Refuses a zip archive that unpacks to far more than it is, which trained weights do not.
+
+  Raises:
+    ValueError: so it is.
+    OSError, zipfile.BadZipFile: it cannot be read.
+  """
+  with zipfile.ZipFile(path) as archive:
+    unpacked = sum(entry.file_size for entry in archive.infolist())
+  packed = os.path.getsize(path)
+  if unpacked > max(_UNPACKED, _TIMES * packed):
+    raise ValueError(f'it unpacks to {unpacked:,} bytes, of {packed:,}; at most {_TIMES} times as many are read')
 
 
 def digest(arrays: Mapping[str, np.ndarray]) -> str:

@@ -79,7 +79,7 @@ class Owner:
     Raises:
       UserError: it has, or nobody answers.
     """
-    if surely or time.time() - self._confirmed > 2 * _SECONDS:
+    if surely or _now() - self._confirmed > 2 * _SECONDS:
       self._look()
     if self.taken_by:
       raise UserError(
@@ -118,7 +118,7 @@ class Owner:
     if last.get('token', self.token) != self.token:
       self.taken_by = str(last.get('host') or 'a machine without a name')
     else:
-      self._confirmed = time.time()
+      self._confirmed = _now()
 
   def _sign(self, released: bool = False) -> None:
     content = {'token': self.token, 'host': socket.gethostname(), 'process': os.getpid(), 'sign': uuid.uuid4().hex, 'released': released}
@@ -136,3 +136,8 @@ class Owner:
     return UserError(
       f'One process at a time works in a folder. Received: {self._storage.address}, in which one on {host} does. Wait for it.'
     )
+
+
+def _now() -> float:
+  """Seconds of a clock that nobody sets back, and that goes on while the machine sleeps where there is one of that kind."""
+  return time.clock_gettime(getattr(time, 'CLOCK_BOOTTIME', time.CLOCK_MONOTONIC))

@@ -223,9 +223,15 @@ def save(picture: np.ndarray, path: str) -> None:
   Raises:
     UserError: there is no such kind of file, or it cannot be written.
   """
+  content, suffix = io.BytesIO(), pathlib.Path(path).suffix
   try:
-    Image.fromarray(picture).save(path)
-  except (OSError, ValueError) as error:
+    kind = Image.registered_extensions().get(suffix.lower())
+    if not kind:
+      raise ValueError(f'unknown file extension: {suffix}')
+    # Not into the file itself: of some kinds Pillow writes without a word what there is room for.
+    Image.fromarray(picture).save(content, kind)
+    files.write_bytes(pathlib.Path(path), content.getvalue())
+  except (OSError, ValueError, KeyError) as error:
     raise UserError(
       f'--out is a picture file that can be written. Received: {path} ({error}). Write for example --out=seen.png.'
     ) from error

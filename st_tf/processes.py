@@ -13,6 +13,7 @@ from st_tf import command
 
 INTERRUPTED = 'interrupted; the same command continues it'
 _PR_SET_PDEATHSIG = 1  # Of <sys/prctl.h>.
+OF_MEMORY = ', by which systems end what takes too much memory; fewer --jobs or a smaller --batch_size take less'
 _THREADS = ('TF_NUM_INTRAOP_THREADS', 'OMP_NUM_THREADS')
 
 
@@ -75,6 +76,8 @@ def _reason(said: str, code: int) -> str:
   if told:
     return told[-1]
   ended = f'ended by {_name_of(-code)}' if code < 0 else f'exit code {code}'
+  if code == -signal.SIGKILL:  # Of which the process itself can say nothing.
+    ended += OF_MEMORY
   return f'{ended}; {lines[-1]}' if lines and code > 0 else ended
 
 

@@ -5,6 +5,7 @@ place.
 """
 
 from collections.abc import Sequence
+import contextlib
 import dataclasses
 import gzip
 import json
@@ -171,8 +172,14 @@ def _write(path: pathlib.Path, facts: exports.Exported, content: bytes) -> None:
   about = exports.facts_path(path)
   for file in (about, path):
     files.forget_unfinished(file)
-  convert.replace(about, (json.dumps(dataclasses.asdict(facts), indent=1) + '\n').encode())
-  convert.replace(path, content)
+  try:
+    convert.replace(about, (json.dumps(dataclasses.asdict(facts), indent=1) + '\n').encode())
+    convert.replace(path, content)
+  except BaseException:
+    if not path.exists():  # What is known of a file that is not there would keep the same command from writing it.
+      with contextlib.suppress(OSError):
+        about.unlink(missing_ok=True)
+    raise
 
 
 def _check_outputs(chosen: Format, error: float, count: int) -> None:

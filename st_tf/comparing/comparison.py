@@ -1,6 +1,7 @@
 """One comparison: which runs it is made of, doing them, and the table that they come to."""
 
 from collections.abc import Iterator, Mapping, Sequence
+import contextlib
 import pathlib
 import time
 
@@ -19,6 +20,7 @@ from st_tf.config.request import Request
 from st_tf.errors import UserError
 from st_tf.files import expanded
 from st_tf.models import build, cost
+from st_tf.runs import lock
 from st_tf.runs.start import supernet
 from st_tf.task import Task
 from st_tf.task.baselines import Baselines
@@ -129,6 +131,34 @@ class Comparison:
       UserError: nothing is there.
       KeyboardInterrupt: by the user; what was running is saved.
     """
+    if self.options.collect:
+      return self._run()
+    with self._alone():
+      return self._run()
+
+  @contextlib.contextmanager
+  def _alone(self) -> Iterator[None]:
+    """Keeps other comparisons out of the folder, whose tables would tell of runs that this one has in hand.
+
+    Raises:
+      UserError: another one is at it, or it cannot be written.
+    """
+    try:
+      self.root.mkdir(parents=True, exist_ok=True)
+      held = lock.Lock(self.root)
+    except BlockingIOError as error:
+      raise UserError(
+        f'One comparison at a time goes on in a folder. Received: {self.root}, where another process compares. Wait for it, or use another'
+        ' --workdir; --collect=true makes a table of what is finished.'
+      ) from error
+    except OSError as error:
+      raise UserError(f'--workdir is a folder that can be written. Received: {self.root} ({error}). Choose another.') from error
+    try:
+      yield
+    finally:
+      held.release()
+
+  def _run(self) -> list[Row]:
     started = time.monotonic()
     only_collected = self.options.collect
     if not only_collected:

@@ -16,7 +16,7 @@ from st_tf.config.duration import share
 from st_tf.methods._method import Method, one_training
 from st_tf.models import build, named_variables
 from st_tf.runs.run import Run, train_to_the_end
-from st_tf.runs.start import prunable_weights, source
+from st_tf.runs.start import check_fits, prunable_weights, source
 from st_tf.runs.teaching import teacher
 from st_tf.runs.workdir import Workdir
 from st_tf.task import Task
@@ -147,6 +147,7 @@ def _give_weights(trainer: Trainer, ticket: Ticket) -> None:
   """Gives the body the weights it begins with; pruned ones are zero."""
   mask = trainer.mask if trainer.final else {}
   body = _of_body(_weights(trainer, ticket), ticket, trainer.task)
+  check_fits(body, trainer)
   trainer.give({name: value * mask.get(name, True) for name, value in body.items()})
 
 

@@ -18,6 +18,7 @@ from st_tf import files, plain
 from st_tf.arch.graph import INPUT, Graph, Node
 from st_tf.arch.specs import SpecError
 from st_tf.models import graph as graphs
+from st_tf.models import unpacked
 from st_tf.models.high_resolution import NAME
 
 _DIGITS = 12
@@ -45,6 +46,8 @@ def load(path: str) -> tuple[Graph, dict[str, np.ndarray]]:
   if not file.exists() or (file.is_file() and file.suffix not in _SUFFIXES):
     missing = '' if file.exists() else ', which does not exist'
     raise SpecError(f'A model of Keras is a .keras or .h5 file or a SavedModel folder. Received: {path}{missing}.')
+  if file.is_file():
+    unpacked.check(file)
   foreign = _foreign(file)
   if foreign:  # Before it is opened: whoever opens it runs the code.
     raise graphs.foreign(*foreign)
@@ -95,6 +98,14 @@ def kept(model: Any, stem: pathlib.Path) -> pathlib.Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     files.write_file(path, model.save)
   return path
+
+
+def h5(model: tf_keras.Model) -> bytes:
+  """The `.h5` file of a model, made in memory: where a disk is full, HDF5 does not raise an error but ends the process."""
+  with h5py.File(NAME, 'w', driver='core', backing_store=False) as file:
+    model.save(file)
+    file.flush()
+    return file.id.get_file_image()
 
 
 def save(graph: Graph, values: dict[str, np.ndarray], path: str | pathlib.Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 import functools
 import pathlib
+import re
 import sys
 from typing import Any
 
@@ -14,6 +15,7 @@ from st_tf import files
 
 TRAIN, VALIDATION, SEARCH = PARTS = ('train', 'validation', 'search')
 _EPOCH = 'epoch_'  # As Keras's own callback writes losses and scores.
+_INNER = re.compile(r'^\{\{.*?\}\} ')  # What TensorFlow says of its own graph, before what has happened.
 _HISTOGRAM = 'importance factors'
 _NETWORK = ('sparsity', 'macs', 'nonzero_macs', 'params', 'nonzero_params', 'latency_ms')
 _TRAINING = ('learning_rate', 'penalty')
@@ -96,7 +98,8 @@ class Board:
     try:
       act()
     except (OSError, tf.errors.OpError) as error:
-      print(f'warning: TensorBoard is told no more of this run: {str(error).strip().splitlines()[0]}.', file=sys.stderr)
+      why = _INNER.sub('', str(error).strip().splitlines()[0])
+      print(f'warning: TensorBoard is told no more of this run: {why}.', file=sys.stderr)
       self._is_full = True
 
 

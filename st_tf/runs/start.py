@@ -1,6 +1,6 @@
 """What a run starts as: its network, and the weights that `--init_from` gives it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 import dataclasses
 import pathlib
 from typing import Any
@@ -130,14 +130,30 @@ def prunable_weights(arch: Architecture, head: HeadSpec, shape: tuple[int, int, 
   return sum(int(np.prod(kernel.shape)) for kernel in kernels if len(kernel.shape) > 1)
 
 
+def check_fits(values: Mapping[str, np.ndarray], trainer: Trainer) -> None:
+  """Refuses weights that a ticket calls otherwise, or has in other shapes, than the network of a trainer.
+
+  Raises:
+    ConfigError: naming one.
+  """
+  shapes = {name: tuple(variable.shape) for name, variable in trainer.variables.items()}
+  for name, value in values.items():
+    if shapes.get(name) != value.shape:
+      raise _misfit(name, value.shape, shapes.get(name, 'none'))
+
+
 def _fitting(ticket: Ticket, trainer: Trainer) -> dict[str, np.ndarray]:
   """The weights of a ticket; those of its final layer only where the outputs are as many."""
   shapes = {name: tuple(variable.shape) for name, variable in trainer.variables.items()}
-  found = {name: ticket.weights[name] for name, shape in shapes.items() if ticket.weights[name].shape == shape}
+  found = {name: ticket.weights[name] for name, shape in shapes.items() if name in ticket.weights and ticket.weights[name].shape == shape}
   for name, shape in shapes.items():
     if name not in found and not name.startswith(f'{CLASSIFIER}/'):
-      raise ConfigError(f'Weights fit the network. Received: {name} of {ticket.weights[name].shape}, not {shape}.')
+      raise _misfit(name, ticket.weights[name].shape if name in ticket.weights else 'none', shape)
   return found
+
+
+def _misfit(name: str, received: object, wanted: object) -> ConfigError:
+  return ConfigError(f'Weights fit the network. Received: {name} of {received}, not {wanted}. Draw the ticket again, or name another.')
 
 
 def _is_ticket(config: Config) -> bool:

@@ -132,6 +132,10 @@ class TaskFacts:
       if not isinstance(facts[name], str):
         raise ValueError(f"the task's {name} is no text")
     plain.check_fields(facts, cls, 'task')
+    if min(facts['deviation']) <= 0:
+      raise ValueError(f"the task's deviation is {facts['deviation']}, of which one is not above 0")
+    if not 0 < facts.get('keep', 1.0) <= 1:
+      raise ValueError(f"the task's keep is {facts['keep']}, not a share of a picture")
     if 'semantics' in facts:
       _check_semantics(facts['semantics'], outputs)
     found = _with_further(cls, facts)

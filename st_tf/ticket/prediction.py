@@ -141,8 +141,15 @@ def prediction(crop: np.ndarray, output: np.ndarray, task: TaskFacts) -> Predict
     crop: [height, width, 3] uint8, the part of the picture that the network saw, of any size.
     output: of the network, for this picture.
     task: what the ticket knows of its task.
+
+  Raises:
+    PictureError: the output of a network for classes has a number that is none.
   """
   labels = task.labels
+  if task.kind == 'classification' and not np.isfinite(output).all():
+    raise PictureError(
+      'A network answers with numbers. Received: NaN or infinity for a picture. Train it again at a lower --learning_rate.'
+    )
   if task.kind == 'classification':
     return Prediction(tuple(most_likely(output, labels, len(labels))), output, crop, crop)
   written = task.semantics['colours']

@@ -20,7 +20,7 @@ from st_tf.config.named_files import missing_ticket
 from st_tf.errors import UserError
 from st_tf.models import build, keras_files, named_variables
 from st_tf.models import cost as costs
-from st_tf.ticket import card, prediction
+from st_tf.ticket import card, fitting, prediction
 from st_tf.ticket.facts import Costs, Provenance, TaskFacts, check_metrics
 
 FORMAT = 1
@@ -169,8 +169,17 @@ class Ticket:
       kinds = ' or '.join(_KERAS_SUFFIXES[version])
       raise TicketError(f'A Keras model is a {kinds} file. Received: {path}. Write for example {path.with_suffix(".keras")}.')
     model = self.build_model(raw)
+
+    def fill(file: pathlib.Path) -> None:
+      if version == 3:
+        keras_files.save(*keras_files.read_any(model), file)
+      elif file.suffix == '.h5':
+        file.write_bytes(keras_files.h5(model))
+      else:
+        model.save(file)
+
     try:
-      files.write_file(path, model.save if version == 2 else lambda file: keras_files.save(*keras_files.read_any(model), file))
+      files.write_file(path, fill)
     except OSError as error:
       raise TicketError(f'A model is written into a folder that has room for it. Received: {path} ({error}).') from error
 
@@ -231,6 +240,7 @@ class Ticket:
         early=_early(facts, path / _EARLY),
         **_checked(facts),
       )
+      fitting.check(ticket.arch, ticket.head, ticket.input_shape, ticket.weights, ticket.masks)
     except TicketError:
       raise
     except (KeyError, TypeError, OverflowError, AttributeError, ValueError, SpecError) as error:

@@ -9,8 +9,9 @@ import sys
 import pytest
 
 from st_tf.arch import presets
+from st_tf.ticket import Ticket
 from tests import tiny
-from tests.st_tf.runs.resume_test import result
+from tests.st_tf.runs.resume_test import result, rows
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SETTINGS = {
@@ -74,6 +75,26 @@ def test_a_killed_move_goes_on(ticket, tmp_path):
     assert ours[part] == value, part
   tables = [json.loads((tmp_path / name / 'transfer.json').read_text())['ticket'] for name in ('run', 'run_undisturbed')]
   assert tables[0] == tables[1]
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_a_run_that_is_killed_in_its_stages_ends_in_the_same_ticket(tmp_path):
+  own = {'method': 'search_then_lottery', 'supernet': tiny.SPECK_SUPERNET, 'epochs': 3, 'sparsity': 0.6, 'target_macs': 0.75}
+  settings = tiny.SETTINGS | own | {'workdir': '{}'}
+  how = ('--lives=6', '--most=5', '--kept=stages,tickets', '--seed=3')
+  assert killed(tmp_path, [f'--{name}={value}' for name, value in settings.items()], *how) >= 3
+  ours, expected = (_stages(tmp_path / name) for name in ('run', 'run_undisturbed'))
+  assert len(expected) >= 3 and ours == expected
+
+
+def _stages(workdir: pathlib.Path) -> dict[str, tuple]:
+  """(fingerprint and scores of each ticket, rows) of a run and of each training that it was made of, by its folder."""
+  found = {}
+  for metrics in sorted(workdir.rglob('metrics.jsonl')):
+    tickets = [Ticket.load(path) for path in sorted(metrics.parent.glob('tickets/sparsity_*'))]
+    found[str(metrics.parent.relative_to(workdir))] = ([(ticket.fingerprint, ticket.metrics) for ticket in tickets], rows(metrics.parent))
+  return found
 
 
 @pytest.mark.slow

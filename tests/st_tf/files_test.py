@@ -304,3 +304,11 @@ def test_what_does_not_begin_as_npz_is_said_to_be_none_and_nobody_is_told_to_tru
   (tmp_path / 'weights.npz').write_bytes(content)
   with pytest.raises(ValueError, match=r'^no \.npz file$'):
     files.read_npz(tmp_path / 'weights.npz')
+
+
+def test_an_archive_that_unpacks_to_far_more_than_it_is_is_not_unpacked(tmp_path, monkeypatch):
+  np.savez_compressed(tmp_path / 'zeros.npz', a=np.zeros(10**5), b=np.zeros(10**5))
+  assert set(files.read_npz(tmp_path / 'zeros.npz')) == {'a', 'b'}
+  monkeypatch.setattr(files, '_UNPACKED', 10**6)
+  with pytest.raises(ValueError, match=r'it unpacks to 1,600,\d+ bytes, of [\d,]+; at most 100 times as many are read'):
+    files.read_npz(tmp_path / 'zeros.npz')

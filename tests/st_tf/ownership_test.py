@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import time
 
 import pytest
 
@@ -82,4 +83,14 @@ def test_who_was_taken_over_is_interrupted_and_leaves_the_other_alone(storage, t
       pass
   assert last(storage)['token'] == 'new'
   with pytest.raises(UserError, match='which one on other has taken over'):
+    owner.check()
+
+
+def test_a_clock_that_is_set_back_hides_nobody_who_has_taken_over(storage, tmp_path, monkeypatch):
+  owner = Owner(storage, tmp_path / 'lock')
+  owner.check()
+  storage.write(ownership.NAME, json.dumps({'token': 'another', 'host': 'there', 'released': False}).encode())
+  monkeypatch.setattr(time, 'time', lambda: 0.0)
+  time.sleep(0.15)
+  with pytest.raises(UserError, match='which one on there has taken over'):
     owner.check()

@@ -20,7 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
     ('x\nerror: A rule. Received: x.\n', 2, 'A rule. Received: x.'),
     ('Traceback\nKeyError: 3\n\n', 1, 'exit code 1; KeyError: 3'),
     ('', 1, 'exit code 1'),
-    ('here', -9, 'ended by SIGKILL'),
+    ('here', -9, f'ended by SIGKILL{processes.OF_MEMORY}'),
     ('here', -40, 'ended by signal 40'),
     ('here', 130, processes.INTERRUPTED),
   ],

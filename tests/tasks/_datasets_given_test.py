@@ -126,6 +126,7 @@ NUMBERS = r'Images have whole numbers from 0 to 255, or .* Received: '
     (np.zeros((2, 8, 0, 3), np.uint8), r'Received: \[8, 0, 3\] .* Give images as they are decoded'),
     ([IMAGES[0], IMAGES[0, ..., 0]], r'Received: \[8, 9\] in the train split'),
     (np.where(IMAGES < 9, np.nan, IMAGES), NUMBERS + r'NaN or infinity in image 0 of the train split\. Correct or remove it'),
+    (np.where(IMAGES < 9, np.inf, IMAGES), NUMBERS + r'NaN or infinity in image 0 of the train split\. Correct or remove it'),
     ((IMAGES - 127.5) / 127.5, NUMBERS + r'float64 from -1 to 0\.\d+ in image 0 .* before they were normalised'),
     (IMAGES + 0.5, NUMBERS + r'float64 from 0\.5 to 215\.5 in image 0 .* np\.rint\(image\)\.astype\(np\.uint8\)'),
     (IMAGES.astype(np.uint16) * 257, NUMBERS + r'uint16 from 0 to 55255 in image 0'),

@@ -13,6 +13,7 @@ from tflite.file.metadata import LABELS
 from tflite.file.runner import Runner
 
 _WAY_OUT = 'Export it from this ticket with python -m tflite.export, and name it by --model.'
+_LARGEST = 16 * 2**20  # Bytes of the labels.
 _FROM_0_TO_1 = ([0.0], [255.0])
 
 
@@ -64,6 +65,8 @@ def labels(content: bytes) -> list[str]:
   """The labels that are packed behind a .tflite file; none where there are none."""
   try:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
+      if archive.getinfo(LABELS).file_size > _LARGEST:
+        return []
       return archive.read(LABELS).decode().removesuffix('\n').split('\n')
   except (zipfile.BadZipFile, KeyError, UnicodeDecodeError):
     return []

@@ -68,7 +68,7 @@ def pretend(tmp_path, monkeypatch):
     ('print("fine")', ''),
     ('print("error: A rule. Received: x."); raise SystemExit(2)', 'A rule. Received: x.'),
     ('print("Traceback"); print("KeyError: 3"); raise SystemExit(1)', 'exit code 1; KeyError: 3'),
-    ('import os, signal; os.kill(os.getpid(), signal.SIGKILL)', 'ended by SIGKILL'),
+    ('import os, signal; os.kill(os.getpid(), signal.SIGKILL)', f'ended by SIGKILL{processes.OF_MEMORY}'),
     ('raise SystemExit(130)', processes.INTERRUPTED),
   ],
 )
@@ -80,7 +80,7 @@ def test_a_process_that_ends_badly_is_told_in_one_line(pretend, tmp_path, code, 
 def test_the_reason_is_that_of_the_last_attempt(pretend, tmp_path):
   path = tmp_path / 'runs' / 'a'
   assert pretend('print("error: Make room."); raise SystemExit(2)')(tiny.config(), path) == 'Make room.'
-  assert pretend('import os, signal; os.kill(os.getpid(), signal.SIGKILL)')(tiny.config(), path) == 'ended by SIGKILL'
+  assert pretend('import os, signal; os.kill(os.getpid(), signal.SIGKILL)')(tiny.config(), path) == f'ended by SIGKILL{processes.OF_MEMORY}'
 
 
 def test_relative_paths_mean_what_they_mean_to_the_caller(pretend, tmp_path, monkeypatch):
