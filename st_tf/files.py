@@ -187,7 +187,7 @@ def read_npz(path: str | pathlib.Path) -> dict[str, np.ndarray]:
       found = {name: archive[name] for name in archive.files}
   # Compressions that zipfile has not (NotImplementedError), passwords (RuntimeError), headers that are no Python (SyntaxError and others).
   except (OSError, EOFError, zipfile.BadZipFile, zlib.error, *_BAD_CONTENT) as error:
-    raise ValueError(f'{error or type(error).__name__}') from error
+    raise ValueError(f'{str(error) or type(error).__name__}') from error
   odd = next((name for name, value in found.items() if not isinstance(value, np.ndarray)), None)
   if odd is not None:
     raise ValueError(f'{odd!r} is no array')

@@ -57,7 +57,7 @@ class ArrayImages(Images):
     """
     if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1] != pixels.shape[2] or pixels.shape[3] != 3:
       raise TaskError(f'Images are uint8 [n, size, size, 3]. Received: {pixels.dtype} {list(pixels.shape)} in {source}.')
-    self.pixels, self._source, self._tensor = pixels, source, None
+    self.pixels, self._source = pixels, source
 
   def __len__(self) -> int:
     return len(self.pixels)
@@ -66,19 +66,22 @@ class ArrayImages(Images):
     return ArrayImages(self.pixels[indices], self._source)
 
   def batches(self, order: np.ndarray, batch_size: int, draws: np.ndarray | None) -> tf.data.Dataset:
-    if self._tensor is None:
-      # One eager tensor for all epochs: the pipeline's graph only refers to it. A constant in the graph would be copied per epoch.
-      with tf.device('/CPU:0'):
-        self._tensor = tf.constant(self.pixels.reshape(-1, 3))
-    pixels, size = self._tensor, self.pixels.shape[1]
+    size = self.pixels.shape[1]
     geometry = None if draws is None else tf.constant(draws)
 
+    def read(indices: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+      found = np.empty((len(indices), size, size, 3), np.uint8)
+      for index, own_rows, own_columns, place in zip(indices, rows, columns, found):
+        np.take(self.pixels[index].take(own_rows, 0), own_columns, 1, out=place)
+      return found
+
     def gather(indices: tf.Tensor):
-      if geometry is None:
-        rows = columns = tf.broadcast_to(tf.range(size, dtype=tf.int64), [tf.shape(indices)[0], size])
-      else:
+      rows = columns = tf.broadcast_to(tf.range(size, dtype=tf.int64), [tf.shape(indices)[0], size])
+      if geometry is not None:
         rows, columns = _augment.crop_and_flip(tf.gather(geometry, indices), size)
-      return indices, tf.gather(pixels, (indices[:, None, None] * size + rows[:, :, None]) * size + columns[:, None, :])
+      # By NumPy, since as a tensor all pictures would be in memory twice more.
+      pixels = tf.numpy_function(read, (indices, rows, columns), tf.uint8, stateful=False)
+      return indices, tf.ensure_shape(pixels, (indices.shape[0], size, size, 3))
 
     dataset = tf.data.Dataset.from_tensor_slices(order.astype(np.int64)).batch(batch_size, drop_remainder=draws is not None)
     return dataset.map(gather, num_parallel_calls=_reading.PARALLEL)

@@ -81,7 +81,7 @@ def fetch(wanted: Published) -> pathlib.Path:
     content = _content(address)
   except (OSError, http.client.HTTPException) as error:
     raise SpecError(
-      f'{rule} Received: no answer within {_SECONDS:g} s or none that helps ({error or type(error).__name__}). {out}'
+      f'{rule} Received: no answer within {_SECONDS:g} s or none that helps ({str(error) or type(error).__name__}). {out}'
     ) from error
   if wanted.digest and _md5(content) != wanted.digest:
     raise SpecError(f'{rule} Received: other contents than were published (MD5 {_md5(content)}, not {wanted.digest}). {out}')

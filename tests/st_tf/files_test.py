@@ -299,6 +299,18 @@ def test_an_archive_of_arrays_is_read_without_pickles(tmp_path):
     files.read_npz(path)
 
 
+@pytest.mark.parametrize(('error', 'said'), [(EOFError(), 'EOFError'), (RuntimeError('a password'), 'a password')])
+def test_what_numpy_says_nothing_of_is_said_by_its_kind(error, said, tmp_path, monkeypatch):
+  np.savez(tmp_path / 'weights.npz', a=np.zeros(2))
+
+  def failing(*args, **named):
+    raise error
+
+  monkeypatch.setattr(np, 'load', failing)
+  with pytest.raises(ValueError, match=f'^{said}$'):
+    files.read_npz(tmp_path / 'weights.npz')
+
+
 @pytest.mark.parametrize('content', [b'', b'<!doctype html><title>Sign in</title>', b'\x80\x04K\x01.', b'\x93NUMPY\x01\x00'])
 def test_what_does_not_begin_as_npz_is_said_to_be_none_and_nobody_is_told_to_trust_it(tmp_path, content):
   (tmp_path / 'weights.npz').write_bytes(content)
