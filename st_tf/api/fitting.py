@@ -166,7 +166,7 @@ def told(request: Request, task: Task, own: Reasoned, further: Mapping[str, Any]
   reasons = {name: why for name, (_, why) in own.items() if name not in request.given and name not in request.base}
   method, search = methods.named(config.method), config.search
   if 'unit_multiple' in method.reads and search.unit_multiple > 1 and search.unit_search != 'scores':
-    if 'unit_multiple' in request.given or 'unit_multiple' in request.base:
+    if 'unit_multiple' in request.given:
       ways = '--unit_multiple=1, or a network by name or by file and --unit_search=scores'
       raise ConfigError(
         '--unit_multiple goes with units that are searched by scores. Received:'

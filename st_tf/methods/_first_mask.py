@@ -32,6 +32,29 @@ def plan(config: Config, steps_per_epoch: int) -> Plan:
   return training_alone(config, steps_per_epoch).holding(sparsity(config))
 
 
+def plan_by_gradients(config: Config, steps_per_epoch: int) -> Plan:
+  """As `plan`, of methods that rank by gradients.
+
+  Raises:
+    ConfigError: as there, or gradients are of half precision that makes the small ones zero.
+  """
+  check_gradients(config)
+  return plan(config, steps_per_epoch)
+
+
+def check_gradients(config: Config) -> None:
+  """Refuses float16, in which small gradients are zero and could not be ranked.
+
+  Raises:
+    ConfigError: with the way out.
+  """
+  if config.training.precision == 'mixed_float16':
+    raise ConfigError(
+      f'{config.method} ranks by gradients, small ones too, which float16 makes zero. Received: --precision=mixed_float16. Write'
+      ' --precision=mixed_bfloat16, or leave it out.'
+    )
+
+
 def sparsity(config: Config) -> float:
   """The one sparsity of a run.
 

@@ -5,11 +5,11 @@ import dataclasses
 
 import numpy as np
 import tensorflow as tf
-import tf_keras as keras
 
 from st_tf.arch.graph import Architecture, Graph, Node
 from st_tf.methods._first_mask import weights
 from st_tf.models import build, named_variables
+from st_tf.models.precision import computed_in
 from st_tf.pruning.saliency import Weights
 from st_tf.training.trainer import Trainer
 
@@ -29,12 +29,8 @@ def positive_flow(trainer: Trainer) -> tuple[Weights, Callable[[], tf.Tensor]]:
   a trained network's batch norms would subtract more than comes through.
   """
   # A policy and not floatx, which counts for nothing where somebody has set a policy.
-  policy = keras.mixed_precision.global_policy()
-  keras.mixed_precision.set_global_policy('float64')
-  try:
+  with computed_in('float64'):
     model = build(_unbounded(trainer.arch), trainer.task.head, (*trainer.task.image_size, 3))
-  finally:
-    keras.mixed_precision.set_global_policy(policy)
   variables, values = named_variables(model), trainer.values()
   for name, variable in variables.items():
     variable.assign(np.zeros(variable.shape) if name.rpartition('/')[2] in _ADDED else np.abs(values[name]))

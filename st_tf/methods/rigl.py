@@ -31,8 +31,9 @@ def plan(config: Config, steps_per_epoch: int) -> Plan:
   """What happens when: an exchange of weights at each of the schedule's events.
 
   Raises:
-    ConfigError: several sparsities, of which each needs a training of its own.
+    ConfigError: several sparsities, of which each needs a training of its own, or gradients of half precision that are zero.
   """
+  first_mask.check_gradients(config)
   sparsity, planned = first_mask.sparsity(config), pruning_alone(config, steps_per_epoch)
   training = training_alone(config, steps_per_epoch)
   if planned.pruning is None:

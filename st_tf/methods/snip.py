@@ -20,4 +20,4 @@ def _mask(trainer: Trainer) -> Mask:
     return rank(saliency.snip(first_mask.weights(trainer), loss, batches), first_mask.sparsity(trainer.config))
 
 
-METHOD = Method(plan=first_mask.plan, draw=draw, trainings=one_training, reads=PRUNED_LAYERS)
+METHOD = Method(plan=first_mask.plan_by_gradients, draw=draw, trainings=one_training, reads=PRUNED_LAYERS)

@@ -17,7 +17,7 @@ from st_tf.arch.specs import SpecError
 from st_tf.models.activations import ACTIVATIONS
 from st_tf.models.high_resolution import CLASSIFIER, MAP_DEVIATION, NAME
 from st_tf.models.layers import ChannelScale, ChannelShift, CountedDropout, GroupedConv2D
-from st_tf.models.precision import WHOLE, computed_in
+from st_tf.models.precision import not_halved
 from st_tf.models.variables import seed_of, short_name
 
 Wrap = Callable[[keras.layers.Layer], keras.layers.Layer]
@@ -152,7 +152,7 @@ def build_graph(
       continue
     fresh = node.layer not in made
     if fresh:
-      with computed_in(WHOLE) if node.name in graph.outputs else contextlib.nullcontext():
+      with not_halved() if node.name in graph.outputs else contextlib.nullcontext():
         layer = _layer(node, seed, synchronized, deviation)
         made[node.layer] = wrap(layer) if any(name.endswith('kernel') for name in node.weights) else layer
     inputs = [tensors[name] for name in node.inputs]

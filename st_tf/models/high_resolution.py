@@ -13,7 +13,7 @@ import tf_keras as keras
 from st_tf.arch.specs import ArchSpec, Block, HeadSpec, SpecError, layout
 from st_tf.models.activations import ACTIVATIONS
 from st_tf.models.layers import ChannelShift, CountedDropout, GroupedConv2D
-from st_tf.models.precision import WHOLE, computed_in
+from st_tf.models.precision import not_halved
 from st_tf.models.transformer import transformer
 from st_tf.models.variables import seed_of
 
@@ -221,7 +221,7 @@ def _classification(graph: _Graph, blocks: dict[str, Block], branches: list[tf.T
   x = keras.layers.GlobalAveragePooling2D(name='head/pool')(x)
   x = CountedDropout(graph.arch.dropout, graph.seed_of('head/dropout'), name='head/dropout')(x)
   initializer = keras.initializers.RandomNormal(0.0, _DENSE_DEVIATION, graph.seed_of(CLASSIFIER))
-  with computed_in(WHOLE):
+  with not_halved():
     return graph.wrap(keras.layers.Dense(head.outputs, kernel_initializer=initializer, name=CLASSIFIER))(x)
 
 
@@ -230,5 +230,5 @@ def _dense(graph: _Graph, blocks: dict[str, Block], branches: list[tf.Tensor], h
   resized = [graph.resize(branch, height, width, f'head/resize{i}') for i, branch in enumerate(branches)]
   x = keras.layers.Concatenate(name='head/concat')(resized) if len(resized) > 1 else resized[0]
   x = search_block(graph, x, blocks['head/transform'])
-  with computed_in(WHOLE):
+  with not_halved():
     return graph.conv(head.outputs, CLASSIFIER, bias=True, deviation=MAP_DEVIATION)(x)

@@ -249,7 +249,7 @@ def _description(file: pathlib.Path) -> Any:
     if file.is_file():
       with h5py.File(file) as archive:
         return plain.parse(archive.attrs.get('model_config', '{}'))
-  except (OSError, ValueError, KeyError, TypeError, RuntimeError, NotImplementedError, zipfile.BadZipFile):
+  except (ValueError, *unpacked.DAMAGED):
     pass
   return None
 

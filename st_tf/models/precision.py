@@ -1,4 +1,4 @@
-"""What layers compute in: in half precision their variables stay float32, and so do a network's outputs."""
+"""What layers compute in: where it is half precision their variables stay float32, and so do a network's outputs."""
 
 from collections.abc import Iterator
 import contextlib
@@ -17,3 +17,14 @@ def computed_in(precision: str) -> Iterator[None]:
     yield
   finally:
     keras.mixed_precision.set_global_policy(before)
+
+
+@contextlib.contextmanager
+def not_halved() -> Iterator[None]:
+  """Within it layers are built that compute in float32 where others do in half precision."""
+  with computed_in(WHOLE) if _is_half() else contextlib.nullcontext():
+    yield
+
+
+def _is_half() -> bool:
+  return keras.mixed_precision.global_policy().compute_dtype in ('float16', 'bfloat16')

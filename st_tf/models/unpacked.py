@@ -4,9 +4,12 @@ from collections.abc import Iterator
 import contextlib
 import io
 import json
+import lzma
 import pathlib
+import struct
 from typing import Any, BinaryIO
 import zipfile
+import zlib
 
 import h5py
 
@@ -15,6 +18,11 @@ from st_tf.arch.specs import SpecError
 
 _WEIGHTS, _CONFIG = 'model.weights.h5', 'config.json'
 _LARGEST, _TIMES = 256 * 2**20, 100  # Bytes of an array that may be stored in a hundredth of them or less.
+# What readers of damaged files raise, beside ValueError.
+DAMAGED = (
+  OSError, KeyError, TypeError, RuntimeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error,
+  json.JSONDecodeError, UnicodeDecodeError,
+)  # fmt: skip
 _COUNTS = ('units', 'filters')  # Settings of layers that have at least as many weights.
 
 
@@ -32,7 +40,9 @@ def check(file: pathlib.Path) -> None:
       files.check_unpacked(file)
     with _opened(file) as (weights, config):
       _check_counts(config, sum(_sizes(weights)))
-  except (OSError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile, json.JSONDecodeError, UnicodeDecodeError):
+  except RecursionError as error:
+    raise SpecError(f'A file of Keras ends somewhere. Received: {file}, whose parts contain each other. Save it again.') from error
+  except DAMAGED:
     return
   except ValueError as error:
     raise SpecError(f'A model of Keras takes about as much memory as its file. Received: {file} ({error}). Save it again.') from error

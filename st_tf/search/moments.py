@@ -72,7 +72,7 @@ def _read(graph: Graph) -> list[str]:
 
 def _sums(output: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
   """(count, sum, sum of products or squares) over all but the channels."""
-  flat = tf.reshape(output, [-1, output.shape[-1]])
+  flat = tf.reshape(tf.cast(output, tf.float32), [-1, output.shape[-1]])  # Of half precision sums would be infinite.
   products = tf.matmul(flat, flat, transpose_a=True) if output.shape[-1] <= MOST else tf.reduce_sum(tf.square(flat), 0)
   return tf.cast(tf.shape(flat)[0], tf.float32), tf.reduce_sum(flat, 0), products
 

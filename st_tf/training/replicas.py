@@ -94,6 +94,8 @@ def strategy(config: Config) -> tf.distribute.Strategy:
     ConfigError: there are not so many devices.
   """
   chosen = kind(config)
+  if config.training.xla and chosen != ONE and not has_gpu():
+    raise ConfigError('XLA compiles for several devices where these are GPUs. Received: --xla, and several processors. Leave it out.')
   if chosen == WORKERS:
     return _together()
   devices = max((tf.config.list_logical_devices(name) for name in ('GPU', 'CPU')), key=len)

@@ -102,14 +102,14 @@ class TrainingStep:
     return self._strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None), outputs
 
   def _both_passes(self, images, targets, quantized):
-    """(loss, outputs, gradients); `quantized` tells traces apart."""
+    """(loss, outputs, gradients of `half.scaled`); `quantized` tells traces apart."""
     precision = self._config.training.precision
     with tf.GradientTape() as tape:
       outputs = self._model(images, training=True)
       loss = tf.reduce_sum(self._losses(images, targets, outputs)) / self._config.batch_size
       whole = half.scaled(loss, precision)
     gradients = tape.gradient(whole, list(self._trainable.values()), unconnected_gradients='zero')
-    return loss, outputs, half.unscaled(gradients, precision)
+    return loss, outputs, gradients
 
   def _replica_step(self, images, targets, strength, quantized):
     training = self._config.training
@@ -117,7 +117,7 @@ class TrainingStep:
     loss, outputs, gradients = self._passes(images, targets, quantized)
     if self._strategy.num_replicas_in_sync > 1:
       gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-    gradients = dict(zip(self._trainable, gradients))
+    gradients = dict(zip(self._trainable, half.unscaled(gradients, training.precision)))
     for name in self._decayed:
       gradients[name] += training.weight_decay * self._trainable[name]
     if self._config.search.factor_step == 'subgradient':

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from st_tf import methods
 from st_tf.config import ConfigError
 from st_tf.methods import _first_mask as first_mask
 from st_tf.pruning import Mask
@@ -11,6 +12,16 @@ from tests import tiny
 def test_several_sparsities_are_refused():
   with pytest.raises(ConfigError, match=r'--method=snip trains for one sparsity\. Received: --sparsity=0.5,0.9\. Give one'):
     first_mask.plan(tiny.config(method='snip', sparsity=(0.5, 0.9)), 6)
+
+
+@pytest.mark.parametrize('method', ['snip', 'grasp', 'rigl'])
+def test_gradients_that_float16_makes_zero_are_not_ranked(method):
+  with pytest.raises(
+    ConfigError, match=rf'^{method} ranks by gradients.* Received: --precision=mixed_float16\. Write --precision=mixed_bf'
+  ):
+    methods.named(method).plan(tiny.config(method=method, precision='mixed_float16'), 6)
+  for other, precision in ((method, 'mixed_bfloat16'), ('random', 'mixed_float16')):
+    methods.named(other).plan(tiny.config(method=other, precision=precision), 6)
 
 
 def test_the_mask_is_chosen_once_at_the_first_weights_and_holds(speck, tmp_path):

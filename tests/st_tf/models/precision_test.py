@@ -5,7 +5,7 @@ import tf_keras as keras
 
 from st_tf.models import build, named_variables
 from st_tf.models.graph import build_graph, graph_of
-from st_tf.models.precision import WHOLE, computed_in
+from st_tf.models.precision import WHOLE, computed_in, not_halved
 from tests import networks, tiny
 
 HALF = ['mixed_bfloat16', 'mixed_float16']
@@ -19,6 +19,12 @@ def test_layers_compute_in_it_and_what_follows_does_not(precision):
   outside = keras.layers.Dense(2)
   assert (inside.compute_dtype, inside.variable_dtype) == (precision.removeprefix('mixed_'), WHOLE)
   assert (outside.compute_dtype, outside.variable_dtype) == (WHOLE, WHOLE)
+
+
+def test_what_is_not_halved_is_as_elsewhere():
+  for precision, wanted in (('mixed_float16', WHOLE), ('mixed_bfloat16', WHOLE), (WHOLE, WHOLE), ('float64', 'float64')):
+    with computed_in(precision), not_halved():
+      assert keras.layers.Dense(2).compute_dtype == wanted
 
 
 def networks_in(precision, graph):

@@ -1,11 +1,14 @@
 """What `tests/faults/bombs_test.py` does to whole models, in small."""
 
+import zipfile
+
 import h5py
 import numpy as np
 import pytest
+import tf_keras
 
 from st_tf.arch.specs import SpecError
-from st_tf.models import unpacked
+from st_tf.models import keras_files, unpacked
 
 
 @pytest.mark.parametrize(('units', 'is_fine'), [(12, True), (13, False), (None, True), ('13', True)])
@@ -33,3 +36,32 @@ def test_packed_arrays_are_fine_while_they_are_small(tmp_path, monkeypatch):
 def test_a_damaged_file_is_left_to_whoever_opens_it(tmp_path, name, content):
   (tmp_path / name).write_bytes(content)
   unpacked.check(tmp_path / name)
+
+
+@pytest.mark.parametrize('name', ['model.weights.h5', 'config.json'])
+def test_a_packed_file_with_flipped_bits_is_refused_by_whoever_opens_it(tmp_path, name):
+  tf_keras.Sequential([tf_keras.layers.Dense(64, input_shape=(64,))]).save(tmp_path / 'model.keras')
+  with (
+    zipfile.ZipFile(tmp_path / 'model.keras') as archive,
+    zipfile.ZipFile(tmp_path / 'packed.keras', 'w', zipfile.ZIP_DEFLATED) as packed,
+  ):
+    for entry in archive.namelist():
+      packed.writestr(entry, archive.read(entry))
+  content, damaged = (tmp_path / 'packed.keras').read_bytes(), 0
+  with zipfile.ZipFile(tmp_path / 'packed.keras') as archive:
+    start = archive.getinfo(name).header_offset + 60
+  for place in range(start, start + 40):
+    (tmp_path / 'packed.keras').write_bytes(content[:place] + bytes([content[place] ^ 0x55]) + content[place + 1 :])
+    unpacked.check(tmp_path / 'packed.keras')
+    try:
+      keras_files.load(str(tmp_path / 'packed.keras'))
+    except SpecError:
+      damaged += 1
+  assert damaged > 20
+
+
+def test_parts_that_contain_each_other_are_refused(tmp_path):
+  with h5py.File(tmp_path / 'model.h5', 'w') as file:
+    file.create_group('a')['b'] = file['/']
+  with pytest.raises(SpecError, match='whose parts contain each other'):
+    unpacked.check(tmp_path / 'model.h5')

@@ -54,3 +54,12 @@ def test_their_macs_are_counted(model, monkeypatch):
   assert moments.macs(graph_of(model)) == 36 * (3 * 3 + 8 * 8) + 4 * 4
   monkeypatch.setattr(moments, 'MOST', 7)
   assert moments.macs(graph_of(model)) == 36 * (3 * 3 + 8) + 4 * 4
+
+
+@pytest.mark.parametrize('dtype', [tf.float16, tf.bfloat16])
+def test_sums_of_half_precision_are_whole(dtype):
+  output = tf.cast(np.random.default_rng(2).normal(3.0, 1.0, (8, 128, 128, 4)), dtype)
+  found = moments._moments(*(value.numpy() for value in moments._sums(output)))
+  wanted = np.float64(tf.cast(output, tf.float32)).reshape(-1, 4)
+  np.testing.assert_allclose(found.mean, wanted.mean(0), rtol=1e-3)
+  np.testing.assert_allclose(found.variance, wanted.var(0), rtol=2e-2)

@@ -45,6 +45,14 @@ def test_the_command_makes_its_own_logical_cpus_and_trains_a_transformer_on_them
   assert ticket.provenance.config['replicas'] == 2 and ticket.cost.macs < ticket.cost.supernet_macs
 
 
+def test_xla_is_of_one_processor(monkeypatch):
+  with pytest.raises(
+    ConfigError, match=r'^XLA compiles for several devices where these are GPUs\. Received: --xla, and several processors'
+  ):
+    replicas.strategy(tiny.config(xla=True, replicas=2))
+  assert replicas.strategy(tiny.config(xla=True)).num_replicas_in_sync == 1
+
+
 def test_more_replicas_than_devices_are_refused():
   with pytest.raises(ConfigError, match=r'--replicas is at most the number of devices, \d+ here\. Received: 64'):
     replicas.strategy(tiny.config(replicas=64, batch_size=64))

@@ -239,10 +239,22 @@ def test_half_precision_trains_whole_variables_under_whole_masks(precision):
   assert {value.dtype for value in half.network.magnitudes().values()} == {np.dtype(np.float32)}
 
 
-def test_what_xla_compiles_does_the_same_step():
-  plain, compiled = (tiny.trainer(tiny.SPECK, xla=xla, seed=1) for xla in (False, True))
+@pytest.mark.parametrize('arch', [tiny.SPECK, pytest.param(tiny.ARCH, marks=pytest.mark.slow)])
+def test_what_xla_compiles_does_the_same_step(arch):
+  plain, compiled = (tiny.trainer(arch, xla=xla, seed=1) for xla in (False, True))
   for trainer in (plain, compiled):
     trainer.prune(0.5)
     tiny.train(trainer, 2, 0.05, 0.001)
   for name, value in plain.values().items():
     np.testing.assert_allclose(compiled.values()[name], value, rtol=1e-3, atol=1e-5, err_msg=name)
+
+
+def test_the_trace_of_a_step_never_leaves_the_device():
+  trainer = tiny.trainer(tiny.SPECK)
+  images, targets = next(tiny.batches(trainer))
+  scalars = [tf.constant(value, tf.float32) for value in (RATE, STRENGTH, 0.5)]
+  trace = trainer._training_step._function.get_concrete_function(images, targets, *scalars, False)
+  found = {operation.type for operation in trace.graph.get_operations()}
+  assert 'Conv2D' in found, 'the whole step is there'
+  assert not [kind for kind in found if kind.startswith(('PyFunc', 'EagerPyFunc', 'Print', 'String', 'Host', 'Save', 'WriteFile', '_Host'))]
+  assert all('device:CPU' not in operation.device for operation in trace.graph.get_operations()), 'nothing is bound to the host'
