@@ -65,11 +65,6 @@ class ChannelScale(keras.layers.Layer):
     return inputs * self.scale
 
 
-def noise(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-  """Uniform numbers in [0, 1) that are the same where XLA compiles, which spreads them over several axes in an order of its own."""
-  return tf.reshape(tf.random.stateless_uniform([tf.reduce_prod(shape)], seed, alg='philox'), shape)
-
-
 @keras.saving.register_keras_serializable(_PACKAGE)
 class CountedDropout(keras.layers.Layer):
   """Dropout whose noise depends only on a seed and on how often it was called in training.
@@ -94,7 +89,7 @@ class CountedDropout(keras.layers.Layer):
       return inputs
     replica = tf.distribute.get_replica_context().replica_id_in_sync_group
     seed = tf.stack([tf.cast(replica, tf.int64) * 2**32 + self.seed, self.calls])
-    keep = noise(tf.shape(inputs), seed) >= self.rate
+    keep = tf.random.stateless_uniform(tf.shape(inputs), seed) >= self.rate
     self.calls.assign_add(1)
     return tf.where(keep, inputs / (1 - self.rate), tf.zeros_like(inputs))
 

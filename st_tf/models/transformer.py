@@ -5,7 +5,7 @@ from collections.abc import Callable
 import tensorflow as tf
 import tf_keras as keras
 
-from st_tf.models.layers import AppendCoordinates, TokenNorm, noise
+from st_tf.models.layers import AppendCoordinates, TokenNorm
 
 SIDE = 8  # A token is a map of 8x8 values, flattened.
 WIDTH = SIDE * SIDE
@@ -78,7 +78,7 @@ class TokenTransformer(keras.layers.Layer):
     place = ('encoder1', 'encoder2', 'decoder1', 'decoder2').index(name)
     replica = tf.distribute.get_replica_context().replica_id_in_sync_group
     seed = tf.stack([tf.cast(replica, tf.int64) * 2**32 + self.seed * 4 + place, self.calls])
-    keep = noise(tf.shape(values), seed) >= _DROPOUT
+    keep = tf.random.stateless_uniform(tf.shape(values), seed) >= _DROPOUT
     return tf.where(keep, values / (1 - _DROPOUT), tf.zeros_like(values))
 
   def _weight(self, name, shape, place):

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from st_tf.models.layers import AppendCoordinates, ChannelScale, ChannelShift, CountedDropout, GroupedConv2D, TokenNorm, noise
+from st_tf.models.layers import AppendCoordinates, ChannelScale, ChannelShift, CountedDropout, GroupedConv2D, TokenNorm
 
 
 def normal(*shape):
@@ -152,10 +152,3 @@ def test_a_model_of_these_layers_survives_its_file(tmp_path):
   again, images = keras.models.load_model(tmp_path / 'model.keras'), normal(1, 4, 4, 4)
   assert np.array_equal(model(images), again(images))
   assert (again.layers[-1].rate, again.layers[-1].seed) == (0.3, 7)
-
-
-@pytest.mark.parametrize('shape', [(16, 8), (2, 3, 5, 7), (9,)])
-def test_noise_is_the_same_where_xla_compiles(shape):
-  seed = tf.constant([2**33 + 5, 7], tf.int64)
-  plain, compiled = (tf.function(lambda: noise(tf.constant(shape), seed), jit_compile=jit)() for jit in (False, True))
-  assert np.array_equal(plain, compiled) and np.array_equal(plain, tf.random.stateless_uniform(shape, seed))

@@ -1,6 +1,7 @@
 """One training step of a two-block network, by hand."""
 
 import contextlib
+import dataclasses
 import functools
 
 import numpy as np
@@ -239,7 +240,8 @@ def test_half_precision_trains_whole_variables_under_whole_masks(precision):
   assert {value.dtype for value in half.network.magnitudes().values()} == {np.dtype(np.float32)}
 
 
-@pytest.mark.parametrize('arch', [tiny.SPECK, pytest.param(tiny.ARCH, marks=pytest.mark.slow)])
+# Without dropout, whose noise is another under XLA.
+@pytest.mark.parametrize('arch', [tiny.SPECK, pytest.param(dataclasses.replace(tiny.ARCH, dropout=0.0), marks=pytest.mark.slow)])
 def test_what_xla_compiles_does_the_same_step(arch):
   plain, compiled = (tiny.trainer(arch, xla=xla, seed=1) for xla in (False, True))
   for trainer in (plain, compiled):
