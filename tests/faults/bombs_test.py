@@ -145,6 +145,7 @@ def test_layers_of_more_units_than_a_file_has_weights_are_not_made(models, tmp_p
     keras_files.load(str(target))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', ['two.keras', 'three.keras'])
 @pytest.mark.parametrize('part', ['config_json', 'model_weights_h5'])
 def test_parts_of_a_model_that_unpack_to_far_more_are_not_unpacked(models, tmp_path, name, part):
@@ -170,6 +171,7 @@ def _weights(source: pathlib.Path, target: pathlib.Path, change) -> pathlib.Path
   return target if source.suffix == '.h5' else _changed(source, target, model_weights_h5=place.getvalue())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', ['two.keras', 'three.keras', 'two.h5'])
 def test_weights_that_are_packed_away_or_lie_in_other_files_are_not_read(models, tmp_path, name):
   secret = tmp_path / 'secret'

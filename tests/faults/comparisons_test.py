@@ -74,6 +74,7 @@ def _training(pid: int, workdir: pathlib.Path) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(
   not pathlib.Path(f'/proc/self/task/{os.getpid()}/children').exists(), reason='this system does not list child processes'
 )

@@ -90,6 +90,7 @@ def _large(arch: Mapping[str, Any]) -> dict[str, Any]:
   return {**arch, 'last_channel': 10**9}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
   ('facts', 'weights', 'masks', 'reason'),
   [
@@ -138,6 +139,7 @@ def test_weights_of_another_network_are_refused_before_a_ticket_is_moved(right, 
     transfer.main(['transfer', *flags])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
   'facts',
   [

@@ -61,8 +61,15 @@ def test_a_clock_that_is_set_back_changes_nothing_of_what_a_run_goes_on_from(und
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name', ['state.json', 'state.safetensors'])
-@pytest.mark.parametrize('how', ['flipped', 'cut'])
+@pytest.mark.parametrize(
+  ('name', 'how'),
+  [
+    ('state.json', 'cut'),
+    ('state.safetensors', 'flipped'),
+    pytest.param('state.json', 'flipped', marks=pytest.mark.long),
+    pytest.param('state.safetensors', 'cut', marks=pytest.mark.long),
+  ],
+)
 def test_a_run_whose_newest_checkpoint_is_damaged_ends_in_the_same_ticket(undisturbed, tmp_path, capsys, name, how):
   _, newest = _begun(tmp_path / 'run')
   content = (newest / name).read_bytes()
@@ -157,7 +164,8 @@ def asked_to_end():
   signal.signal(signal.SIGTERM, before)
 
 
-@pytest.mark.parametrize('count', [1, 2])
+@pytest.mark.slow
+@pytest.mark.parametrize('count', [1, pytest.param(2, marks=pytest.mark.long)])
 @pytest.mark.parametrize('moment', MOMENTS)
 def test_an_export_that_is_asked_to_end_leaves_its_file_whole_or_not_at_all(asked_to_end, tmp_path, monkeypatch, moment, count):
   ticket, calls = tiny.untrained(tiny.task()), []
