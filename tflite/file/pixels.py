@@ -89,7 +89,7 @@ def wanted(
 
 def begins_with_bytes(model: Model) -> bool:
   """Whether the first operation on the picture is one that makes sense for pixels from 0 to 255 alone."""
-  readers = model.readers(model.inputs[0])
+  readers = model.readers(model.inputs[0]) if model.inputs else []
   while len(readers) == 1 and readers[0].kind in ('QUANTIZE', 'DEQUANTIZE', 'CAST', 'RESHAPE') and readers[0].outputs:
     readers = model.readers(readers[0].outputs[0])
   return len(readers) == 1 and _scales_bytes(model, readers[0])

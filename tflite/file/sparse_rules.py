@@ -172,7 +172,8 @@ class _Doctor:
     readers = self._model.readers(operation.outputs[0])
     # One that two read, or the graph's result, stays an operation of its own.
     convolution = len(readers) == 1 and readers[0].kind in ('CONV_2D', 'DEPTHWISE_CONV_2D') and readers[0].inputs[0] == operation.outputs[0]
-    return values.shape == (4, 2) and not values[[0, 3]].any() and convolution and operation.outputs[0] not in self._model.outputs
+    are_maps = values.shape == (4, 2) and len(self._model.tensors[operation.inputs[0]].shape) == 4
+    return are_maps and not values[[0, 3]].any() and convolution and operation.outputs[0] not in self._model.outputs
 
   def _is_spatial(self, operation: Operation) -> bool:
     axes = self._model.tensors[operation.inputs[1]].values

@@ -1,5 +1,7 @@
 """Who says which pixels a file wants, in which order they are believed."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -89,3 +91,7 @@ def test_what_nobody_says_or_cannot_be_is_refused(arguments, message):
 )
 def test_a_graph_that_begins_with_bytes_is_known_by_its_constants(kind, values, is_so):
   assert begins_with_bytes(graph(kind, values)) == is_so
+
+
+def test_a_graph_without_an_input_begins_with_nothing():
+  assert not begins_with_bytes(dataclasses.replace(graph(), inputs=()))

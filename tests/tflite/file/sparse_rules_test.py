@@ -114,6 +114,14 @@ def test_explicit_padding_is_sparse_where_sizes_halve_evenly():
     assert found.sparse == sparse, (side, found.findings)
 
 
+def test_a_damaged_file_whose_padding_reads_no_maps_is_told_of_all_the_same():
+  model = file_of(lambda x: mean(pointwise(every_second(tf.pad(pointwise(first(x)), PAD)))), sparse=True)
+  *_, padding = [operation for operation in model.operations if operation.kind == 'PAD']
+  flattened = dataclasses.replace(model.tensors[padding.inputs[0]], shape=(1,))
+  tensors = tuple(flattened if index == padding.inputs[0] else tensor for index, tensor in enumerate(model.tensors))
+  assert not diagnose(dataclasses.replace(model, tensors=tensors)).sparse
+
+
 def test_weights_that_are_no_constants_are_named_and_their_zeros_not_counted():
   def made(x):
     return mean(tf.nn.conv2d(first(x), tf.reshape(tf.reduce_mean(x) * POINTWISE, (1, 1, 64, 64)), 1, 'SAME'))
