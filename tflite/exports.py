@@ -77,7 +77,8 @@ def _read(path: pathlib.Path) -> dict[str, Any]:
   try:
     facts = plain.read(path)
     plain.check(facts, Exported, path.name)
-    return facts if all(name in facts for name in _SHOWN) and facts['validation'] and facts['ticket_validation'] else {}
+    is_whole = all(name in facts for name in _SHOWN) and facts['validation'] and facts['ticket_validation']
+    return facts if is_whole and len(facts['wasm_milliseconds'] or (None, None)) == 2 else {}
   except ValueError:
     return {}
 

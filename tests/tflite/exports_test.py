@@ -17,6 +17,7 @@ def folder(tmp_path):
     'small': {'format': 'float16', 'sparse': True, 'bytes': 2_000_000, 'gzipped': 5_500, 'wasm_milliseconds': [4.0, 1.5]},
     'plain': {'format': 'float32', 'sparse': False, 'bytes': 3_000_000, 'gzipped': 5_500, 'wasm_milliseconds': None},
     'other': {'ticket': 'def', 'format': 'int8'},
+    'short': {'format': 'int8', 'sparse': True, 'bytes': 12, 'gzipped': 9, 'wasm_milliseconds': [None]},
     'gone': {'format': 'int8', 'bytes': 1},
   }.items():
     (tmp_path / f'{name}.export.json').write_text(json.dumps(FACTS | facts))
