@@ -86,7 +86,7 @@ def _measure(name: str, cores: int, options: Options, end) -> None:
     asked = time.monotonic()
     images, targets = next(source)
     waiting += time.monotonic() - asked
-    trainer.train(images, targets, 0.01, 0.001)
+    float(trainer.train(images, targets, 0.01, 0.001)[0])
   whole = time.monotonic() - started
   height, width = task.image_size
   end.send(

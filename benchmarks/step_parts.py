@@ -46,9 +46,9 @@ def main(argv: Sequence[str]) -> None:
   calls: dict[str, Callable[[], Any]] = {
     'forward': forward,
     'gradients': gradients,
-    'bare': lambda: bare.train(images, targets, 0.01, 0.0),
-    'plain': lambda: plain.train(images, targets, 0.01, 0.0),
-    'wrapped': lambda: wrapped.train(images, targets, 0.01, 0.001),
+    'bare': lambda: float(bare.train(images, targets, 0.01, 0.0)[0]),
+    'plain': lambda: float(plain.train(images, targets, 0.01, 0.0)[0]),
+    'wrapped': lambda: float(wrapped.train(images, targets, 0.01, 0.001)[0]),
   } | _rates()
   times: dict[str, list[float]] = {name: [] for name in (*calls, 'input')}
   for call in calls.values():

@@ -129,11 +129,11 @@ def _serve(kind: Kind, end) -> None:
   with quiet.imports():
     from st_tf.models import cost
   started = time.process_time()
-  trainer.train(images, targets, 0.01, 0.001)
+  float(trainer.train(images, targets, 0.01, 0.001)[0])
   end.send(Begun(cost.of(trainer.model).macs, build, time.process_time() - started))
   while steps := end.recv():
     started = time.monotonic()
     for _ in range(steps):
-      trainer.train(images, targets, 0.01, 0.001)
+      float(trainer.train(images, targets, 0.01, 0.001)[0])
     end.send((time.monotonic() - started) / steps)
   end.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

@@ -16,7 +16,7 @@ from st_tf.training import replicas
 
 _BATCH = 32
 # Of a network that is trained already (docs/results/clothing).
-FINE_TUNING = {
+_FINE_TUNING = {
   'unit_search': ('scores', 'its weights say what a unit is worth'),
   'unit_multiple': (8, 'kernels are fastest at such numbers of units'),
   'target_macs': (0.4, 'units before zeros, at equal weights left'),
@@ -52,7 +52,7 @@ def fine_tuning(task: Task, request: Request, batch_size: int | None = None) -> 
     request: what is wanted.
     batch_size: that is given; None = none is.
   """
-  config, own = request.resolved(task.settings), dict(FINE_TUNING)
+  config, own = request.resolved(task.settings), dict(_FINE_TUNING)
   search = config.search
   asked = is_said('unit_search', request, task) or (search.penalty > 0 and not search.has_target and is_said('penalty', request, task))
   if asked and search.unit_search == 'factors':

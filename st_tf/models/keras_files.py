@@ -232,12 +232,8 @@ def _foreign(file: pathlib.Path) -> tuple[str, str] | None:
       own = module is None or str(module).split('.')[0] in (*_MODULES, 'builtins', 'st_tf')
       if kind == 'Lambda' or not own:
         return name or str(module), str(kind)
-    waiting[:0] = [entry for entry in _inside(found) if isinstance(entry, dict | list)]
+    waiting[:0] = unpacked.inside(found)
   return None
-
-
-def _inside(value: Any) -> list[Any]:
-  return list(value.values() if isinstance(value, dict) else value) if isinstance(value, dict | list) else []
 
 
 def _description(file: pathlib.Path) -> Any:

@@ -90,8 +90,10 @@ def _check_counts(config: Any, weights: int) -> None:
       for name in _COUNTS:
         if type(found.get(name)) is int and found[name] > weights:
           raise ValueError(f'a layer of {found[name]:,} {name}, with {weights:,} weights in all')
-    waiting += [entry for entry in _inside(found) if isinstance(entry, dict | list)]
+    waiting += inside(found)
 
 
-def _inside(value: Any) -> list[Any]:
-  return list(value.values()) if isinstance(value, dict) else value
+def inside(value: Any) -> list[Any]:
+  """The lists and mappings in one of them, in their order; none in anything else."""
+  entries = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+  return [entry for entry in entries if isinstance(entry, dict | list)]

@@ -148,9 +148,8 @@ class Trainer:
     decay = averaging.share_kept(self.step, self.config, self._schedule is not None, self.final)
     loss, outputs = self._training_step(images, targets, learning_rate, strength, decay, quantized)
     self.step += 1
-    self.meter.count(
-      self.config.batch_size, self.config.batch_size * (STEP_PASSES * self.macs + (self.teacher.macs if self.teacher else 0))
-    )
+    macs = STEP_PASSES * self.macs + (self.teacher.macs if self.teacher else 0)
+    self.meter.count(self.config.batch_size, self.config.batch_size * macs)
     return loss, outputs
 
   # Evaluation.
