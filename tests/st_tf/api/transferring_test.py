@@ -42,7 +42,7 @@ def test_a_trained_networks_ticket_goes_to_other_classes_with_the_pixels_it_want
   wanted = Request.of({'task': 'four', 'epochs': 1, 'batch_size': 16, 'recalibration_batches': 2})
   task = tiny.four()
   move = Transfer.prepared(wanted, folder, tmp_path / 'moved', task=task)
-  assert move.task.mean == source.mean != task.mean and move.config.training.learning_rate == 0.05
+  assert move.task.mean == source.mean != task.mean and move.config.training.learning_rate == 0.05 * 16 / 32
   (path,) = move.run(CALLED)
   before, after = Ticket.load(folder), Ticket.load(path)
   assert (after.head.outputs, after.input_shape, after.survivors) == (4, (12, 12, 3), before.survivors)
