@@ -18,7 +18,8 @@ from tf_keras.src.engine.base_layer_utils import call_context
 
 from st_tf.errors import UserError
 from st_tf.pruning.kinds import make_prunable
-from st_tf.pruning.wrapper import BOUND, RegrowthPruning
+from st_tf.pruning.reactivation import BOUND
+from st_tf.pruning.wrapper import RegrowthPruning
 
 UNDRIVEN = (
   'A wrapped model is trained under the callback Regrowth, which ranks its weights. Received: a training step without it. Give'
@@ -103,10 +104,7 @@ class RememberingPruning(RegrowthPruning):
     """What the dense weight says; with `straight_through`, the layer's own weight, with the gradient that training needs."""
     if not straight_through:
       return super().effective(index)
-    mask = tf.convert_to_tensor(self.pruning_vars[index][1])
-    factor, weight = self._reach(mask), tf.convert_to_tensor(self.pruning_vars[index][0])
-    if self.reactivation == 'soft_threshold' and self.unit_slope:
-      factor *= self._slope(tf.convert_to_tensor(self.dense(index)) * mask, super().effective(index))
+    factor, weight = self.parts(index, tf.convert_to_tensor(self.dense(index))).factor, tf.convert_to_tensor(self.pruning_vars[index][0])
     passed = weight * tf.cast(factor, weight.dtype)
     return tf.stop_gradient(weight) + (passed - tf.stop_gradient(passed))
 

@@ -29,14 +29,15 @@ from st_tf.config import REACTIVATIONS
 from st_tf.models.variables import short_name
 from st_tf.pruning import schedules
 from st_tf.pruning.mask import Mask
+from st_tf.pruning.reactivation import Effective, Reactivation
 
 _SCRATCH = '_scratch_graph'  # As tf_keras calls such graphs.
+# A scope from the root, the same in all layers: TensorFlow prepares what creates a variable anew for each name, which takes thrice as long.
+_SAME_NAMES = 'pruning/'
 _NEVER = 2**62  # A step past every schedule.
 # Normally distributed weights are rescaled by so much at 99.3% sparsity. A layer of which one weight is left, hardly above the threshold,
 # would be by thousands: seen on CamVid, where it made a loss infinite within 40 steps.
 _LARGEST_SCALE = 10.0
-_SMALLEST_SLOPE = 0.03  # About the root of batch norm's epsilon: it multiplies gradients no further.
-BOUND = 2.0  # Thresholds a pruned weight may grow to under 'dense_gradient': enough to win the next ranking.
 
 
 @keras.saving.register_keras_serializable('st_tf')
@@ -77,11 +78,15 @@ class RegrowthPruning(pruning_wrapper.PruneLowMagnitude):
     Raises:
       ValueError: a prunable weight is no attribute of the layer.
     """
-    super().build(input_shape)
-    for weight, _, _ in self.pruning_vars:
-      self._attribute_of(weight)
-    self.scales = [self.add_weight('scale', [], initializer='ones', trainable=False) for _ in self.pruning_vars]
-    self.open = self.add_weight('open', [], initializer='zeros', trainable=False)
+    if not self.layer.built:
+      self.layer.build(input_shape)
+      self.layer.built = True
+    with tf.name_scope(_SAME_NAMES):
+      super().build(input_shape)
+      for weight, _, _ in self.pruning_vars:
+        self._attribute_of(weight)
+      self.scales = [self.add_weight('scale', [], initializer='ones', trainable=False) for _ in self.pruning_vars]
+      self.open = self.add_weight('open', [], initializer='zeros', trainable=False)
 
   def _should_use_autograph(self) -> bool:
     """Whether Keras rewrites what is called: this class has nothing that needs it, somebody's own layer may."""
@@ -116,41 +121,29 @@ class RegrowthPruning(pruning_wrapper.PruneLowMagnitude):
 
   def effective(self, index: int, straight_through: bool = False) -> tf.Tensor:
     """The weight that the layer computes with; with `straight_through`, with the gradient that training needs."""
-    weight, threshold = tf.convert_to_tensor(self.dense(index)), self._threshold(index)
-    mask = tf.convert_to_tensor(self.pruning_vars[index][1])
-    reach = self._reach(mask)
-    if self.reactivation == 'soft_threshold':
-      value = tf.sign(weight) * tf.nn.relu(tf.abs(weight) - threshold) * self.scales[index] * reach
-    else:
-      value = weight * mask
-    if not straight_through:
-      return value
-    passed = weight * reach
-    if self.reactivation == 'soft_threshold' and self.unit_slope:
-      passed *= self._slope(weight * mask, value)
-    return passed + tf.stop_gradient(value - passed)
+    weight = tf.convert_to_tensor(self.dense(index))
+    parts = self.parts(index, weight)
+    return weight * parts.factor + parts.rest if straight_through else parts.value
+
+  def parts(self, index: int, weight: tf.Tensor) -> Effective:
+    """What is computed of a prunable weight, whose dense value is given."""
+    state = (self.pruning_vars[index][1], self._threshold(index), self.scales[index], self.open)
+    return self._rule(index).effective(weight, *(tf.convert_to_tensor(tensor) for tensor in state))
 
   def dense(self, index: int) -> tf.Variable:
     """The variable with the dense weight, which is ranked."""
     return self.pruning_vars[index][0]
 
-  def _reach(self, mask: tf.Tensor) -> tf.Tensor:
-    """How much of its gradient each weight gets."""
-    if self.reactivation == 'masked':
-      return mask
-    pruned, is_open = 1.0 - mask, tf.cast(self.open, mask.dtype)  # Weights may be of half precision.
-    return mask + (self.damping * is_open * pruned if self.reactivation == 'dense_gradient' else is_open * pruned)
+  def _rule(self, index: int) -> Reactivation:
+    if not self.unit_slope or self.reactivation != 'soft_threshold':
+      return Reactivation(self.reactivation, self.damping)
+    depthwise, rank = isinstance(self.layer, keras.layers.DepthwiseConv2D), self.dense(index).shape.rank
+    return Reactivation(self.reactivation, self.damping, (0, 1) if depthwise else tuple(range(rank - 1)))
 
   def _threshold(self, index: int) -> Any:
     """The magnitude that separates kept from pruned; of a weight behind a scale it is the product that is compared."""
     threshold = self.pruning_vars[index][2]
     return threshold if self.reading is None else tf.stop_gradient(tf.math.divide_no_nan(tf.convert_to_tensor(threshold), self.reading()))
-
-  def _slope(self, kept: tf.Tensor, effective: tf.Tensor) -> tf.Tensor:
-    """What the gradients of each output unit are multiplied by, with ones for the other axes."""
-    axes = [0, 1] if isinstance(self.layer, keras.layers.DepthwiseConv2D) else list(range(kept.shape.rank - 1))
-    sizes = [tf.sqrt(tf.reduce_sum(tf.square(value), axes, keepdims=True)) for value in (effective, kept)]
-    return tf.stop_gradient(tf.clip_by_value(tf.math.divide_no_nan(*sizes), _SMALLEST_SLOPE, 1.0))
 
   def settle(self, before: list[tf.Tensor]) -> None:
     """Undoes, after an optimizer step, what must not have happened to pruned weights (cross-replica context).
@@ -161,12 +154,8 @@ class RegrowthPruning(pruning_wrapper.PruneLowMagnitude):
     strategy = tf.distribute.get_strategy()
     for index, old in enumerate(before):
       weight, mask, _ = self.pruning_vars[index]
-      threshold = self._threshold(index)
-      frozen = tf.logical_and(tf.equal(tf.convert_to_tensor(mask), 0.0), tf.equal(tf.convert_to_tensor(self.open), 0.0))
-      value = tf.where(frozen, old, tf.convert_to_tensor(weight))
-      if self.reactivation == 'dense_gradient':
-        bound = tf.where(tf.equal(tf.convert_to_tensor(mask), 0.0), BOUND * threshold, value.dtype.max)
-        value = tf.where(frozen, value, tf.clip_by_value(value, -bound, bound))
+      state = (tf.convert_to_tensor(tensor) for tensor in (weight, mask, self._threshold(index), self.open))
+      value = self._rule(index).settled(old, *state)
       strategy.extended.update(weight, lambda variable, new: variable.assign(new), args=(value,))
 
   def get_config(self) -> dict:

@@ -49,7 +49,9 @@ class Averages:
 
   def update(self, decay: tf.Tensor) -> None:
     """average <- decay * average + (1 - decay) * variable (cross-replica context)."""
-    new = tf.concat([tf.reshape(variable, [-1]) for variable in self.variables.values()], 0)
+    flat = tf.constant([-1])  # Once, not with each of thousands of variables.
+    values = (tf.convert_to_tensor(variable) for variable in self.variables.values())
+    new = tf.concat([value if value.shape.rank == 1 else tf.reshape(value, flat) for value in values], 0)
     update = tf.distribute.get_strategy().extended.update
     update(self._shadow, lambda shadow, new: shadow.assign(decay * shadow + (1.0 - decay) * new), args=(new,))
 
@@ -95,25 +97,26 @@ class Recalibration:
     for layer in model.layers:
       if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
         self._statistics += [(layer.moving_mean, layer.momentum), (layer.moving_variance, layer.momentum)]
-    self._sums = [tf.Variable(tf.zeros(variable.shape), trainable=False) for variable, _ in self._statistics]
+    self._ends = np.cumsum([np.prod(variable.shape, dtype=int) for variable, _ in self._statistics], dtype=int)
+    self._sums = tf.Variable(tf.zeros(self._ends[-1:].sum()), trainable=False)  # Of all, one after the other.
     self._accumulate = tf.function(self._one_batch, reduce_retracing=True, autograph=False)
 
   def run(self, batches: Iterable[tf.Tensor]) -> None:
     """Sets the statistics from `batches` of images; without a batch they stay."""
-    for total in self._sums:
-      total.assign(tf.zeros(total.shape))
+    self._sums.assign(tf.zeros_like(self._sums))
     count = 0
     for images in batches:
       with self._strategy.scope():
         self._accumulate(images)
       count += 1
     if count:
-      for total, (variable, _) in zip(self._sums, self._statistics):
-        variable.assign(total / count)
+      for mean, (variable, _) in zip(np.split(self._sums.numpy() / np.float32(count), self._ends), self._statistics):
+        variable.assign(mean.reshape(variable.shape))
 
   def _one_batch(self, images) -> None:
     for variable, _ in self._statistics:
       variable.assign(tf.zeros(variable.shape))
     self._strategy.run(lambda batch: self._model(batch, training=True), args=(images,))
-    for total, (variable, momentum) in zip(self._sums, self._statistics):
-      total.assign_add(tf.convert_to_tensor(variable) / (1.0 - momentum))
+    if self._statistics:
+      parts = [tf.reshape(variable, [-1]) / (1.0 - momentum) for variable, momentum in self._statistics]
+      self._sums.assign_add(tf.concat(parts, 0))
