@@ -112,8 +112,12 @@ def _own_threshold(scores: np.ndarray, kept: np.ndarray) -> float:
 
 
 def _top(scores: np.ndarray, count: int) -> np.ndarray:
-  kept = np.ones(scores.size, bool)
-  kept[np.argsort(scores, kind='stable')[: scores.size - count]] = False
+  pruned = scores.size - count
+  if not pruned:
+    return np.ones(scores.size, bool)
+  level = np.partition(scores, pruned - 1)[pruned - 1]  # Of millions of scores, a tenth of a sort's time.
+  kept = scores >= level
+  kept[np.flatnonzero(scores == level)[: pruned - (scores.size - np.count_nonzero(kept))]] = False
   return kept
 
 

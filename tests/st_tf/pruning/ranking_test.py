@@ -2,6 +2,8 @@
 
 import math
 
+import hypothesis
+from hypothesis import strategies as st
 import numpy as np
 import pytest
 
@@ -81,6 +83,13 @@ def test_of_equal_scores_the_first_is_pruned_first():
   assert kept(mask) == {'a': [0, 1], 'b': [0, 1]}
   assert kept(rank(scores(a=[2, 1, 1, 1, 2]), 0.4)) == {'a': [1, 0, 0, 1, 1]}
   assert kept(rank(scores(a=[1, 1, 9], b=[1, 1, 9]), 0.5)) == {'a': [0, 0, 1], 'b': [0, 1, 1]}
+
+
+@hypothesis.given(st.lists(st.integers(-3, 3), min_size=1, max_size=40), st.data())
+def test_what_is_kept_is_the_end_of_a_stable_sort(scores, data):
+  pruned = data.draw(st.integers(0, len(scores) - 1))
+  mask = rank({'a': np.array(scores, np.float32)}, pruned / len(scores))
+  assert np.flatnonzero(~mask['a']).tolist() == sorted(np.argsort(scores, kind='stable')[:pruned].tolist())
 
 
 @pytest.mark.parametrize('ranking', ['global', 'lamp', 'layer', 'erk'])
