@@ -79,10 +79,9 @@ class Reactivation:
 
   def _value_and_factor(self, weight, mask, threshold, scale, is_open):
     if self.kind != 'soft_threshold':
-      share = self.damping * is_open if self.kind == 'dense_gradient' else 0.0
-      return weight * mask, mask + share * (1.0 - mask)
-    reach = mask + is_open * (1.0 - mask)
-    value = tf.sign(weight) * tf.nn.relu(tf.abs(weight) - threshold) * scale * reach
+      return weight * mask, tf.maximum(mask, self.damping * is_open) if self.kind == 'dense_gradient' else mask
+    reach = tf.maximum(mask, is_open)
+    value = (weight - tf.clip_by_value(weight, -threshold, threshold)) * scale * reach
     return value, reach * self._slope(weight * mask, value) if self.unit_axes else reach
 
   def _slope(self, kept, effective):
