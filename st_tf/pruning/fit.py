@@ -22,7 +22,12 @@ def wrap_layers(
 ) -> Callable[[keras.layers.Layer], keras.layers.Layer]:
   """A function that wraps a layer when it has prunable weights and `skip` does not leave it out."""
 
-  return _wrapping(lambda layer: RegrowthPruning(layer, schedule, reactivation, damping, unit_slope), skip)
+  def wrapped(layer: keras.layers.Layer) -> keras.layers.Layer:
+    wrapper = RegrowthPruning(layer, schedule, reactivation, damping, unit_slope)
+    wrapper.own_names = False
+    return wrapper
+
+  return _wrapping(wrapped, skip)
 
 
 def wrap_as_tfmot(

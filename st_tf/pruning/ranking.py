@@ -115,6 +115,7 @@ def _top(scores: np.ndarray, count: int) -> np.ndarray:
   pruned = scores.size - count
   if not pruned:
     return np.ones(scores.size, bool)
+  scores = np.where(np.isnan(scores), np.inf, scores)  # As in a sort, which has them last.
   level = np.partition(scores, pruned - 1)[pruned - 1]  # Of millions of scores, a tenth of a sort's time.
   kept = scores >= level
   kept[np.flatnonzero(scores == level)[: pruned - (scores.size - np.count_nonzero(kept))]] = False

@@ -35,14 +35,14 @@ class Reactivation:
 
   Attributes:
     kind: which.
-    damping: share of the gradient that pruned weights get under 'dense_gradient'.
+    damping: share, from 0 to 1, of the gradient that pruned weights get under 'dense_gradient'.
     unit_axes: the axes of a weight over which an output unit's gradients are multiplied by the size of its effective weights
-      over that of its kept ones, at most by 1; () = they are not.
+      over that of its kept ones, at most by 1; None = they are not.
   """
 
   kind: str
   damping: float
-  unit_axes: tuple[int, ...] = ()
+  unit_axes: tuple[int, ...] | None = None
 
   def effective(self, weight, mask, threshold, scale, is_open) -> 'Effective':
     """What a layer computes with, and what its weights' gradients are.
@@ -82,7 +82,7 @@ class Reactivation:
       return weight * mask, tf.maximum(mask, self.damping * is_open) if self.kind == 'dense_gradient' else mask
     reach = tf.maximum(mask, is_open)
     value = (weight - tf.clip_by_value(weight, -threshold, threshold)) * scale * reach
-    return value, reach * self._slope(weight * mask, value) if self.unit_axes else reach
+    return value, reach * self._slope(weight * mask, value) if self.unit_axes is not None else reach
 
   def _slope(self, kept, effective):
     sizes = [tf.sqrt(tf.reduce_sum(tf.square(value), self.unit_axes, keepdims=True)) for value in (effective, kept)]

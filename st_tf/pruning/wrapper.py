@@ -34,6 +34,7 @@ from st_tf.pruning.reactivation import Effective, Reactivation
 _SCRATCH = '_scratch_graph'  # As tf_keras calls such graphs.
 # A scope from the root, the same in all layers: TensorFlow prepares what creates a variable anew for each name, which takes thrice as long.
 _SAME_NAMES = 'pruning/'
+_TRANSPOSED = (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose)
 _NEVER = 2**62  # A step past every schedule.
 # Normally distributed weights are rescaled by so much at 99.3% sparsity. A layer of which one weight is left, hardly above the threshold,
 # would be by thousands: seen on CamVid, where it made a loss infinite within 40 steps.
@@ -64,12 +65,15 @@ class RegrowthPruning(pruning_wrapper.PruneLowMagnitude):
   ):
     if reactivation not in REACTIVATIONS:
       raise ValueError(f'Reactivation is one of {", ".join(REACTIVATIONS)}. Received: {reactivation!r}.')
+    if not 0 <= damping <= 1:
+      raise ValueError(f'Damping is a share, from 0 to 1. Received: {damping!r}.')
     if isinstance(layer, keras.layers.DepthwiseConv2D):
       layer.get_prunable_weights = lambda: [layer.depthwise_kernel]
     super().__init__(layer, pruning_schedule=pruning_schedule, **kwargs)
     self.reactivation = reactivation
-    self.damping = damping
+    self.damping = float(damping)
     self.unit_slope = unit_slope
+    self.own_names = True  # Of its variables; without, an .h5 file cannot have two wrappers that lie in one layer.
     self.reading: Callable[[], tf.Tensor] | None = None  # Scales of what the layer reads, which the threshold is meant for too.
 
   def build(self, input_shape: tf.TensorShape) -> None:
@@ -81,11 +85,12 @@ class RegrowthPruning(pruning_wrapper.PruneLowMagnitude):
     if not self.layer.built:
       self.layer.build(input_shape)
       self.layer.built = True
-    with tf.name_scope(_SAME_NAMES):
+    with contextlib.nullcontext() if self.own_names else tf.name_scope(_SAME_NAMES):
       super().build(input_shape)
       for weight, _, _ in self.pruning_vars:
         self._attribute_of(weight)
-      self.scales = [self.add_weight('scale', [], initializer='ones', trainable=False) for _ in self.pruning_vars]
+      types = [getattr(weight, 'true_dtype', weight.dtype) for weight, _, _ in self.pruning_vars]
+      self.scales = [self.add_weight('scale', [], dtype, initializer='ones', trainable=False) for dtype in types]
       self.open = self.add_weight('open', [], initializer='zeros', trainable=False)
 
   def _should_use_autograph(self) -> bool:
@@ -135,10 +140,17 @@ class RegrowthPruning(pruning_wrapper.PruneLowMagnitude):
     return self.pruning_vars[index][0]
 
   def _rule(self, index: int) -> Reactivation:
-    if not self.unit_slope or self.reactivation != 'soft_threshold':
-      return Reactivation(self.reactivation, self.damping)
-    depthwise, rank = isinstance(self.layer, keras.layers.DepthwiseConv2D), self.dense(index).shape.rank
-    return Reactivation(self.reactivation, self.damping, (0, 1) if depthwise else tuple(range(rank - 1)))
+    sloped = self.unit_slope and self.reactivation == 'soft_threshold'
+    return Reactivation(self.reactivation, self.damping, self._unit_axes(index) if sloped else None)
+
+  def _unit_axes(self, index: int) -> tuple[int, ...]:
+    """The axes of a weight over which one output unit has it."""
+    weight = self.pruning_vars[index][0]
+    axes = list(range(weight.shape.rank))
+    if short_name(weight) == 'depthwise_kernel':  # [height, width, in, multiplier]
+      return tuple(axes[:-2])
+    units = axes[-2] if isinstance(self.layer, _TRANSPOSED) else axes[-1]  # Of a transposed one: [height, width, out, in]
+    return tuple(axis for axis in axes if axis != units)
 
   def _threshold(self, index: int) -> Any:
     """The magnitude that separates kept from pruned; of a weight behind a scale it is the product that is compared."""

@@ -73,7 +73,7 @@ def _lists(optimizer, variables: Mapping[str, tf.Variable]) -> dict[str, list[tf
   shapes = [variable.shape for variable in variables.values()]
   lists = {}
   for name, value in vars(optimizer).items():
-    if isinstance(value, (list, tuple)) and len(value) == len(shapes) and all(hasattr(slot, 'shape') for slot in value):
+    if isinstance(value, (list, tuple)) and len(value) == len(shapes) and all(isinstance(slot, tf.Variable) for slot in value):
       if [slot.shape for slot in value] == shapes:
         lists[name] = list(value)
   return lists

@@ -10,8 +10,8 @@ from st_tf.pruning.reactivation import Reactivation
 WEIGHT, MASK = [3.0, -1.0, 0.5, -2.0], [1.0, 0.0, 0.0, 1.0]
 
 
-def found(kind, is_open, damping=0.1, unit_axes=()):
-  parts = Reactivation(kind, damping, unit_axes).effective(*map(tf.constant, (WEIGHT, MASK, 1.0, 2.0, is_open)))
+def found(kind, is_open, damping=0.1):
+  parts = Reactivation(kind, damping).effective(*map(tf.constant, (WEIGHT, MASK, 1.0, 2.0, is_open)))
   return [part.numpy().tolist() for part in parts]
 
 
