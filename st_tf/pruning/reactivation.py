@@ -44,7 +44,7 @@ class Reactivation:
   damping: float
   unit_axes: tuple[int, ...] | None = None
 
-  def effective(self, weight, mask, threshold, scale, is_open) -> 'Effective':
+  def effective(self, weight: tf.Tensor, mask: tf.Tensor, threshold: tf.Tensor, scale: tf.Tensor, is_open: tf.Tensor) -> Effective:
     """What a layer computes with, and what its weights' gradients are.
 
     Args:
@@ -59,7 +59,7 @@ class Reactivation:
       part.set_shape(weight.shape)
     return parts
 
-  def settled(self, before, after, mask, threshold, is_open) -> tf.Tensor:
+  def settled(self, before: tf.Tensor, after: tf.Tensor, mask: tf.Tensor, threshold: tf.Tensor, is_open: tf.Tensor) -> tf.Tensor:
     """What a weight is after an optimizer's step: without what must not happen to pruned ones.
 
     Args:
