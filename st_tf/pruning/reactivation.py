@@ -72,9 +72,8 @@ class Reactivation:
     return _traced(self, 'settled')(before, after, mask, threshold, is_open)
 
   def _effective(self, weight, mask, threshold, scale, is_open):
-    value, factor = self._value_and_factor(
-      weight, mask, threshold, scale, tf.cast(is_open, mask.dtype)
-    )  # Weights may be of half precision.
+    is_open = tf.cast(is_open, mask.dtype)  # Weights may be of half precision.
+    value, factor = self._value_and_factor(weight, mask, threshold, scale, is_open)
     return value, factor, value - weight * factor
 
   def _value_and_factor(self, weight, mask, threshold, scale, is_open):

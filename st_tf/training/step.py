@@ -149,9 +149,8 @@ class TrainingStep:
     if not self._penalties:
       return
     penalties = [np.broadcast_to(penalty, factors.shape) for factors, penalty in self._penalties.values()]
-    value = tf.concat(
-      [tf.convert_to_tensor(factors) for factors, _ in self._penalties.values()], 0
-    )  # [units] of all: one step, not hundreds.
+    # [units] of all groups: one step, not hundreds.
+    value = tf.concat([tf.convert_to_tensor(factors) for factors, _ in self._penalties.values()], 0)
     shrunk = tf.sign(value) * tf.nn.relu(tf.abs(value) - push * tf.constant(np.concatenate(penalties), tf.float32))
     for (factors, _), new in zip(self._penalties.values(), tf.split(shrunk, [len(penalty) for penalty in penalties])):
       self._assign(factors, new)
