@@ -18,7 +18,7 @@ def measured(pixels: np.ndarray) -> Normalisation:
   total, squares, count = np.zeros(3), np.zeros(3), 0
   step = max(1, _AT_ONCE // (pixels.shape[1] * pixels.shape[2]))
   for start in range(0, len(pixels), step):  # In pieces: all pictures as float would take 4 times their memory.
-    part = pixels[start : start + step].reshape(-1, 3).astype(np.float32) / 255
+    part = np.asarray(pixels[start : start + step]).reshape(-1, 3).astype(np.float32) / 255
     total, squares, count = total + part.sum(0, dtype=np.float64), squares + np.square(part).sum(0, dtype=np.float64), count + len(part)
   deviation = np.sqrt(np.maximum(squares / count - (total / count) ** 2, 1e-4))
   return Normalisation(tuple(np.round(total / count, 4).tolist()), tuple(np.round(deviation, 4).tolist()))

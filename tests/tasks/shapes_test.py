@@ -75,3 +75,27 @@ def test_sizes_that_shapes_are_not_drawn_at_are_refused(size):
 def test_the_image_size_is_honoured(few):
   images, _ = next(iter(load('shapes', DataConfig(image_size=48)).dataset('test', 4)))
   assert images.shape == (4, 48, 48, 3)
+
+
+def test_large_pictures_are_drawn_when_they_are_asked_for_and_are_the_same(few, monkeypatch):
+  kept = load('shapes', DataConfig(train_examples=30))
+  monkeypatch.setattr(module, '_IN_MEMORY', 0)
+  monkeypatch.setattr(module, '_SAMPLED', 1)
+  asked = load('shapes', DataConfig(train_examples=30))
+  drawn = asked._splits['train'].images.pixels
+  assert isinstance(drawn, module.Drawn) and drawn.shape == (30, 32, 32, 3)
+  np.testing.assert_array_equal(np.asarray(drawn), kept._splits['train'].images.pixels)
+  for split in SPLITS:
+    np.testing.assert_array_equal(pixels(asked, split), pixels(kept, split))
+    np.testing.assert_array_equal(classes(asked, split), classes(kept, split))
+  for (first, _), (second, _) in zip(kept.dataset('train', 10, training=True), asked.dataset('train', 10, training=True)):
+    np.testing.assert_array_equal(first, second)
+  assert (asked.mean, asked.deviation) == (kept.mean, kept.deviation)
+
+
+def test_at_224_pixels_only_a_sample_is_drawn_before_the_first_batch(monkeypatch):
+  drawn, draw = [], module._drawing.draw
+  monkeypatch.setattr(module._drawing, 'draw', lambda *given: drawn.append(given) or draw(*given))
+  monkeypatch.setattr(module, 'SIZES', {'train': 2000, 'validation': 20, 'test': 20})
+  load('shapes', DataConfig(image_size=224))
+  assert [len(drawn), len({kind for kind, *_ in drawn})] == [182 + 20 + 20, 10]
