@@ -5,13 +5,15 @@ that all nodes see, and the project is installed on all of them.
 """
 
 from collections.abc import Mapping, Sequence
+import contextlib
 import math
 import os
 import pathlib
 import signal
 import subprocess
 import sys
-from typing import Any
+import tempfile
+from typing import Any, BinaryIO
 
 from st_tf import command, processes
 from st_tf.errors import UserError
@@ -19,6 +21,7 @@ from st_tf.errors import UserError
 _FOR_EVER = 1e9  # Seconds.
 _NAMED = 3  # Kinds of nodes, of a cluster without room.
 _ROUNDING = 1e-9
+_SAID = 2**20  # Bytes, of what a task without a log has said.
 
 
 def check(address: str, cpus: int, gpus: float) -> None:
@@ -74,18 +77,19 @@ class Tasks:
     """The address at which tasks reach this machine."""
     return self._ray.util.get_node_ip_address()
 
-  def started(self, words: Sequence[str], log: pathlib.Path, environment: Mapping[str, str] | None = None) -> Any:
+  def started(self, words: Sequence[str], log: pathlib.Path | None, environment: Mapping[str, str] | None = None) -> Any:
     """A task, which waits for room.
 
     Args:
       words: what Python is told.
-      log: for what it says.
+      log: for what it says, on storage that all nodes see; None = it is kept until the task has ended.
       environment: what it has beside that of its node.
     """
-    return self._task.remote(words, str(log), processes.environment_of(self._cpus) | dict(environment or {}), os.getcwd())
+    here = processes.environment_of(self._cpus) | dict(environment or {})
+    return self._task.remote(words, str(log or ''), here, os.getcwd())
 
-  def code(self, task: Any) -> int:
-    """The exit code of a task, once it has ended.
+  def ended(self, task: Any) -> tuple[int, str]:
+    """(exit code of a task, what it said where it has no log), once it has ended.
 
     Raises:
       ClusterError: the cluster did not let it end.
@@ -113,13 +117,14 @@ def _share(devices: float, gpus: float) -> float:
   return devices // gpus if gpus >= 1 else int(devices) * math.floor(1 / gpus + _ROUNDING)
 
 
-def _done(words: Sequence[str], log: str, environment: Mapping[str, str], folder: str) -> int:
-  """The exit code of a process, on the node that the task is on; asked to stop it lets the process save.
+def _done(words: Sequence[str], log: str, environment: Mapping[str, str], folder: str) -> tuple[int, str]:
+  """(exit code of a process, what it said where there is no log), on the node that the task is on; asked to stop it lets the process save.
 
   Raises:
     Preempted: somebody else asked the process to stop.
   """
-  with open(log, 'a', encoding='utf-8') as output:
+  with contextlib.ExitStack() as opened:
+    output = opened.enter_context(open(log, 'ab') if log else tempfile.TemporaryFile())
     here = os.environ | environment
     told = [sys.executable, *words]
     where = folder if os.path.isdir(folder) else None  # Where it was asked for, so that relative paths mean the same.
@@ -134,9 +139,15 @@ def _done(words: Sequence[str], log: str, environment: Mapping[str, str], folder
         process.send_signal(signal.SIGTERM)
         process.wait()
       raise
+    said = '' if log else _last(output)
   if code == command.INTERRUPTED:
-    raise Preempted(f'{log} says how far it came.')
-  return code
+    raise Preempted(f'{log or "Its folder"} says how far it came.')
+  return code, said
+
+
+def _last(output: BinaryIO) -> str:
+  output.seek(max(0, output.seek(0, os.SEEK_END) - _SAID))
+  return output.read().decode(errors='replace')
 
 
 def _connected(address: str) -> Any:

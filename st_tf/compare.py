@@ -13,8 +13,8 @@ import time
 
 from absl import flags as absl_flags
 
-from st_tf import command, elsewhere, quiet
-from st_tf.comparing.options import Options, check, check_recorded
+from st_tf import command, quiet
+from st_tf.comparing.options import Options, check, check_recorded, worked_in
 from st_tf.config import flags, named_files
 from st_tf.config.fields import shown
 from st_tf.config.request import Request
@@ -32,9 +32,8 @@ def main(argv: Sequence[str]) -> int:
   request, options = flags.request(values), flags.options_from(values, Options)
   check(request, values['learning_rates'].present)
   request.check_there()
-  elsewhere.check_here(out=options.out, records=options.records)
-  with elsewhere.worked_in(options.workdir, not options.dry_run, is_shared=bool(options.cluster)) as folder:
-    return _compared(values, request, dataclasses.replace(options, workdir=folder))
+  with worked_in(options) as here:
+    return _compared(values, request, here)
 
 
 def _compared(values: absl_flags.FlagValues, request: Request, options: Options) -> int:

@@ -1,5 +1,6 @@
 """What every test shares: quiet libraries, the data sets for measuring where they are, a small ticket."""
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -235,3 +236,50 @@ def cache(tmp_path, monkeypatch):
   folder = tmp_path / '.keras' / 'models'
   folder.mkdir(parents=True)
   return folder
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+  """Makes this process one of another machine, with nothing in its cache."""
+
+  def on(name: str) -> None:
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / name))
+
+  on('first')
+  return on
+
+
+@pytest.fixture
+def address(tmp_path):
+  (tmp_path / 'there').mkdir()
+  return f'file://{tmp_path / "there"}/run'
+
+
+@pytest.fixture
+def quick(monkeypatch):
+  """Looks and tries without waiting long."""
+  from st_tf import mirror
+
+  monkeypatch.setattr(mirror, '_SECONDS', 0.05)
+  monkeypatch.setattr(mirror, '_PAUSES', (0.01, 0.01))
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+  """Address of a bucket of a local server that speaks S3."""
+  import fsspec
+  from moto.server import ThreadedMotoServer
+
+  for name, value in {'AWS_ACCESS_KEY_ID': 'me', 'AWS_SECRET_ACCESS_KEY': 'secret', 'AWS_DEFAULT_REGION': 'us-east-1'}.items():
+    monkeypatch.setenv(name, value)
+  server = ThreadedMotoServer(port=0)
+  server.start()
+  try:
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv('AWS_ENDPOINT_URL', f'http://{host}:{port}')
+    fsspec.get_filesystem_class('s3').clear_instance_cache()  # Which know the server of a test before.
+    with contextlib.suppress(FileExistsError):
+      fsspec.filesystem('s3', skip_instance_cache=True).mkdir('bucket')
+    yield 's3://bucket'
+  finally:
+    server.stop()

@@ -127,7 +127,7 @@ class _Workers:
   def _watch(self, task: Any, log: pathlib.Path, before: int) -> None:
     """Waits until a worker has ended, whose trial is then another one's."""
     try:
-      reason = processes.error_of(log, before, self._tasks.code(task))
+      reason = processes.error_of(log, before, self._tasks.ended(task)[0])
     except Exception as error:  # Whatever it was: a chief that does not hear of it would wait for ever.
       reason = f'{type(error).__name__}: {error}' if not isinstance(error, ClusterError | OSError) else str(error)
     if self._stopped.is_set():

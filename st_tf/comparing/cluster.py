@@ -3,11 +3,12 @@
 import pathlib
 from typing import Any
 
-from st_tf import processes
+from st_tf import mirror, processes
 from st_tf.clusters import ClusterError, Tasks
 from st_tf.comparing import runner
 from st_tf.comparing.options import Options
 from st_tf.config import Config
+from st_tf.errors import UserError
 
 _AT_A_TIME = 256  # That wait for room on the cluster.
 
@@ -16,12 +17,12 @@ class Launcher:
   """Starts one Ray task per run: (settings, workdir) -> error, empty when all went well.
 
   Args:
-    root: of the comparison.
+    root: of the comparison. Where it stands for a folder elsewhere each task works in its part of that, from where it comes here.
     tasks: where they run.
   """
 
   def __init__(self, root: pathlib.Path, tasks: Tasks):
-    self._root, self._tasks = root, tasks
+    self._root, self._tasks, self._there = root, tasks, mirror.stood_for(root)
     self._running: set[Any] = set()
     self._stopped = False
 
@@ -33,15 +34,22 @@ class Launcher:
     """
     if self._stopped:
       raise KeyboardInterrupt
-    words, log = runner.words_of(self._root, config, path)
+    words, log = runner.words_of(self._root, config, path, self._there.address if self._there else '')
+    if self._there:
+      self._there.push(at_rest=False)  # The settings.
     before = processes.size_of(log)
-    task = self._tasks.started(words, log)
+    task = self._tasks.started(words, None if self._there else log)
     self._running.add(task)
     if self._stopped:  # Since it was asked above.
       self._tasks.cancel(task)
     try:
-      return processes.error_of(log, before, self._tasks.code(task))
-    except ClusterError as error:
+      code, said = self._tasks.ended(task)
+      if self._there:
+        with open(log, 'a', encoding='utf-8') as output:
+          output.write(said)
+        self._there.take(path.relative_to(self._root).as_posix())
+      return processes.error_of(log, before, code)
+    except (ClusterError, UserError) as error:
       if self._stopped:
         raise KeyboardInterrupt from error
       return str(error)

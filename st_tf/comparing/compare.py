@@ -7,8 +7,9 @@ import os
 import pathlib
 from typing import TYPE_CHECKING, Any
 
+from st_tf import elsewhere
 from st_tf.api.calls import call_of, kept_model, prepare_tensorflow, requested
-from st_tf.comparing.options import Options, check
+from st_tf.comparing.options import Options, check, worked_in
 from st_tf.config import ConfigError
 from st_tf.task import Task
 
@@ -91,6 +92,7 @@ def compare(
       " with load(argument, config) -> Task, and give task='module:NAME'."
     )
   if model is not None:
+    elsewhere.check_here(workdir=os.fspath(settings.get('workdir', '')))  # All runs read the model beside it.
     prepare_tensorflow()
     settings['supernet'] = kept_model(model, settings, settings.get('workdir', ''))
   own = {field.name for field in dataclasses.fields(Options)} - {'dry_run'}
@@ -105,6 +107,7 @@ def compare(
   from st_tf.comparing.comparison import Comparison
 
   said = {'methods': options.methods, 'config': config, 'recipe': recipe, 'scale_with_batch': scale_with_batch} | settings
-  comparison = Comparison.prepared(request, options, call_of('compare', task, said))
-  rows = comparison.run()
+  with worked_in(options) as here:
+    comparison = Comparison.prepared(request, here, call_of('compare', task, said))
+    rows = comparison.run()
   return Compared(tuple(rows), comparison.task.primary_metric, options.split, comparison.out / 'index.html')

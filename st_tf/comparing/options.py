@@ -1,9 +1,11 @@
 """What is compared, as flags or in Python."""
 
+from collections.abc import Iterator
+import contextlib
 import dataclasses
 import os
 
-from st_tf import clusters, workers
+from st_tf import clusters, elsewhere, workers
 from st_tf.config import ConfigError
 from st_tf.config.fields import check_all
 from st_tf.config.request import Request
@@ -75,6 +77,27 @@ class Options:
       raise ConfigError(f'On a cluster as many run at a time as have room. Received: --cluster and --jobs={self.jobs}. Leave out --jobs.')
     if self.budget < 0:
       raise ConfigError(f'--budget is not negative. Received: {self.budget:g}.')
+
+
+@contextlib.contextmanager
+def worked_in(options: Options) -> Iterator[Options]:
+  """The options with folders of this machine in the place of addresses, which they stand for meanwhile.
+
+  Raises:
+    UserError: as `elsewhere.worked_in`.
+  """
+  folders: dict[str, str] = {}  # By their addresses.
+  here = {}
+  with contextlib.ExitStack() as entered:
+    for name, is_written in (('workdir', True), ('out', True), ('records', not options.collect)):
+      address = getattr(options, name).rstrip('/')
+      if not elsewhere.is_elsewhere(address):
+        continue
+      outer = next((other for other in folders if f'{address}/'.startswith(f'{other}/')), None)
+      if outer is None:
+        folders[address] = entered.enter_context(elsewhere.worked_in(address, is_written and not options.dry_run))
+      here[name] = folders[address] if outer is None else folders[outer] + address.removeprefix(outer)
+    yield dataclasses.replace(options, **here)
 
 
 def check_recorded(options: Options) -> None:

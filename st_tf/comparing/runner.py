@@ -77,19 +77,25 @@ class Launcher:
       process.send_signal(signal.SIGTERM)
 
 
-def words_of(root: pathlib.Path, config: Config, path: pathlib.Path) -> tuple[list[str], pathlib.Path]:
+def words_of(root: pathlib.Path, config: Config, path: pathlib.Path, address: str = '') -> tuple[list[str], pathlib.Path]:
   """(what Python is told to train a run, its log), after its settings were written down.
 
   Args:
     root: of the comparison.
     config: the run's settings.
     path: its workdir.
+    address: of the folder elsewhere that `root` stands for, where a process of another machine finds the settings and works; stages,
+      in which several machines would meet, are in its workdir then.
   """
   config_file, log = root / 'configs' / f'{path.name}.json', log_of(root, path)
   for file in (config_file, log):
     file.parent.mkdir(parents=True, exist_ok=True)
   files.write_text(config_file, config.to_json())
-  return ['-m', 'st_tf.train', f'--config={config_file}', f'--workdir={path}', f'--stages={path.parent}', '--nodeliver'], log
+  if address:
+    own, stages = [f'{address}/{part.relative_to(root).as_posix()}' for part in (config_file, path)], []
+  else:
+    own, stages = [str(config_file), str(path)], [f'--stages={path.parent}']
+  return ['-m', 'st_tf.train', f'--config={own[0]}', f'--workdir={own[1]}', *stages, '--nodeliver'], log
 
 
 def log_of(root: pathlib.Path, path: pathlib.Path) -> pathlib.Path:

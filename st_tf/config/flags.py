@@ -20,7 +20,7 @@ from st_tf.errors import UserError, did_you_mean
 
 RUN = 'run'
 _FULL_HELP = '--helpfull'
-_READ = ('ticket', 'init_from', 'source')  # Folders that may be elsewhere.
+_READ = {'ticket': elsewhere.fetched, 'init_from': elsewhere.fetched, 'source': elsewhere.fetched, 'config': elsewhere.fetched_file}
 _HELP = ('-h', '--h', '-help', '--help', '-?', _FULL_HELP, '--helpshort')
 # Of a run's many settings those that most people need; --help shows these.
 _MATTER = frozenset({
@@ -126,9 +126,9 @@ def parse(argv: Sequence[str], values: flags.FlagValues, about: str = '', words:
     raise FlagError(f'A flag is written --name=value. Received: {error}. --helpfull lists all flags.') from None
   if rest and not words:
     raise FlagError(_leftover(rest[0], values))
-  for name in _READ:
-    if name in values and isinstance(values[name].value, str) and elsewhere.is_elsewhere(values[name].value):
-      values[name].value = elsewhere.fetched(values[name].value)
+  for name, fetched in _READ.items():
+    if name in values and isinstance(values[name].value, str):
+      values[name].value = fetched(values[name].value)
   return rest
 
 

@@ -41,7 +41,8 @@ def test_a_cluster_needs_ray(monkeypatch):
 def test_a_task_is_the_same_process_and_is_asked_to_save(tmp_path):
   log = tmp_path / 'log.txt'
   code = 'import os; print(os.environ["OMP_NUM_THREADS"], os.getcwd()); raise SystemExit(3)'
-  assert clusters._done(['-c', code], str(log), {'OMP_NUM_THREADS': '7'}, str(tmp_path)) == 3 and log.read_text() == f'7 {tmp_path}\n'
+  assert clusters._done(['-c', code], str(log), {'OMP_NUM_THREADS': '7'}, str(tmp_path)) == (3, '') and log.read_text() == f'7 {tmp_path}\n'
+  assert clusters._done(['-c', 'print(5)'], '', {}, str(tmp_path)) == (0, '5\n'), 'what has no log is kept'
   patient = (
     'import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: (print("saved"), sys.exit(130)))\nprint("there", flush=True)\n'
     'time.sleep(60)'

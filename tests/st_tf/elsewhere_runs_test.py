@@ -14,30 +14,9 @@ from st_tf import elsewhere
 from st_tf.errors import UserError
 from st_tf.ticket import Ticket
 from tests import tiny
-from tests.st_tf.elsewhere_test import machine, until, write
+from tests.folders_elsewhere import until, write
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-__all__ = ['machine']
-
-
-@pytest.fixture
-def bucket(monkeypatch):
-  """Address of a bucket of a local server that speaks S3."""
-  from moto.server import ThreadedMotoServer
-
-  for name, value in {'AWS_ACCESS_KEY_ID': 'me', 'AWS_SECRET_ACCESS_KEY': 'secret', 'AWS_DEFAULT_REGION': 'us-east-1'}.items():
-    monkeypatch.setenv(name, value)
-  server = ThreadedMotoServer(port=0)
-  server.start()
-  try:
-    host, port = server.get_host_and_port()
-    monkeypatch.setenv('AWS_ENDPOINT_URL', f'http://{host}:{port}')
-    fsspec.get_filesystem_class('s3').clear_instance_cache()  # Which know the server of a test before.
-    with contextlib.suppress(FileExistsError):
-      fsspec.filesystem('s3', skip_instance_cache=True).mkdir('bucket')
-    yield 's3://bucket'
-  finally:
-    server.stop()
 
 
 @pytest.mark.parametrize('storage', ['s3', 'memory'])

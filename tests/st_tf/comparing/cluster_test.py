@@ -1,10 +1,14 @@
 import importlib
 import json
+import os
+import pathlib
 import threading
 import time
 
+import fsspec
 import pytest
 
+from st_tf import elsewhere
 from st_tf.arch import presets
 from st_tf.comparing import cluster, runner
 from st_tf.comparing.options import Options
@@ -28,25 +32,65 @@ def _dies(found, node, folder) -> None:
   ray_nodes.lose(found, node)
 
 
+SETTINGS = {name: value for name, value in tiny.SETTINGS.items() if name != 'sparsity'}
+SETTINGS |= {'methods': 'gmp,dense', 'sparsities': 0.5, 'seeds': 1, 'epochs': 40}
+
+
+def _table(folder, **given) -> list[dict]:
+  """The rows of a comparison, but for the times in them."""
+  (folder.parent / 'net.json').write_text(presets.to_text(tiny.SPECK))
+  chosen = SETTINGS | {'supernet': folder.parent / 'net.json', 'workdir': folder, 'out': folder} | given
+  assert compare.main(['compare', *(f'--{key}={value}' for key, value in chosen.items())]) == 0
+  rows = json.loads((folder / 'comparison.json').read_text())['rows']
+  return [{key: value for key, value in row.items() if 'seconds' not in key} for row in rows]
+
+
+def _here(folder, **given) -> list[dict]:
+  """Likewise, of trainings of a thread each, as the nodes' are: sums of several threads have another order."""
+  return _table(folder, jobs=len(os.sched_getaffinity(0)), **given)
+
+
+def _tickets(folder) -> set[str]:
+  return {json.loads(path.read_text())['ticket'] for path in folder.glob('[!.]*.json')}
+
+
 @pytest.mark.slow
-def test_a_node_that_dies_costs_nothing_but_time(nodes, tmp_path, capsys):
+def test_a_node_that_dies_costs_nothing_but_time(nodes, tmp_path):
   found, node = nodes
-  (tmp_path / 'net.json').write_text(presets.to_text(tiny.SPECK))
-  settings = {name: value for name, value in tiny.SETTINGS.items() if name != 'sparsity'}
-  settings |= {'methods': 'gmp,dense', 'sparsities': 0.5, 'seeds': 1, 'epochs': 40, 'supernet': tmp_path / 'net.json'}
-
-  def table(name: str, **given) -> dict:
-    chosen = settings | {'workdir': tmp_path / name} | given
-    assert compare.main(['compare', *(f'--{key}={value}' for key, value in chosen.items())]) == 0
-    rows = json.loads((tmp_path / name / 'comparison.json').read_text())['rows']
-    return [{key: value for key, value in row.items() if 'seconds' not in key} for row in rows]
-
   with pytest.raises(UserError, match=r'has room for a training\. Received: --cpus_per_run=64 .* have 1 processors and 0 G'):
-    table('wide', cluster=found.address, cpus_per_run=64)
+    _table(tmp_path / 'wide', cluster=found.address, cpus_per_run=64)
   dying = threading.Thread(target=_dies, args=(found, node, tmp_path / 'there'))
   dying.start()
-  there = table('there', cluster=found.address)
+  there = _table(tmp_path / 'there', cluster=found.address)
   dying.join()
   logs = [path.read_text() for path in (tmp_path / 'there' / 'logs').iterdir()]
   assert len(logs) == 2 and sum('Continuing at step' in log for log in logs) == 1
-  assert there == table('here')
+  assert there == _here(tmp_path / 'here') and _tickets(tmp_path / 'there' / 'records') == _tickets(tmp_path / 'here' / 'records')
+
+
+@pytest.mark.slow
+def test_nodes_that_share_no_folder_meet_in_one_elsewhere(machine, bucket, nodes, tmp_path):
+  found, node = nodes
+  address = f'{bucket}/compared'
+  held = fsspec.filesystem('s3', skip_instance_cache=True)
+
+  def dies() -> None:
+    """Once two trainings have a checkpoint each elsewhere, one of the nodes is gone."""
+    begun = set()
+    while len(begun) < 2:
+      time.sleep(0.5)
+      held.invalidate_cache()
+      begun = {path.split('/')[3] for path in held.find('bucket/compared/runs') if '/checkpoints/' in path}
+    ray_nodes.lose(found, node)
+
+  given = {'workdir': address, 'epochs': 60}
+  dying = threading.Thread(target=dies)
+  dying.start()
+  there = _table(tmp_path / 'there', cluster=found.address, **given)
+  dying.join()
+  machine('second')
+  finished = {path.split('/')[3] for path in held.find('bucket/compared') if path.endswith('finished.json')}
+  assert len(finished) == 2
+  assert there == _table(tmp_path / 'again', collect=True, records=f'{address}/records', **given)
+  assert there == _here(tmp_path / 'here', epochs=60)
+  assert _tickets(pathlib.Path(elsewhere.fetched(f'{address}/records'))) == _tickets(tmp_path / 'here' / 'records')

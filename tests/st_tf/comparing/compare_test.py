@@ -9,6 +9,7 @@ from st_tf.comparing import table
 from st_tf.comparing.compare import Compared, compare
 from st_tf.comparing.comparison import Comparison
 from st_tf.config import ConfigError
+from st_tf.errors import UserError
 from tests import tiny
 from tests.conftest import ROOT
 from tests.st_tf.comparing.table_test import RATES, results
@@ -50,6 +51,8 @@ def test_a_model_in_memory_is_the_supernet_of_all_runs(trained_file, tmp_path, m
   assert comparison.base.supernet == f'keras:{kept}' and comparison.base.pixels == 'signed'
   with pytest.raises(ConfigError, match='kept beside the folder of the run. Received: no workdir. Write workdir=FOLDER'):
     compare('module:tests.tiny', model=model)
+  with pytest.raises(UserError, match='^--workdir is a folder that all who use it see. Received: --workdir=s3://bucket/run'):
+    compare('module:tests.tiny', model=model, workdir='s3://bucket/run')
   with pytest.raises(ConfigError, match="A run has one supernet. Received: model and supernet='tiny'"):
     compare('module:tests.tiny', model=model, supernet='tiny', workdir=tmp_path / 'run')
 

@@ -1,8 +1,10 @@
 """What a comparison cannot be is said before TensorFlow is loaded."""
 
+import pathlib
+
 import pytest
 
-from st_tf.comparing.options import Options, check, check_recorded
+from st_tf.comparing.options import Options, check, check_recorded, worked_in
 from st_tf.config import ConfigError
 from st_tf.config.request import Request
 from st_tf.errors import UserError
@@ -53,3 +55,17 @@ def test_what_is_collected_from_no_folder_is_refused(tmp_path, name):
   check_recorded(Options(**gone))
   with pytest.raises(ConfigError, match=rf'--collect makes a table .* Received: --{name}=.*gone, where no folder is\. Correct the path'):
     check_recorded(Options(**gone, collect=True))
+
+
+def test_addresses_are_folders_here_meanwhile_and_what_is_inside_one_is_inside_the_other(machine, address):
+  with worked_in(Options(workdir='runs/x', records='runs/x/records')) as here:
+    assert (here.workdir, here.out, here.records) == ('runs/x', '', 'runs/x/records')
+  other = f'{address}-2'
+  with worked_in(Options(workdir=f'{address}/', out=other, records=f'{address}/records')) as here:
+    assert here.records == f'{here.workdir}/records' and pathlib.Path(here.out).name == 'run-2'
+    for folder in (here.workdir, here.out):
+      (pathlib.Path(folder) / 'written').write_text(folder)
+  there = pathlib.Path(address.removeprefix('file://'))
+  assert (there / 'written').read_text() == here.workdir and (there.with_name('run-2') / 'written').read_text() == here.out
+  with worked_in(Options(workdir=other, records=address, collect=True)) as read:
+    assert (pathlib.Path(read.records) / 'written').read_text() == here.workdir and read.records != here.workdir
