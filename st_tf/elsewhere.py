@@ -29,7 +29,7 @@ def check_here(**paths: str) -> None:
 
 
 @contextlib.contextmanager
-def worked_in(path: str, writes: bool = True, fresh: bool = False, is_shared: bool = False) -> Iterator[str]:
+def worked_in(path: str, writes: bool = True, fresh: bool = False, is_shared: bool = False, waits: bool = False) -> Iterator[str]:
   """The path itself; of an address, a folder of this machine that stands for it meanwhile.
 
   Args:
@@ -37,6 +37,7 @@ def worked_in(path: str, writes: bool = True, fresh: bool = False, is_shared: bo
     writes: whether anything is written there.
     fresh: whether the run that is there is to be forgotten.
     is_shared: whether several machines work in it at a time.
+    waits: whether to wait until no other process works there.
 
   Raises:
     UserError: it cannot be reached, is shared, or another process works in it.
@@ -50,7 +51,7 @@ def worked_in(path: str, writes: bool = True, fresh: bool = False, is_shared: bo
     yield str(_copied(path).path)
     return
   folder = Folder(path)
-  with folder.held(fresh):
+  with folder.held(fresh, waits):
     print(f'Working in {folder.path}, which is copied to {path}.', flush=True)
     yield str(folder.path)
 

@@ -21,7 +21,7 @@ from st_tf.ownership import Owner
 from st_tf.storage import Storage
 
 _SECONDS = 10.0  # Between two looks at what has changed.
-_PAUSES = (5.0, 10.0, 20.0, 40.0, 80.0)  # Seconds before what could not be copied at the end is tried again.
+PAUSES = (5.0, 10.0, 20.0, 40.0, 80.0)  # Seconds before what could not be copied at the end is tried again.
 _KNOWN = '.elsewhere.json'  # In the folder here.
 _LOCK = '.lock'
 # Parts of a run's folder that go on from those before them, and their files that say that the others are whole.
@@ -77,15 +77,15 @@ class Folder:
     """Whether nothing was there at the last look."""
     return not self._seen
 
-  def pull(self, only_missing: bool = False) -> None:
+  def pull(self, keeps: bool = False) -> None:
     """Makes the folder here what is elsewhere.
 
     Args:
-      only_missing: whether what is here stays as it is.
+      keeps: whether what has changed here stays as it is.
     """
     with self._copying:
       self._seen = self._known()[1]
-      self._bring(self._listed(), [] if only_missing else list(self._seen), only_missing)
+      self._bring(self._listed(), list(self._seen), keeps)
 
   def take(self, part: str) -> None:
     """Makes a part of the folder here what it is elsewhere, where another process has worked in it.
@@ -95,20 +95,26 @@ class Folder:
     """
     with self._copying:
       self._seen = self._seen or self._known()[1]
-      there = {name: version for name, version in self._listed().items() if _is_part(name, part)}
-      self._bring(there, [name for name in self._seen if _is_part(name, part)], only_missing=False)
+      there = {name: version for name, version in self._listed(part).items() if _is_part(name, part)}
+      self._bring(there, [name for name in self._seen if _is_part(name, part)], keeps=False)
 
-  def _bring(self, there: Mapping[str, str], known: Sequence[str], only_missing: bool) -> None:
-    """Copies what is `there`, and removes what is `known` and there no more."""
+  def _bring(self, there: Mapping[str, str], known: Sequence[str], keeps: bool) -> None:
+    """Copies what is `there`, and removes what is `known` and there no more, except what has changed here where that is kept."""
+
+    def stays(name: str) -> bool:
+      seen, here = self._seen.get(name), _stat(self.path / name)
+      return keeps and here is not None and (seen is None or seen.here != here)
+
     try:
       for name, version in there.items():
-        seen, here = self._seen.get(name), _stat(self.path / name)
-        if here is None or not only_missing and (seen is None or (seen.here, seen.there) != (here, version)):
+        seen = self._seen.get(name)
+        if not stays(name) and (seen is None or (seen.here, seen.there) != (_stat(self.path / name), version)):
           self._download(name)
           self._seen[name] = _Seen(_stat(self.path / name) or (0, 0), version)
       for name in known:
         if name not in there:
-          (self.path / name).unlink(missing_ok=True)
+          if not stays(name):
+            (self.path / name).unlink(missing_ok=True)
           self._seen.pop(name)
     finally:
       self.path.mkdir(parents=True, exist_ok=True)
@@ -168,18 +174,19 @@ class Folder:
         )
 
   @contextlib.contextmanager
-  def held(self, fresh: bool = False) -> Iterator[None]:
+  def held(self, fresh: bool = False, waits: bool = False) -> Iterator[None]:
     """Keeps other processes out of the folder elsewhere, begins with what is in it, and copies what changes until the end.
 
     Args:
       fresh: whether what is there is to be forgotten, which is done elsewhere once the run has done it here.
+      waits: whether to wait until no other process works there.
 
     Raises:
       UserError: another process works there, too.
     """
     with cached(self.path):
       self.path.parent.mkdir(parents=True, exist_ok=True)
-    with self._owner.held() as before:
+    with self._owner.held(waits) as before:
       with cached(self.path):
         self._begin(before, fresh)
       ended = threading.Event()
@@ -202,14 +209,14 @@ class Folder:
       kept = self.path.with_name(f'{self.path.name}.kept-{time.strftime("%Y%m%d-%H%M%S")}-{self._owner.token[:4]}')
       self.path.rename(kept)
       print(f'warning: {self.address} has changed since; what was here and never came there is kept in {kept}.', file=sys.stderr)
-    self.pull(only_missing=token in before and self.path.is_dir())
+    self.pull(keeps=token in before and self.path.is_dir())
     self._remember(self._owner.token)
     self._owner.begin()
     self._is_held, self._forgets = True, fresh
 
   def _end(self, error: BaseException | None) -> None:
     """Copies the last changes; what goes wrong then is only said where something else has before."""
-    for pause in (*(_PAUSES if error is None else _PAUSES[:1]), 0.0):
+    for pause in (*(PAUSES if error is None else PAUSES[:1]), 0.0):
       try:
         self.push()
         return
@@ -237,8 +244,8 @@ class Folder:
           failed = str(error)
           print(f'warning: {error}', file=sys.stderr, flush=True)
 
-  def _listed(self) -> dict[str, str]:
-    return {name: version for name, version in self._storage.listed().items() if name.rpartition('/')[2] != ownership.NAME}
+  def _listed(self, part: str = '') -> dict[str, str]:
+    return {name: version for name, version in self._storage.listed(part).items() if name.rpartition('/')[2] != ownership.NAME}
 
   def _download(self, name: str) -> None:
     path = self.path / name

@@ -41,8 +41,11 @@ class Owner:
     self._confirmed = -math.inf  # When it was last known, by a clock that goes on while the machine sleeps.
 
   @contextlib.contextmanager
-  def held(self) -> Iterator[set[str]]:
+  def held(self, waits: bool = False) -> Iterator[set[str]]:
     """Keeps others out; gives the tokens of whom has worked there last: of one that did not come to begin, also whom it came after.
+
+    Args:
+      waits: whether to wait until no other process works there.
 
     Raises:
       UserError: another process works there.
@@ -50,10 +53,10 @@ class Owner:
     self._lock.parent.mkdir(parents=True, exist_ok=True)
     with open(self._lock, 'a') as lock:
       try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
       except BlockingIOError as error:
         raise self._in_use(socket.gethostname()) from error
-      before, ended = self._take(), threading.Event()
+      before, ended = self._take(waits), threading.Event()
       living = threading.Thread(target=self._live, args=(ended,), daemon=True)
       living.start()
       try:
@@ -86,17 +89,17 @@ class Owner:
         f'One process at a time works in a folder. Received: {self._storage.address}, which one on {self.taken_by} has taken over.'
       )
 
-  def _take(self) -> set[str]:
+  def _take(self, waits: bool) -> set[str]:
     before, waited = self._last(), 0.0
     while not before.get('released', True) and waited < _EXPIRES:
       if not waited:
-        print(f'Waiting up to {_EXPIRES:.0f} s, whether another process still works in {self._storage.address}.', flush=True)
+        print(f'Waiting {_EXPIRES:.0f} s for a sign of life of another process in {self._storage.address}.', flush=True)
       time.sleep(min(_SECONDS, _EXPIRES) / 2)
       waited += min(_SECONDS, _EXPIRES) / 2
       if (now := self._last()) != before:
-        if not now.get('released', True):
+        if not now.get('released', True) and not waits:
           raise self._in_use(now.get('host'))
-        before = now
+        before, waited = now, 0.0
     known = {str(before.get('token', '')), *([str(before['after'])] if 'after' in before else [])}
     self._after = str(before.get('after', before.get('token', '')))
     self._sign()

@@ -31,12 +31,16 @@ class Storage:
       makes = {'auto_mkdir': True} if self.address.startswith(_OF_FOLDERS) else {}
       self._fs, self._root = fsspec.core.url_to_fs(self.address, **makes)
 
-  def listed(self) -> dict[str, str]:
-    """What each file is known by, by its name below the address; another content is known by something else."""
+  def listed(self, part: str = '') -> dict[str, str]:
+    """What each file is known by, by its name below the address; another content is known by something else.
+
+    Args:
+      part: only the file, or what is in the folder, of this name.
+    """
     with self._reached():
       self._fs.invalidate_cache()
       try:
-        found = self._fs.find(self._root, detail=True)
+        found = self._fs.find(self._path(part) if part else self._root, detail=True)
       except FileNotFoundError:
         return {}
     root = self._root.rstrip('/')

@@ -58,10 +58,13 @@ def main(argv: Sequence[str]) -> int:
   flags.parse(argv, values, __doc__)
   request, options = flags.request(values), flags.options_from(values, Options)
   request.check_there()
-  elsewhere.check_here(stages=options.stages)
-  is_shared = bool(options.cluster or options.stages)
-  with elsewhere.worked_in(options.workdir, not options.dry_run, options.fresh, is_shared) as folder:
-    return _trained(argv, request, dataclasses.replace(options, workdir=folder))
+  has_own = bool(options.workdir) and options.stages.startswith(f'{options.workdir}/')  # Of a folder elsewhere, too.
+  if not has_own:
+    elsewhere.check_here(stages=options.stages)
+  is_shared = bool(options.cluster or (options.stages and not has_own))
+  with elsewhere.worked_in(options.workdir, not options.dry_run, options.fresh, is_shared, waits=has_own) as folder:
+    stages = folder + options.stages.removeprefix(options.workdir) if has_own else options.stages
+    return _trained(argv, request, dataclasses.replace(options, workdir=folder, stages=stages))
 
 
 def _trained(argv: Sequence[str], request: Request, options: Options) -> int:

@@ -13,7 +13,7 @@ from tasks._splits import Examples
 
 SIZES = {'train': 6000, 'validation': 500, 'test': 1000}
 _SIDES = (32, 224)
-_IN_MEMORY = 256 * 2**20  # Bytes of a split's pictures; where they are more, drawing one again costs less than a step with it.
+_IN_MEMORY = 256 * 2**20  # Bytes of a split's pictures; drawing a larger one again takes a processor less than its step.
 _SAMPLED = 11  # One picture in so many, of all kinds in turn, is measured where they are drawn when asked for.
 
 

@@ -221,11 +221,11 @@ def interruptible_process():
 
 
 @pytest.fixture
-def nodes(monkeypatch):
+def nodes(monkeypatch, tmp_path):
   """(A Ray cluster of two nodes on this machine, the node that is not its head); skips where there is no Ray."""
   from tests import ray_nodes
 
-  with ray_nodes.two(monkeypatch) as found:
+  with ray_nodes.two(monkeypatch, tmp_path / 'caches') as found:
     yield found
 
 
@@ -261,7 +261,7 @@ def quick(monkeypatch):
   from st_tf import mirror
 
   monkeypatch.setattr(mirror, '_SECONDS', 0.05)
-  monkeypatch.setattr(mirror, '_PAUSES', (0.01, 0.01))
+  monkeypatch.setattr(mirror, 'PAUSES', (0.01, 0.01))
 
 
 @pytest.fixture

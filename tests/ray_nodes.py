@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 import contextlib
 import os
+import pathlib
 import signal
 from typing import Any
 
@@ -11,15 +12,16 @@ import pytest
 
 
 @contextlib.contextmanager
-def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, Any]]:
-  """(The cluster, the node that is not its head); one processor each."""
+def two(monkeypatch: pytest.MonkeyPatch, caches: pathlib.Path) -> Iterator[tuple[Any, Any]]:
+  """(The cluster, the node that is not its head); one processor each, and a cache each, of the folder `caches`."""
   pytest.importorskip('ray')
   from ray.cluster_utils import Cluster
 
   monkeypatch.setenv('RAY_USAGE_STATS_ENABLED', '0')
-  found = Cluster(initialize_head=True, head_node_args={'num_cpus': 1})
+  own = [{'num_cpus': 1, 'env_vars': {'XDG_CACHE_HOME': str(caches / name)}} for name in ('head', 'other')]
+  found = Cluster(initialize_head=True, head_node_args=own[0])
   try:
-    yield found, found.add_node(num_cpus=1)
+    yield found, found.add_node(**own[1])
   finally:
     import ray
 

@@ -6,7 +6,7 @@ import os
 import pathlib
 from typing import Any
 
-from st_tf import command, quiet
+from st_tf import command, elsewhere, quiet
 from st_tf.config import DURATIONS, ConfigError, named_files
 from st_tf.config.duration import WRITTEN
 from st_tf.config.request import Request
@@ -52,7 +52,7 @@ def requested(
     _check_data(task, settings)
   name = task.name if isinstance(task, Task) else task
   given = {key: os.fspath(value) if isinstance(value, os.PathLike) else value for key, value in settings.items()}
-  request = Request.of({'task': name, **given} if name else given, os.fspath(config), recipe, scale_with_batch)
+  request = Request.of({'task': name, **given} if name else given, elsewhere.fetched_file(config), recipe, scale_with_batch)
   if not isinstance(task, Task):
     return request
   # A file or a recipe speaks of other data.

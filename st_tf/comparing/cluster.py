@@ -1,6 +1,9 @@
 """Runs trainings as tasks of a Ray cluster: each is the same process as on one machine, wherever there is room for it."""
 
+from collections.abc import Callable, Sequence
 import pathlib
+import sys
+import time
 from typing import Any
 
 from st_tf import mirror, processes
@@ -32,29 +35,53 @@ class Launcher:
     Raises:
       KeyboardInterrupt: all were stopped; the run has saved its state.
     """
+    words, log = runner.words_of(self._root, config, path, self._there.address if self._there else '')
+    before = processes.size_of(log)
+    try:
+      if self._there:
+        self._patiently(lambda: self._there.push(at_rest=False))  # The settings.
+      code = self._ended(words, log)
+    except (ClusterError, UserError, OSError) as error:
+      if self._stopped:
+        raise KeyboardInterrupt from error
+      return str(error)
+    reason = processes.error_of(log, before, code)
+    try:
+      if self._there:
+        self._patiently(lambda: self._there.take(path.relative_to(self._root).as_posix()))
+    except (UserError, OSError) as error:
+      return reason or f'what it trained is in {self._there.address} and could not be copied here: {error}'
+    return reason
+
+  def _ended(self, words: Sequence[str], log: pathlib.Path) -> int:
+    """The exit code of a task, which is started here."""
     if self._stopped:
       raise KeyboardInterrupt
-    words, log = runner.words_of(self._root, config, path, self._there.address if self._there else '')
-    if self._there:
-      self._there.push(at_rest=False)  # The settings.
-    before = processes.size_of(log)
     task = self._tasks.started(words, None if self._there else log)
     self._running.add(task)
     if self._stopped:  # Since it was asked above.
       self._tasks.cancel(task)
     try:
       code, said = self._tasks.ended(task)
-      if self._there:
-        with open(log, 'a', encoding='utf-8') as output:
-          output.write(said)
-        self._there.take(path.relative_to(self._root).as_posix())
-      return processes.error_of(log, before, code)
-    except (ClusterError, UserError) as error:
-      if self._stopped:
-        raise KeyboardInterrupt from error
-      return str(error)
     finally:
       self._running.discard(task)
+    if self._there:
+      with open(log, 'a', encoding='utf-8') as output:
+        output.write(said)
+    return code
+
+  def _patiently(self, copy: Callable[[], None]) -> None:
+    """Copies, and where a storage does not answer tries again for some minutes."""
+    for pause in mirror.PAUSES:
+      try:
+        copy()
+        return
+      except (UserError, OSError) as failed:
+        if self._stopped:
+          raise
+        print(f'warning: {failed} Trying again in {pause:.0f} s.', file=sys.stderr, flush=True)
+        time.sleep(pause)
+    copy()
 
   def stop(self) -> None:
     """Asks all trainings to save and end."""

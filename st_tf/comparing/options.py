@@ -89,7 +89,7 @@ def worked_in(options: Options) -> Iterator[Options]:
   folders: dict[str, str] = {}  # By their addresses.
   here = {}
   with contextlib.ExitStack() as entered:
-    for name, is_written in (('workdir', True), ('out', True), ('records', not options.collect)):
+    for name, is_written in (('workdir', not (options.collect and options.out)), ('out', True), ('records', not options.collect)):
       address = getattr(options, name).rstrip('/')
       if not elsewhere.is_elsewhere(address):
         continue

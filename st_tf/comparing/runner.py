@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from st_tf import files, processes
 from st_tf.config import Config
+from st_tf.runs import folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,18 +85,18 @@ def words_of(root: pathlib.Path, config: Config, path: pathlib.Path, address: st
     root: of the comparison.
     config: the run's settings.
     path: its workdir.
-    address: of the folder elsewhere that `root` stands for, where a process of another machine finds the settings and works; stages,
-      in which several machines would meet, are in its workdir then.
+    address: of the folder elsewhere that `root` stands for, where a process of another machine finds the settings and works; its stages,
+      where several machines would meet, are its own then.
   """
   config_file, log = root / 'configs' / f'{path.name}.json', log_of(root, path)
   for file in (config_file, log):
     file.parent.mkdir(parents=True, exist_ok=True)
   files.write_text(config_file, config.to_json())
+  settings, workdir, stages = str(config_file), str(path), str(path.parent)
   if address:
-    own, stages = [f'{address}/{part.relative_to(root).as_posix()}' for part in (config_file, path)], []
-  else:
-    own, stages = [str(config_file), str(path)], [f'--stages={path.parent}']
-  return ['-m', 'st_tf.train', f'--config={own[0]}', f'--workdir={own[1]}', *stages, '--nodeliver'], log
+    settings, workdir = [f'{address}/{part.relative_to(root).as_posix()}' for part in (config_file, path)]
+    stages = f'{workdir}/{folder.STAGES}'
+  return ['-m', 'st_tf.train', f'--config={settings}', f'--workdir={workdir}', f'--stages={stages}', '--nodeliver'], log
 
 
 def log_of(root: pathlib.Path, path: pathlib.Path) -> pathlib.Path:

@@ -274,7 +274,7 @@ def test_a_walk_passes_over_what_vanishes(tmp_path):
 
 def test_names_that_leave_the_folder_are_refused(machine, address, tmp_path, monkeypatch):
   write(tmp_path / 'there' / 'run', metrics='1')
-  monkeypatch.setattr(Storage, 'listed', lambda self: {'../../outside': '1'})
+  monkeypatch.setattr(Storage, 'listed', lambda self, part: {'../../outside': '1'})
   with pytest.raises(UserError, match=r'Names of files stay in their folder\. Received: .*outside'):
     elsewhere.fetched(address)
 
@@ -300,3 +300,16 @@ def test_a_part_that_another_process_works_in_comes_when_it_is_taken_and_stays_t
   found = there(tmp_path)
   assert found.pop(f'runs/a/{ownership.NAME}') == '{}'
   assert found == {'config': '1', 'runs/a/state': '333', 'runs/ab/state': '1'}
+
+
+def test_what_others_have_done_inside_meanwhile_comes_where_it_has_not_changed_here(machine, address, tmp_path):
+  with elsewhere.worked_in(address) as folder:
+    write(folder, config='1', runs__a__metrics='1', runs__a__old='1', runs__b__metrics='1')
+  write(tmp_path / 'there' / 'run' / 'runs', **{'a/metrics': '1 2', 'b/metrics': '1 2'})
+  (tmp_path / 'there' / 'run' / 'runs' / 'a' / 'old').unlink()
+  write(folder, runs__b__metrics='1 here')
+  with elsewhere.worked_in(address):
+    runs = pathlib.Path(folder) / 'runs'
+    assert (runs / 'a' / 'metrics').read_text() == '1 2' and not (runs / 'a' / 'old').exists()
+    assert (runs / 'b' / 'metrics').read_text() == '1 here', 'what this machine has changed and could not copy stays'
+  assert there(tmp_path) == {'config': '1', 'runs/a/metrics': '1 2', 'runs/b/metrics': '1 here'}

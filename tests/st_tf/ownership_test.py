@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import threading
 import time
 
 import pytest
@@ -41,11 +42,31 @@ def test_one_process_at_a_time_also_on_another_machine(storage, tmp_path, lock):
         pass
 
 
+@pytest.mark.parametrize('lock', ['lock', 'another'])
+def test_one_that_waits_comes_once_the_other_has_ended_however_long_that_takes(storage, tmp_path, lock, monkeypatch):
+  monkeypatch.setattr(ownership, '_EXPIRES', 1.0)
+  there, begun, order = Storage(f'memory://waits/{lock}'), threading.Event(), []  # Where nothing is read half written.
+
+  def work():
+    with Owner(there, tmp_path / 'lock').held():
+      begun.set()
+      time.sleep(2.5)
+      order.append('first')
+
+  working = threading.Thread(target=work)
+  working.start()
+  begun.wait()
+  with Owner(there, tmp_path / lock).held(waits=True):
+    order.append('second')
+  working.join()
+  assert order == ['first', 'second']
+
+
 @pytest.mark.parametrize('left', [{'token': 'dead', 'host': 'other', 'released': False}, {'token': 'dead', 'released': False, 'more': 1}])
 def test_the_folder_of_one_that_gives_no_sign_is_taken_over(storage, tmp_path, left, capsys):
   storage.write(ownership.NAME, json.dumps(left).encode())
   with Owner(storage, tmp_path / 'lock').held() as before:
-    assert before == {'dead'} and 'Waiting up to' in capsys.readouterr().out
+    assert before == {'dead'} and 'Waiting 0 s for a sign of life' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize('content', [b'', b'[]', b'{"released": 3', b'null'])

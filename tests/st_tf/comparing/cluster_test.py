@@ -8,11 +8,13 @@ import time
 import fsspec
 import pytest
 
-from st_tf import elsewhere
+from st_tf import elsewhere, mirror
 from st_tf.arch import presets
 from st_tf.comparing import cluster, runner
 from st_tf.comparing.options import Options
+from st_tf.config import Config
 from st_tf.errors import UserError
+from st_tf.storage import Storage
 from tests import ray_nodes, tiny
 
 compare = importlib.import_module('st_tf.compare')
@@ -30,6 +32,60 @@ def _dies(found, node, folder) -> None:
   while len({path.parts[-3] for path in folder.glob('runs/*/checkpoints/0*')}) < 2:
     time.sleep(0.2)
   ray_nodes.lose(found, node)
+
+
+class _Tasks:
+  """Tasks that write what they are told to, and end with the codes that are left."""
+
+  def __init__(self, there: pathlib.Path, codes: list[int]):
+    self.told: list[list[str]] = []
+    self._there, self._codes = there, codes
+
+  def started(self, words, log):
+    assert log is None
+    self.told.append(words)
+    folder = self._there / words[-1 if words[-1].startswith('--workdir') else 3].rpartition('/run/')[2]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / 'finished.json').write_text('{}')
+    return self._codes.pop()
+
+  def ended(self, task):
+    return task, f'said\nerror: code {task}\n'
+
+
+def test_where_a_storage_does_not_answer_one_run_fails_or_waits_and_the_others_go_on(
+  machine, address, quick, tmp_path, monkeypatch, capsys
+):
+  there, outages = tmp_path / 'there' / 'run', []
+
+  def failing(real):
+    def run(self, *given):
+      if outages and outages.pop():
+        raise UserError('Nobody answers.')
+      return real(self, *given)
+
+    return run
+
+  for name in ('put', 'listed'):
+    monkeypatch.setattr(Storage, name, failing(getattr(Storage, name)))
+  with elsewhere.worked_in(address) as folder:
+    root = pathlib.Path(folder)
+    tasks = _Tasks(there, [0, 2, 0, 0])
+    launch = cluster.Launcher(root, tasks)
+    outages[:] = [True]
+    assert launch(Config(), root / 'runs' / 'a') == '' and 'Nobody answers. Trying again in' in capsys.readouterr().err
+    assert (root / 'runs' / 'a' / 'finished.json').exists() and (root / 'logs' / 'a.txt').read_text().startswith('said')
+    assert tasks.told[0][2:5] == [f'--config={address}/configs/a.json', f'--workdir={address}/runs/a', f'--stages={address}/runs/a/stages']
+    outages[:] = [True] * 40
+    assert launch(Config(), root / 'runs' / 'b') == 'Nobody answers.' and len(tasks.told) == 1
+    outages.clear()
+    assert launch(Config(), root / 'runs' / 'c') == ''
+    assert launch(Config(), root / 'runs' / 'd') == 'code 2' and (root / 'runs' / 'd' / 'finished.json').exists()
+    monkeypatch.setattr(mirror.Folder, 'take', lambda self, part: (_ for _ in ()).throw(OSError('No space left')))
+    assert launch(Config(), root / 'runs' / 'e').endswith('/run and could not be copied here: No space left')
+    launch.stop()
+    with pytest.raises(KeyboardInterrupt):
+      launch(Config(), root / 'runs' / 'f')
 
 
 SETTINGS = {name: value for name, value in tiny.SETTINGS.items() if name != 'sparsity'}
@@ -77,20 +133,25 @@ def test_nodes_that_share_no_folder_meet_in_one_elsewhere(machine, bucket, nodes
   def dies() -> None:
     """Once two trainings have a checkpoint each elsewhere, one of the nodes is gone."""
     begun = set()
-    while len(begun) < 2:
-      time.sleep(0.5)
+    while len(begun) < 2 and not ended.wait(0.5):
       held.invalidate_cache()
       begun = {path.split('/')[3] for path in held.find('bucket/compared/runs') if '/checkpoints/' in path}
     ray_nodes.lose(found, node)
 
+  ended = threading.Event()
   given = {'workdir': address, 'epochs': 60}
   dying = threading.Thread(target=dies)
   dying.start()
-  there = _table(tmp_path / 'there', cluster=found.address, **given)
-  dying.join()
+  try:
+    there = _table(tmp_path / 'there', cluster=found.address, **given)
+  finally:
+    ended.set()
+    dying.join()
   machine('second')
   finished = {path.split('/')[3] for path in held.find('bucket/compared') if path.endswith('finished.json')}
   assert len(finished) == 2
+  logs = [path.read_text() for path in pathlib.Path(elsewhere.fetched(f'{address}/logs')).glob('*.txt')]
+  assert len(logs) == 2 and sum('Continuing at step' in log for log in logs) == 1
   assert there == _table(tmp_path / 'again', collect=True, records=f'{address}/records', **given)
   assert there == _here(tmp_path / 'here', epochs=60)
   assert _tickets(pathlib.Path(elsewhere.fetched(f'{address}/records'))) == _tickets(tmp_path / 'here' / 'records')
