@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 import pathlib
 import sys
-import time
+import threading
 from typing import Any
 
 from st_tf import mirror, processes
@@ -27,7 +27,7 @@ class Launcher:
   def __init__(self, root: pathlib.Path, tasks: Tasks):
     self._root, self._tasks, self._there = root, tasks, mirror.stood_for(root)
     self._running: set[Any] = set()
-    self._stopped = False
+    self._stopped = threading.Event()
 
   def __call__(self, config: Config, path: pathlib.Path) -> str:
     """Trains, or continues, the run of these settings.
@@ -42,7 +42,7 @@ class Launcher:
         self._patiently(lambda: self._there.push(at_rest=False))  # The settings.
       code = self._ended(words, log)
     except (ClusterError, UserError, OSError) as error:
-      if self._stopped:
+      if self._stopped.is_set():
         raise KeyboardInterrupt from error
       return str(error)
     reason = processes.error_of(log, before, code)
@@ -55,11 +55,11 @@ class Launcher:
 
   def _ended(self, words: Sequence[str], log: pathlib.Path) -> int:
     """The exit code of a task, which is started here."""
-    if self._stopped:
+    if self._stopped.is_set():
       raise KeyboardInterrupt
     task = self._tasks.started(words, None if self._there else log)
     self._running.add(task)
-    if self._stopped:  # Since it was asked above.
+    if self._stopped.is_set():  # Since it was asked above.
       self._tasks.cancel(task)
     try:
       code, said = self._tasks.ended(task)
@@ -77,15 +77,15 @@ class Launcher:
         copy()
         return
       except (UserError, OSError) as failed:
-        if self._stopped:
+        if self._stopped.is_set():
           raise
         print(f'warning: {failed} Trying again in {pause:.0f} s.', file=sys.stderr, flush=True)
-        time.sleep(pause)
+        self._stopped.wait(pause)
     copy()
 
   def stop(self) -> None:
     """Asks all trainings to save and end."""
-    self._stopped = True
+    self._stopped.set()
     for task in list(self._running):
       self._tasks.cancel(task)
 
