@@ -36,13 +36,13 @@ class Made:
     self.ends[len(self.tasks) - 1] = threading.Event()
     return len(self.tasks) - 1
 
-  def code(self, task):
+  def ended(self, task):
     assert self.ends[task].wait(20)
     _, log, _ = self.tasks[task]
     if task == 2 and not self.cancelled:
       raise ClusterError('the cluster says: gone')
     log.write_text('error: A picture is there. Received: none.')
-    return 0 if self.cancelled else 2
+    return (0 if self.cancelled else 2), ''
 
   def cancel(self, task):
     self.cancelled.append(task)
