@@ -33,14 +33,14 @@ def mutated(seeds: Sequence[bytes], number: int) -> bytes:
 
 
 def _structured(content: bytes, random: np.random.Generator) -> bytes | None:
-  """JSON in which some values are others, gone, or twice there; None of what is no JSON."""
+  """JSON in which some values are others, gone, or twice there; None of what is no JSON, or too deep to be taken apart here."""
   try:
     facts = json.loads(content)
-  except ValueError:
+    for _ in range(int(random.integers(1, 4))):
+      facts = _changed(facts, random)
+    return json.dumps(facts).encode()
+  except (ValueError, RecursionError):
     return None
-  for _ in range(int(random.integers(1, 4))):
-    facts = _changed(facts, random)
-  return json.dumps(facts).encode()
 
 
 def _changed(facts: Any, random: np.random.Generator) -> Any:

@@ -28,3 +28,8 @@ def test_some_are_still_json_of_another_shape_and_some_are_none():
 def test_what_is_no_json_changes_too_and_nothing_is_an_input():
   assert sum(mutated(SEEDS[1:], number) != SEEDS[1] for number in range(100)) > 60
   assert isinstance(mutated([b''], 3), bytes)
+
+
+def test_what_is_too_deep_to_be_taken_apart_changes_too():
+  deep = b'[' * 100_000 + b']' * 100_000
+  assert any(mutated([deep], number) != deep for number in range(8))
